@@ -1,6 +1,7 @@
 """Typed settings: the base of every configuration branch, and errors that a person can read."""
 
 import difflib
+import json
 import typing
 from collections.abc import Iterable
 
@@ -66,3 +67,12 @@ def _model_inside(annotation: object) -> type[pydantic.BaseModel] | None:
         return annotation
     models = (_model_inside(part) for part in typing.get_args(annotation))
     return next((model for model in models if model), None)
+
+
+def parse(model: type[Settings], text: str, where: str) -> typing.Any:
+    """Return JSON `text`, as a rule hands it to a step, as a `model` (errors as in `validate`)."""
+    try:
+        values = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise LeakageError(f"{where}: settings are not JSON ({error}): {text}") from None
+    return validate(model, values, where)

@@ -1,0 +1,74 @@
+"""The command line: `python -m leakage STEP …`, one step per module of `leakage.steps`.
+
+Only the module of the step that is asked for is imported, after the number of threads is set:
+a library that is imported earlier would start with as many threads as the machine has cores.
+"""
+
+import ast
+import importlib
+import os
+import pkgutil
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import click
+import typer
+from typer.core import TyperGroup
+
+from leakage.errors import LeakageError
+
+STEPS = Path(__file__).with_name("steps")
+THREAD_VARIABLES = (
+    "OMP_NUM_THREADS",
+    "OPENBLAS_NUM_THREADS",
+    "MKL_NUM_THREADS",
+    "VECLIB_MAXIMUM_THREADS",
+    "NUMEXPR_NUM_THREADS",
+)
+
+
+class Steps(TyperGroup):
+    """The steps as commands, each imported when it is called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the names of the modules in `leakage.steps`."""
+        return sorted(module.name for module in pkgutil.iter_modules([str(STEPS)]))
+
+    def get_command(self, ctx: click.Context, name: str) -> Any:
+        """Return the command of one step, or None where there is no such step."""
+        if name not in self.list_commands(ctx):
+            return None
+        step = typer.Typer(add_completion=False)
+        step.command(name)(importlib.import_module(f"leakage.steps.{name}").main)
+        return typer.main.get_command(step)
+
+    def format_commands(self, ctx: click.Context, formatter: Any) -> None:
+        """List the steps with the first line of their documentation, importing none of them."""
+        rows = []
+        for name in self.list_commands(ctx):
+            text = ast.get_docstring(ast.parse((STEPS / f"{name}.py").read_text())) or ""
+            rows.append((name, text.partition("\n")[0]))
+        with formatter.section("Steps"):
+            formatter.write_dl(rows)
+
+
+app = typer.Typer(cls=Steps, add_completion=False, rich_markup_mode=None)
+
+
+@app.callback()
+def main(
+    threads: Annotated[
+        int | None, typer.Option(help="Threads of every library; default: the environment's.")
+    ] = None,
+) -> None:
+    """Measure how much of a picture leaks through selective encryption, step by step."""
+    if threads is not None:
+        os.environ.update(dict.fromkeys(THREAD_VARIABLES, str(threads)))
+
+
+if __name__ == "__main__":
+    try:
+        app(prog_name="python -m leakage")
+    except LeakageError as error:
+        sys.exit(f"error: {error}")
