@@ -1,0 +1,254 @@
+"""One file over HTTP, against a real server that misbehaves."""
+
+import datetime
+import ipaddress
+import ssl
+from pathlib import Path
+
+import pytest
+import servers
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from leakage import downloads, files
+from leakage.errors import LeakageError
+
+CONTENT = bytes(range(256)) * 2000  # 512,000 bytes: several chunks
+PATH = "/a/file.bin"
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch):
+    servers.make_retries_quick(monkeypatch)
+
+
+@pytest.fixture
+def root(tmp_path):
+    (tmp_path / "served" / "a").mkdir(parents=True)
+    (tmp_path / "served" / PATH.lstrip("/")).write_bytes(CONTENT)
+    return tmp_path / "served"
+
+
+@pytest.fixture
+def server(root):
+    with servers.serving(root) as server:
+        yield server
+
+
+def fetch(url, target, check=lambda path: None, retries=3, timeout=5.0, limit=1 << 20):
+    with downloads.Session(4, retries, timeout, "ask the host") as session:
+        downloads.fetch(session, url, target, check, limit)
+
+
+def refusal(url, target, **settings):
+    """Return the message of a download that must fail, having seen that it left no file."""
+    with pytest.raises(LeakageError) as caught:
+        fetch(url, target, **settings)
+    assert not list(target.parent.iterdir())
+    message = str(caught.value)
+    assert url in message and message.endswith("; ask the host") and "\n" not in message
+    return message
+
+
+@pytest.fixture
+def target(tmp_path):
+    (tmp_path / "got").mkdir()
+    return tmp_path / "got" / "file.bin"
+
+
+def test_a_file_arrives_whole_with_its_checksum_beside_it(server, target):
+    fetch(server.url + PATH, target)
+    assert target.read_bytes() == CONTENT
+    assert files.check(target) == target
+    assert sorted(path.name for path in target.parent.iterdir()) == ["file.bin", "file.bin.sha256"]
+
+
+@pytest.mark.parametrize("reset", [False, True])
+def test_a_cut_body_is_resumed_where_it_ended(server, target, reset):
+    server.faults[PATH] = [servers.cut(200_000, reset=reset)]
+    fetch(server.url + PATH, target)
+    assert target.read_bytes() == CONTENT
+    first, second = server.requests
+    assert (first.status, second.status) == (200, 206)
+    assert second.range.startswith("bytes=") and second.range != "bytes=0-"
+    assert second.sent < len(CONTENT)
+
+
+def test_a_body_that_stalls_is_resumed(server, target):
+    server.faults[PATH] = [servers.cut(100_000, stall=60)]
+    fetch(server.url + PATH, target, timeout=0.3)
+    assert target.read_bytes() == CONTENT
+    assert server.statuses(PATH) == [200, 206]
+
+
+def test_a_file_that_changed_between_two_parts_is_begun_again(server, target, root):
+    changed = CONTENT[::-1]
+
+    def cut_and_change(answer):
+        servers.cut(100_000)(answer)
+        (root / PATH.lstrip("/")).write_bytes(changed)
+
+    server.faults[PATH] = [cut_and_change]
+    fetch(server.url + PATH, target)
+    assert target.read_bytes() == changed
+    assert server.statuses(PATH) == [200, 200]
+
+
+def test_a_part_from_another_place_is_not_accepted(server, target):
+    def shifted(answer):
+        answer.headers["Content-Range"] = f"bytes 7-{len(CONTENT) - 1}/{len(CONTENT)}"
+
+    server.faults[PATH] = [servers.cut(100_000), shifted]
+    fetch(server.url + PATH, target)
+    assert target.read_bytes() == CONTENT
+    assert server.statuses(PATH) == [200, 206, 200]
+
+
+@pytest.mark.parametrize("switched_off", ["ranges", "etags"])
+def test_a_cut_body_is_begun_again_where_it_cannot_be_resumed(server, target, switched_off):
+    setattr(server, switched_off, False)
+    server.faults[PATH] = [servers.cut(100_000)]
+    fetch(server.url + PATH, target)
+    assert target.read_bytes() == CONTENT
+    assert server.statuses(PATH) == [200, 200]
+
+
+@pytest.mark.parametrize("code", [408, 429, 500, 502, 503, 504])
+def test_a_passing_status_is_retried(server, target, code):
+    server.faults[PATH] = [servers.status(code), servers.status(code)]
+    fetch(server.url + PATH, target)
+    assert server.statuses(PATH) == [code, code, 200]
+
+
+@pytest.mark.parametrize("code", [429, 503])
+def test_a_retry_after_of_an_hour_is_cut_short(server, target, code):
+    server.faults[PATH] = [servers.status(code, Retry_After="3600")]
+    fetch(server.url + PATH, target)
+    assert server.statuses(PATH) == [code, 200]
+
+
+@pytest.mark.parametrize("code", [401, 403, 404, 410])
+def test_a_final_status_is_one_message_and_not_retried(server, target, code):
+    server.faults[PATH] = [servers.status(code)] * 5
+    assert str(code) in refusal(server.url + PATH, target)
+    assert server.statuses(PATH) == [code]
+
+
+def test_a_status_that_does_not_pass_is_one_message_after_all_retries(server, target):
+    server.faults[PATH] = [servers.status(503)] * 9
+    assert "503" in refusal(server.url + PATH, target, retries=2)
+    assert server.statuses(PATH) == [503] * 3
+
+
+def test_a_body_that_is_always_cut_is_one_message_and_leaves_no_file(server, target):
+    server.faults[PATH] = [servers.cut(10)] * 9
+    message = refusal(server.url + PATH, target, retries=2)
+    assert "broke off" in message and "3 attempts" in message
+    assert len(server.requests) == 3
+
+
+def test_wrong_bytes_of_the_right_length_are_refused_by_the_etag(server, target):
+    server.faults[PATH] = [servers.body(CONTENT[::-1])] * 9
+    message = refusal(server.url + PATH, target)
+    assert "MD5" in message and "ETag" in message
+
+
+def test_wrong_bytes_are_thrown_away_and_fetched_anew(server, target):
+    server.faults[PATH] = [servers.body(CONTENT[::-1]), servers.body(b"")]
+    fetch(server.url + PATH, target)
+    assert target.read_bytes() == CONTENT
+
+
+def test_what_the_check_refuses_is_fetched_anew_and_then_told(server, target):
+    message = refusal(server.url + PATH, target, check=lambda path: "it is too dull", retries=1)
+    assert "it is too dull" in message
+    assert len(server.requests) == 2
+
+
+def test_a_body_cut_without_notice_is_left_to_the_check(server, target):
+    server.etags = False
+    server.faults[PATH] = [servers.cut_unannounced(1000)]
+
+    def check(path: Path) -> str | None:
+        return None if path.stat().st_size == len(CONTENT) else "it is too short"
+
+    fetch(server.url + PATH, target, check=check)
+    assert target.read_bytes() == CONTENT
+
+
+def test_more_bytes_than_a_file_can_have_are_refused(server, target):
+    assert "1000 bytes" in refusal(server.url + PATH, target, limit=1000, retries=0)
+
+
+def test_a_closed_port_is_one_message(target):
+    url = f"http://127.0.0.1:{servers.closed_port()}/x"
+    assert "Connection refused" in refusal(url, target, retries=1)
+
+
+def test_a_silent_server_is_one_message(server, target):
+    server.faults[PATH] = [servers.silent(60)] * 3
+    assert "timed out" in refusal(server.url + PATH, target, retries=1, timeout=0.2)
+
+
+def test_a_redirect_is_followed_and_a_loop_is_one_message(server, target):
+    server.faults["/old"] = [servers.redirect(PATH)]
+    fetch(f"{server.url}/old", target)
+    assert target.read_bytes() == CONTENT
+    target.unlink()
+    files.checksum_path(target).unlink()
+    server.faults["/loop"] = [servers.redirect("/loop")] * 50
+    assert "redirects" in refusal(f"{server.url}/loop", target)
+
+
+def test_a_redirect_to_plain_http_on_another_host_is_refused(server, target):
+    server.faults[PATH] = [servers.redirect("http://localhost:1/file.bin")]
+    assert "plain HTTP is refused" in refusal(server.url + PATH, target)
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory):
+    """A certificate for 127.0.0.1 that nobody but this test trusts, and its key, in one file."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "loopback")])
+    now = datetime.datetime.now(datetime.UTC)
+    address = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
+    made = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+        .not_valid_before(now - datetime.timedelta(days=1))
+        .not_valid_after(now + datetime.timedelta(days=1))
+        .add_extension(address, critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    path = tmp_path_factory.mktemp("tls") / "server.pem"
+    secret = key.private_bytes(
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    )
+    path.write_bytes(made.public_bytes(serialization.Encoding.PEM) + secret)
+    return path
+
+
+@pytest.fixture
+def tls_server(root, certificate):
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    with servers.serving(root, tls=context) as server:
+        yield server
+
+
+def test_a_certificate_that_is_not_trusted_is_refused(tls_server, target):
+    assert "certificate" in refusal(tls_server.url + PATH, target, retries=1)
+
+
+def test_a_redirect_from_tls_to_plain_http_is_refused(
+    tls_server, server, target, certificate, monkeypatch
+):
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate))
+    fetch(tls_server.url + PATH, target)
+    target.unlink()
+    files.checksum_path(target).unlink()
+    tls_server.faults[PATH] = [servers.redirect(server.url + PATH)]
+    assert "plain HTTP is refused" in refusal(tls_server.url + PATH, target)
+    assert not server.requests

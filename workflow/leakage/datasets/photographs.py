@@ -1,0 +1,137 @@
+"""The photographs that scikit-image and scikit-learn carry in their packages: no download.
+
+Licences and origins are those that the packages' documentation states (the docstrings of
+`skimage.data`, the README beside scikit-learn's pictures). For two it states an origin only.
+"""
+
+import importlib.util
+import shutil
+from pathlib import Path
+from typing import NamedTuple
+
+from pydantic import Field, field_validator
+
+from leakage import datasets, files
+from leakage.errors import LeakageError
+from leakage.settings import Settings as Branch
+from leakage.settings import nearest
+
+PACKAGES = {"scikit-image": "skimage", "scikit-learn": "sklearn"}
+CC0 = "CC0 1.0, https://creativecommons.org/publicdomain/zero/1.0/"
+CC_BY = "CC BY 2.0, https://creativecommons.org/licenses/by/2.0/"
+
+
+class Photograph(NamedTuple):
+    """Where a photograph lies in an installed package, its licence, and where it comes from."""
+
+    package: str
+    file: str
+    license: str
+    origin: str
+
+
+def _scikit_image(file: str, license: str, origin: str) -> Photograph:
+    return Photograph("scikit-image", f"data/{file}", license, origin)
+
+
+def _scikit_learn(file: str, license: str, origin: str) -> Photograph:
+    return Photograph("scikit-learn", f"datasets/images/{file}", license, origin)
+
+
+# Motorcycle_right shows the scene of motorcycle_left: the two in one dataset would let a held-out
+# picture be known beforehand.
+PHOTOGRAPHS = {
+    "astronaut": _scikit_image(
+        "astronaut.png", "public domain", "NASA Great Images, https://flic.kr/p/r9qvLn"
+    ),
+    "chelsea": _scikit_image("chelsea.png", CC0, "Stefan van der Walt"),
+    "coffee": _scikit_image("coffee.png", CC0, "Rachel Michetti, Pikolo Espresso Bar"),
+    "rocket": _scikit_image(
+        "rocket.jpg",
+        "public domain",
+        "SpaceX, https://www.flickr.com/photos/spacexphotos/16511594820/",
+    ),
+    "motorcycle_left": _scikit_image(
+        "motorcycle_left.png",
+        "not stated by scikit-image",
+        "Middlebury 2014 stereo benchmark, https://vision.middlebury.edu/stereo/data/scenes2014/",
+    ),
+    "china": _scikit_learn(
+        "china.jpg",
+        CC_BY,
+        "danielbuechele, https://www.flickr.com/photos/danielbuechele/6061409035/",
+    ),
+    "flower": _scikit_learn(
+        "flower.jpg", CC_BY, "vultilion, https://www.flickr.com/photos/vultilion/6056698931/"
+    ),
+    "camera": _scikit_image("camera.png", CC0, "Lav Varshney"),
+    "moon": _scikit_image("moon.png", "not stated by scikit-image", "surface of the moon"),
+    "coins": _scikit_image(
+        "coins.png",
+        "no known copyright restrictions",
+        "Brooklyn Museum, https://www.brooklynmuseum.org/opencollection/archives/image/51611",
+    ),
+    "brick": _scikit_image(
+        "brick.png", CC0, "CC0Textures, https://cc0textures.com/view.php?tex=Bricks25"
+    ),
+    "grass": _scikit_image(
+        "grass.png", CC0, "https://www.deviantart.com/linolafett/art/Grass-01-434853879"
+    ),
+    "gravel": _scikit_image(
+        "gravel.png", CC0, "CC0Textures, https://cc0textures.com/view.php?tex=Gravel04"
+    ),
+}
+
+
+class Settings(Branch):
+    """The branch `dataset.photographs`."""
+
+    names: list[str] = Field(default=list(PHOTOGRAPHS))
+    too_small: datasets.TooSmall = "refuse"
+
+    @field_validator("names")
+    @classmethod
+    def _known_and_distinct(cls, names: list[str]) -> list[str]:
+        for name in names:
+            if name not in PHOTOGRAPHS:
+                raise ValueError(
+                    f"{name!r} is no photograph of the packages; the nearest known one is "
+                    f"{nearest(name, PHOTOGRAPHS)} (known: {', '.join(PHOTOGRAPHS)})"
+                )
+        if not names or len(set(names)) < len(names):
+            raise ValueError(f"found {names}; name at least one photograph, and each only once")
+        return names
+
+
+def collect(
+    settings: Settings, pictures: Path, patch_size: int
+) -> tuple[list[datasets.Row], list[datasets.Row]]:
+    """Copy the photographs to `pictures`, byte for byte; return manifest's and skipped rows.
+
+    Raises:
+        LeakageError: a package does not carry the file; pictures are too small.
+    """
+    rows = [_row(name, PHOTOGRAPHS[name], pictures) for name in settings.names]
+    return datasets.divide_by_size(rows, patch_size, settings.too_small, "dataset.photographs")
+
+
+def _row(name: str, photograph: Photograph, pictures: Path) -> datasets.Row:
+    original = _installed(photograph)
+    copy = pictures / original.name
+    if not copy.is_file() or files.sha256(copy) != files.sha256(original):
+        with files.kept_file(copy) as temporary:
+            shutil.copyfile(original, temporary)
+    source = f"{photograph.package}: {photograph.file}; {photograph.origin}"
+    return datasets.describe(pictures, name, original.name, photograph.license, source)
+
+
+def _installed(photograph: Photograph) -> Path:
+    """Return where a photograph lies, without importing its package (which takes seconds)."""
+    spec = importlib.util.find_spec(PACKAGES[photograph.package])
+    for folder in (spec and spec.submodule_search_locations) or ():
+        if (path := Path(folder) / photograph.file).is_file():
+            return path
+    raise LeakageError(
+        f"{photograph.file}: the installed {photograph.package} does not carry this photograph; "
+        "install the pinned version, or take the name out of dataset.photographs.names"
+    )

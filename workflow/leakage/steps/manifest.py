@@ -1,0 +1,47 @@
+"""Collect the pictures of a dataset, and list them with licence, source and SHA-256."""
+
+import csv
+import sys
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from leakage import datasets, files
+from leakage.settings import Settings, parse, validate
+
+
+class Manifest(Settings):
+    """What the manifest depends on: a kind of dataset, its settings, and the patch's side."""
+
+    name: str
+    settings: dict[str, Any]
+    patch_size: int
+
+
+def main(
+    output: Annotated[Path, typer.Argument(help="the manifest.csv to make")],
+    pictures: Annotated[Path, typer.Option(help="the run's folder for pictures")],
+    skipped: Annotated[Path, typer.Option(help="the CSV of pictures left out to make")],
+    settings: Annotated[str, typer.Option(help="name, settings and patch_size, as JSON")],
+) -> None:
+    """Collect the pictures of a dataset and list them."""
+    chosen = parse(Manifest, settings, "dataset")
+    dataset = datasets.module(chosen.name)
+    branch = validate(dataset.Settings, chosen.settings, f"dataset.{chosen.name}")
+    rows, left_out = dataset.collect(branch, pictures, chosen.patch_size)
+    _write(skipped, datasets.SKIPPED_COLUMNS, left_out)
+    _write(output, datasets.COLUMNS, rows)
+    note = f", {len(left_out)} left out (listed in {skipped})" if left_out else ""
+    print(f"{output}: {len(rows)} pictures{note}", file=sys.stderr)
+
+
+def _write(path: Path, columns: Sequence[str], rows: Iterable[datasets.Row]) -> None:
+    with (
+        files.kept_file(path) as temporary,
+        open(temporary, "w", encoding="utf-8", newline="") as stream,
+    ):
+        writer = csv.DictWriter(stream, columns, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
