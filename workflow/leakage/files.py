@@ -78,7 +78,7 @@ def write_table(path: Path | str, table: pa.Table, metadata: dict[str, Any]) -> 
     """Write a Parquet table (zstd) with `metadata` as JSON in its schema, and its checksum."""
     with kept_file(path) as temporary:
         pq.write_table(
-            table.replace_schema_metadata(encode(metadata)), temporary, "2.6", compression="zstd"
+            table.replace_schema_metadata(encode(metadata)), temporary, compression="zstd"
         )
 
 

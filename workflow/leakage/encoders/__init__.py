@@ -1,0 +1,144 @@
+"""Encoders: what turns patches into vectors. One module per kind, imported when it is asked for.
+
+A kind is a module of this folder with `Settings` (its configuration entry) and
+
+    load(settings, record, device) -> Encoder
+
+where the record says which weights to load (`leakage.encoders.network.Record`; None for a kind
+without weights). Importing a kind imports no torch: the workflow checks its configuration at every
+parse, so the libraries of a network are imported inside the functions that run it.
+"""
+
+import hashlib
+import importlib
+import pkgutil
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pydantic
+
+from leakage import settings
+from leakage.errors import LeakageError
+
+# A module of this folder that is no kind: what the kinds with a network share.
+SHARED = "network"
+
+
+@dataclass(frozen=True)
+class Encoder:
+    """An encoder that is ready to run.
+
+    Attributes:
+        encode: n uint8 arrays of shape (size, size, channels) -> float32 of shape (n, dim).
+        label: its name in figures.
+        untrained: whether it is a network that has learned nothing.
+        batch_size: how many patches `encode` is best given at once.
+        device: where it runs: `cpu` or `cuda`.
+        libraries: the distributions that its output depends on, beside numpy.
+    """
+
+    encode: Callable[[list[np.ndarray]], np.ndarray]
+    label: str
+    untrained: bool
+    batch_size: int
+    device: str
+    libraries: tuple[str, ...]
+
+    def __call__(self, patches: list[np.ndarray]) -> np.ndarray:
+        """Return the embeddings of patches, float32 of shape (n, dim)."""
+        return self.encode(patches)
+
+
+class Kind(settings.Settings):
+    """The one key that every encoder has: it decides which others there are."""
+
+    model_config = pydantic.ConfigDict(extra="ignore")
+
+    kind: str
+
+
+def kinds() -> list[str]:
+    """Return the names of the kinds, sorted."""
+    return sorted(module.name for module in pkgutil.iter_modules(__path__) if module.name != SHARED)
+
+
+def module(kind: str) -> ModuleType:
+    """Return the module of a kind.
+
+    Raises:
+        LeakageError: there is no such kind.
+    """
+    if kind not in kinds():
+        raise LeakageError(
+            f"encoders: unknown kind {kind!r}; the nearest known one is "
+            f"{settings.nearest(kind, kinds())!r} (known: {', '.join(kinds())})"
+        )
+    return importlib.import_module(f"{__name__}.{kind}")
+
+
+def parse(text: str, where: str) -> Any:
+    """Return JSON `text`, a configuration entry as a rule hands it to a step, as its `Settings`."""
+    return settings.parse(module(settings.parse(Kind, text, where).kind).Settings, text, where)
+
+
+def needs_weights(entry: Any) -> bool:
+    """Return whether an encoder needs the step `weights` before it can embed."""
+    return hasattr(entry, "weights")
+
+
+def needs_plain_patches(entry: Any) -> bool:
+    """Return whether the step `weights` has to be given plain patches (see `network.calibrate`)."""
+    return needs_weights(entry) and entry.weights == "random"
+
+
+def embed(encoder: Encoder, patches: Iterable[np.ndarray]) -> np.ndarray:
+    """Return the embeddings of patches, computing equal ones once.
+
+    At high levels many views are equal (at level 8 all of them), and a network takes tens of
+    milliseconds per patch.
+
+    Args:
+        encoder: what embeds a batch.
+        patches: uint8 arrays of shape (size, size, channels), read one batch at a time.
+
+    Returns:
+        float32 of shape (patches, dim), in the patches' order.
+    """
+    rows: list[int] = []
+    known: dict[bytes, int] = {}
+    batch: list[np.ndarray] = []
+    embedded: list[np.ndarray] = []
+    for patch in patches:
+        content = hashlib.sha256(repr(patch.shape).encode() + patch.tobytes()).digest()
+        if content not in known:
+            known[content] = len(known)
+            batch.append(patch)
+        rows.append(known[content])
+        if len(batch) == encoder.batch_size:
+            embedded.append(encoder(batch))
+            batch = []
+    if batch:
+        embedded.append(encoder(batch))
+    return np.concatenate(embedded)[rows]
+
+
+def three_channels(pixels: np.ndarray) -> np.ndarray:
+    """Return (height, width, 3) from (height, width, 3) or, repeated, from (height, width, 1)."""
+    return np.broadcast_to(pixels, (*pixels.shape[:2], 3))
+
+
+def resize_whole(pixels: np.ndarray, size: int) -> np.ndarray:
+    """Return a whole picture at an encoder's size, uint8 of shape (size, size, channels).
+
+    It is squashed, not cropped, so that nothing of the picture is left out; bicubic with
+    antialiasing (Pillow's). Patches, in contrast, are never resized.
+    """
+    # Pillow takes 0.1 s to import, which a parse of the Snakefile does not spend.
+    from PIL import Image
+
+    picture = Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels)
+    resized = np.asarray(picture.resize((size, size), Image.Resampling.BICUBIC))
+    return resized.reshape(size, size, pixels.shape[2])

@@ -1,0 +1,88 @@
+"""A loopback server that speaks the file protocol of the Hugging Face hub, as far as it is used.
+
+`HEAD` and `GET /{owner}/{name}/resolve/{revision}/{file}`, with the commit, an ETag and ranges;
+what is not there is a 404 that names itself `EntryNotFound`. See huggingface_hub's `file_download`.
+"""
+
+import contextlib
+import hashlib
+import http.server
+import re
+import shutil
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+COMMIT = "0123456789abcdef0123456789abcdef01234567"
+
+
+class Hub(http.server.ThreadingHTTPServer):
+    """Serves `root/{owner}/{name}/{file}`; `requests` holds (method, path) of all it was asked."""
+
+    daemon_threads = True
+
+    def __init__(self, root: Path):
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.root = root
+        self.requests: list[tuple[str, str]] = []
+
+    @property
+    def url(self) -> str:
+        """What HF_ENDPOINT is set to."""
+        return f"http://127.0.0.1:{self.server_port}"
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    """Answers one request."""
+
+    protocol_version = "HTTP/1.1"
+    server: Hub
+
+    def do_GET(self) -> None:
+        """Answer with a file of the hub, or a part of it."""
+        self.server.requests.append((self.command, self.path))
+        match = re.fullmatch(r"/([^/]+/[^/]+)/resolve/[^/]+/([^/?]+)", self.path)
+        path = self.server.root / match[1] / match[2] if match else None
+        if path is None or not path.is_file():
+            self._headers(404, {"X-Error-Code": "EntryNotFound", "Content-Length": "0"})
+            return
+        size, first = path.stat().st_size, 0
+        wanted = re.fullmatch(r"bytes=(\d+)-", self.headers.get("Range", ""))
+        headers = {"ETag": f'"{_sha256(path)}"', "Accept-Ranges": "bytes"}
+        if wanted:
+            first = int(wanted[1])
+            headers["Content-Range"] = f"bytes {first}-{size - 1}/{size}"
+        self._headers(206 if wanted else 200, headers | {"Content-Length": str(size - first)})
+        if self.command == "GET":
+            with path.open("rb") as stream:
+                stream.seek(first)
+                shutil.copyfileobj(stream, self.wfile)
+
+    do_HEAD = do_GET
+
+    def log_message(self, *args: object) -> None:
+        """Say nothing on the terminal."""
+
+    def _headers(self, status: int, headers: dict[str, str]) -> None:
+        self.send_response(status)
+        for name, value in {"X-Repo-Commit": COMMIT, **headers}.items():
+            self.send_header(name, value)
+        self.end_headers()
+
+
+@contextlib.contextmanager
+def serving(root: Path) -> Iterator[Hub]:
+    """Serve the repositories below `root` on a free port of loopback."""
+    with Hub(root) as hub:
+        thread = threading.Thread(target=hub.serve_forever, args=(0.01,), daemon=True)
+        thread.start()
+        try:
+            yield hub
+        finally:
+            hub.shutdown()
+            thread.join()
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -1,0 +1,137 @@
+"""Embedding files: what the step `embed` writes, and what reading them gives back."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+import small_views
+from leakage import embeddings, encoders, files
+from leakage.encoders.statistics import statistics
+from leakage.errors import LeakageError
+from leakage.steps import embed
+
+SIZE = 96
+ENTRY = json.dumps({"kind": "statistics", "grid": 2})
+
+
+@pytest.fixture
+def places(tmp_path):
+    return small_views.write_places(tmp_path / "places.csv", small_views.places(SIZE))
+
+
+def embedded(tmp_path, places, level=0, **metadata):
+    """Run the step on the photographs at a level and return the file that it made."""
+    view = small_views.write_view(tmp_path / f"view-{level}.parquet", level, **metadata)
+    output = tmp_path / f"{level}.parquet"
+    embed.main(view, places, output, "hand", ENTRY, SIZE, "0123abcd")
+    return output
+
+
+def test_what_is_written_is_read_back_patches_and_whole_pictures_apart(tmp_path):
+    rows = [("7", 0, 1, 2), ("7", 1, 3, 4), ("7", -1, -1, -1), ("b", 0, 0, 0), ("b", -1, -1, -1)]
+    values = np.arange(15, dtype=np.float32).reshape(5, 3)
+    embeddings.write(tmp_path / "e.parquet", rows, values, {"encoder": "x"})
+    image_ids, found, metadata = embeddings.read(tmp_path / "e.parquet", "patches")
+    assert image_ids.tolist() == ["7", "7", "b"] and metadata == {"encoder": "x"}
+    assert found.dtype == np.float32 and np.array_equal(found, values[[0, 1, 3]])
+    image_ids, found, _ = embeddings.read(tmp_path / "e.parquet", "whole")
+    assert image_ids.tolist() == ["7", "b"] and np.array_equal(found, values[[2, 4]])
+
+
+def test_the_file_has_a_row_per_patch_and_one_per_picture_in_the_view_s_order(tmp_path, places):
+    table = pq.read_table(embedded(tmp_path, places))
+    assert table.schema.names == ["image_id", "patch", "top", "left", "embedding"]
+    assert str(table.schema.field("embedding").type).startswith("fixed_size_list<")
+    assert table["image_id"].to_pylist() == [
+        name for name in small_views.photographs() for _ in range(small_views.PER_IMAGE + 1)
+    ]
+    assert table["patch"].to_pylist() == [0, 1, 2, 3, embeddings.WHOLE] * 3
+
+
+def test_rows_are_the_embeddings_of_the_patches_at_their_places(tmp_path, places):
+    table = pq.read_table(embedded(tmp_path, places)).to_pylist()
+    for row in table:
+        picture = small_views.photographs()[row["image_id"]]
+        top, left = row["top"], row["left"]
+        seen = (
+            encoders.resize_whole(picture, SIZE)
+            if row["patch"] == embeddings.WHOLE
+            else picture[top : top + SIZE, left : left + SIZE]
+        )
+        assert row["embedding"] == pytest.approx(statistics(seen, 2))
+
+
+def test_metadata_says_all_that_an_embedding_depends_on(tmp_path, places):
+    _, found, metadata = embeddings.read(embedded(tmp_path, places, level=3), "patches")
+    versions = metadata.pop("versions")
+    assert metadata == {
+        "encoder": "hand",
+        "label": "statistics (hand-made, no weights)",
+        "untrained": False,
+        "weights": None,
+        "scheme": "msb_xor",
+        "level": 3,
+        "view": {"scheme": "msb_xor", "level": 3, "definition": {"view": "scaled"}},
+        "patch_size": SIZE,
+        "dim": found.shape[1],
+        "device": "cpu",
+        "code": "0123abcd",
+    }
+    assert versions.keys() == {"python", "numpy"}
+
+
+def test_all_embeddings_of_level_8_are_equal_and_those_of_two_levels_are_pairs(tmp_path, places):
+    plain = embeddings.read(embedded(tmp_path, places), "patches")
+    empty = embeddings.read(embedded(tmp_path, places, level=8), "patches")
+    assert np.array_equal(plain[0], empty[0])
+    assert (empty[1] == empty[1][0]).all() and len(np.unique(plain[1], axis=0)) == len(plain[1])
+
+
+def test_a_damaged_file_is_refused(tmp_path, places):
+    path = embedded(tmp_path, places)
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(LeakageError, match=f"{path}: damaged"):
+        embeddings.read(path, "patches")
+
+
+def test_a_picture_without_places_and_places_without_a_picture_are_refused(tmp_path):
+    table = small_views.places(SIZE)
+    fewer = small_views.write_places(tmp_path / "fewer.csv", table[table.image_id != "camera"])
+    with pytest.raises(LeakageError, match="the view has picture camera, the places have not"):
+        embedded(tmp_path, fewer)
+    table.loc[len(table)] = ("lake", 0, 0, 0)
+    more = small_views.write_places(tmp_path / "more.csv", table)
+    with pytest.raises(LeakageError, match="the places have picture lake, the view has not"):
+        embedded(tmp_path, more)
+    assert not (tmp_path / "0.parquet").exists()
+
+
+def test_an_embedding_that_is_not_finite_is_refused_with_its_encoder_and_picture():
+    rows = [("a", 0, 0, 0), ("b", 0, 0, 0)]
+    with pytest.raises(LeakageError, match=r"encoders\.clip: the embedding of picture b is not"):
+        embed.refuse_nan(np.array([[0.0, 1.0], [np.nan, 1.0]]), rows, "encoders.clip")
+
+
+def test_a_view_that_does_not_say_its_level_is_refused(tmp_path, places):
+    with pytest.raises(LeakageError, match="its metadata has no level"):
+        embedded(tmp_path, places, scheme="msb_xor")
+
+
+def test_a_network_without_resolved_weights_is_refused(tmp_path, places):
+    view = small_views.write_view(tmp_path / "view.parquet", 0)
+    settings = json.dumps({"kind": "torchvision", "weights": "random"})
+    with pytest.raises(LeakageError, match=r"encoders\.resnet: --weights is missing"):
+        embed.main(view, places, tmp_path / "o.parquet", "resnet", settings, SIZE, "")
+
+
+def test_no_file_is_left_beside_an_embedding_but_its_checksum(tmp_path, places):
+    path = embedded(tmp_path, places)
+    expected = {"places.csv", "view-0.parquet", path.name}
+    assert {Path(p.name) for p in tmp_path.iterdir()} == {
+        Path(name + suffix) for name in expected for suffix in ("", ".sha256")
+    }
+    assert files.check(path) == path

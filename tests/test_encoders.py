@@ -1,0 +1,330 @@
+"""Encoders: the statistics, the networks of both libraries, and what they refuse."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import small_views
+import torch
+from leakage import encoders, files
+from leakage.encoders import network, open_clip, statistics, torchvision
+from leakage.errors import LeakageError
+from leakage.settings import validate
+from safetensors.torch import save_file
+
+SQUEEZENET = Path(__file__).parents[2] / "shared" / "weights" / "squeezenet1_0.safetensors"
+SIZE = 96
+
+
+def patch_of(value, size=32, channels=3):
+    return np.full((size, size, channels), value, np.uint8)
+
+
+def ready(entry, plain=None, seed=0):
+    """Return the encoder of an entry, its weights resolved as the step `weights` does."""
+    module = encoders.module(entry.kind)
+    weights = network.resolve(module.architecture(entry), entry, seed, "cpu", plain)
+    return module.load(entry, weights, "cpu")
+
+
+def untrained(model, batch_size=4):
+    return torchvision.Settings(
+        kind="torchvision", model=model, weights="random", batch_size=batch_size
+    )
+
+
+def mean_cosine(embeddings):
+    """Return the mean cosine between different rows."""
+    unit = embeddings / np.linalg.norm(embeddings, axis=1, keepdims=True)
+    return (unit @ unit.T)[~np.eye(len(unit), dtype=bool)].mean()
+
+
+# The statistics
+
+
+def test_a_constant_patch_has_its_value_as_mean_and_no_deviation_nor_energy():
+    cells = statistics.statistics(patch_of(51), grid=4).reshape(16, 3, 3)
+    assert cells[:, 0] == pytest.approx(0.2)
+    assert cells[:, 1:] == pytest.approx(0, abs=1e-6)
+
+
+def test_a_ramp_has_the_square_of_its_slope_as_energy():
+    ramp = np.broadcast_to(np.arange(32, dtype=np.uint8)[:, None], (32, 32))[..., None]
+    cells = statistics.statistics(ramp, grid=2).reshape(4, 3, 3)
+    assert cells[:, 2] == pytest.approx(1 / 255**2, rel=1e-4)
+    assert cells[:, 1] == pytest.approx(np.std(np.arange(16)) / 255, rel=1e-4)
+
+
+def test_a_grey_patch_has_the_statistics_of_three_equal_channels():
+    grey = small_views.photographs()["camera"][:64, :64]
+    found = statistics.statistics(grey, grid=4)
+    assert found.shape == (4 * 4 * 9,)
+    assert np.array_equal(found, statistics.statistics(grey.repeat(3, axis=2), grid=4))
+
+
+# Every kind
+
+
+def means(batch_size):
+    """Return an encoder that gives the mean of a patch, and the batches that it was given."""
+    batches = []
+
+    def encode(patches):
+        batches.append(patches)
+        return np.array([[patch.mean()] for patch in patches], np.float32)
+
+    return encoders.Encoder(encode, "mean", False, batch_size, "cpu", ()), batches
+
+
+def test_equal_patches_are_embedded_once_and_every_row_has_its_own():
+    encoder, batches = means(batch_size=2)
+    values = [7, 0, 0, 7, 0, 9, 0, 0, 1, 1]
+    found = encoders.embed(encoder, (patch_of(value) for value in values))
+    assert found[:, 0].tolist() == values
+    assert [len(batch) for batch in batches] == [2, 2]
+
+
+def test_patches_of_equal_bytes_and_different_shape_are_different():
+    encoder, batches = means(batch_size=2)
+    encoders.embed(encoder, [np.zeros((3, 4, 1), np.uint8), np.zeros((2, 2, 3), np.uint8)])
+    assert len(batches[0]) == 2
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_a_whole_picture_is_squashed_to_the_size_and_not_cropped(channels):
+    picture = np.zeros((50, 200, channels), np.uint8)
+    picture[:, :2], picture[:, -2:] = 255, 255
+    resized = encoders.resize_whole(picture, 100)
+    assert resized.shape == (100, 100, channels) and resized.dtype == np.uint8
+    assert resized[:, 0].min() > 200 and resized[:, -1].min() > 200 and resized[:, 50].max() == 0
+
+
+def test_checking_the_settings_of_every_kind_imports_neither_torch_nor_pillow():
+    code = (
+        "import sys; from leakage import encoders; [encoders.module(k).Settings(kind=k) for k in "
+        "encoders.kinds()]; print(sorted(sys.modules.keys() & {'torch', 'PIL', 'open_clip'}))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_an_unknown_kind_is_answered_with_the_nearest():
+    with pytest.raises(LeakageError, match="'torchvison'; the nearest known one is 'torchvision'"):
+        encoders.module("torchvison")
+
+
+def test_an_unknown_key_of_an_entry_is_answered_with_the_nearest():
+    with pytest.raises(LeakageError, match=r"encoders\.clip\.wieghts: .*encoders\.clip\.weights"):
+        encoders.parse('{"kind": "open_clip", "wieghts": "random"}', "encoders.clip")
+
+
+def test_only_networks_need_weights_and_only_untrained_ones_plain_patches():
+    kinds = [statistics.Settings(kind="statistics"), open_clip.Settings(kind="open_clip")]
+    assert [encoders.needs_weights(entry) for entry in [*kinds, untrained("resnet18")]] == [0, 1, 1]
+    needing = [encoders.needs_plain_patches(entry) for entry in [*kinds, untrained("resnet18")]]
+    assert needing == [False, False, True]
+
+
+# Untrained networks
+
+
+def test_a_random_network_is_decided_by_its_seed_alone_and_leaves_torch_s_generator_as_it_was():
+    entry, patches = untrained("squeezenet1_1"), small_views.some_patches(SIZE)[:2]
+    before = torch.random.get_rng_state()
+    first = ready(entry, seed=1)(patches)
+    assert torch.equal(before, torch.random.get_rng_state())
+    torch.rand(7)
+    assert np.array_equal(first, ready(entry, seed=1)(patches))
+    assert not np.allclose(first, ready(entry, seed=2)(patches))
+
+
+def test_calibrated_batch_norm_tells_patches_apart_that_the_initial_one_does_not():
+    entry, patches = untrained("resnet18"), small_views.some_patches(SIZE)
+    architecture = torchvision.architecture(entry)
+    weights = network.resolve(architecture, entry, 0, "cpu", lambda: patches)
+    initial = network.Weights(weights.record, {})
+    calibrated = torchvision.load(entry, weights, "cpu")
+    degenerate = mean_cosine(torchvision.load(entry, initial, "cpu")(patches))
+    assert mean_cosine(calibrated(patches)) < degenerate - 0.02
+    assert weights.record.calibrated_on == len(patches)
+    assert calibrated.untrained
+    assert calibrated.label == "ResNet-18, untrained (BatchNorm calibrated on plain patches)"
+
+
+def test_calibration_changes_no_weight_but_batch_norm_s_statistics():
+    entry, patches = untrained("resnet18"), small_views.some_patches(SIZE)[:3]
+    weights = network.resolve(torchvision.architecture(entry), entry, 0, "cpu", lambda: patches)
+    kinds = {name.rpartition(".")[2] for name in weights.statistics}
+    assert kinds == {"running_mean", "running_var", "num_batches_tracked"}
+
+
+def test_an_untrained_network_with_batch_norm_asks_for_plain_patches():
+    with pytest.raises(LeakageError, match="calibrated on plain patches, and none were given"):
+        ready(untrained("resnet18"))
+
+
+def test_embeddings_do_not_depend_on_the_batch_size():
+    patches = small_views.some_patches(SIZE)
+    entry = untrained("resnet18")
+    weights = network.resolve(torchvision.architecture(entry), entry, 0, "cpu", lambda: patches)
+    encoder = torchvision.load(entry, weights, "cpu")
+    one_by_one = np.concatenate([encoder([patch]) for patch in patches])
+    assert np.abs(encoder(patches) - one_by_one).max() <= 1e-5 * np.abs(one_by_one).max()
+
+
+def test_an_untrained_clip_says_so_and_gives_its_embedding_size():
+    entry = open_clip.Settings(kind="open_clip", weights="random")
+    encoder = ready(entry)
+    found = encoder([patch_of(0, 224), patch_of(255, 224, channels=1)])
+    assert found.shape == (2, 512) and found.dtype == np.float32
+    assert (encoder.label, encoder.untrained) == ("CLIP ViT-B/32, untrained", True)
+
+
+FAMILIES = {
+    "alexnet": 256,
+    "convnext_tiny": 768,
+    "densenet121": 1024,
+    "efficientnet_b0": 1280,
+    "maxvit_t": 512,
+    "mnasnet0_5": 1280,
+    "mobilenet_v3_small": 576,
+    "resnet50": 2048,
+    "shufflenet_v2_x0_5": 1024,
+    "squeezenet1_0": 512,
+    "swin_t": 768,
+    "vgg11": 512,
+    "vit_b_32": 768,
+}
+
+
+@pytest.mark.parametrize("model", FAMILIES)
+def test_every_family_gives_the_features_that_its_classifier_reads(model):
+    # On torch's meta device a network has shapes and no numbers: no time and no memory.
+    architecture = torchvision.architecture(untrained(model))
+    with torch.device("meta"):
+        features = architecture.features(architecture.build()).eval()
+        assert features(torch.zeros(2, 3, 224, 224)).shape == (2, FAMILIES[model])
+
+
+# Weights from a file
+
+
+@pytest.mark.skipif(not SQUEEZENET.is_file(), reason=f"{SQUEEZENET} is not there")
+def test_the_real_squeezenet_gives_the_channels_before_its_classifier_averaged_over_the_map():
+    from safetensors.torch import load_file
+    from torchvision import models
+    from torchvision.transforms import functional
+
+    entry = torchvision.Settings(kind="torchvision", model="squeezenet1_0", weights=str(SQUEEZENET))
+    patches = small_views.some_patches(224)
+    reference = models.squeezenet1_0()
+    reference.load_state_dict(load_file(SQUEEZENET))
+    pixels = torch.stack([functional.to_tensor(patch.copy()) for patch in patches])
+    pixels = functional.normalize(pixels, (0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+    with torch.inference_mode():
+        expected = reference.eval().features(pixels).mean((2, 3)).numpy()
+    encoder = ready(entry)
+    found = encoder(patches)
+    assert found.shape == (8, 512) and found.dtype == np.float32
+    assert found == pytest.approx(expected, abs=1e-4)
+    assert encoder.label == "SqueezeNet 1.0 (squeezenet1_0.safetensors)"
+    assert not encoder.untrained
+
+
+@pytest.fixture(scope="module")
+def squeezenet_file(tmp_path_factory):
+    """A seeded squeezenet1_1, float16, as a file."""
+    path = tmp_path_factory.mktemp("weights") / "squeezenet1_1.safetensors"
+    state = torchvision.architecture(untrained("squeezenet1_1")).build().state_dict()
+    save_file({name: value.half() for name, value in state.items()}, path)
+    return path
+
+
+def from_file(path, model="squeezenet1_1"):
+    return torchvision.Settings(kind="torchvision", model=model, weights=str(path))
+
+
+def test_a_file_of_another_network_is_refused_with_the_keys_that_do_not_fit(squeezenet_file):
+    with pytest.raises(LeakageError) as caught:
+        ready(from_file(squeezenet_file, "resnet18"))
+    message = str(caught.value)
+    assert message.startswith(f"{squeezenet_file}: these are not the weights of ResNet-18")
+    assert "102 missing (conv1.weight, " in message and "52 unexpected (classifier.1." in message
+
+
+def test_a_file_whose_shapes_do_not_fit_is_refused_with_both_shapes(squeezenet_file):
+    with pytest.raises(LeakageError, match=r"features\.0\.weight \(64, 3, 3, 3\) instead of \(96,"):
+        ready(from_file(squeezenet_file, "squeezenet1_0"))
+
+
+def test_a_file_that_is_cut_short_is_refused_by_name(squeezenet_file, tmp_path):
+    path = tmp_path / "cut.safetensors"
+    path.write_bytes(squeezenet_file.read_bytes()[:100_000])
+    with pytest.raises(LeakageError, match=f"{path}: not a readable weights file"):
+        ready(from_file(path))
+
+
+def test_a_file_that_is_not_there_is_refused_by_name(tmp_path):
+    with pytest.raises(LeakageError, match=r"absent\.safetensors: no such file"):
+        ready(from_file(tmp_path / "absent.safetensors"))
+
+
+def test_a_file_that_could_run_code_is_refused_when_the_settings_are_checked():
+    entry = {"kind": "open_clip", "weights": "downloads/ViT-B-32.pt"}
+    with pytest.raises(LeakageError, match=r"encoders\.clip\.weights: .*expected a .safetensors"):
+        validate(open_clip.Settings, entry, "encoders.clip")
+
+
+def test_weights_that_change_after_they_were_resolved_are_refused(squeezenet_file, tmp_path):
+    path = tmp_path / squeezenet_file.name
+    path.write_bytes(squeezenet_file.read_bytes())
+    entry = from_file(path)
+    weights = network.resolve(torchvision.architecture(entry), entry, 0, "cpu")
+    assert weights.record.sha256 == files.sha256(squeezenet_file)
+    path.write_bytes(squeezenet_file.read_bytes() + b" ")
+    with pytest.raises(LeakageError, match="have changed"):
+        torchvision.load(entry, weights, "cpu")
+    path.unlink()
+    with pytest.raises(LeakageError, match="are gone"):
+        torchvision.load(entry, weights, "cpu")
+
+
+def test_weights_resolved_for_another_entry_are_refused(squeezenet_file):
+    entry = from_file(squeezenet_file)
+    weights = network.resolve(torchvision.architecture(entry), entry, 0, "cpu")
+    with pytest.raises(LeakageError, match=r"expected squeezenet1_1 \(random\)"):
+        torchvision.load(untrained("squeezenet1_1"), weights, "cpu")
+
+
+# What the libraries do not have
+
+
+@pytest.mark.parametrize(
+    ("entry", "answer"),
+    [
+        ({"kind": "torchvision", "model": "resnt50"}, "the nearest is 'resnet50'"),
+        ({"kind": "torchvision", "weights": "IMAGENET_V2"}, "the nearest is 'IMAGENET1K_V2'"),
+        ({"kind": "open_clip", "model": "VitB32"}, "the nearest is 'ViT-B-32'"),
+        ({"kind": "open_clip", "weights": "opnai"}, "the nearest is 'openai'"),
+        ({"kind": "open_clip", "model": "ViT-B-32"}, "set model: ViT-B-32-quickgelu"),
+        ({"kind": "open_clip", "weights": "laion2b_e16"}, "set model: ViT-B-32"),
+    ],
+)
+def test_weights_and_models_that_do_not_go_together_are_answered_with_the_right_one(entry, answer):
+    module = encoders.module(entry["kind"])
+    with pytest.raises(LeakageError, match=answer) as caught:
+        module.architecture(module.Settings(**entry), "encoders.mine")
+    assert str(caught.value).startswith("encoders.mine.")
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("model", ["ViT-B-32-quickgelu", "vit_b_16"])
+def test_patches_of_a_size_that_a_transformer_does_not_take_are_refused(model):
+    kind = "open_clip" if model.startswith("ViT") else "torchvision"
+    module = encoders.module(kind)
+    entry = module.Settings(kind=kind, model=model, weights="random")
+    with pytest.raises(LeakageError, match=r"patches\.size: found 192, .* 224 x 224 only"):
+        network.check_size(module.architecture(entry), 192)
+    network.check_size(module.architecture(entry), 224)

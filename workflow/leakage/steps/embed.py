@@ -1,0 +1,120 @@
+"""Embed the patches and the whole pictures of one view with one encoder."""
+
+import importlib.metadata
+import platform
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import pandas as pd
+import typer
+from tqdm import tqdm
+
+from leakage import embeddings, encoders, files, patches
+from leakage.embeddings import WHOLE, Row
+from leakage.encoders import network
+from leakage.errors import LeakageError
+from leakage.views import View
+
+
+def main(
+    view: Annotated[Path, typer.Argument(help="the view of one level")],
+    places: Annotated[Path, typer.Argument(help="the CSV of places")],
+    output: Annotated[Path, typer.Argument(help="the Parquet file to make")],
+    encoder: Annotated[str, typer.Option(help="the encoder's key in the configuration")],
+    settings: Annotated[str, typer.Option(help="its entry, as JSON")],
+    size: Annotated[int, typer.Option(help="side of a patch in pixels")],
+    code: Annotated[str, typer.Option(help="digest of the code, to be recorded")],
+    weights: Annotated[Path | None, typer.Option(help="made by the step weights")] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda")] = "auto",
+) -> None:
+    """Embed the patches and the whole pictures of one view."""
+    where = f"encoders.{encoder}"
+    entry = encoders.parse(settings, where)
+    opened = View(view)
+    record = _weights(entry, weights, where)
+    ready = encoders.module(entry.kind).load(entry, record, device)
+    rows: list[Row] = []
+    pictures = tqdm(opened, total=len(opened), desc=encoder, unit="picture", disable=None)
+    found = encoders.embed(ready, _patches(pictures, _places(places), size, rows))
+    refuse_nan(found, rows, where)
+    metadata = {
+        "encoder": encoder,
+        "label": ready.label,
+        "untrained": ready.untrained,
+        "weights": record.record.model_dump() if record else None,
+        **_of_view(opened),
+        "patch_size": size,
+        "dim": found.shape[1],
+        "device": ready.device,
+        "versions": _versions(ready.libraries),
+        "code": code,
+    }
+    embeddings.write(output, rows, found, metadata)
+
+
+def _weights(entry: Any, path: Path | None, where: str) -> network.Weights | None:
+    if not encoders.needs_weights(entry):
+        return None
+    if path is None:
+        raise LeakageError(f"{where}: --weights is missing; give the file of the step `weights`")
+    return network.read(path)
+
+
+def _places(path: Path) -> dict[str, pd.DataFrame]:
+    table = pd.read_csv(files.check(path), dtype={"image_id": str})
+    return dict(list(table.groupby("image_id", sort=False)))
+
+
+def _patches(
+    pictures: Any, places: dict[str, pd.DataFrame], size: int, rows: list[Row]
+) -> Iterator[np.ndarray]:
+    """Yield each picture's patches and then the whole of it, noting in `rows` whose they are.
+
+    Raises:
+        LeakageError: the view and the places are not of the same pictures.
+    """
+    left = dict(places)
+    for image_id, pixels in pictures:
+        if image_id not in left:
+            raise _other_pictures(f"the view has picture {image_id}, the places have not")
+        own = left.pop(image_id)
+        for place, patch in zip(own.itertuples(), patches.crop(pixels, own, size), strict=True):
+            rows.append((image_id, place.patch, place.top, place.left))
+            yield patch
+        rows.append((image_id, WHOLE, WHOLE, WHOLE))
+        yield encoders.resize_whole(pixels, size)
+    if left:
+        raise _other_pictures(f"the places have picture {next(iter(left))}, the view has not")
+
+
+def _other_pictures(found: str) -> LeakageError:
+    return LeakageError(f"{found}; make both from the same manifest (delete both, and run again)")
+
+
+def refuse_nan(found: np.ndarray, rows: list[Row], where: str) -> None:
+    """Raise a LeakageError that names the first picture whose embedding has a NaN or infinity."""
+    wrong = np.flatnonzero(~np.isfinite(found).all(axis=1))
+    if wrong.size:
+        raise LeakageError(
+            f"{where}: the embedding of picture {rows[wrong[0]][0]} is not finite (and "
+            f"{wrong.size - 1} more are not); its weights are damaged, or not this model's"
+        )
+
+
+def _of_view(view: View) -> dict[str, Any]:
+    """Return the scheme and the level of a view, and under `view` all that is known of it."""
+    missing = [key for key in ("scheme", "level") if key not in view.metadata]
+    if missing:
+        raise LeakageError(
+            f"{view.path}: its metadata has no {missing[0]}, so it is no view of this workflow; "
+            "make it by the step `view`"
+        )
+    known = view.metadata
+    return {"scheme": known["scheme"], "level": known["level"], "view": known}
+
+
+def _versions(libraries: tuple[str, ...]) -> dict[str, str]:
+    versions = {name: importlib.metadata.version(name) for name in ("numpy", *libraries)}
+    return {"python": platform.python_version(), **versions}
