@@ -25,7 +25,7 @@ def main(
 ) -> None:
     """Draw where the patches of every picture lie."""
     chosen = parse(Places, settings, "patches")
-    pictures = pd.read_csv(files.check(manifest), dtype={"image_id": str})
+    pictures = pd.read_csv(files.check(manifest), dtype={"image_id": str}, keep_default_na=False)
     places = patches.draw_places(pictures, chosen.size, chosen.per_image, chosen.seed)
     with files.kept_file(output) as temporary:
         places.to_csv(temporary, index=False)

@@ -1,0 +1,78 @@
+"""The content digest of the code that a step runs: what makes a job run again, and nothing else.
+
+Found from the source alone: a step's module, the modules of this package that it imports
+(anywhere in the file, so also inside functions), the modules that those import, and so on.
+Comments, docstrings and layout do not count; time stamps do not count.
+"""
+
+import ast
+import functools
+import hashlib
+from collections.abc import Iterable
+from pathlib import Path
+
+PACKAGE = Path(__file__).parent
+
+
+def code_digest(*modules: str) -> str:
+    """Return 16 hexadecimal digits for `modules` and all of the package that they import."""
+    lines = sorted(f"{name} {_module(name)[0]}" for name in imported(modules))
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
+
+
+def imported(modules: Iterable[str]) -> set[str]:
+    """Return `modules` and every module of the package that they import, directly or not."""
+    found: set[str] = set()
+    waiting = list(modules)
+    while waiting:
+        name = waiting.pop()
+        if name not in found:
+            found.add(name)
+            waiting += _module(name)[1]
+    return found
+
+
+@functools.cache
+def _module(name: str) -> tuple[str, tuple[str, ...]]:
+    """Return the digest of one module's code and the package's modules that it imports."""
+    tree = ast.parse(_source(name).read_text())
+    imports = {parent for parent in _with_parents(name) if parent != name}
+    for node in ast.walk(tree):
+        imports.update(_imports_of(node))
+        _drop_docstring(node)
+    return hashlib.sha256(ast.dump(tree).encode()).hexdigest(), tuple(sorted(imports))
+
+
+def _imports_of(node: ast.AST) -> Iterable[str]:
+    names: list[str] = []
+    if isinstance(node, ast.Import):
+        names = [alias.name for alias in node.names]
+    elif isinstance(node, ast.ImportFrom) and node.module:
+        # `from leakage.estimators import plug_in` may name a module or something inside one.
+        names = [node.module] + [f"{node.module}.{alias.name}" for alias in node.names]
+    for name in names:
+        if name.partition(".")[0] == PACKAGE.name:
+            yield from (parent for parent in _with_parents(name) if _exists(parent))
+
+
+def _with_parents(name: str) -> list[str]:
+    parts = name.split(".")
+    return [".".join(parts[: count + 1]) for count in range(len(parts))]
+
+
+def _source(name: str) -> Path:
+    path = PACKAGE.parent.joinpath(*name.split("."))
+    return path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+
+
+def _exists(name: str) -> bool:
+    return _source(name).is_file()
+
+
+def _drop_docstring(node: ast.AST) -> None:
+    body = getattr(node, "body", None)
+    documented = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+    if isinstance(node, documented) and body and isinstance(body[0], ast.Expr):
+        value = body[0].value
+        if isinstance(value, ast.Constant) and isinstance(value.value, str):
+            node.body = body[1:]

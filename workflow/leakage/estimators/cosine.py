@@ -1,0 +1,81 @@
+"""Cosine similarity of a picture's embedding and its view's: the paper's Figure 3a.
+
+Messadi, Cervia, Itier, arXiv 2508.08832, section IV. The raw similarity has a floor that even an
+empty view reaches, because all embeddings of an encoder share a large common part; so it is given
+a second time with the mean embedding of each level taken off.
+"""
+
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from leakage.errors import LeakageError
+from leakage.estimators import tables
+from leakage.settings import Settings as Branch
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+class Settings(Branch):
+    """The cosine has no parameter."""
+
+    method: Literal["cosine"] = "cosine"
+
+
+def estimate(
+    x: np.ndarray,
+    y: np.ndarray,
+    groups: np.ndarray | None,
+    levels: list[int],
+    seed: int,
+    settings: Settings,
+) -> "pd.DataFrame":
+    """Return two rows per level, `statistic` raw (chosen: the paper's) and centred.
+
+    Args:
+        x: shape (items, dim), embeddings of the plain items.
+        y: shape (levels, items, dim).
+        groups: not used, each item counts once.
+        levels: the levels' names.
+        seed: not used, nothing is random.
+        settings: no parameter.
+
+    Returns:
+        The tidy table: `value` and `standard_error` are the mean over items and its standard error
+        (unit `cosine`); `nats` is missing, a cosine is no information. An embedding of length zero
+        has similarity 0 with everything.
+
+    Raises:
+        LeakageError: x and y differ in their last dimension.
+    """
+    if x.shape[1] != y.shape[2]:
+        raise LeakageError(f"cosine: x has dim {x.shape[1]} and y {y.shape[2]}; expected the same")
+    y = y.astype(np.float64)
+    plain = np.broadcast_to(x.astype(np.float64), y.shape)
+    variants = {"raw": (plain, y), "centred": (_centred(plain), _centred(y))}
+    rows = []
+    for statistic, (left, right) in variants.items():
+        mean, standard_error = tables.mean_over_groups(_cosine(left, right).T)
+        rows += [
+            {"level": level, "statistic": statistic, "value": value, "standard_error": error}
+            for level, value, error in zip(levels, mean, standard_error, strict=True)
+        ]
+    table = tables.tidy(
+        {name: [row[name] for row in rows] for name in rows[0]}
+        | {"unit": "cosine", "estimand": "mean over items", "nats": np.nan}
+    )
+    return table.assign(chosen=table["statistic"] == "raw")
+
+
+def _centred(embeddings: np.ndarray) -> np.ndarray:
+    return embeddings - embeddings.mean(axis=1, keepdims=True)
+
+
+def _cosine(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Return the similarities (levels, items) of two arrays of shape (levels, items, dim)."""
+    lengths = np.linalg.norm(x, axis=-1) * np.linalg.norm(y, axis=-1)
+    product = (x * y).sum(axis=-1)
+    # Rounding leaves a length of about 1e-7 where centring took everything off.
+    present = lengths > 1e-12 * max(1.0, float(lengths.max()))
+    return np.divide(product, lengths, out=np.zeros_like(product), where=present)

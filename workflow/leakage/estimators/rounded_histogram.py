@@ -1,0 +1,70 @@
+"""Plug-in mutual information of rounded features: the paper's Figure 3b.
+
+Messadi, Cervia, Itier, arXiv 2508.08832, section IV. Our reading, where the paper can be read
+twice: the coordinates of one picture's embedding are the samples, unnormalised, rounded to a
+number of decimals. The estimate cannot exceed ln(dim), and comes near it once most rounded
+coordinates are distinct, whatever they tell of each other.
+"""
+
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+import pydantic
+
+from leakage.errors import LeakageError
+from leakage.estimators import plug_in, tables
+from leakage.settings import Settings as Branch
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+ESTIMAND = "plug-in mutual information over the coordinates of one item, mean over items"
+
+
+class Settings(Branch):
+    """How coarsely features are rounded."""
+
+    method: Literal["rounded_histogram"] = "rounded_histogram"
+    decimals: int = pydantic.Field(default=2, ge=0, le=15)
+
+
+def estimate(
+    x: np.ndarray,
+    y: np.ndarray,
+    groups: np.ndarray | None,
+    levels: list[int],
+    seed: int,
+    settings: Settings,
+) -> "pd.DataFrame":
+    """Return one row per level: the plug-in MI of the coordinates of x and y, mean over items.
+
+    Args:
+        x: shape (items, dim), embeddings of the plain items.
+        y: shape (levels, items, dim).
+        groups: not used, each item counts once.
+        levels: the levels' names.
+        seed: not used, nothing is random.
+        settings: the number of decimals.
+
+    Returns:
+        The tidy table; `ceiling` is ln(dim).
+
+    Raises:
+        LeakageError: x and y differ in their last dimension.
+    """
+    if x.shape[1] != y.shape[2]:
+        raise LeakageError(
+            f"rounded_histogram: x has dim {x.shape[1]} and y {y.shape[2]}; expected the same"
+        )
+    x, y = np.round(x, settings.decimals), np.round(y, settings.decimals)
+    nats = [[plug_in.mutual_information(*pair) for pair in zip(x, seen, strict=True)] for seen in y]
+    mean, standard_error = tables.mean_over_groups(np.asarray(nats).T)
+    return tables.tidy(
+        {
+            "level": levels,
+            "nats": mean,
+            "standard_error": standard_error,
+            "ceiling": np.log(x.shape[1]),
+            "estimand": ESTIMAND,
+        }
+    )

@@ -1,0 +1,47 @@
+"""ChaCha20 keystreams: one key for a run, one nonce per picture."""
+
+import hashlib
+from pathlib import Path
+
+import numpy as np
+
+from leakage.errors import LeakageError
+
+KEY_BYTES = 32
+
+
+def read_key(path: Path | str) -> bytes:
+    """Return the 32-byte key that a file holds as 64 hexadecimal digits.
+
+    Raises:
+        LeakageError: the file is missing or holds something else. Its content is not shown.
+    """
+    expected = f"expected {2 * KEY_BYTES} hexadecimal digits; make one with: openssl rand -hex 32"
+    try:
+        key = bytes.fromhex(Path(path).read_text().strip())
+    except FileNotFoundError:
+        raise LeakageError(f"encryption.key_file: {path}: no such file; {expected}") from None
+    except (OSError, ValueError):
+        raise LeakageError(f"encryption.key_file: {path}: not a key; {expected}") from None
+    if len(key) != KEY_BYTES:
+        raise LeakageError(f"encryption.key_file: {path}: {len(key)} bytes found; {expected}")
+    return key
+
+
+def fingerprint(key: bytes) -> str:
+    """Return what may be shown of a key: 16 digits of a SHA-256 that is used for nothing else."""
+    return hashlib.sha256(b"leakage key fingerprint" + key).hexdigest()[:16]
+
+
+def keystream(key: bytes, image_id: str, length: int) -> np.ndarray:
+    """Return `length` uint8 of ChaCha20 keystream (RFC 8439) for one picture.
+
+    The 96-bit nonce is a hash of the image id, the block counter starts at 0.
+    """
+    # Imported here: the settings of a scheme are read at every parse of the Snakefile.
+    from cryptography.hazmat.primitives.ciphers import Cipher, algorithms
+
+    nonce = hashlib.sha256(image_id.encode()).digest()[:12]
+    counter = bytes(4)
+    encryptor = Cipher(algorithms.ChaCha20(key, counter + nonce), mode=None).encryptor()
+    return np.frombuffer(encryptor.update(bytes(length)), np.uint8)

@@ -1,0 +1,85 @@
+"""Encrypt every picture at one level and keep what an observer sees of it."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import pandas as pd
+import typer
+from tqdm import tqdm
+
+from leakage import files, pictures, schemes, views
+from leakage.errors import LeakageError
+from leakage.schemes import keystream
+from leakage.settings import Settings, parse
+
+
+class Encryption(Settings):
+    """What a view depends on; of the key, only its fingerprint."""
+
+    scheme: str
+    key_file: str
+    key_fingerprint: str
+    definition: dict[str, Any]
+
+
+def main(
+    manifest: Annotated[Path, typer.Argument(help="manifest.csv")],
+    output: Annotated[Path, typer.Argument(help="the view file to make")],
+    pictures_folder: Annotated[Path, typer.Option("--pictures", help="where file_name lies")],
+    level: Annotated[int, typer.Option(help="strength of the encryption; 0 is the plain picture")],
+    settings: Annotated[str, typer.Option(help="scheme, its definition and the key, as JSON")],
+    code: Annotated[str, typer.Option(help="digest of the code, for the metadata")] = "",
+) -> None:
+    """Encrypt every picture at one level and keep what an observer sees of it."""
+    encryption = parse(Encryption, settings, "encryption")
+    cipher = schemes.module(encryption.definition["cipher"])
+    chosen = cipher.Settings.model_validate(encryption.definition)
+    key = _key(encryption)
+    rows = pd.read_csv(files.check(manifest), dtype={"image_id": str}, keep_default_na=False)
+
+    def observed() -> Iterator[tuple[str, np.ndarray]]:
+        for row in tqdm(rows.itertuples(), total=len(rows), disable=None):
+            plain = _picture(pictures_folder / row.file_name, row.sha256)
+            stream = keystream.keystream(key, row.image_id, plain.size)
+            yield row.image_id, cipher.view(cipher.encrypt(plain, level, stream), level, chosen)
+
+    views.write(
+        output,
+        observed(),
+        {
+            "scheme": encryption.scheme,
+            "level": level,
+            "definition": encryption.definition,
+            "key_fingerprint": encryption.key_fingerprint,
+            "clear_bits": cipher.clear_bits(level),
+            "code": code,
+        },
+    )
+
+
+def _key(encryption: Encryption) -> bytes:
+    key = keystream.read_key(encryption.key_file)
+    found = keystream.fingerprint(key)
+    if found != encryption.key_fingerprint:
+        raise LeakageError(
+            f"encryption.key_file: {encryption.key_file}: its fingerprint is {found}, and "
+            f"{encryption.key_fingerprint} was configured; the key was changed during the run"
+        )
+    return key
+
+
+def _picture(path: Path, expected: str) -> np.ndarray:
+    """Return a picture of the manifest as uint8 of shape (height, width, channels)."""
+    if not path.is_file():
+        raise LeakageError(
+            f"{path}: the picture is in the manifest and not on disk; put it back, or make the "
+            "manifest anew (snakemake --forcerun manifest)"
+        )
+    if files.sha256(path) != expected:
+        raise LeakageError(
+            f"{path}: the picture is not the one in the manifest (its SHA-256 differs); put that "
+            "one back, or make the manifest anew (snakemake --forcerun manifest)"
+        )
+    return pictures.read(path)
