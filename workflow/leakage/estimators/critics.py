@@ -5,6 +5,8 @@ seed start from the same parameters and see the same pairs at the same time, so 
 differ by the level alone, and adding a seed changes nothing for the others.
 """
 
+import itertools
+
 import numpy as np
 import torch
 from torch.nn import functional
@@ -39,7 +41,7 @@ class StackedCritic(torch.nn.Module):
         self.y_weight = parameter(dim_y, hidden, dim_x + dim_y)
         self.first_bias = parameter(1, hidden, dim_x + dim_y)
         widths = [hidden] * layers + [1]
-        pairs = list(zip(widths[:-1], widths[1:], strict=True))
+        pairs = list(itertools.pairwise(widths))
         self.weights = torch.nn.ParameterList(parameter(i, o, i) for i, o in pairs)
         self.biases = torch.nn.ParameterList(parameter(1, o, i) for i, o in pairs)
 

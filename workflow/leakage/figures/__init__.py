@@ -1,0 +1,35 @@
+"""The figures, one module each: which tables a figure reads, and how they are drawn.
+
+A module offers `tables(paper, representation)`, the (estimator, representation) of each table by
+its role, and `draw(tables, name)`, which returns the matplotlib figure and the table behind it.
+Figures beyond the paper are drawn for each of the configuration's `representations`
+(`PER_REPRESENTATION`). Drawing computes no estimate.
+"""
+
+import importlib
+import pkgutil
+from types import ModuleType
+
+from leakage.errors import LeakageError
+from leakage.settings import nearest
+
+SHARED = {"style"}
+
+
+def names() -> list[str]:
+    """Return the names of the figures' modules, sorted."""
+    return sorted({entry.name for entry in pkgutil.iter_modules(__path__)} - SHARED)
+
+
+def module(name: str) -> ModuleType:
+    """Return the module of a figure, importing no other.
+
+    Raises:
+        LeakageError: there is no such figure; the message names the nearest one.
+    """
+    if name not in names():
+        raise LeakageError(
+            f"figure {name!r} is not known; the nearest is {nearest(name, names())!r} "
+            f"(known: {', '.join(names())})"
+        )
+    return importlib.import_module(f"{__name__}.{name}")

@@ -1,0 +1,203 @@
+"""The configuration as typed models, checked when the Snakefile is parsed; imports no torch.
+
+Definitions (of datasets, schemes, encoders, estimators) are checked by the `Settings` of the
+module that they name, so that a new module brings its own keys.
+"""
+
+from collections.abc import Iterable
+from pathlib import Path
+from types import ModuleType
+from typing import Any, Literal
+
+import pydantic
+
+from leakage import datasets, encoders, estimators, figures, schemes
+from leakage.errors import LeakageError
+from leakage.schemes import keystream
+from leakage.settings import Settings, nearest, validate
+
+KEY = r"[A-Za-z0-9][A-Za-z0-9_.]*(-[A-Za-z0-9_.]+)*"
+RESERVED = ("pixels",)
+
+
+class Dataset(Settings):
+    """Which pictures: the kind that is used, and one branch per kind."""
+
+    name: str
+    coco: dict[str, Any] | None = None
+    photographs: dict[str, Any] | None = None
+    folder: dict[str, Any] | None = None
+
+
+class Encryption(Settings):
+    """The key and the schemes, by the name that they have in paths."""
+
+    key_file: str
+    schemes: dict[str, dict[str, Any] | None]
+
+
+class Patches(Settings):
+    """Windows of a view."""
+
+    size: int = pydantic.Field(default=224, ge=8)
+    per_image: int = pydantic.Field(default=9, ge=1)
+
+
+class Paper(Settings):
+    """Who plays the parts of the paper in figures 1 to 8."""
+
+    clip: str
+    resnet: str
+    scheme: str = "msb_xor"
+
+
+class Config(Settings):
+    """The whole configuration."""
+
+    results: str
+    seed: int = pydantic.Field(default=0, ge=0)
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    dataset: Dataset
+    encryption: Encryption
+    patches: Patches = Patches()
+    encoders: dict[str, dict[str, Any] | None]
+    paper: Paper
+    representations: list[str] = []
+    estimators: dict[str, dict[str, Any] | None]
+    figures: list[str]
+
+
+class Workflow:
+    """A checked configuration, with every definition as its module's `Settings`.
+
+    Args:
+        values: the merged configuration.
+
+    Raises:
+        LeakageError: one line per problem, naming the key and the nearest right one.
+    """
+
+    def __init__(self, values: dict[str, Any]):
+        self.config: Config = validate(Config, values, "")
+        config, dataset = self.config, self.config.dataset
+        kind = _module(datasets.module, dataset.name, "dataset.name")
+        self.dataset = validate(
+            kind.Settings, getattr(dataset, dataset.name), f"dataset.{dataset.name}"
+        )
+        self.schemes = _definitions(config.encryption.schemes, "encryption.schemes", _scheme)
+        self.encoders = _definitions(config.encoders, "encoders", _encoder)
+        self.estimators = _definitions(config.estimators, "estimators", self._estimator)
+        self.key_fingerprint = keystream.fingerprint(keystream.read_key(config.encryption.key_file))
+        self._check_names()
+
+    def view_settings(self, scheme: str) -> dict[str, Any]:
+        """Return what the views of a scheme depend on: not on which other levels there are."""
+        encryption = self.config.encryption
+        return {
+            "scheme": scheme,
+            "key_file": encryption.key_file,
+            "key_fingerprint": self.key_fingerprint,
+            "definition": self.schemes[scheme].model_dump(exclude={"levels"}),
+        }
+
+    def levels(self, scheme: str) -> list[int]:
+        """Return the levels of a scheme, in order."""
+        return self.schemes[scheme].levels
+
+    def figures(self) -> dict[str, ModuleType]:
+        """Return the module of every figure that is asked for, by the figure's name.
+
+        A figure beyond the paper is drawn once per representation, as `{module}-{representation}`.
+        """
+        found = {}
+        for name in self.config.figures:
+            module = _module(figures.module, name, "figures")
+            if getattr(module, "PER_REPRESENTATION", False):
+                found |= {f"{name}-{key}": module for key in self.config.representations}
+            else:
+                found[name] = module
+        return found
+
+    def tables(self, figure: str) -> dict[str, tuple[str, str]]:
+        """Return (estimator, representation) of each table that a figure reads, by its role."""
+        module = self.figures()[figure]
+        representation = figure.partition("-")[2]
+        return module.tables(self.config.paper, representation)
+
+    def _estimator(self, key: str, values: dict[str, Any]) -> Settings:
+        where = f"estimators.{key}"
+        method = values.get("method", key)
+        model = _module(estimators.module, method, f"{where}.method").Settings
+        device = {"device": self.config.device} if "device" in model.model_fields else {}
+        return validate(model, {"method": method, **device, **values}, where)
+
+    def _check_names(self) -> None:
+        paper, config = self.config.paper, self.config
+        _defined(paper.scheme, self.schemes, "paper.scheme", "scheme")
+        for part in ("clip", "resnet"):
+            _defined(getattr(paper, part), self.encoders, f"paper.{part}", "encoder")
+        for index, key in enumerate(config.representations):
+            known = [*self.encoders, *RESERVED]
+            _defined(key, known, f"representations.{index}", "representation")
+        for figure in self.figures():
+            for estimator, representation in self.tables(figure).values():
+                _defined(estimator, self.estimators, f"estimators (for {figure})", "estimator")
+                encoder = representation.removesuffix("-whole")
+                _defined(encoder, [*self.encoders, *RESERVED], f"figures ({figure})", "encoder")
+
+
+def _definitions(branch: dict[str, Any], where: str, parse: Any) -> dict[str, Any]:
+    """Return the definitions of a branch; an entry that is null was taken out by a later file."""
+    present = {key: values for key, values in branch.items() if values is not None}
+    for key in present:
+        if not _is_name(key):
+            raise LeakageError(
+                f"{where}.{key}: a name stands in file names; expected letters, digits, _ . and -, "
+                f"not ending in -whole, and not {', '.join(RESERVED)}"
+            )
+    return {key: parse(key, values) for key, values in present.items()}
+
+
+def _is_name(key: str) -> bool:
+    import re
+
+    fits = re.fullmatch(KEY, key) is not None
+    return fits and not key.endswith("-whole") and key not in RESERVED
+
+
+def _scheme(key: str, values: dict[str, Any]) -> Settings:
+    where = f"encryption.schemes.{key}"
+    cipher = values.get("cipher", key)
+    model = _module(schemes.module, cipher, f"{where}.cipher").Settings
+    return validate(model, {"cipher": cipher, **values}, where)
+
+
+def _encoder(key: str, values: dict[str, Any]) -> Settings:
+    where = f"encoders.{key}"
+    if "kind" not in values:
+        raise LeakageError(f"{where}.kind: missing; expected one of {', '.join(encoders.kinds())}")
+    model = _module(encoders.module, values["kind"], f"{where}.kind").Settings
+    entry = validate(model, values, where)
+    weights = getattr(entry, "weights", "random")
+    if weights.endswith(".safetensors") and not Path(weights).is_file():
+        raise LeakageError(
+            f"{where}.weights: {weights}: no such file; give the path of a .safetensors file, a "
+            "tag, or random for the untrained network"
+        )
+    return entry
+
+
+def _module(find: Any, name: object, where: str) -> ModuleType:
+    try:
+        return find(str(name))
+    except LeakageError as error:
+        raise LeakageError(f"{where}: {error}") from None
+
+
+def _defined(name: str, known: Iterable[str], where: str, what: str) -> None:
+    known = list(known)
+    if name not in known:
+        close = f"; the nearest is {nearest(name, known)!r}" if known else ""
+        raise LeakageError(
+            f"{where}: {what} {name!r} is not defined{close} (defined: {', '.join(known)})"
+        )

@@ -1,0 +1,75 @@
+"""Relative distance to the maximum against the level: Figures 6a, 6b and 8, and beyond.
+
+Our reading, where the paper can be read twice: 1 - I_n / max_m I_m, of the value at the last epoch
+on the training pairs; the same of the held-out values stands beside it.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+from leakage.figures import style
+from leakage.figures.epochs import exact_values
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+PER_REPRESENTATION = True
+SERIES = {
+    "train": "training pairs, last epoch (the paper's way)",
+    "test": "held-out pairs, step chosen on validation",
+    "exact": "exact",
+}
+
+
+def tables(paper: Any, representation: str = "") -> dict[str, tuple[str, str]]:
+    """Return MINE on one representation."""
+    return {"mine": ("mine", representation)}
+
+
+def draw(tables: dict[str, style.Table], name: str) -> "tuple[Figure, pd.DataFrame]":
+    """Return the relative distances, with bands over the seeds."""
+    mine = tables["mine"]
+    table = behind(mine, exact_values(tables))
+    figure, (axis,) = style.panels()
+    looks = {"train": {"marker": "o"}, "test": {"marker": "s", "ls": "-."}, "exact": {"ls": "--"}}
+    colours = style.colours(3)
+    for colour, (series, label) in zip(colours, SERIES.items(), strict=True):
+        part = table[table["series"] == series]
+        if len(part):
+            columns = (part[name] for name in ("level", "distance", "low", "high"))
+            style.band(axis, *columns, colour, label, **looks[series])
+    axis.set(xlabel=style.LEVEL, ylabel="relative distance to the maximum, 1 − I(n) / max I")
+    axis.set_xticks(sorted(mine.rows["level"].unique()))
+    axis.set_ylim(*limits(table))
+    axis.legend(frameon=False, loc="best")
+    missing = [SERIES[s] for s in ("train", "test") if s not in set(table["series"])]
+    note = f"\nnot drawn, maximum not above 0: {missing[0]}" if missing else ""
+    seeds = mine.rows["seed"].nunique()
+    axis.set_title(f"MINE on {mine.label}\n(mean and range of {seeds} seeds){note}")
+    return figure, table
+
+
+def behind(mine: style.Table, exact: dict[int, float]) -> "pd.DataFrame":
+    """Return the distances per series and level: mean, lowest and highest over the seeds.
+
+    A seed whose largest value is not above 0 has no distance and is left out.
+    """
+    import pandas as pd
+
+    train = mine.rows[(mine.rows["split"] == "train")]
+    last = train[train["step"] == train["step"].max()]
+    parts = [last.assign(series="train"), mine.answer.assign(series="test")]
+    if exact:
+        levels = pd.DataFrame({"level": list(exact), "nats": list(exact.values())})
+        parts.append(levels.assign(series="exact", seed=0))
+    values = pd.concat([part[["series", "seed", "level", "nats"]] for part in parts])
+    largest = values.groupby(["series", "seed"])["nats"].transform("max")
+    values = values[largest > 0].assign(distance=1 - values["nats"] / largest)
+    groups = values.groupby(["series", "level"])
+    table = groups["distance"].agg(distance="mean", low="min", high="max").reset_index()
+    return table.merge(groups["nats"].mean().reset_index())
+
+
+def limits(table: "pd.DataFrame") -> tuple[float, float]:
+    """Return limits around 0 to 1; what a negative held-out value adds above is kept to 1.6."""
+    return -0.05, float(min(1.6, max(1.05, table["high"].max() * 1.03)))

@@ -1,0 +1,84 @@
+"""MINE over epochs, one curve per level: Figures 4, 5 and 7, and any other representation."""
+
+from typing import TYPE_CHECKING, Any
+
+from leakage.figures import style
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+PER_REPRESENTATION = True
+SIDES = {"train": "training pairs (the paper's way)", "test": "held-out pairs"}
+# Held-out values below this share of the largest one are cut off: a critic that has learned its
+# training pairs by heart can fall without end, and would flatten everything else.
+LOWEST = -0.5
+
+
+def tables(paper: Any, representation: str = "") -> dict[str, tuple[str, str]]:
+    """Return MINE on one representation."""
+    return {"mine": ("mine", representation)}
+
+
+def draw(tables: dict[str, style.Table], name: str) -> "tuple[Figure, pd.DataFrame]":
+    """Return the value per epoch on training pairs and on held-out ones, side by side.
+
+    Bands span the seeds. Where a table with exact values is given, each level's is a dashed line.
+    """
+    mine = tables["mine"]
+    table = behind(mine.rows)
+    exact = exact_values(tables)
+    table["exact_nats"] = table["level"].map(exact) if exact else float("nan")
+    figure, axes = style.panels(2, 5.2)
+    colours = style.level_colours(sorted(table["level"].unique()))
+    for axis, (split, title) in zip(axes, SIDES.items(), strict=True):
+        for level, part in table[table["split"] == split].groupby("level"):
+            style.band(
+                axis,
+                part["epoch"],
+                part["nats"],
+                part["low"],
+                part["high"],
+                colours[level],
+                f"n = {level}",
+            )
+            if exact:
+                axis.axhline(exact[level], color=colours[level], ls="--", lw=0.8)
+        axis.set(xlabel="epoch", ylabel="Donsker-Varadhan value (nats)", title=title)
+        cut_below(axis, table)
+    handles, labels = axes[0].get_legend_handles_labels()
+    if exact:
+        handles.append(axes[0].axhline(float("nan"), color="0.3", ls="--", lw=0.8))
+        labels.append("exact")
+    figure.legend(handles, labels, loc="outside right center", frameon=False)
+    seeds = mine.rows["seed"].nunique()
+    how = f", critic reads {mine.metadata['settings']['pixels']['input']}s" if exact else ""
+    figure.suptitle(f"MINE on {mine.label}{how} (mean and range of {seeds} seeds)")
+    return figure, table
+
+
+def behind(rows: "pd.DataFrame") -> "pd.DataFrame":
+    """Return mean, lowest and highest value over the seeds, per split, level and epoch."""
+    kept = rows[rows["split"].isin(SIDES)]
+    groups = kept.groupby(["split", "level", "step"])["nats"]
+    table = groups.agg(nats="mean", low="min", high="max").reset_index()
+    return table.rename(columns={"step": "epoch"})
+
+
+def exact_values(tables: dict[str, style.Table]) -> dict[int, float]:
+    """Return the exact MI in nats of the pixels of all pictures together, by level, if given."""
+    if "histogram" not in tables:
+        return {}
+    rows = tables["histogram"].rows
+    return dict(zip(rows["level"], rows["pooled"], strict=True))
+
+
+def cut_below(axis: Any, table: "pd.DataFrame") -> None:
+    """Limit the axis from below, and say so in it, where values lie far under zero."""
+    low, high = table["low"].min(), table["high"].max()
+    floor = LOWEST * max(high, 0.1)
+    if low < floor:
+        axis.set_ylim(bottom=floor)
+        axis.annotate(
+            f"cut: down to {low:.1f}", (0.02, 0.02), xycoords="axes fraction", color="0.3"
+        )

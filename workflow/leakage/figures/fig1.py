@@ -1,0 +1,57 @@
+"""Figure 1: a picture at every level, as an observer sees it."""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from leakage.figures import style
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+    from leakage.views import View
+
+# This figure shows views, it reads no estimate.
+READS_VIEWS = True
+
+
+def tables(paper: Any, representation: str = "") -> dict[str, tuple[str, str]]:
+    """Return no table."""
+    return {}
+
+
+def draw(views: "list[View]", name: str) -> "tuple[Figure, pd.DataFrame]":
+    """Return the first picture of every view, and what can be counted in it."""
+    import pandas as pd
+
+    columns = min(3, len(views))
+    rows = -(-len(views) // columns)
+    figure, _ = style.panels(1, 7.2, 2.6 * rows)
+    figure.clear()
+    axes = np.atleast_1d(figure.subplots(rows, columns)).ravel()
+    table = []
+    for axis, view in zip(axes, views, strict=False):
+        image_id, pixels = next(iter(view))
+        axis.imshow(pixels.squeeze(), cmap="gray", vmin=0, vmax=255)
+        axis.set_title(f"n = {view.metadata['level']}")
+        table.append(
+            {
+                "level": view.metadata["level"],
+                "scheme": view.metadata["scheme"],
+                "view": view.metadata["definition"].get("view", ""),
+                "image_id": image_id,
+                "distinct_values": len(np.unique(pixels)),
+                "mean": pixels.mean(),
+                "standard_deviation": pixels.std(),
+            }
+        )
+    for axis in axes:
+        axis.set_axis_off()
+    frame = pd.DataFrame(table)
+    first = frame.iloc[0]
+    figure.suptitle(
+        f"Picture {first.image_id} under {first.scheme}, view '{first['view']}':\n"
+        "what is left after the n most significant bits are encrypted"
+    )
+    return figure, frame

@@ -1,0 +1,73 @@
+"""Figure 2: histogram mutual information against the level, with its linear fit."""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from leakage.figures import style
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+
+def tables(paper: Any, representation: str = "") -> dict[str, tuple[str, str]]:
+    """Return the histogram estimate on pixels."""
+    return {"histogram": ("histogram", "pixels")}
+
+
+def draw(tables: dict[str, style.Table], name: str) -> "tuple[Figure, pd.DataFrame]":
+    """Return MI in bits with its linear fit, the exact entropy of the view, and the bound."""
+    table = behind(tables["histogram"].rows.sort_values("level"))
+    figure, (axis,) = style.panels()
+    blue, orange, green, red = style.colours(4)
+    n = table["level"]
+    style.band(
+        axis,
+        n,
+        table["mi_bits"],
+        table["low_bits"],
+        table["high_bits"],
+        blue,
+        "plug-in MI, mean over pictures (95 % interval)",
+        marker="o",
+    )
+    axis.plot(n, table["entropy_bits"], "x", color=orange, ms=8, label="exact H(view)")
+    slope, r2 = table["slope"].iloc[0], table["r_squared"].iloc[0]
+    if np.isfinite(slope):
+        label = f"linear fit: {slope:.3f} bit per level, R² = {r2:.4f}"
+        axis.plot(n, table["fit_bits"], "--", color=green, label=label)
+    axis.plot(n, table["bound_bits"], ":", color=red, label="bound: clear bits, 8 − n")
+    axis.set(xlabel=style.LEVEL, ylabel="mutual information (bits per pixel)")
+    axis.set_xticks(n)
+    axis.set_title(f"Pixels: histogram MI over {int(table['pictures'].iloc[0])} pictures")
+    axis.legend(frameon=False)
+    return figure, table
+
+
+def behind(rows: "pd.DataFrame") -> "pd.DataFrame":
+    """Return what the figure draws, in bits; the fit needs two levels."""
+    import pandas as pd
+
+    bits = style.BITS_PER_NAT
+    half = 1.96 * rows["standard_error"]
+    table = pd.DataFrame(
+        {
+            "level": rows["level"],
+            "mi_bits": rows["nats"] * bits,
+            "low_bits": (rows["nats"] - half) * bits,
+            "high_bits": (rows["nats"] + half) * bits,
+            "entropy_bits": rows["entropy"] * bits,
+            "bound_bits": rows["bound"] * bits,
+            "pictures": rows["pictures"],
+        }
+    ).reset_index(drop=True)
+    slope = intercept = r2 = np.nan
+    if len(table) > 1:
+        slope, intercept = np.polyfit(table["level"], table["mi_bits"], 1)
+        spread = np.var(table["mi_bits"])
+        residual = table["mi_bits"] - (slope * table["level"] + intercept)
+        r2 = 1 - np.mean(residual**2) / spread if spread > 0 else np.nan
+    return table.assign(
+        fit_bits=slope * table["level"] + intercept, slope=slope, intercept=intercept, r_squared=r2
+    )

@@ -1,0 +1,44 @@
+"""Figure 3a: cosine similarity of whole pictures' CLIP embeddings against the level."""
+
+from typing import TYPE_CHECKING, Any
+
+from leakage.figures import style
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+
+def tables(paper: Any, representation: str = "") -> dict[str, tuple[str, str]]:
+    """Return the cosine of the encoder that plays CLIP, on whole pictures."""
+    return {"cosine": ("cosine", f"{paper.clip}-whole")}
+
+
+def draw(tables: dict[str, style.Table], name: str) -> "tuple[Figure, pd.DataFrame]":
+    """Return the raw and the centred cosine, with 95 % intervals over pictures."""
+    source = tables["cosine"]
+    rows = source.rows.sort_values(["statistic", "level"], ascending=[False, True])
+    half = 1.96 * rows["standard_error"]
+    table = rows[["level", "statistic"]].assign(
+        cosine=rows["value"], low=rows["value"] - half, high=rows["value"] + half
+    )
+    figure, (axis,) = style.panels()
+    kinds = {"raw": "raw (the paper's)", "centred": "centred per level"}
+    for colour, (statistic, label) in zip(style.colours(2), kinds.items(), strict=True):
+        part = table[table["statistic"] == statistic]
+        style.band(
+            axis,
+            part["level"],
+            part["cosine"],
+            part["low"],
+            part["high"],
+            colour,
+            label,
+            marker="o",
+        )
+    axis.axhline(0, color="0.4", lw=0.8)
+    axis.set(xlabel=style.LEVEL, ylabel="cosine similarity to the plain picture")
+    axis.set_xticks(sorted(table["level"].unique()))
+    axis.set_title(f"Whole pictures: cosine similarity\n{source.label}")
+    axis.legend(frameon=False, title="mean over pictures (95 % interval)")
+    return figure, table

@@ -1,0 +1,48 @@
+"""Figure 3b: histogram mutual information of rounded CLIP features against the level."""
+
+from typing import TYPE_CHECKING, Any
+
+from leakage.figures import style
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+
+def tables(paper: Any, representation: str = "") -> dict[str, tuple[str, str]]:
+    """Return the rounded histogram of the encoder that plays CLIP, on whole pictures."""
+    return {"rounded": ("rounded_histogram", f"{paper.clip}-whole")}
+
+
+def draw(tables: dict[str, style.Table], name: str) -> "tuple[Figure, pd.DataFrame]":
+    """Return MI in bits with its 95 % interval over pictures, and its ceiling ln(dim)."""
+    source, bits = tables["rounded"], style.BITS_PER_NAT
+    rows = source.rows.sort_values("level")
+    half = 1.96 * rows["standard_error"]
+    table = rows[["level"]].assign(
+        mi_bits=rows["nats"] * bits,
+        low_bits=(rows["nats"] - half) * bits,
+        high_bits=(rows["nats"] + half) * bits,
+        ceiling_bits=rows["ceiling"] * bits,
+    )
+    decimals = source.metadata["settings"]["decimals"]
+    figure, (axis,) = style.panels()
+    blue, _, _, red = style.colours(4)
+    style.band(
+        axis,
+        table["level"],
+        table["mi_bits"],
+        table["low_bits"],
+        table["high_bits"],
+        blue,
+        "plug-in MI, mean over pictures (95 % interval)",
+        marker="o",
+    )
+    dim = source.metadata["source"]["dim"]
+    label = f"ceiling: log2 of {dim} coordinates"
+    axis.plot(table["level"], table["ceiling_bits"], ":", color=red, label=label)
+    axis.set(xlabel=style.LEVEL, ylabel="mutual information (bits per coordinate)")
+    axis.set_xticks(table["level"])
+    axis.set_title(f"Whole pictures: features rounded to {decimals} decimals\n{source.label}")
+    axis.legend(frameon=False)
+    return figure, table

@@ -1,0 +1,12 @@
+"""Figure 6a: relative distance to the maximum, MINE on pixels."""
+
+from typing import Any
+
+from leakage.figures.distance import draw
+
+__all__ = ["draw", "tables"]
+
+
+def tables(paper: Any, representation: str = "") -> dict[str, tuple[str, str]]:
+    """Return MINE on pixels, and the histogram estimate for the exact values."""
+    return {"mine": ("mine", "pixels"), "histogram": ("histogram", "pixels")}

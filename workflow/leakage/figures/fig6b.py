@@ -1,0 +1,12 @@
+"""Figure 6b: relative distance to the maximum, MINE on CLIP."""
+
+from typing import Any
+
+from leakage.figures.distance import draw
+
+__all__ = ["draw", "tables"]
+
+
+def tables(paper: Any, representation: str = "") -> dict[str, tuple[str, str]]:
+    """Return MINE on the encoder that plays the part of the paper's."""
+    return {"mine": ("mine", paper.clip)}

@@ -1,0 +1,12 @@
+"""Figure 7: MINE on ResNet patch embeddings over epochs."""
+
+from typing import Any
+
+from leakage.figures.epochs import draw
+
+__all__ = ["draw", "tables"]
+
+
+def tables(paper: Any, representation: str = "") -> dict[str, tuple[str, str]]:
+    """Return MINE on the encoder that plays the part of the paper's."""
+    return {"mine": ("mine", paper.resnet)}

@@ -1,0 +1,95 @@
+"""How all figures look: one theme, colours that the colour-blind can tell apart, one way to save.
+
+matplotlib and seaborn are imported inside the functions: the figures' modules are read at every
+parse of the Snakefile, which draws nothing.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from leakage import files
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+BITS_PER_NAT = 1 / np.log(2)
+LEVEL = "encryption level n (most significant bits encrypted)"
+
+
+@dataclass(frozen=True)
+class Table:
+    """An estimate's table and where it comes from."""
+
+    rows: "pd.DataFrame"
+    metadata: dict[str, Any]
+
+    @property
+    def label(self) -> str:
+        """What was estimated on: an encoder's name (an untrained one is called so), or pixels."""
+        return self.metadata["source"].get("label", "pixels")
+
+    @property
+    def answer(self) -> "pd.DataFrame":
+        """The chosen rows."""
+        return self.rows[self.rows["chosen"]]
+
+
+def read(path: Path | str) -> Table:
+    """Return an estimate's table after its checksum was checked."""
+    table, metadata = files.read_table(path)
+    return Table(table.to_pandas(), metadata)
+
+
+def panels(count: int = 1, width: float = 6.0, height: float = 4.2) -> "tuple[Figure, list[Axes]]":
+    """Return a figure with `count` axes side by side, in the theme of all figures."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+    import seaborn as sns
+
+    sns.set_theme(context="paper", style="ticks", palette="colorblind")
+    figure, axes = plt.subplots(1, count, figsize=(width * count, height), layout="constrained")
+    axes = np.atleast_1d(axes).tolist()
+    for axis in axes:
+        sns.despine(ax=axis)
+        axis.grid(True, axis="y", alpha=0.3)
+    return figure, axes
+
+
+def colours(count: int) -> list[tuple[float, float, float]]:
+    """Return `count` distinct colours of one set, the same in every figure."""
+    import seaborn as sns
+
+    return sns.color_palette("colorblind", count)
+
+
+def level_colours(levels: list[int]) -> dict[int, tuple[float, float, float]]:
+    """Return a colour per level, from dark (plain) to light (encrypted)."""
+    import seaborn as sns
+
+    return dict(zip(levels, sns.color_palette("viridis", len(levels)), strict=True))
+
+
+def band(
+    axis: "Axes", x: Any, middle: Any, low: Any, high: Any, colour: Any, label: str, **style: Any
+) -> None:
+    """Draw a curve with its interval as a band."""
+    axis.plot(x, middle, color=colour, label=label, **style)
+    axis.fill_between(x, low, high, color=colour, alpha=0.2, linewidth=0)
+
+
+def save(figure: "Figure", table: "pd.DataFrame", stem: Path) -> None:
+    """Write a figure as `stem`.png and .pdf and what it drew as .csv, each whole or not at all."""
+    for suffix in ("png", "pdf"):
+        # No time stamp: the same tables give the same files.
+        metadata = {"CreationDate": None} if suffix == "pdf" else {"Software": None}
+        with files.whole_file(f"{stem}.{suffix}") as temporary:
+            figure.savefig(temporary, format=suffix, dpi=160, metadata=metadata)
+    with files.whole_file(f"{stem}.csv") as temporary:
+        table.to_csv(temporary, index=False)

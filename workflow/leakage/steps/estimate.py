@@ -1,0 +1,174 @@
+"""Estimate the leakage at every level with one estimator, from kept files or from your own arrays.
+
+python -m leakage estimate histogram x.npy y.npy
+python -m leakage estimate mine x.npy y.npy --settings '{"epochs": 50}' --output table.csv
+"""
+
+import importlib.metadata
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import typer
+
+from leakage import devices, embeddings, estimators, files
+from leakage.errors import LeakageError
+from leakage.settings import validate
+from leakage.views import View
+
+
+def main(
+    name: Annotated[str, typer.Argument(help="histogram, rounded_histogram, cosine, mine, …")],
+    x: Annotated[
+        Path, typer.Argument(help="plain items: .npy, or the view or embedding of level 0")
+    ],
+    y: Annotated[list[Path], typer.Argument(help="what is seen: one .npy, or a file per level")],
+    output: Annotated[
+        Path | None, typer.Option(help="table to make, .parquet or .csv; default: print the answer")
+    ] = None,
+    groups: Annotated[Path | None, typer.Option(help="picture ids, .npy of shape (pairs,)")] = None,
+    rows: Annotated[str, typer.Option(help="of embeddings: patches or whole")] = "patches",
+    settings: Annotated[str, typer.Option(help="the estimator's settings, as JSON")] = "{}",
+    seed: Annotated[int, typer.Option(help="of everything random")] = 0,
+    label: Annotated[str, typer.Option(help="the estimator's key, for the table")] = "",
+    representation: Annotated[str, typer.Option(help="for the table")] = "",
+    code: Annotated[str, typer.Option(help="digest of the code, for the metadata")] = "",
+) -> None:
+    """Estimate the leakage at every level with one estimator."""
+    chosen = _settings(name, settings)
+    if x.suffix == ".npy":
+        table, source = _from_arrays(name, x, y, groups, seed, chosen), {}
+    elif _is_view(x):
+        table, source = _from_views(name, x, y, seed, chosen)
+    else:
+        table, source = _from_embeddings(name, x, y, rows, seed, chosen)
+    if output is None:
+        shown = table[table["chosen"]].drop(columns=["chosen", "estimand"])
+        shown.dropna(axis="columns", how="all").to_csv(sys.stdout, index=False)
+        return
+    table.insert(0, "scheme", source.get("scheme", ""))
+    table.insert(2, "estimator", label or name)
+    table.insert(3, "representation", representation)
+    metadata = {
+        "estimator": label or name,
+        "representation": representation,
+        "settings": chosen.model_dump(),
+        "seed": seed,
+        "code": code,
+        "device": str(devices.resolve(chosen.device)) if hasattr(chosen, "device") else "cpu",
+        "versions": {each: importlib.metadata.version(each) for each in ("numpy", "torch")},
+        "source": source,
+    }
+    _write(output, table, metadata)
+
+
+def _settings(name: str, text: str) -> Any:
+    try:
+        given = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise LeakageError(f"--settings: not JSON ({error}): {text}") from None
+    if not isinstance(given, dict):
+        raise LeakageError(f"--settings: found {text}; expected a JSON object, say {{}}")
+    return validate(estimators.module(name).Settings, {"method": name, **given}, name)
+
+
+def _from_arrays(
+    name: str, x: Path, y: list[Path], groups: Path | None, seed: int, chosen: Any
+) -> pd.DataFrame:
+    if len(y) != 1:
+        raise LeakageError(f"{len(y)} arrays for y; expected one, of shape (levels, pairs, dim)")
+    members = None if groups is None else _array(groups)
+    given = chosen.model_dump(exclude={"method"})
+    return estimators.estimate(name, _array(x), _array(y[0]), members, seed, **given)
+
+
+def _array(path: Path) -> np.ndarray:
+    try:
+        return np.load(path, allow_pickle=False)
+    except (OSError, ValueError) as error:
+        raise LeakageError(f"{path}: not an array of numbers in a .npy file ({error})") from None
+
+
+def _is_view(path: Path) -> bool:
+    return "clear_bits" in files.read_metadata(files.check(path))
+
+
+def _from_embeddings(
+    name: str, x: Path, y: list[Path], rows: str, seed: int, chosen: Any
+) -> tuple[pd.DataFrame, dict[str, Any]]:
+    """Return the table from the embeddings of the plain pictures and of every level."""
+    image_ids, plain, metadata = embeddings.read(x, rows)
+    seen, levels = [], []
+    for path in y:
+        ids, values, of_level = embeddings.read(path, rows)
+        if not np.array_equal(ids, image_ids):
+            raise LeakageError(f"{path}: its pictures are not those of {x}; make both anew")
+        seen.append(values)
+        levels.append(of_level["level"])
+        metadata = {**metadata, "scheme": of_level["scheme"]}
+    table = estimators.module(name).estimate(plain, np.stack(seen), image_ids, levels, seed, chosen)
+    return table, metadata
+
+
+def _from_views(
+    name: str, x: Path, y: list[Path], seed: int, chosen: Any
+) -> tuple[pd.DataFrame, dict[str, Any]]:
+    """Return the table from pixels: all of them, picture by picture, or pairs drawn from them."""
+    plain, seen = View(x), [View(path) for path in y]
+    levels = [view.metadata["level"] for view in seen]
+    estimator = estimators.module(name)
+    if hasattr(estimator, "estimate_pictures"):
+        pixels = ((p, s) for _, p, s in _pixels(plain, seen))
+        table = estimator.estimate_pictures(pixels, levels)
+    elif hasattr(chosen, "pixels"):
+        drawn = _draw_pixels(plain, seen, chosen.pixels.pairs, seed)
+        table = estimator.estimate(*drawn, levels, seed, chosen)
+    else:
+        raise LeakageError(f"estimator {name}: reads embeddings only, and {x} is a view")
+    bits = {view.metadata["level"]: view.metadata["clear_bits"] for view in seen}
+    table["bound"] = table["level"].map(bits) * np.log(2)
+    return table, seen[-1].metadata
+
+
+def _pixels(plain: View, seen: list[View]) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
+    """Yield id, x (pixels, channels) and y (levels, pixels, channels), uint8, per picture."""
+    for (image_id, x), *rest in zip(plain, *seen, strict=True):
+        if any(other != image_id for other, _ in rest):
+            raise LeakageError(f"{plain.path}: its pictures are not those of the other levels")
+        channels = x.shape[2]
+        y = np.stack([pixels.reshape(-1, channels) for _, pixels in rest])
+        yield image_id, x.reshape(-1, channels), y
+
+
+def _draw_pixels(
+    plain: View, seen: list[View], pairs: int, seed: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return `pairs` pixel values, as many from each picture, from random places and channels.
+
+    Returns:
+        x uint8 (pairs, 1), y uint8 (levels, pairs, 1) and the picture ids (pairs,).
+    """
+    generator = np.random.default_rng([seed, 3])
+    per_picture = -(-pairs // len(plain))
+    xs, ys, ids = [], [], []
+    for image_id, x, y in _pixels(plain, seen):
+        place = generator.integers(0, x.size, per_picture)
+        xs.append(x.reshape(-1, 1)[place])
+        ys.append(y.reshape(len(y), -1, 1)[:, place])
+        ids += [image_id] * per_picture
+    return np.concatenate(xs), np.concatenate(ys, axis=1), np.array(ids)
+
+
+def _write(output: Path, table: pd.DataFrame, metadata: dict[str, Any]) -> None:
+    if output.suffix == ".csv":
+        with files.whole_file(output) as temporary:
+            table.to_csv(temporary, index=False)
+        return
+    if output.suffix != ".parquet":
+        raise LeakageError(f"--output {output}: expected a name that ends in .parquet or .csv")
+    files.write_table(output, pa.Table.from_pandas(table, preserve_index=False), metadata)
