@@ -62,7 +62,7 @@ class Config(Settings):
     patches: Patches = Patches()
     encoders: dict[str, dict[str, Any] | None]
     paper: Paper
-    representations: list[str] = []
+    representations: list[str] = pydantic.Field(default=[])
     estimators: dict[str, dict[str, Any] | None]
     figures: list[str]
 

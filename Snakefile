@@ -1,0 +1,42 @@
+# How much of a picture leaks through selective encryption.
+# Table of contents: configuration, stages, targets. Start with README.md.
+from snakemake.utils import min_version
+
+min_version("9.0")
+
+
+configfile: "config.yaml"
+
+
+include: "workflow/rules/common.smk"
+include: "workflow/rules/dataset.smk"
+include: "workflow/rules/views.smk"
+include: "workflow/rules/embeddings.smk"
+include: "workflow/rules/estimates.smk"
+include: "workflow/rules/figures.smk"
+
+
+localrules:
+    figures,
+    all,
+    download,
+
+
+rule figures:
+    """Every figure that the configuration lists, as PNG, PDF and CSV (the default)."""
+    default_target: True
+    input:
+        [RESULTS + f"/figures/{name}.{suffix}" for name in FIGURES for suffix in FIGURE_FILES],
+
+
+rule all:
+    """Everything: the figures."""
+    input:
+        rules.figures.input,
+
+
+rule download:
+    """Pictures and weights, for machines that have no network later."""
+    input:
+        RESULTS + "/manifest.csv",
+        [RESULTS + f"/weights/{key}.safetensors" for key in encoders_with_weights()],

@@ -1,0 +1,54 @@
+# Stage 1: which pictures, and where their patches lie.
+# Makes manifest.csv, skipped.csv and patches.csv; pictures are kept in pictures/.
+
+
+rule manifest:
+    """Collect the pictures of the dataset and list them."""
+    output:
+        manifest=RESULTS + "/manifest.csv",
+        checksum=RESULTS + "/manifest.csv.sha256",
+        skipped=RESULTS + "/skipped.csv",
+    log:
+        RESULTS + "/logs/manifest.log",
+    benchmark:
+        RESULTS + "/benchmarks/manifest.tsv"
+    conda:
+        ENVIRONMENT
+    threads: 1
+    params:
+        # Not an output: Snakemake would delete what a broken download has already brought.
+        pictures=RESULTS + "/pictures",
+        settings=as_json(
+            {
+                "name": CONFIG.dataset.name,
+                "settings": CHECKED.dataset.model_dump(),
+                "patch_size": CONFIG.patches.size,
+            }
+        ),
+        code=code("manifest", module_of(CHECKED.dataset)),
+    shell:
+        "python -m leakage --threads {threads} manifest {output.manifest:q}"
+        " --pictures {params.pictures:q} --skipped {output.skipped:q}"
+        " --settings {params.settings:q} 2>&1 | tee {log:q}"
+
+
+rule places:
+    """Draw where the patches of every picture lie, the same at every level."""
+    input:
+        manifest=RESULTS + "/manifest.csv",
+    output:
+        places=RESULTS + "/patches.csv",
+        checksum=RESULTS + "/patches.csv.sha256",
+    log:
+        RESULTS + "/logs/places.log",
+    benchmark:
+        RESULTS + "/benchmarks/places.tsv"
+    conda:
+        ENVIRONMENT
+    threads: 1
+    params:
+        settings=as_json({"seed": CONFIG.seed, **CONFIG.patches.model_dump()}),
+        code=code("places"),
+    shell:
+        "python -m leakage --threads {threads} places {input.manifest:q} {output.places:q}"
+        " --settings {params.settings:q} 2>&1 | tee {log:q}"
