@@ -26,7 +26,7 @@ rule figures:
     """Every figure that the configuration lists, as PNG, PDF and CSV (the default)."""
     default_target: True
     input:
-        [RESULTS + f"/figures/{name}.{suffix}" for name in FIGURES for suffix in FIGURE_FILES],
+        [RESULTS / f"figures/{name}.{suffix}" for name in FIGURES for suffix in FIGURE_FILES],
 
 
 rule all:
@@ -38,5 +38,5 @@ rule all:
 rule download:
     """Pictures and weights, for machines that have no network later."""
     input:
-        RESULTS + "/manifest.csv",
-        [RESULTS + f"/weights/{key}.safetensors" for key in encoders_with_weights()],
+        RESULTS / "manifest.csv",
+        [RESULTS / f"weights/{key}.safetensors" for key in encoders_with_weights()],

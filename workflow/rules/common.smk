@@ -13,9 +13,8 @@ from snakemake.exceptions import WorkflowError
 # The jobs run this checkout's package, whichever one is installed.
 PACKAGE = Path(workflow.basedir) / "workflow"
 sys.path.insert(0, str(PACKAGE))
-os.environ["PYTHONPATH"] = os.pathsep.join(
-    filter(None, [str(PACKAGE), os.environ.get("PYTHONPATH")])
-)
+python_path = filter(None, [str(PACKAGE), os.getenv("PYTHONPATH")])
+os.environ.update(PYTHONPATH=os.pathsep.join(python_path))
 
 from leakage.config import Workflow
 from leakage.digest import code_digest
@@ -28,7 +27,7 @@ except LeakageError as error:
     raise WorkflowError(f"configuration ({files}): {error}")
 
 CONFIG = CHECKED.config
-RESULTS = CONFIG.results.rstrip("/")
+RESULTS = Path(CONFIG.results)
 FIGURES = list(CHECKED.figures())
 FIGURE_FILES = ["png", "pdf", "csv"]
 ENVIRONMENT = "../../envs/environment.yaml"
@@ -58,14 +57,9 @@ def module_of(thing):
     return type(thing).__module__
 
 
-def levels_and_plain(scheme):
-    """The levels of a scheme, and level 0, which every estimate compares with."""
-    return sorted({0, *CHECKED.levels(scheme)})
-
-
 def pictures_folder():
     """Where the manifest's file names lie: the run's own folder, or the user's."""
-    return getattr(CHECKED.dataset, "path", RESULTS + "/pictures")
+    return getattr(CHECKED.dataset, "path", RESULTS / "pictures")
 
 
 def encoders_with_weights():
@@ -77,3 +71,98 @@ def encoders_with_weights():
 def share_of_cores(jobs):
     """Threads for each of `jobs` jobs that can run side by side: together at most all cores."""
     return max(1, (workflow.cores or 1) // max(1, jobs))
+
+
+def plain_patches(wildcards):
+    """What an untrained network's BatchNorm is calibrated on; nothing for other encoders."""
+    if CHECKED.encoders[wildcards.encoder].weights != "random":
+        return {}
+    view = RESULTS / f"views/{CONFIG.paper.scheme}/0.parquet"
+    return {"view": view, "places": RESULTS / "patches.csv"}
+
+
+def local_weights(wildcards):
+    """The weights file of the user's, so that another one makes the embeddings anew."""
+    weights = CHECKED.encoders[wildcards.encoder].weights
+    return [weights] if weights.endswith(".safetensors") else []
+
+
+def found_weights(wildcards):
+    """The record that the rule `weights` leaves; encoders without weights need none."""
+    if not hasattr(CHECKED.encoders[wildcards.encoder], "weights"):
+        return []
+    return RESULTS / f"weights/{wildcards.encoder}.safetensors"
+
+
+def encoder_modules(wildcards):
+    """The module of one kind of encoder, which the steps load by name."""
+    return module_of(CHECKED.encoders[wildcards.encoder])
+
+
+def encoder_settings(wildcards):
+    """An encoder's own branch of the configuration."""
+    return as_json(CHECKED.encoders[wildcards.encoder].model_dump())
+
+
+def plain_options(wildcards):
+    """The plain patches as command-line options."""
+    options = plain_patches(wildcards).items()
+    return " ".join(f"--{name} {shlex.quote(str(path))}" for name, path in options)
+
+
+def weights_option(wildcards):
+    """The found weights as a command-line option."""
+    path = found_weights(wildcards)
+    return f"--weights {shlex.quote(str(path))}" if path else ""
+
+
+def represented(wildcards, levels):
+    """The files of a representation at some levels: views for pixels, else embeddings."""
+    if wildcards.representation == "pixels":
+        folder = f"views/{wildcards.scheme}"
+    else:
+        encoder = wildcards.representation.removesuffix("-whole")
+        folder = f"embeddings/{encoder}/{wildcards.scheme}"
+    return [RESULTS / f"{folder}/{level}.parquet" for level in levels]
+
+
+def trained_estimates():
+    """How many estimates train networks, and so can use more than one thread."""
+    tables = {table for figure in FIGURES for table in CHECKED.tables(figure).values()}
+    return sum(hasattr(CHECKED.estimators[estimator], "device") for estimator, _ in tables)
+
+
+def estimate_threads(wildcards):
+    """Its share of the cores for an estimate that trains networks, one for any other."""
+    trains = hasattr(CHECKED.estimators[wildcards.estimator], "device")
+    return share_of_cores(trained_estimates()) if trains else 1
+
+
+def figure_tables(wildcards):
+    """The estimates that a figure reads, by their role in it."""
+    return {
+        role: RESULTS / f"estimates/{estimator}/{representation}/{CONFIG.paper.scheme}.parquet"
+        for role, (estimator, representation) in CHECKED.tables(wildcards.figure).items()
+    }
+
+
+def figure_views(wildcards):
+    """The views that a figure shows; most show none."""
+    if not getattr(CHECKED.figures()[wildcards.figure], "READS_VIEWS", False):
+        return []
+    scheme = CONFIG.paper.scheme
+    return [RESULTS / f"views/{scheme}/{level}.parquet" for level in CHECKED.levels(scheme)]
+
+
+def figure_options(wildcards, input):
+    """The same files as command-line options."""
+    tables = figure_tables(wildcards).items()
+    options = [f"--table {shlex.quote(f'{role}={path}')}" for role, path in tables]
+    return " ".join(
+        options + [f"--view {shlex.quote(str(path))}" for path in figure_views(wildcards)]
+    )
+
+
+def figure_module(wildcards):
+    """The module that draws a figure."""
+    return CHECKED.figures()[wildcards.figure].__name__

@@ -5,19 +5,19 @@
 rule manifest:
     """Collect the pictures of the dataset and list them."""
     output:
-        manifest=RESULTS + "/manifest.csv",
-        checksum=RESULTS + "/manifest.csv.sha256",
-        skipped=RESULTS + "/skipped.csv",
+        manifest=RESULTS / "manifest.csv",
+        checksum=RESULTS / "manifest.csv.sha256",
+        skipped=RESULTS / "skipped.csv",
     log:
-        RESULTS + "/logs/manifest.log",
+        RESULTS / "logs/manifest.log",
     benchmark:
-        RESULTS + "/benchmarks/manifest.tsv"
+        RESULTS / "benchmarks/manifest.tsv"
     conda:
         ENVIRONMENT
     threads: 1
     params:
         # Not an output: Snakemake would delete what a broken download has already brought.
-        pictures=RESULTS + "/pictures",
+        pictures=RESULTS / "pictures",
         settings=as_json(
             {
                 "name": CONFIG.dataset.name,
@@ -35,14 +35,14 @@ rule manifest:
 rule places:
     """Draw where the patches of every picture lie, the same at every level."""
     input:
-        manifest=RESULTS + "/manifest.csv",
+        manifest=RESULTS / "manifest.csv",
     output:
-        places=RESULTS + "/patches.csv",
-        checksum=RESULTS + "/patches.csv.sha256",
+        places=RESULTS / "patches.csv",
+        checksum=RESULTS / "patches.csv.sha256",
     log:
-        RESULTS + "/logs/places.log",
+        RESULTS / "logs/places.log",
     benchmark:
-        RESULTS + "/benchmarks/places.tsv"
+        RESULTS / "benchmarks/places.tsv"
     conda:
         ENVIRONMENT
     threads: 1

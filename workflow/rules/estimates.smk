@@ -2,40 +2,20 @@
 # with all levels and seeds.
 
 
-def represented(wildcards, levels):
-    """The files of a representation at some levels: views for pixels, else embeddings."""
-    if wildcards.representation == "pixels":
-        folder = f"/views/{wildcards.scheme}"
-    else:
-        encoder = wildcards.representation.removesuffix("-whole")
-        folder = f"/embeddings/{encoder}/{wildcards.scheme}"
-    return [RESULTS + f"{folder}/{level}.parquet" for level in levels]
-
-
-def trained_estimates():
-    """How many estimates train networks, and so can use more than one thread."""
-    tables = {table for figure in FIGURES for table in CHECKED.tables(figure).values()}
-    return sum(hasattr(CHECKED.estimators[estimator], "device") for estimator, _ in tables)
-
-
-def estimate_threads(wildcards):
-    """Its share of the cores for an estimate that trains networks, one for any other."""
-    trains = hasattr(CHECKED.estimators[wildcards.estimator], "device")
-    return share_of_cores(trained_estimates()) if trains else 1
-
-
 rule estimate:
     """Estimate the leakage at every level with one estimator on one representation."""
     input:
         plain=lambda wildcards: represented(wildcards, [0]),
         levels=lambda wildcards: represented(wildcards, CHECKED.levels(wildcards.scheme)),
     output:
-        table=RESULTS + "/estimates/{estimator}/{representation}/{scheme}.parquet",
-        checksum=RESULTS + "/estimates/{estimator}/{representation}/{scheme}.parquet.sha256",
+        table=RESULTS / "estimates/{estimator}/{representation}/{scheme}.parquet",
+        checksum=RESULTS / "estimates/{estimator}/{representation}/{scheme}.parquet.sha256",
     log:
-        RESULTS + "/logs/estimates/{estimator}/{representation}/{scheme}.log",
+        RESULTS / "logs/estimates/{estimator}/{representation}/{scheme}.log",
     benchmark:
-        RESULTS + "/benchmarks/estimates/{estimator}/{representation}/{scheme}.tsv"
+        RESULTS / "benchmarks/estimates/{estimator}/{representation}/{scheme}.tsv"
+    # The longest jobs of a small run; started last, they would keep one core waiting.
+    priority: 10
     conda:
         ENVIRONMENT
     threads: estimate_threads

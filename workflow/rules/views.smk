@@ -4,14 +4,14 @@
 rule view:
     """Encrypt every picture at one level and keep what an observer sees of it."""
     input:
-        manifest=RESULTS + "/manifest.csv",
+        manifest=RESULTS / "manifest.csv",
     output:
-        view=RESULTS + "/views/{scheme}/{level}.parquet",
-        checksum=RESULTS + "/views/{scheme}/{level}.parquet.sha256",
+        view=RESULTS / "views/{scheme}/{level}.parquet",
+        checksum=RESULTS / "views/{scheme}/{level}.parquet.sha256",
     log:
-        RESULTS + "/logs/views/{scheme}/{level}.log",
+        RESULTS / "logs/views/{scheme}/{level}.log",
     benchmark:
-        RESULTS + "/benchmarks/views/{scheme}/{level}.tsv"
+        RESULTS / "benchmarks/views/{scheme}/{level}.tsv"
     conda:
         ENVIRONMENT
     threads: 1

@@ -1,0 +1,40 @@
+# Two commands: `make demo` (every figure, offline) and `make test`.
+PYTHON ?= python3
+CORES ?= 2
+BIN := .venv/bin
+READY := .venv/ready
+# Snakemake and the jobs that it starts find this environment's programs first.
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+DEMO := snakemake --cores $(CORES) --configfile demo.yaml -- figures
+
+.DEFAULT_GOAL := help
+.PHONY: help environment demo test slow lint
+
+help: ## List the targets
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
+
+environment: $(READY) ## Make .venv with the pinned requirements and the package
+
+$(READY): envs/requirements.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' || \
+		{ echo "error: $(PYTHON) is not Python 3.11; name one: make PYTHON=python3.11" >&2; exit 1; }
+	$(PYTHON) -m venv .venv || \
+		{ echo "error: no venv here; on Debian: apt-get install python3-venv" >&2; exit 1; }
+	$(BIN)/python -m pip install --quiet --requirement envs/requirements.txt
+	$(BIN)/python -m pip install --quiet --no-deps --editable .
+	@touch $@
+
+demo: $(READY) ## Every figure of the paper from bundled photographs, into results/demo/figures
+	$(DEMO)
+
+test: $(READY) ## The tests, without the slow ones
+	$(BIN)/python -m pytest
+
+slow: $(READY) ## The tests that take minutes: the weights' real loading paths
+	$(BIN)/python -m pytest -m slow
+
+lint: $(READY) ## ruff, snakefmt and snakemake --lint
+	ruff check .
+	ruff format --check .
+	snakefmt --check Snakefile workflow/rules
+	snakemake --lint
