@@ -1,0 +1,82 @@
+"""View files: lossless, checked when they are read, whole or not there."""
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+from leakage import files, views
+from leakage.errors import LeakageError
+
+METADATA = {"level": 3, "scheme": "msb_xor", "definition": {"view": "scaled"}}
+SHAPES = st.tuples(st.integers(1, 9), st.integers(1, 9), st.sampled_from([1, 3]))
+PICTURES = st.lists(hnp.arrays(np.uint8, SHAPES), min_size=1, max_size=4)
+
+
+@pytest.fixture
+def path(tmp_path):
+    pixels = np.random.default_rng(0).integers(0, 256, (20, 30, 3), dtype=np.uint8)
+    path = tmp_path / "view.parquet"
+    views.write(path, [("a", pixels), ("b", pixels[..., :1])], METADATA)
+    return path
+
+
+@given(PICTURES)
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_grey_and_colour_pictures_come_back_bit_for_bit_and_in_order(tmp_path, pictures):
+    path = tmp_path / "view.parquet"
+    written = [(f"{index:03}", pixels) for index, pixels in enumerate(pictures)]
+    views.write(path, written, METADATA)
+    view = views.View(path)
+    assert len(view) == len(written) and view.metadata == METADATA
+    for (image_id, pixels), (found_id, found) in zip(written, view, strict=True):
+        assert found_id == image_id and found.dtype == np.uint8
+        assert found.shape == pixels.shape and np.array_equal(found, pixels)
+
+
+@pytest.mark.parametrize("place", [0, 100, -1])
+def test_one_damaged_byte_is_detected(path, place):
+    content = bytearray(path.read_bytes())
+    content[place] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(LeakageError, match=r"view\.parquet: damaged: .* delete it and run"):
+        views.View(path)
+
+
+def test_a_truncated_view_is_detected(path):
+    path.write_bytes(path.read_bytes()[:-10])
+    with pytest.raises(LeakageError, match="damaged"):
+        views.View(path)
+
+
+def test_a_view_without_its_checksum_is_refused(path):
+    files.checksum_path(path).unlink()
+    with pytest.raises(LeakageError, match=r"checksum view\.parquet\.sha256 is missing"):
+        views.View(path)
+
+
+def test_a_missing_view_is_named(tmp_path):
+    with pytest.raises(LeakageError, match=r"none\.parquet: no such file"):
+        views.View(tmp_path / "none.parquet")
+
+
+def test_an_interrupted_write_leaves_no_file(tmp_path):
+    def interrupted():
+        yield "a", np.zeros((4, 4, 1), np.uint8)
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        views.write(tmp_path / "view.parquet", interrupted(), METADATA)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_interrupted_write_leaves_the_earlier_file_as_it_was(path):
+    before = path.read_bytes()
+    with pytest.raises(ZeroDivisionError):
+        views.write(path, (1 / 0 for _ in range(1)), METADATA)
+    assert path.read_bytes() == before and len(views.View(path)) == 2
+
+
+def test_the_checksum_is_one_that_sha256sum_reads(path):
+    line = files.checksum_path(path).read_text()
+    assert line == f"{files.sha256(path)}  view.parquet\n"
