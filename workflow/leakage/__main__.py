@@ -72,3 +72,6 @@ if __name__ == "__main__":
         app(prog_name="python -m leakage")
     except LeakageError as error:
         sys.exit(f"error: {error}")
+    except OSError as error:
+        # A full disk, a folder that may not be written: the user's to mend, not ours to trace.
+        sys.exit(f"error: {error.filename or 'files'}: {error.strerror or error}")

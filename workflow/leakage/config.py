@@ -80,7 +80,7 @@ class Workflow:
     def __init__(self, values: dict[str, Any]):
         self.config: Config = validate(Config, values, "")
         config, dataset = self.config, self.config.dataset
-        kind = _module(datasets.module, dataset.name, "dataset.name")
+        kind = datasets.module(dataset.name)
         self.dataset = validate(
             kind.Settings, getattr(dataset, dataset.name), f"dataset.{dataset.name}"
         )

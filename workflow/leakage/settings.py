@@ -11,9 +11,20 @@ from leakage.errors import LeakageError
 
 
 class Settings(pydantic.BaseModel):
-    """A branch of the configuration: unknown keys and wrong types are errors, values are fixed."""
+    """A branch of the configuration: unknown keys and wrong types are errors, values are fixed.
 
-    model_config = pydantic.ConfigDict(extra="forbid", frozen=True, strict=True)
+    A number may come as text, as it does from Snakemake's `--config`; true and false are none.
+    """
+
+    model_config = pydantic.ConfigDict(extra="forbid", frozen=True)
+
+    @pydantic.field_validator("*", mode="before")
+    @classmethod
+    def _truth_is_no_number(cls, value: object, info: pydantic.ValidationInfo) -> object:
+        annotation = cls.model_fields[str(info.field_name)].annotation
+        if isinstance(value, bool) and annotation in (int, float):
+            raise ValueError(f"found {value}; expected a number")
+        return value
 
 
 def nearest(word: str, known: Iterable[str]) -> str:

@@ -8,8 +8,6 @@ import shlex
 import sys
 from pathlib import Path
 
-from snakemake.exceptions import WorkflowError
-
 # The jobs run this checkout's package, whichever one is installed.
 PACKAGE = Path(workflow.basedir) / "workflow"
 sys.path.insert(0, str(PACKAGE))
@@ -24,7 +22,7 @@ try:
     CHECKED = Workflow(config)
 except LeakageError as error:
     files = ", ".join(Path(each).name for each in workflow.configfiles)
-    raise WorkflowError(f"configuration ({files}): {error}")
+    sys.exit(f"error: configuration ({files}): {error}")
 
 CONFIG = CHECKED.config
 RESULTS = Path(CONFIG.results)
