@@ -128,7 +128,9 @@ def _standardise(
     """Return x and y with mean 0 and variance 1 per level, fitted on the training pairs alone.
 
     With `pca`, inputs of more dimensions are then turned to at most so many principal components,
-    of variance 1 each. A coordinate that is constant on the training pairs becomes 0.
+    of variance 1 each. A coordinate that is constant on the training pairs becomes 0, and so does a
+    component that they lack: where they vary by rounding alone, dividing by that variation would
+    make held-out pairs huge.
     """
 
     def scaled(values: np.ndarray) -> np.ndarray:
@@ -136,15 +138,26 @@ def _standardise(
         mean, spread = values[train].mean(axis=0), values[train].std(axis=0)
         varies = spread > 1e-6 * (1 + np.abs(mean))
         values = np.where(varies, (values - mean) / np.where(varies, spread, 1), 0)
-        if pca is None or values.shape[1] <= pca or not varies.any():
-            return values[:, :pca].astype(np.float32)
-        # Imported here: it takes two seconds, and only PCA needs it.
-        from sklearn.decomposition import PCA
-
-        fitted = PCA(min(pca, len(train)), whiten=True, svd_solver="full").fit(values[train])
-        return fitted.transform(values).astype(np.float32)
+        if pca is None or values.shape[1] <= pca:
+            return values.astype(np.float32)
+        turned = np.zeros((len(values), pca), np.float32)
+        if varies.any():
+            components = _components(values[train], pca)
+            turned[:, : components.shape[1]] = (values - values[train].mean(axis=0)) @ components
+        return turned
 
     return scaled(x), np.stack([scaled(seen) for seen in y])
+
+
+def _components(values: np.ndarray, count: int) -> np.ndarray:
+    """Return at most `count` principal axes (dim, axes) of values (pairs, dim), whitened."""
+    # Imported here: it takes two seconds, and only PCA needs it.
+    from sklearn.decomposition import PCA
+
+    fitted = PCA(min(count, *values.shape), svd_solver="full").fit(values)
+    variance = fitted.explained_variance_
+    present = variance > 1e-10 * variance[0]
+    return fitted.components_[present].T / np.sqrt(variance[present])
 
 
 def _train(

@@ -1,0 +1,115 @@
+"""One's own arrays: the library call and the shell command."""
+
+import io
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+from leakage.errors import LeakageError
+from leakage.estimators import estimate, tables
+
+SHAPES = {"pairs": (60,), "pairs and dims": (60, 2), "levels, pairs and dims": (3, 60, 2)}
+QUICK = {"epochs": 2, "hidden": 8, "batch": 10, "seeds": 1, "device": "cpu"}
+ESTIMATORS = {"histogram": {}, "cosine": {}, "rounded_histogram": {"decimals": 1}, "mine": QUICK}
+
+
+def shell(*arguments):
+    """Run the step as a user does."""
+    return subprocess.run(
+        [sys.executable, "-m", "leakage", "--threads", "1", "estimate", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+
+
+@pytest.fixture
+def arrays(tmp_path):
+    """Save x and y, a function of x, and return their paths and the exact answer in nats."""
+    x = np.random.default_rng(0).integers(0, 16, 400).astype(np.uint8)
+    for name, values in (("x", x), ("y", x // 4)):
+        np.save(tmp_path / f"{name}.npy", values)
+    shares = np.unique(x // 4, return_counts=True)[1] / len(x)
+    return tmp_path / "x.npy", tmp_path / "y.npy", float(-(shares * np.log(shares)).sum())
+
+
+@pytest.mark.parametrize("name", ESTIMATORS)
+@pytest.mark.parametrize("shape", SHAPES.values(), ids=SHAPES)
+def test_every_estimator_takes_every_shape_and_gives_the_tidy_table(name, shape):
+    y = np.random.default_rng(0).integers(0, 9, shape)
+    x = y if len(shape) < 3 else y[0]
+    table = estimate(name, x, y, **ESTIMATORS[name])
+    assert list(table)[: len(tables.COLUMNS)] == list(tables.COLUMNS)
+    levels = shape[0] if len(shape) == 3 else 1
+    assert sorted(table.loc[table["chosen"], "level"]) == list(range(levels))
+
+
+def test_levels_keep_the_names_that_they_are_given():
+    y = np.arange(20).reshape(2, 10, 1)
+    assert estimate("histogram", y[0], y, levels=[3, 8])["level"].tolist() == [3, 8]
+
+
+@pytest.mark.parametrize(
+    ("name", "settings", "expected"),
+    [
+        ("histgram", {}, "'histgram' is not known; the nearest is 'histogram'"),
+        ("mine", {"epoch": 3}, "mine.epoch: unknown key; the nearest known one is mine.epochs"),
+        ("mine", {"epochs": "3"}, "mine.epochs: found '3'; input should be a valid integer"),
+        (
+            "mine",
+            {"pixels": {"inputs": "bits"}},
+            "mine.pixels.inputs: unknown key; the nearest known one is mine.pixels.input",
+        ),
+        ("tables", {}, "'tables' is not known"),
+    ],
+)
+def test_an_unknown_estimator_or_setting_names_the_nearest(name, settings, expected):
+    with pytest.raises(LeakageError) as caught:
+        estimate(name, np.zeros(5), np.zeros(5), **settings)
+    assert expected in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("x", "y", "groups", "expected"),
+    [
+        (np.zeros(5), np.zeros(6), None, r"x has shape \(5, 1\) and y \(1, 6, 1\); expected"),
+        (np.zeros((2, 5, 1)), np.zeros(5), None, r"x has shape \(2, 5, 1\)"),
+        (np.zeros(0), np.zeros(0), None, "at least one"),
+        (np.zeros(5), np.full(5, np.nan), None, "y: dtype float64; expected finite numbers"),
+        (np.array(["a"] * 5), np.zeros(5), None, "x: dtype <U1; expected finite numbers"),
+        (np.zeros(5), np.zeros(5), np.zeros(4), r"groups has shape \(4,\); expected \(5,\)"),
+    ],
+)
+def test_arrays_that_do_not_fit_together_are_refused(x, y, groups, expected):
+    with pytest.raises(LeakageError, match=expected):
+        estimate("histogram", x, y, groups)
+
+
+def test_the_shell_command_prints_the_histogram_s_answer_as_csv(arrays):
+    x, y, exact = arrays
+    done = shell("histogram", x, y)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert pd.read_csv(io.StringIO(done.stdout))["nats"].item() == pytest.approx(exact, abs=1e-9)
+
+
+def test_the_shell_command_runs_mine_with_settings(arrays):
+    x, y, _ = arrays
+    done = shell("mine", x, y, "--settings", json.dumps(QUICK), "--seed", "5")
+    assert done.returncode == 0, done.stderr
+    row = pd.read_csv(io.StringIO(done.stdout)).iloc[0]
+    settings = {**QUICK}
+    table = estimate("mine", np.load(x), np.load(y), seed=5, **settings)
+    assert row["seed"] == 5
+    assert row["nats"] == pytest.approx(table.loc[table["chosen"], "nats"].item(), abs=1e-5)
+
+
+def test_a_damaged_array_gives_one_line_and_no_traceback(arrays):
+    x, y, _ = arrays
+    y.write_bytes(b"not an array")
+    done = shell("histogram", x, y)
+    assert done.returncode == 1 and done.stdout == ""
+    assert done.stderr.startswith(f"error: {y}: not an array of numbers")
+    assert len(done.stderr.splitlines()) == 1

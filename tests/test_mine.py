@@ -1,0 +1,240 @@
+"""MINE: right where the truth is known, honest on held-out pairs, the same for the same seed."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from leakage.errors import LeakageError
+from leakage.estimators import critics, estimate, mine, splits
+
+QUICK = {"epochs": 3, "batch": 50, "hidden": 16, "seeds": 1, "device": "cpu"}
+
+
+@pytest.fixture(autouse=True, scope="module")
+def one_thread():
+    """Small networks: more threads only wait for one another."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+def gaussian(pairs: int, rho: float, seed: int = 0) -> np.ndarray:
+    """Return x and y, shape (2, pairs), of correlation rho."""
+    x, noise = np.random.default_rng(seed).normal(size=(2, pairs))
+    return np.stack([x, rho * x + np.sqrt(1 - rho**2) * noise])
+
+
+def answers(table):
+    """Return the chosen values by level."""
+    return table[table["chosen"]].groupby("level")["nats"].mean()
+
+
+def test_a_bivariate_gaussian_has_the_information_of_its_closed_form():
+    rho = 0.9
+    settings = {"epochs": 30, "batch": 500, "hidden": 64, "seeds": 1, "device": "cpu"}
+    table = estimate("mine", *gaussian(10_000, rho), **settings, learning_rate=2e-3)
+    assert answers(table).item() == pytest.approx(-0.5 * np.log(1 - rho**2), rel=0.05)
+
+
+def test_independent_variables_tell_nothing_on_held_out_pairs():
+    table = estimate("mine", *gaussian(2_000, 0), **QUICK | {"epochs": 10})
+    assert answers(table).item() == pytest.approx(0, abs=0.03)
+
+
+def test_memory_shows_on_the_training_pairs_and_not_on_held_out_ones():
+    x, y = np.random.default_rng(0).normal(size=(2, 200, 64))
+    table = estimate("mine", x, y, **QUICK | {"epochs": 60, "hidden": 64}, learning_rate=3e-3)
+    last = table[table["step"] == 60].set_index("split")["nats"]
+    assert last["train"] > 0.5 and last["test"] < 0.1
+
+
+def test_a_view_that_is_the_same_everywhere_tells_nothing_and_is_never_nan():
+    x, y = gaussian(500, 0.9)
+    seen = np.stack([y, np.full_like(y, 7)])[:, :, None]
+    table = estimate("mine", x, seen, **QUICK)
+    assert table["nats"].notna().all()
+    assert table.loc[table["level"] == 1, "nats"].abs().max() <= 0.05
+
+
+@pytest.mark.parametrize("pca", [None, 8])
+def test_a_constant_level_beside_others_is_accepted_with_and_without_pca(pca):
+    x = np.random.default_rng(0).normal(size=(12, 32))
+    seen = np.stack([x, np.zeros_like(x)])
+    table = estimate("mine", x, seen, pca=pca, **QUICK | {"batch": 4, "seeds": 2})
+    assert np.isfinite(table["nats"]).all()
+
+
+def test_the_same_seed_gives_the_same_table():
+    tables = [estimate("mine", *gaussian(300, 0.5), seed=3, **QUICK) for _ in range(2)]
+    assert tables[0].equals(tables[1])
+
+
+def test_another_seed_gives_other_values():
+    tables = [estimate("mine", *gaussian(300, 0.5), seed=seed, **QUICK) for seed in (3, 4)]
+    assert not np.allclose(tables[0]["nats"], tables[1]["nats"])
+
+
+def test_adding_a_seed_does_not_change_the_first_one():
+    one, three = (
+        estimate("mine", *gaussian(300, 0.5), **QUICK | {"seeds": seeds}) for seeds in (1, 3)
+    )
+    assert sorted(three["seed"].unique()) == [0, 1, 2]
+    assert three.loc[three["seed"] == 0, "nats"].to_numpy() == pytest.approx(
+        one["nats"].to_numpy(), abs=1e-4
+    )
+
+
+def test_adding_a_level_does_not_change_the_others():
+    x, y = gaussian(300, 0.5)
+    seen = np.stack([x, y])[:, :, None]
+    one, two = (estimate("mine", x, levels, **QUICK) for levels in (seen[:1], seen))
+    assert two.loc[two["level"] == 0, "nats"].to_numpy() == pytest.approx(
+        one["nats"].to_numpy(), abs=1e-4
+    )
+
+
+def test_the_step_is_chosen_on_validation_and_read_on_test():
+    table = estimate("mine", *gaussian(300, 0.8), **QUICK | {"seeds": 2, "epochs": 6})
+    chosen = table[table["chosen"]]
+    assert (chosen["split"] == "test").all() and len(chosen) == 2
+    validation = table[table["split"] == "validation"]
+    best = validation.loc[validation.groupby("seed")["nats"].idxmax()].set_index("seed")["step"]
+    assert chosen.set_index("seed")["step"].to_dict() == best.to_dict()
+
+
+GROUPS = st.lists(st.integers(0, 30), min_size=3, max_size=80).filter(lambda g: len(set(g)) >= 3)
+SHARES = st.floats(0.01, 0.49)
+
+
+@given(GROUPS, SHARES, SHARES, st.integers(0, 1000))
+def test_every_pair_is_on_one_side_and_no_group_on_two(groups, validation, test, seed):
+    groups = np.array(groups)
+    split = splits.split_by_group(groups, validation, test, np.random.default_rng(seed))
+    sides = list(split.sides().values())
+    assert sorted(np.concatenate(sides)) == list(range(len(groups)))
+    names = [set(groups[side]) for side in sides]
+    assert all(names) and sum(map(len, names)) == len(set(groups))
+
+
+def test_fewer_than_three_groups_are_refused():
+    with pytest.raises(LeakageError, match=r"2 pictures \(groups\): at least 3 are needed"):
+        estimate("mine", *gaussian(20, 0.5), groups=np.arange(20) % 2, **QUICK)
+
+
+@pytest.mark.parametrize("pca", [None, 3])
+def test_standardisation_is_fitted_on_the_training_pairs_alone(pca):
+    generator = np.random.default_rng(0)
+    x, y = generator.normal(5, 3, (40, 6)), generator.normal(-2, 9, (2, 40, 6))
+    train, held_out = np.arange(30), np.arange(30, 40)
+    first_x, first_y = mine._standardise(x, y, train, pca)
+    x[held_out], y[:, held_out] = 1e6, -1e6
+    second_x, second_y = mine._standardise(x, y, train, pca)
+    assert np.array_equal(first_x[train], second_x[train])
+    assert np.array_equal(first_y[:, train], second_y[:, train])
+    assert first_x[train].mean(axis=0) == pytest.approx(0, abs=1e-5)
+    for level in first_y:
+        assert level[train].std(axis=0) == pytest.approx(1, abs=0.05)
+
+
+def test_components_that_the_training_pairs_lack_are_left_out():
+    generator = np.random.default_rng(0)
+    flat = generator.normal(size=(40, 2)) @ generator.normal(size=(2, 8))  # two dimensions of 8
+    flat[30:] += generator.normal(size=(10, 8))
+    x, _ = mine._standardise(flat, flat[None], np.arange(30), 5)
+    assert x.shape == (40, 5) and np.abs(x).max() < 100
+
+
+def test_fewer_training_pairs_than_components_fit_beside_a_constant_level():
+    x = np.random.default_rng(0).normal(size=(12, 32))
+    plain, seen = mine._standardise(x, np.stack([x, 0 * x]), np.arange(6), 10)
+    assert plain.shape == (12, 10) and seen.shape == (2, 12, 10)
+    assert np.abs(plain).max() < 100
+
+
+def test_self_pairs_put_a_ceiling_on_the_value():
+    x = np.random.default_rng(0).normal(size=(60, 4))
+    settings = QUICK | {"epochs": 60, "batch": 36, "hidden": 32, "learning_rate": 1e-2}
+    table = estimate("mine", x, x, self_pairs=True, **settings)
+    pairs = {"train": 36, "validation": 12, "test": 12}
+    for split, rows in table.groupby("split"):
+        assert rows["ceiling"].to_numpy() == pytest.approx(np.log(pairs[split]))
+        assert (rows["nats"] <= rows["ceiling"] + 1e-4).all()
+
+
+def test_without_self_pairs_there_is_no_ceiling():
+    assert estimate("mine", *gaussian(100, 0.5), **QUICK)["ceiling"].isna().all()
+
+
+def test_a_mismatch_without_self_pairs_leaves_no_item_in_place():
+    import torch
+
+    items = torch.arange(7.0).reshape(1, 7, 1)
+    mismatched = critics.shuffle(items, 1, False, [torch.Generator()])
+    assert (mismatched != items).all()
+    assert sorted(mismatched.flatten().tolist()) == items.flatten().tolist()
+
+
+def test_levels_of_a_seed_are_shuffled_alike():
+    import torch
+
+    items = torch.arange(9.0).reshape(1, 9, 1).repeat(4, 1, 1)
+    generators = [torch.Generator().manual_seed(seed) for seed in (0, 1)]
+    first, second, third, fourth = critics.shuffle(items, 2, True, generators).squeeze(-1)
+    assert torch.equal(first, second) and torch.equal(third, fourth)
+    assert not torch.equal(first, third)
+
+
+@pytest.mark.parametrize("how", ["scalar", "bits", "fourier"])
+def test_bytes_are_read_in_every_way(how):
+    x = np.random.default_rng(0).integers(0, 256, (400, 1), dtype=np.uint8)
+    seen = np.stack([x, x << 8 & 0])
+    pixels = {"input": how, "pairs": 400, "batch": 50}
+    table = estimate("mine", x, seen, pixels=pixels, learning_rate=1e-2, **QUICK)
+    found = answers(table)
+    assert found[0] > 0.1 and found[1] == pytest.approx(0, abs=0.05)
+
+
+def test_bits_of_a_byte_make_the_byte_again():
+    values = np.arange(256, dtype=np.uint8)[:, None]
+    bits = mine._read_bytes(values, "bits")
+    assert bits.shape == (256, 8) and set(bits.ravel()) == {0, 1}
+    assert np.array_equal(bits @ 2 ** np.arange(8), values.ravel())
+
+
+@pytest.mark.parametrize(("split", "refused"), [("pictures", True), ("pairs", False)])
+def test_pixels_are_held_out_with_their_picture_unless_asked_otherwise(split, refused):
+    x = np.random.default_rng(0).integers(0, 256, (100, 1), dtype=np.uint8)
+    settings = QUICK | {"pixels": {"split": split}}
+    groups = np.arange(100) % 2
+    if refused:
+        with pytest.raises(LeakageError, match="at least 3 are needed"):
+            estimate("mine", x, x, groups, **settings)
+    else:
+        assert np.isfinite(estimate("mine", x, x, groups, **settings)["nats"]).all()
+
+
+def test_huge_inputs_and_outliers_do_not_overflow():
+    x, y = gaussian(300, 0.9)
+    x[:3], y[5:8] = 1e30, -1e30
+    table = estimate("mine", x * 1e100, y * 1e-100, **QUICK | {"learning_rate": 0.1, "epochs": 5})
+    assert np.isfinite(table["nats"]).all()
+
+
+def test_log_mean_exp_neither_overflows_nor_underflows():
+    import torch
+
+    values = torch.tensor([[1000.0, 1000.0], [-1000.0, -1000.0], [0.0, np.log(3)]])
+    assert critics.log_mean_exp(values).numpy() == pytest.approx([1000, -1000, np.log(2)])
+
+
+def test_the_moving_average_holds_the_new_value():
+    import torch
+
+    average, new = torch.tensor([2.0]).log(), torch.tensor([6.0]).log()
+    found = mine._moving_average(average, new, 0.25)
+    assert found.exp().item() == pytest.approx(0.75 * 2 + 0.25 * 6)
+    assert mine._moving_average(None, new, 0.25) is new
+    assert mine._moving_average(average, new, 1.0) is new
