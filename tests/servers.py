@@ -85,12 +85,17 @@ class Server:
 
 @contextlib.contextmanager
 def serving(
-    root: Path, *, ranges: bool = True, etags: bool = True, tls: ssl.SSLContext | None = None
+    root: Path,
+    *,
+    ranges: bool = True,
+    etags: bool = True,
+    tls: ssl.SSLContext | None = None,
+    port: int = 0,
 ) -> Iterator[Server]:
-    """Serve `root` on a free port of loopback, over TLS where a context is given."""
+    """Serve `root` on a port of loopback (0: a free one), over TLS where a context is given."""
     server = Server(Path(root), ranges, etags)
     handler = type("Handler", (_Handler,), {"server_state": server})
-    with _Listener(("127.0.0.1", 0), handler) as listener:
+    with _Listener(("127.0.0.1", port), handler) as listener:
         if tls:
             listener.socket = tls.wrap_socket(listener.socket, server_side=True)
         server.url = f"{'https' if tls else 'http'}://127.0.0.1:{listener.server_port}"

@@ -1,0 +1,25 @@
+"""Serve a mirror of COCO on loopback: `python tests/serve_mirror.py FOLDER PORT`, until Ctrl-C."""
+
+import sys
+import threading
+from pathlib import Path
+
+from servers import serving
+
+
+def main(folder: str, port: str) -> None:
+    """Serve a folder that is laid out as COCO's host."""
+    if not (Path(folder) / "annotations").is_dir():
+        sys.exit(f"error: {folder}: no mirror (it has no folder annotations)")
+    with serving(Path(folder), port=int(port)) as server:
+        print(f"serving {folder} at {server.url}", flush=True)
+        try:
+            threading.Event().wait()
+        except KeyboardInterrupt:
+            print("stopped")
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 3:
+        sys.exit(__doc__)
+    main(*sys.argv[1:])

@@ -1,0 +1,98 @@
+"""The COCO path through Snakemake, from a real HTTP server on loopback to the figures."""
+
+import json
+import zipfile
+from pathlib import Path
+
+import mirror
+import pandas as pd
+import pytest
+from servers import closed_port, serving
+from snake import REPOSITORY, snakemake
+
+SHARED = REPOSITORY.parent / "shared"
+WEIGHTS = Path("..") / "shared" / "weights" / "squeezenet1_0.safetensors"
+FIGURES = ["fig2", "fig3a", "fig7"]
+
+
+def coco(url: str, count: int, encoder: str = "statistics", **branch: object) -> dict:
+    """A small cut of the experiment: `count` pictures, one encoder that plays both networks."""
+    return {
+        "dataset": {"name": "coco", "coco": {"base_url": url, "count": count, **branch}},
+        "paper": {"clip": encoder, "resnet": encoder},
+        "figures": FIGURES,
+    }
+
+
+def listed_sizes(root: Path) -> list[int]:
+    """Return the pixels of every picture that a mirror lists."""
+    with zipfile.ZipFile(root / "annotations" / "annotations_trainval2017.zip") as archive:
+        name = next(name for name in archive.namelist() if name.endswith("_val2017.json"))
+        images = json.loads(archive.read(name))["images"]
+    return [image["width"] * image["height"] for image in images]
+
+
+def check(results: Path, count: int, sizes: list[int]) -> None:
+    """Assert what holds for every run of the COCO path."""
+    manifest = pd.read_csv(results / "manifest.csv")
+    pixels = manifest["width"] * manifest["height"]
+    assert len(manifest) == count
+    assert list(pixels) == sorted(sizes, reverse=True)[:count]
+    assert all((results / "pictures" / name).is_file() for name in manifest["file_name"])
+    assert manifest["license"].notna().all() and manifest["source"].notna().all()
+    table = pd.read_csv(results / "figures" / "fig2.csv").set_index("level")
+    assert list(table.index) == [0, 4, 8]
+    assert (table["mi_bits"] - table["entropy_bits"]).abs().max() < 1e-9
+    assert (table["r_squared"] >= 0.98).all()
+    assert table.loc[8, "mi_bits"] == 0
+    for name in FIGURES:
+        assert all((results / "figures" / f"{name}.{end}").is_file() for end in ("png", "pdf"))
+
+
+def test_synthetic_mirror_goes_from_http_to_figures(tmp_path: Path) -> None:
+    root = mirror.make(tmp_path / "mirror")
+    results = tmp_path / "results"
+    with serving(root) as server:
+        # The sixth picture is smaller than a patch, and not among the five largest.
+        config = coco(server.url, 5) | {"patches": {"size": 32}}
+        run = snakemake(results, config=config)
+    assert run.status == 0, run.output
+    check(results, 5, [width * height for width, height in mirror.SIZES])
+    asked = [path for path in server.paths() if path.endswith(".jpg")]
+    assert len(set(asked)) == 5
+    assert server.bytes_sent("/annotations/annotations_trainval2017.zip") < 1 << 19
+
+
+@pytest.mark.skipif(
+    not (SHARED / "coco-mirror").is_dir(), reason="no mirror of COCO beside this checkout"
+)
+def test_real_mirror_goes_from_http_to_figures(tmp_path: Path) -> None:
+    encoder, config = "statistics", {}
+    if (REPOSITORY / WEIGHTS).is_file():
+        encoder = "squeezenet1_0"
+        entry = {"kind": "torchvision", "model": encoder, "weights": str(WEIGHTS)}
+        config = {"encoders": {encoder: entry}}
+    results = tmp_path / "results"
+    with serving(SHARED / "coco-mirror") as server:
+        size = {"patches": {"size": 224}}
+        run = snakemake(results, config=coco(server.url, 6, encoder) | config | size)
+    assert run.status == 0, run.output
+    check(results, 6, listed_sizes(SHARED / "coco-mirror"))
+    embedding = results / "embeddings" / encoder / "msb_xor" / "4.parquet"
+    assert pd.read_parquet(embedding)["image_id"].nunique() == 6
+
+
+def test_unreachable_host_is_one_clear_message_and_no_manifest(tmp_path: Path) -> None:
+    url = f"http://127.0.0.1:{closed_port()}"
+    results = tmp_path / "results"
+    run = snakemake(
+        results,
+        targets=("manifest.csv",),
+        config=coco(url, 5, retries=0, timeout=2.0),
+    )
+    assert run.status != 0
+    (line,) = run.lines_with("error: ")
+    assert url in line and "dataset.coco.base_url" in line
+    assert "Traceback" not in run.output
+    assert list(results.glob("manifest.csv*")) == []
+    assert not list(results.rglob("*.part"))

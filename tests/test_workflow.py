@@ -1,0 +1,162 @@
+"""The laws of the whole workflow, seen through real runs of Snakemake on a tiny configuration."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from snake import Run, snakemake
+
+FIGURES = [
+    *("fig1", "fig2", "fig3a", "fig3b", "fig4", "fig5", "fig6a", "fig6b", "fig7", "fig8"),
+    *("epochs-statistics", "distance-statistics"),
+]
+MINE_FIGURES = FIGURES[4:]  # and beyond the paper
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The results of one tiny run, made once and read by many tests."""
+    folder = tmp_path_factory.mktemp("workflow") / "results"
+    run = snakemake(folder)
+    assert run.status == 0, run.output
+    return folder
+
+
+def has_no_traceback(run: Run) -> bool:
+    return "Traceback (most recent call last)" not in run.output
+
+
+def leftovers(folder: Path) -> list[Path]:
+    return [path for path in folder.rglob("*") if path.name.endswith(".part")]
+
+
+def test_tiny_run_makes_every_figure_as_png_pdf_and_csv(results: Path) -> None:
+    starts = {"png": b"\x89PNG", "pdf": b"%PDF"}
+    for name in FIGURES:
+        for suffix, start in starts.items():
+            content = (results / "figures" / f"{name}.{suffix}").read_bytes()
+            assert content.startswith(start) and len(content) > 1000
+        assert len(pd.read_csv(results / "figures" / f"{name}.csv")) > 0
+    made = {path.name for path in (results / "figures").iterdir()}
+    assert made == {f"{name}.{suffix}" for name in FIGURES for suffix in ("png", "pdf", "csv")}
+    assert leftovers(results) == []
+
+
+def test_figure_2_of_photographs_is_the_exact_entropy_under_its_bound(results: Path) -> None:
+    table = pd.read_csv(results / "figures" / "fig2.csv").set_index("level")
+    assert list(table.index) == [0, 4, 8]
+    assert (table["mi_bits"] - table["entropy_bits"]).abs().max() < 1e-9
+    assert (table["mi_bits"] <= table["bound_bits"] + 1e-9).all()
+    assert table.loc[8, "mi_bits"] == 0
+
+
+def test_grey_and_colour_photographs_both_pass(results: Path) -> None:
+    channels = pd.read_csv(results / "manifest.csv").set_index("image_id")["channels"]
+    assert channels["astronaut"] == 3 and channels["camera"] == 1
+    for level in (0, 4, 8):
+        path = results / "embeddings" / "statistics" / "msb_xor" / f"{level}.parquet"
+        assert set(pd.read_parquet(path)["image_id"]) == set(channels.index)
+
+
+def test_second_run_has_nothing_to_do(results: Path) -> None:
+    run = snakemake(results)
+    assert run.status == 0
+    assert "Nothing to be done" in run.output
+
+
+@pytest.mark.parametrize(
+    ("estimator", "settings", "tables", "figures"),
+    [
+        ("histogram", {"method": "histogram"}, [], []),
+        ("rounded_histogram", {"decimals": 1}, ["statistics-whole"], ["fig3b"]),
+        ("mine", {"hidden": 9}, ["pixels", "statistics"], MINE_FIGURES),
+    ],
+)
+def test_changed_setting_schedules_only_its_estimator_and_the_figures_that_read_it(
+    results: Path, estimator: str, settings: dict, tables: list[str], figures: list[str]
+) -> None:
+    run = snakemake(results, "-n", config={"estimators": {estimator: settings}})
+    assert run.status == 0, run.output
+    outputs = {path.relative_to(results) for path in map(Path, run.outputs())}
+    estimates = {Path(f"estimates/{estimator}/{table}/msb_xor.parquet") for table in tables}
+    drawn = {Path(f"figures/{name}.{end}") for name in figures for end in ("png", "pdf", "csv")}
+    assert {path for path in outputs if path.suffix != ".sha256"} == estimates | drawn
+
+
+def test_dry_run_imports_no_torch(tmp_path: Path) -> None:
+    """Another torch stands before the real one, and leaves a mark when it is imported."""
+    mark = tmp_path / "imported"
+    code = f"import pathlib\npathlib.Path({str(mark)!r}).touch()\nraise ImportError('refused')\n"
+    (tmp_path / "torch.py").write_text(code)
+    environment = {"PYTHONPATH": str(tmp_path)}
+    run = snakemake(
+        tmp_path / "results", "-n", environment=environment, configfile=Path("demo.yaml")
+    )
+    assert run.status == 0, run.output
+    assert "figures/fig8.pdf" in run.output
+    assert not mark.exists()
+    subprocess.run(
+        [sys.executable, "-c", "import torch"], env=environment, stderr=subprocess.DEVNULL
+    )
+    assert mark.exists()
+
+
+@pytest.mark.parametrize(
+    ("config", "key", "nearest"),
+    [
+        ({"patches": {"sise": 64}}, "patches.sise", "patches.size"),
+        ({"paper": {"clip": "statistic"}}, "paper.clip", "'statistics'"),
+        ({"figures": ["fig22"]}, "figures", "'fig2'"),
+        ({"encryption": {"schemes": {"msb_xor": {"levels": [0, 9]}}}}, "msb_xor.levels", "9"),
+    ],
+)
+def test_mistake_in_the_configuration_is_one_line_before_any_job(
+    tmp_path: Path, config: dict, key: str, nearest: str
+) -> None:
+    results = tmp_path / "results"
+    run = snakemake(results, config=config)
+    assert run.status != 0
+    (line,) = run.lines_with("configuration (")
+    assert key in line and nearest in line
+    assert has_no_traceback(run)
+    assert "Job stats" not in run.output
+    assert not results.exists()
+
+
+def test_missing_picture_is_named_and_leaves_no_half_written_view(tmp_path: Path) -> None:
+    results = tmp_path / "results"
+    config = {"dataset": {"photographs": {"names": ["chelsea", "coins"]}}}
+    assert snakemake(results, targets=("manifest.csv",), config=config).status == 0
+    (picture,) = (results / "pictures").glob("coins.*")
+    picture.unlink()
+    view = "views/msb_xor/4.parquet"
+    run = snakemake(results, targets=(view,), config=config)
+    assert run.status != 0
+    (line,) = run.lines_with("error: ")
+    assert str(picture) in line and "--forcerun manifest" in line
+    assert has_no_traceback(run)
+    assert not (results / view).exists()
+    assert leftovers(results) == []
+
+
+def test_weights_that_cannot_be_had_are_one_message_with_the_ways_out(tmp_path: Path) -> None:
+    results = tmp_path / "results"
+    tag = {"kind": "open_clip", "model": "ViT-B-32-quickgelu", "weights": "openai"}
+    run = snakemake(
+        results,
+        targets=("weights/clip.safetensors",),
+        config={"encoders": {"clip": tag}, "patches": {"size": 224}},
+        environment={"HF_HUB_OFFLINE": "1", "HF_HOME": str(tmp_path / "hub")},
+    )
+    assert run.status != 0
+    (line,) = run.lines_with("error: ")
+    assert "encoders.clip" in line and "three ways out" in line
+    message = run.output[run.output.index(line) :].partition("RuleException")[0]
+    ways = message.splitlines()[1:]
+    assert len(ways) == 3, message
+    assert ".safetensors" in message and "weights: random" in message
+    assert has_no_traceback(run)
+    assert list(results.rglob("*.safetensors*")) == []
+    assert leftovers(results) == []
