@@ -57,7 +57,7 @@ def test_levels_keep_the_names_that_they_are_given():
     [
         ("histgram", {}, "'histgram' is not known; the nearest is 'histogram'"),
         ("mine", {"epoch": 3}, "mine.epoch: unknown key; the nearest known one is mine.epochs"),
-        ("mine", {"epochs": "3"}, "mine.epochs: found '3'; input should be a valid integer"),
+        ("mine", {"epochs": "x"}, "mine.epochs: found 'x'; input should be a valid integer"),
         (
             "mine",
             {"pixels": {"inputs": "bits"}},

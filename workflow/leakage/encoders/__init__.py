@@ -73,7 +73,7 @@ def module(kind: str) -> ModuleType:
     """
     if kind not in kinds():
         raise LeakageError(
-            f"encoders: unknown kind {kind!r}; the nearest known one is "
+            f"unknown kind {kind!r}; the nearest known one is "
             f"{settings.nearest(kind, kinds())!r} (known: {', '.join(kinds())})"
         )
     return importlib.import_module(f"{__name__}.{kind}")

@@ -1,0 +1,209 @@
+"""The configuration: checked whole before any job starts, in lines that a person can act on."""
+
+import copy
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+from leakage.config import Workflow
+from leakage.errors import LeakageError
+
+ROOT = Path(__file__).parents[1]
+PAPER = yaml.safe_load((ROOT / "config.yaml").read_text())
+DEMO = yaml.safe_load((ROOT / "demo.yaml").read_text())
+CHECK = """
+import sys, yaml
+from leakage.config import Workflow
+checked = Workflow(yaml.safe_load(open("config.yaml")))
+[checked.tables(figure) for figure in checked.figures()]
+slow = {"torch", "torchvision", "open_clip", "sklearn", "matplotlib", "seaborn", "pandas"}
+print(sorted(slow & set(sys.modules)))
+"""
+
+
+def merged(below: dict, above: dict) -> dict:
+    """Return `below` with `above` merged over it, as Snakemake merges configuration files."""
+    result = copy.deepcopy(below)
+    for key, value in above.items():
+        both = isinstance(value, dict) and isinstance(result.get(key), dict)
+        result[key] = merged(result[key], value) if both else value
+    return result
+
+
+def edited(path: str, value: object) -> dict:
+    """Return the paper's configuration with `value` at a dotted path."""
+    *parents, last = path.split(".")
+    change = {last: value}
+    for parent in reversed(parents):
+        change = {parent: change}
+    return merged(PAPER, change)
+
+
+@pytest.fixture(autouse=True)
+def in_the_repository(monkeypatch):
+    """The key file is named relative to it."""
+    monkeypatch.chdir(ROOT)
+
+
+def test_the_paper_s_configuration_is_valid():
+    checked = Workflow(PAPER)
+    assert checked.levels("msb_xor") == list(range(9))
+    assert list(checked.figures()) == PAPER["figures"]
+    assert checked.tables("fig5") == {"mine": ("mine", "clip")}
+    assert checked.tables("fig8") == {"mine": ("mine", "resnet50")}
+
+
+def test_the_demo_merged_over_the_paper_s_is_valid_and_needs_no_weights():
+    checked = Workflow(merged(PAPER, DEMO))
+    assert sorted(checked.encoders) == ["clip-untrained", "resnet50-untrained", "statistics"]
+    weights = {getattr(entry, "weights", "random") for entry in checked.encoders.values()}
+    assert weights == {"random"}
+    assert {"epochs-statistics", "distance-statistics"} <= set(checked.figures())
+    assert checked.tables("epochs-statistics") == {"mine": ("mine", "statistics")}
+
+
+def test_a_number_may_come_as_text_as_from_the_command_line():
+    assert Workflow(edited("patches.size", "64")).config.patches.size == 64
+
+
+def test_null_takes_an_entry_out():
+    values = merged(PAPER, {"encoders": {"extra": {"kind": "statistics"}}})
+    assert "extra" in Workflow(values).encoders
+    assert "extra" not in Workflow(merged(values, {"encoders": {"extra": None}})).encoders
+
+
+def test_an_entry_that_was_taken_out_and_is_used_is_refused():
+    with pytest.raises(LeakageError, match=r"paper\.clip: encoder 'clip' is not defined"):
+        Workflow(edited("encoders.clip", None))
+
+
+BAD = {
+    "results": ("resluts", "x", ["resluts: unknown key", "nearest known one is results"]),
+    "one level down": ("patches.sise", 3, ["patches.sise: unknown key", "patches.size"]),
+    "in a dataset": ("dataset.coco.cuont", 3, ["dataset.coco.cuont", "dataset.coco.count"]),
+    "in a scheme": (
+        "encryption.schemes.msb_xor.veiw",
+        "full",
+        ["encryption.schemes.msb_xor.veiw", "encryption.schemes.msb_xor.view"],
+    ),
+    "in an encoder": (
+        "encoders.clip.batchsize",
+        4,
+        ["encoders.clip.batchsize", "encoders.clip.batch_size"],
+    ),
+    "two levels down in an estimator": (
+        "estimators.mine.pixels.par",
+        4,
+        ["estimators.mine.pixels.par: unknown key", "estimators.mine.pixels.pairs"],
+    ),
+    "wrong type": ("patches.size", "big", ["patches.size: found 'big'", "valid integer"]),
+    "truth for a number": ("patches.size", True, ["patches.size: found True; expected a number"]),
+    "wrong type of a list": ("figures", "fig1", ["figures: found 'fig1'", "valid list"]),
+    "negative count": ("patches.per_image", 0, ["patches.per_image: found 0", "greater than"]),
+    "level 9": (
+        "encryption.schemes.msb_xor.levels",
+        [0, 9],
+        ["encryption.schemes.msb_xor.levels", "level 9 is outside 0..8; the nearest is 8"],
+    ),
+    "a level twice": (
+        "encryption.schemes.msb_xor.levels",
+        [0, 1, 1],
+        ["encryption.schemes.msb_xor.levels", "each named once"],
+    ),
+    "unknown view": (
+        "encryption.schemes.msb_xor.view",
+        "scale",
+        ["encryption.schemes.msb_xor.view: found 'scale'", "'scaled'"],
+    ),
+    "undefined encoder": (
+        "paper.clip",
+        "clap",
+        ["paper.clip: encoder 'clap' is not defined", "nearest is 'clip'"],
+    ),
+    "undefined scheme": (
+        "paper.scheme",
+        "msb",
+        ["paper.scheme: scheme 'msb' is not defined", "nearest is 'msb_xor'"],
+    ),
+    "undefined representation": (
+        "representations",
+        ["pixel"],
+        ["representations.0: representation 'pixel' is not defined", "nearest is 'pixels'"],
+    ),
+    "unknown figure": ("figures", ["fig9"], ["figures: figure 'fig9' is not known", "nearest"]),
+    "unknown estimator": (
+        "estimators.mean",
+        {},
+        ["estimators.mean.method: estimator 'mean' is not known", "the nearest is 'mine'"],
+    ),
+    "unknown cipher": (
+        "encryption.schemes.msb",
+        {},
+        ["encryption.schemes.msb.cipher: cipher 'msb' is not known", "'msb_xor'"],
+    ),
+    "unknown kind of encoder": (
+        "encoders.clip.kind",
+        "openclip",
+        ["encoders.clip.kind", "'openclip'", "'open_clip'"],
+    ),
+    "encoder without kind": ("encoders.new", {"weights": "random"}, ["encoders.new.kind: missing"]),
+    "unknown dataset": (
+        "dataset.name",
+        "cocoa",
+        ["dataset.name: 'cocoa' is no dataset", "nearest known one is coco"],
+    ),
+    "missing weights file": (
+        "encoders.clip.weights",
+        "nowhere/clip.safetensors",
+        ["encoders.clip.weights: nowhere/clip.safetensors: no such file"],
+    ),
+    "missing key file": (
+        "encryption.key_file",
+        "nowhere/my.key",
+        ["encryption.key_file: nowhere/my.key: no such file", "openssl rand -hex 32"],
+    ),
+    "name that breaks paths": ("encoders.a/b", {"kind": "statistics"}, ["encoders.a/b: a name"]),
+    "reserved name": ("encoders.pixels", {"kind": "statistics"}, ["encoders.pixels: a name"]),
+    "a figure's estimator taken out": (
+        "estimators.cosine",
+        None,
+        ["estimators (for fig3a): estimator 'cosine' is not defined"],
+    ),
+}
+
+
+@pytest.mark.parametrize(("path", "value", "expected"), BAD.values(), ids=BAD)
+def test_a_bad_edit_is_one_line_that_names_the_key_and_the_nearest(path, value, expected):
+    with pytest.raises(LeakageError) as caught:
+        Workflow(edited(path, value))
+    message = str(caught.value)
+    assert len(message.splitlines()) == 1
+    assert message.startswith(expected[0]), message
+    assert all(part in message for part in expected), message
+
+
+@pytest.mark.parametrize("branch", ["dataset", "encryption", "encoders", "paper", "estimators"])
+def test_a_missing_branch_is_named(branch):
+    values = {key: value for key, value in PAPER.items() if key != branch}
+    with pytest.raises(LeakageError, match=f"^{branch}: missing"):
+        Workflow(values)
+
+
+def test_two_problems_are_two_lines():
+    with pytest.raises(LeakageError) as caught:
+        Workflow(merged(PAPER, {"sede": 1, "patches": {"size": 1}}))
+    assert len(str(caught.value).splitlines()) == 2
+
+
+def test_what_a_view_depends_on_leaves_out_which_other_levels_there_are_and_the_key():
+    few = edited("encryption.schemes.msb_xor.levels", [0, 8])
+    settings = Workflow(few).view_settings("msb_xor")
+    assert settings == Workflow(PAPER).view_settings("msb_xor")
+    assert (ROOT / PAPER["encryption"]["key_file"]).read_text().strip() not in str(settings)
+
+
+def test_checking_the_configuration_imports_no_slow_library():
+    done = subprocess.run([sys.executable, "-c", CHECK], capture_output=True, text=True, cwd=ROOT)
+    assert done.stdout == "[]\n", done.stderr

@@ -1,0 +1,133 @@
+"""The code digest: what a step runs counts, how it is written does not."""
+
+import shutil
+import subprocess
+import sys
+
+import pytest
+from leakage import digest
+
+FILES = {
+    "__init__.py": "",
+    "steps/__init__.py": "",
+    "steps/view.py": '''"""Make views."""
+from leakage import files
+from leakage.schemes import cipher
+
+
+def main(x):
+    """Return x."""
+    # why
+    from leakage.late import value
+
+    return files.kept(cipher.TABLE[x] + value)
+''',
+    "files.py": "def kept(x):\n    return x\n",
+    "schemes/__init__.py": "from leakage import errors\n",
+    "schemes/cipher.py": "TABLE = [1, 2]\n",
+    "errors.py": "class LeakageError(Exception):\n    pass\n",
+    "late.py": "import leakage.later\n\nvalue = 1\n",
+    "later.py": "later = 1\n",
+    "other.py": "other = 1\n",
+}
+STEP = "leakage.steps.view"
+
+
+@pytest.fixture
+def package(tmp_path, monkeypatch):
+    """Return the folder of a small package that the digest reads instead of the real one."""
+    root = tmp_path / "leakage"
+    for name, text in FILES.items():
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    monkeypatch.setattr(digest, "PACKAGE", root)
+    digest._module.cache_clear()
+    yield root
+    digest._module.cache_clear()
+
+
+def found() -> str:
+    """Return the digest of the step as a new process sees it."""
+    digest._module.cache_clear()
+    return digest.code_digest(STEP)
+
+
+def replace(path, old, new):
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new))
+
+
+def test_everything_that_a_step_imports_counts_inside_functions_and_in_turn(package):
+    assert digest.imported([STEP]) == {
+        "leakage",
+        "leakage.steps",
+        "leakage.steps.view",
+        "leakage.files",
+        "leakage.schemes",
+        "leakage.schemes.cipher",
+        "leakage.errors",
+        "leakage.late",
+        "leakage.later",
+    }
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("# why", "# because"),
+        ('"""Make views."""', '"""Make views, as before."""'),
+        ('    """Return x."""\n', ""),
+        ("    return files.kept(", "\n\n    return files.kept( "),
+        ("\n\n\ndef main", "\n\n\n\n\ndef main"),
+    ],
+    ids=["comment", "docstring of a module", "docstring of a function", "layout", "empty lines"],
+)
+def test_how_a_module_is_written_leaves_the_digest(package, old, new):
+    before = found()
+    replace(package / "steps" / "view.py", old, new)
+    assert found() == before
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new"),
+    [
+        ("steps/view.py", "+ value", "- value"),
+        ("files.py", "return x", "return -x"),
+        ("schemes/cipher.py", "2", "3"),
+        ("schemes/__init__.py", "\n", "\nX = 1\n"),
+        ("errors.py", "Exception", "ValueError"),
+        ("late.py", "value = 1", "value = 2"),
+        ("later.py", "1", "2"),
+    ],
+)
+def test_a_change_of_code_alters_the_digest(package, name, old, new):
+    before = found()
+    replace(package / name, old, new)
+    assert found() != before
+
+
+def test_what_a_step_does_not_import_leaves_its_digest(package):
+    before = found()
+    replace(package / "other.py", "1", "2")
+    assert found() == before
+
+
+def test_time_stamps_leave_the_digest(package, tmp_path, monkeypatch):
+    before = found()
+    copy = tmp_path / "copy" / "leakage"
+    shutil.copytree(package, copy, copy_function=shutil.copyfile)
+    monkeypatch.setattr(digest, "PACKAGE", copy)
+    assert found() == before
+
+
+def test_two_modules_that_import_each_other_have_a_digest(package):
+    replace(package / "later.py", "later = 1", "import leakage.late\nlater = 1")
+    assert len(found()) == 16
+
+
+def test_the_digest_is_the_same_in_another_process():
+    program = "from leakage import digest; print(digest.code_digest('leakage.steps.estimate'))"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.stdout.strip() == digest.code_digest("leakage.steps.estimate"), done.stderr

@@ -1,0 +1,207 @@
+"""The figures: drawn from small tables, with the numbers that stand in them beside."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+from leakage import figures, views
+from leakage.estimators import estimate, tables
+from leakage.figures import distance, epochs, fig2, style
+from leakage.schemes import msb_xor
+
+LEVELS = [0, 4, 8]
+PAPER = SimpleNamespace(clip="clip", resnet="resnet50", scheme="msb_xor")
+LABEL = "CLIP ViT-B/32, untrained"
+COLUMNS = {
+    "fig1": {"level", "scheme", "view", "image_id", "distinct_values"},
+    "fig2": {"level", "mi_bits", "entropy_bits", "bound_bits", "fit_bits", "slope", "r_squared"},
+    "fig3a": {"level", "statistic", "cosine", "low", "high"},
+    "fig3b": {"level", "mi_bits", "low_bits", "high_bits", "ceiling_bits"},
+    "epochs": {"split", "level", "epoch", "nats", "low", "high", "exact_nats"},
+    "distance": {"series", "level", "distance", "low", "high", "nats"},
+}
+SAME = {
+    **dict.fromkeys(["fig4", "fig5", "fig7", "epochs"], "epochs"),
+    **dict.fromkeys(["fig6a", "fig6b", "fig8", "distance"], "distance"),
+}
+
+
+def mine_rows(seeds: int = 2, steps: int = 3) -> pd.DataFrame:
+    """Return a made-up table of MINE: (8 - level + seed) * step / 10, half of it when held out."""
+    rows = [
+        {
+            "level": level,
+            "seed": seed,
+            "split": split,
+            "step": step,
+            "chosen": split == "test" and step == steps,
+            "nats": share * (8 - level + seed) * step / 10,
+            "estimand": "made up",
+        }
+        for split, share in (("train", 1.0), ("validation", 0.5), ("test", 0.5))
+        for level in LEVELS
+        for seed in range(seeds)
+        for step in range(1, steps + 1)
+    ]
+    return tables.tidy(rows)
+
+
+def histogram_rows() -> pd.DataFrame:
+    """Return the histogram's table for two pictures of noise."""
+    x = np.random.default_rng(0).integers(0, 256, (600, 1), dtype=np.uint8)
+    seen = np.stack([msb_xor.view(x, level, msb_xor.Settings()) for level in LEVELS])
+    table = estimate("histogram", x, seen, np.arange(600) % 2, levels=LEVELS)
+    return table.assign(bound=(8 - table["level"]) * np.log(2))
+
+
+def read_table(estimator: str, representation: str) -> style.Table:
+    """Return a small table as a figure reads it."""
+    embeddings = np.random.default_rng(0).normal(size=(len(LEVELS), 5, 8))
+    source = {} if representation == "pixels" else {"label": LABEL, "untrained": True, "dim": 8}
+    if estimator == "mine":
+        rows, settings = mine_rows(), {"pixels": {"input": "scalar"}}
+    elif estimator == "histogram":
+        rows, settings = histogram_rows(), {}
+    else:
+        rows, settings = estimate(estimator, embeddings[0], embeddings, levels=LEVELS), {}
+    return style.Table(rows, {"source": source, "settings": {"decimals": 2} | settings})
+
+
+def small_views(folder) -> list[views.View]:
+    """Return a view per level of one small picture."""
+    pixels = np.arange(256, dtype=np.uint8).reshape(16, 16, 1)
+    found = []
+    for level in LEVELS:
+        seen = msb_xor.view(pixels, level, msb_xor.Settings())
+        metadata = {"level": level, "scheme": "msb_xor", "definition": {"view": "scaled"}}
+        views.write(folder / f"{level}.parquet", [("ramp", seen)], metadata)
+        found.append(views.View(folder / f"{level}.parquet"))
+    return found
+
+
+def drawn(name: str, folder):
+    """Return the figure and the table of a module, drawn from small tables."""
+    module = figures.module(name)
+    if getattr(module, "READS_VIEWS", False):
+        return module.draw(small_views(folder), name)
+    roles = module.tables(PAPER, "statistics")
+    return module.draw({role: read_table(*which) for role, which in roles.items()}, name)
+
+
+@pytest.fixture(autouse=True)
+def close_figures():
+    """Figures that stay open take memory."""
+    yield
+    import matplotlib.pyplot as plt
+
+    plt.close("all")
+
+
+def titles(figure) -> str:
+    """Return all that stands above a figure and its axes."""
+    return "\n".join([figure.get_suptitle(), *(axis.get_title() for axis in figure.axes)])
+
+
+PAPERS = ["fig1", "fig2", "fig3a", "fig3b", *SAME]
+
+
+@pytest.mark.parametrize("name", PAPERS)
+def test_every_figure_is_written_as_png_pdf_and_the_csv_behind_it(name, tmp_path):
+    figure, table = drawn(name, tmp_path)
+    style.save(figure, table, tmp_path / "out" / name)
+    heads = {"png": b"\x89PNG", "pdf": b"%PDF"}
+    for suffix, head in heads.items():
+        assert (tmp_path / "out" / f"{name}.{suffix}").read_bytes().startswith(head)
+    behind = pd.read_csv(tmp_path / "out" / f"{name}.csv")
+    assert COLUMNS[SAME.get(name, name)] <= set(behind.columns)
+    assert set(behind["level"]) == set(LEVELS)
+    assert len(list((tmp_path / "out").iterdir())) == 3
+
+
+@pytest.mark.parametrize("name", [name for name in PAPERS if name != "fig1"])
+def test_every_axis_says_what_it_shows_and_in_which_unit(name, tmp_path):
+    figure, _ = drawn(name, tmp_path)
+    units = ("(bits per", "(nats)", "cosine similarity", "relative distance")
+    for axis in figure.axes:
+        assert axis.get_xlabel() in (style.LEVEL, "epoch")
+        assert any(unit in axis.get_ylabel() for unit in units)
+        assert axis.get_title() or figure.get_suptitle()
+
+
+@pytest.mark.parametrize("name", ["fig3a", "fig3b", "fig5", "fig6b", "fig7", "fig8"])
+def test_an_untrained_encoder_is_named_as_such_in_the_title(name, tmp_path):
+    assert LABEL in titles(drawn(name, tmp_path)[0])
+
+
+@pytest.mark.parametrize("name", ["fig4", "fig6a"])
+def test_a_figure_of_pixels_says_so(name, tmp_path):
+    assert "pixels" in titles(drawn(name, tmp_path)[0])
+
+
+def test_every_figure_of_the_paper_has_a_test():
+    asked = {name for name in figures.names() if name.startswith("fig")}
+    assert asked | {"epochs", "distance"} <= set(PAPERS)
+
+
+def test_the_same_table_gives_the_same_files(tmp_path):
+    for run in ("first", "second"):
+        style.save(*drawn("fig2", tmp_path), tmp_path / run)
+    for suffix in ("png", "pdf", "csv"):
+        first, second = ((tmp_path / f"{run}.{suffix}").read_bytes() for run in ("first", "second"))
+        assert first == second
+
+
+def test_figure_2_fits_a_straight_line_perfectly():
+    rows = histogram_rows().assign(nats=lambda t: (8 - t["level"]) * np.log(2))
+    table = fig2.behind(rows)
+    assert table["slope"].to_numpy() == pytest.approx(-1)
+    assert table["r_squared"].to_numpy() == pytest.approx(1)
+    assert table["fit_bits"].to_numpy() == pytest.approx([8, 4, 0], abs=1e-9)
+    assert table["bound_bits"].to_numpy() == pytest.approx([8, 4, 0])
+
+
+def test_figure_2_s_r_squared_is_the_squared_correlation():
+    rows = histogram_rows().assign(nats=[5.0, 4.0, 0.5])
+    expected = np.corrcoef(LEVELS, rows["nats"])[0, 1] ** 2
+    assert fig2.behind(rows)["r_squared"].to_numpy() == pytest.approx(expected)
+
+
+def test_figure_2_of_one_level_has_no_fit(tmp_path):
+    table = fig2.behind(histogram_rows().iloc[:1])
+    assert table["r_squared"].isna().all() and table["slope"].isna().all()
+
+
+def test_the_band_of_a_curve_spans_the_seeds_from_lowest_to_highest():
+    table = epochs.behind(mine_rows()).set_index(["split", "level", "epoch"])
+    row = table.loc["train", 4, 3]
+    assert row.tolist() == pytest.approx([1.35, 1.2, 1.5])  # mean, low, high of (4, 5) * 3 / 10
+    assert (table["low"] <= table["nats"]).all() and (table["nats"] <= table["high"]).all()
+    assert set(table.reset_index()["split"]) == {"train", "test"}
+
+
+def test_the_exact_value_of_each_level_stands_in_figure_4_alone(tmp_path):
+    exact = dict(zip(LEVELS, histogram_rows()["pooled"], strict=True))
+    table = drawn("fig4", tmp_path)[1]
+    assert table["exact_nats"].tolist() == table["level"].map(exact).tolist()
+    assert drawn("fig5", tmp_path)[1]["exact_nats"].isna().all()
+
+
+def test_the_distance_is_1_less_the_share_of_the_largest_value_of_a_seed():
+    mine = style.Table(mine_rows(), {"source": {}})
+    table = distance.behind(mine, {0: 4.0, 4: 1.0, 8: 0.0}).set_index(["series", "level"])
+    # Seed 0 has 8, 4, 0 and seed 1 has 9, 5, 1 at levels 0, 4, 8.
+    for series in ("train", "test"):
+        expected = [0, (4 / 8 + 4 / 9) / 2, (1 + 8 / 9) / 2]
+        assert table.loc[series, "distance"].tolist() == pytest.approx(expected)
+        assert table.loc[(series, 8), ["low", "high"]].tolist() == pytest.approx([8 / 9, 1])
+    assert table.loc["exact", "distance"].tolist() == pytest.approx([0, 0.75, 1])
+
+
+def test_a_seed_whose_values_are_not_above_0_has_no_distance(tmp_path):
+    rows = mine_rows()
+    rows.loc[rows["split"] == "test", "nats"] = -1.0
+    mine = style.Table(rows, {"source": {}})
+    assert set(distance.behind(mine, {})["series"]) == {"train"}
+    figure, _ = distance.draw({"mine": mine}, "fig6a")
+    assert "not drawn, maximum not above 0: held-out" in titles(figure)
