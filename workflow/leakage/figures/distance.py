@@ -38,7 +38,7 @@ def draw(tables: dict[str, style.Table], name: str) -> "tuple[Figure, pd.DataFra
         if len(part):
             columns = (part[name] for name in ("level", "distance", "low", "high"))
             style.band(axis, *columns, colour, label, **looks[series])
-    axis.set(xlabel=style.LEVEL, ylabel="relative distance to the maximum, 1 − I(n) / max I")
+    axis.set(xlabel=style.LEVEL, ylabel="relative distance, 1 − I(n) / max I")
     axis.set_xticks(sorted(mine.rows["level"].unique()))
     axis.set_ylim(*limits(table))
     axis.legend(frameon=False, loc="best")
