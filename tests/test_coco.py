@@ -197,7 +197,7 @@ def test_the_host_is_reached_over_tls_unless_the_configuration_says_otherwise():
         ({"split": "../val2017"}, "dataset.coco.split"),
         ({"split": "mine"}, "dataset.coco"),
         ({"count": 0}, "dataset.coco.count"),
-        ({"count": "100"}, "dataset.coco.count"),
+        ({"count": "many"}, "dataset.coco.count"),
         ({"too_small": "drop"}, "dataset.coco.too_small"),
         ({"cuont": 3}, "dataset.coco.count"),
     ],

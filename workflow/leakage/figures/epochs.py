@@ -45,7 +45,7 @@ def draw(tables: dict[str, style.Table], name: str) -> "tuple[Figure, pd.DataFra
             if exact:
                 axis.axhline(exact[level], color=colours[level], ls="--", lw=0.8)
         axis.set(xlabel="epoch", ylabel="Donsker-Varadhan value (nats)", title=title)
-        cut_below(axis, table)
+        cut_below(axis, table[table["split"] == split])
     handles, labels = axes[0].get_legend_handles_labels()
     if exact:
         handles.append(axes[0].axhline(float("nan"), color="0.3", ls="--", lw=0.8))

@@ -27,7 +27,7 @@ def draw(views: "list[View]", name: str) -> "tuple[Figure, pd.DataFrame]":
 
     columns = min(3, len(views))
     rows = -(-len(views) // columns)
-    figure, _ = style.panels(1, 7.2, 2.6 * rows)
+    figure, _ = style.panels(1, 5.4, 2.0 * rows)
     figure.clear()
     axes = np.atleast_1d(figure.subplots(rows, columns)).ravel()
     table = []
