@@ -52,10 +52,15 @@ def snakemake(
     done = subprocess.run(
         command,
         cwd=REPOSITORY,
-        env=os.environ | {"NO_PROXY": "127.0.0.1"} | (environment or {}),
+        env=os.environ | {"NO_PROXY": "127.0.0.1", "PATH": _path()} | (environment or {}),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
         timeout=300,
     )
     return Run(done.returncode, done.stdout)
+
+
+def _path() -> str:
+    """Return PATH with this environment first: the rules call `python`."""
+    return os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
