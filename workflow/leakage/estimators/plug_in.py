@@ -8,8 +8,10 @@ BYTES = 256
 def entropy(counts: np.ndarray) -> float:
     """Return -sum p ln p of the frequencies that non-negative `counts` (any shape) stand for."""
     counts = counts[counts > 0]
+    if len(counts) < 2:
+        return 0.0  # exactly, where the sum below would leave a rounding error
     total = counts.sum()
-    return max(0.0, float(np.log(total) - (counts * np.log(counts)).sum() / total))
+    return float(np.log(total) - (counts * np.log(counts)).sum() / total)
 
 
 def byte_pairs(x: np.ndarray, y: np.ndarray) -> np.ndarray:
@@ -20,19 +22,24 @@ def byte_pairs(x: np.ndarray, y: np.ndarray) -> np.ndarray:
 
 def mutual_information_of_bytes(joint: np.ndarray) -> float:
     """Return I(X;Y) = H(X) + H(Y) - H(X,Y) of the table that `byte_pairs` made."""
-    return entropy(joint.sum(axis=1)) + entropy(joint.sum(axis=0)) - entropy(joint)
+    return _information(entropy(joint.sum(axis=1)), entropy(joint.sum(axis=0)), joint)
 
 
 def mutual_information(x: np.ndarray, y: np.ndarray) -> float:
     """Return I(X;Y) of the pairs of x and y, shape (pairs,); each distinct value is a symbol."""
     (rows, x_counts), (columns, y_counts) = _symbols(x), _symbols(y)
     _, joint = np.unique(rows * len(y_counts) + columns, return_counts=True)
-    return entropy(x_counts) + entropy(y_counts) - entropy(joint)
+    return _information(entropy(x_counts), entropy(y_counts), joint)
 
 
 def ceiling(*columns: np.ndarray) -> float:
     """Return ln of the smallest number of distinct values: no plug-in MI of them is larger."""
     return float(np.log(min(len(np.unique(column)) for column in columns)))
+
+
+def _information(of_x: float, of_y: float, joint: np.ndarray) -> float:
+    """Return H(X) + H(Y) - H(X,Y); exactly 0 where one side is constant."""
+    return of_x + of_y - entropy(joint) if min(of_x, of_y) > 0 else 0.0
 
 
 def _symbols(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
