@@ -8,6 +8,9 @@ min_version("9.0")
 configfile: "config.yaml"
 
 
+report: "workflow/report/workflow.rst"
+
+
 include: "workflow/rules/common.smk"
 include: "workflow/rules/dataset.smk"
 include: "workflow/rules/views.smk"
@@ -16,7 +19,12 @@ include: "workflow/rules/estimates.smk"
 include: "workflow/rules/figures.smk"
 
 
+# On a cluster these run where Snakemake does: the first need the network, the others take seconds.
 localrules:
+    manifest,
+    weights,
+    places,
+    figure,
     figures,
     all,
     download,

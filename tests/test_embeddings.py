@@ -32,7 +32,8 @@ def embedded(tmp_path, places, level=0, **metadata):
 def test_what_is_written_is_read_back_patches_and_whole_pictures_apart(tmp_path):
     rows = [("7", 0, 1, 2), ("7", 1, 3, 4), ("7", -1, -1, -1), ("b", 0, 0, 0), ("b", -1, -1, -1)]
     values = np.arange(15, dtype=np.float32).reshape(5, 3)
-    embeddings.write(tmp_path / "e.parquet", rows, values, {"encoder": "x"})
+    parts = [(rows[:2], values[:2]), (rows[2:], values[2:])]
+    embeddings.write(tmp_path / "e.parquet", parts, 3, {"encoder": "x"})
     image_ids, found, metadata = embeddings.read(tmp_path / "e.parquet", "patches")
     assert image_ids.tolist() == ["7", "7", "b"] and metadata == {"encoder": "x"}
     assert found.dtype == np.float32 and np.array_equal(found, values[[0, 1, 3]])
@@ -113,7 +114,7 @@ def test_a_picture_without_places_and_places_without_a_picture_are_refused(tmp_p
 def test_an_embedding_that_is_not_finite_is_refused_with_its_encoder_and_picture():
     rows = [("a", 0, 0, 0), ("b", 0, 0, 0)]
     with pytest.raises(LeakageError, match=r"encoders\.clip: the embedding of picture b is not"):
-        embed.refuse_nan(np.array([[0.0, 1.0], [np.nan, 1.0]]), rows, "encoders.clip")
+        embed.refuse_nan(rows, np.array([[0.0, 1.0], [np.nan, 1.0]]), "encoders.clip")
 
 
 def test_a_view_that_does_not_say_its_level_is_refused(tmp_path, places):

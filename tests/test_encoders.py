@@ -81,14 +81,35 @@ def means(batch_size):
 def test_equal_patches_are_embedded_once_and_every_row_has_its_own():
     encoder, batches = means(batch_size=2)
     values = [7, 0, 0, 7, 0, 9, 0, 0, 1, 1]
-    found = encoders.embed(encoder, (patch_of(value) for value in values))
-    assert found[:, 0].tolist() == values
+    parts = list(encoders.embed(encoder, ((i, patch_of(v)) for i, v in enumerate(values))))
+    assert [row for rows, _ in parts for row in rows] == list(range(len(values)))
+    assert np.concatenate([found for _, found in parts])[:, 0].tolist() == values
     assert [len(batch) for batch in batches] == [2, 2]
+
+
+def test_patches_are_embedded_as_they_come_and_few_are_remembered(monkeypatch):
+    monkeypatch.setattr(encoders, "REMEMBERED", 4)
+    encoder, batches = means(batch_size=2)
+    taken = []
+
+    def patches():
+        for value in [1, 2, 1, 3, 4, 5, 6, 1] + [6] * 9:
+            taken.append(value)
+            yield None, patch_of(value)
+
+    parts = encoders.embed(encoder, patches())
+    next(parts)
+    assert taken == [1, 2]
+    found = [value for _, part in parts for value in part[:, 0].tolist()]
+    assert found == [1, 3, 4, 5, 6, 1] + [6] * 9
+    embedded = [int(patch.flat[0]) for batch in batches for patch in batch]
+    assert embedded == [1, 2, 3, 4, 5, 6, 1]
 
 
 def test_patches_of_equal_bytes_and_different_shape_are_different():
     encoder, batches = means(batch_size=2)
-    encoders.embed(encoder, [np.zeros((3, 4, 1), np.uint8), np.zeros((2, 2, 3), np.uint8)])
+    patches = [np.zeros((3, 4, 1), np.uint8), np.zeros((2, 2, 3), np.uint8)]
+    list(encoders.embed(encoder, enumerate(patches)))
     assert len(batches[0]) == 2
 
 

@@ -4,6 +4,8 @@ Definitions (of datasets, schemes, encoders, estimators) are checked by the `Set
 module that they name, so that a new module brings its own keys.
 """
 
+import hashlib
+import json
 from collections.abc import Iterable
 from pathlib import Path
 from types import ModuleType
@@ -11,7 +13,7 @@ from typing import Any, Literal
 
 import pydantic
 
-from leakage import datasets, encoders, estimators, figures, schemes
+from leakage import datasets, encoders, estimators, figures, schemes, shards
 from leakage.errors import LeakageError
 from leakage.schemes import keystream
 from leakage.settings import Settings, nearest, validate
@@ -21,9 +23,13 @@ RESERVED = ("pixels",)
 
 
 class Dataset(Settings):
-    """Which pictures: the kind that is used, and one branch per kind."""
+    """Which pictures: the kind that is used, and one branch per kind.
+
+    A dataset of more than `shard_size` pictures is encrypted and embedded in shards, a job each.
+    """
 
     name: str
+    shard_size: int = pydantic.Field(default=1000, ge=1)
     coco: dict[str, Any] | None = None
     photographs: dict[str, Any] | None = None
     folder: dict[str, Any] | None = None
@@ -37,10 +43,11 @@ class Encryption(Settings):
 
 
 class Patches(Settings):
-    """Windows of a view."""
+    """Windows of a view, and how many of their embeddings an estimator is given at most."""
 
     size: int = pydantic.Field(default=224, ge=8)
     per_image: int = pydantic.Field(default=9, ge=1)
+    per_estimate: int = pydantic.Field(default=10_000, ge=3)
 
 
 class Paper(Settings):
@@ -84,11 +91,34 @@ class Workflow:
         self.dataset = validate(
             kind.Settings, getattr(dataset, dataset.name), f"dataset.{dataset.name}"
         )
+        self.shards = shards.count(kind.expected(self.dataset), dataset.shard_size)
         self.schemes = _definitions(config.encryption.schemes, "encryption.schemes", _scheme)
         self.encoders = _definitions(config.encoders, "encoders", _encoder)
         self.estimators = _definitions(config.estimators, "estimators", self._estimator)
         self.key_fingerprint = keystream.fingerprint(keystream.read_key(config.encryption.key_file))
         self._check_names()
+
+    def dataset_settings(self) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Return what the manifest depends on, and what only says how its pictures are fetched.
+
+        Of a folder, the names and sizes of its files count as well.
+        """
+        kind = datasets.module(self.config.dataset.name)
+        how = getattr(kind, "HOW", set())
+        what = {
+            "name": self.config.dataset.name,
+            "settings": self.dataset.model_dump(exclude=how),
+            "patch_size": self.config.patches.size,
+        }
+        if hasattr(kind, "content"):
+            listed = json.dumps(kind.content(self.dataset)).encode()
+            what["content"] = hashlib.sha256(listed).hexdigest()[:16]
+        return what, self.dataset.model_dump(include=how)
+
+    def place_settings(self) -> dict[str, Any]:
+        """Return what the places of the patches depend on."""
+        patches = self.config.patches
+        return {"seed": self.config.seed, "size": patches.size, "per_image": patches.per_image}
 
     def view_settings(self, scheme: str) -> dict[str, Any]:
         """Return what the views of a scheme depend on: not on which other levels there are."""

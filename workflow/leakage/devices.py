@@ -1,11 +1,23 @@
 """Where tensors live: the GPU when there is one, or what the configuration demands."""
 
+import os
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from leakage.errors import LeakageError
 
 if TYPE_CHECKING:
     import torch
+
+
+# What the drivers of NVIDIA, of AMD and of Windows' Linux leave there.
+DRIVERS = ("nvidiactl", "kfd", "dxg")
+
+
+def has_gpu(devices: Path = Path("/dev")) -> bool:
+    """Return whether this machine has a GPU that this process may use, without importing torch."""
+    hidden = os.environ.get("CUDA_VISIBLE_DEVICES", "all") in ("", "-1")
+    return not hidden and any((devices / name).exists() for name in DRIVERS)
 
 
 def resolve(name: str) -> "torch.device":

@@ -38,21 +38,30 @@ def _module(name: str) -> tuple[str, tuple[str, ...]]:
     tree = ast.parse(_source(name).read_text())
     imports = {parent for parent in _with_parents(name) if parent != name}
     for node in ast.walk(tree):
-        imports.update(_imports_of(node))
+        imports.update(_imports_of(node, name))
         _drop_docstring(node)
     return hashlib.sha256(ast.dump(tree).encode()).hexdigest(), tuple(sorted(imports))
 
 
-def _imports_of(node: ast.AST) -> Iterable[str]:
+def _imports_of(node: ast.AST, importer: str) -> Iterable[str]:
     names: list[str] = []
     if isinstance(node, ast.Import):
         names = [alias.name for alias in node.names]
-    elif isinstance(node, ast.ImportFrom) and node.module:
+    elif isinstance(node, ast.ImportFrom):
         # `from leakage.estimators import plug_in` may name a module or something inside one.
-        names = [node.module] + [f"{node.module}.{alias.name}" for alias in node.names]
+        module = _absolute(node, importer)
+        names = [module] + [f"{module}.{alias.name}" for alias in node.names]
     for name in names:
         if name.partition(".")[0] == PACKAGE.name:
             yield from (parent for parent in _with_parents(name) if _exists(parent))
+
+
+def _absolute(node: ast.ImportFrom, importer: str) -> str:
+    """Return the module that `from … import` names, where the dots of a relative one lead."""
+    if not node.level:
+        return node.module or ""
+    parts = importer.split(".") + ([""] if _source(importer).name == "__init__.py" else [])
+    return ".".join([*parts[: len(parts) - node.level], *filter(None, [node.module])])
 
 
 def _with_parents(name: str) -> list[str]:

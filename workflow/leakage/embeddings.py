@@ -1,53 +1,134 @@
 """Embeddings of one encoder at one level: a Parquet file of patches and whole pictures."""
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 
 from leakage import files
+from leakage.errors import LeakageError
 
 # What `patch`, `top` and `left` are in the row of a whole picture.
 WHOLE = -1
+
+# Rows that are held in memory and written at once.
+GROUP = 1024
+
+SCHEMA = pa.schema(
+    [
+        ("image_id", pa.string()),
+        ("patch", pa.int32()),
+        ("top", pa.int32()),
+        ("left", pa.int32()),
+    ]
+)
 
 # A row before it has its embedding: image id, patch, top and left in pixels.
 Row = tuple[str, int, int, int]
 
 
 def write(
-    path: Path | str, rows: Sequence[Row], embeddings: np.ndarray, metadata: dict[str, Any]
+    path: Path | str,
+    parts: Iterable[tuple[Sequence[Row], np.ndarray]],
+    dim: int,
+    metadata: dict[str, Any],
 ) -> None:
-    """Write embeddings with the rows that say whose they are.
+    """Write embeddings part by part, so that memory does not grow with their number.
 
     Args:
-        path: the Parquet file to make.
-        rows: per embedding its image id, patch, top and left; the last three -1 for a whole
-            picture.
-        embeddings: float32 of shape (rows, dim).
+        path: the Parquet file to make, in row groups of about `GROUP` rows.
+        parts: the rows that say whose the embeddings are (of each its image id, patch, top and
+            left; the last three -1 for a whole picture), and as many embeddings, float32 of shape
+            (rows, dim).
+        dim: length of an embedding.
         metadata: what `read` will give back.
     """
-    image_id, patch, top, left = zip(*rows, strict=True)
-    values = pa.array(np.ascontiguousarray(embeddings, np.float32).ravel())
-    table = pa.table(
-        {
-            "image_id": pa.array(image_id, pa.string()),
-            "patch": pa.array(patch, pa.int32()),
-            "top": pa.array(top, pa.int32()),
-            "left": pa.array(left, pa.int32()),
-            "embedding": pa.FixedSizeListArray.from_arrays(values, embeddings.shape[1]),
-        }
-    )
-    files.write_table(path, table, metadata)
+    schema = SCHEMA.append(pa.field("embedding", pa.list_(pa.float32(), dim)))
+    schema = schema.with_metadata(files.encode(metadata))
+    with (
+        files.kept_file(path) as temporary,
+        pq.ParquetWriter(temporary, schema, compression="zstd") as writer,
+    ):
+        for rows, embeddings in _grouped(parts):
+            columns = [
+                pa.array(values, field.type)
+                for values, field in zip(zip(*rows, strict=True), SCHEMA, strict=True)
+            ]
+            values = pa.array(np.ascontiguousarray(embeddings, np.float32).ravel())
+            columns.append(pa.FixedSizeListArray.from_arrays(values, dim))
+            writer.write_table(pa.Table.from_arrays(columns, schema=schema))
+
+
+def _grouped(
+    parts: Iterable[tuple[Sequence[Row], np.ndarray]],
+) -> Iterator[tuple[list[Row], np.ndarray]]:
+    """Yield the parts put together to at least `GROUP` rows, but for the last."""
+    rows: list[Row] = []
+    waiting: list[np.ndarray] = []
+    for more, embeddings in parts:
+        rows += more
+        waiting.append(embeddings)
+        if len(rows) >= GROUP:
+            yield rows, np.concatenate(waiting)
+            rows, waiting = [], []
+    if rows:
+        yield rows, np.concatenate(waiting)
+
+
+def gather(shards: Sequence[Path | str], output: Path | str) -> None:
+    """Put the embeddings of all shards of one level into one file, one row group at a time.
+
+    Raises:
+        LeakageError: a shard is missing or damaged, or they are not of the same making.
+    """
+    of_first: dict[str, Any] = {}
+    with files.kept_file(output) as temporary, contextlib.ExitStack() as stack:
+        writer = None
+        for index, path in enumerate(shards):
+            opened = pq.ParquetFile(files.check(path))
+            metadata = _of_all_shards(files.decode(opened.schema_arrow.metadata))
+            if writer is None:
+                of_first = metadata
+                schema = opened.schema_arrow.with_metadata(files.encode(metadata))
+                writer = stack.enter_context(
+                    pq.ParquetWriter(temporary, schema, compression="zstd")
+                )
+            if metadata != of_first:
+                raise LeakageError(
+                    f"{path}: of another making than {shards[0]} (another encoder, view or device);"
+                    f" delete the shards and run the same command again; shard {index} differs in "
+                    f"{', '.join(k for k in metadata if metadata[k] != of_first.get(k))}"
+                )
+            for group in range(opened.num_row_groups):
+                writer.write_table(opened.read_row_group(group).cast(schema))
+
+
+def _of_all_shards(metadata: dict[str, Any]) -> dict[str, Any]:
+    """Return the metadata without what is one shard's alone."""
+    view = {key: value for key, value in metadata["view"].items() if key != "shard"}
+    return {**metadata, "view": view}
 
 
 def read(
-    path: Path | str, rows: Literal["patches", "whole"]
+    path: Path | str,
+    rows: Literal["patches", "whole"],
+    limit: int | None = None,
+    seed: int = 0,
 ) -> tuple[np.ndarray, np.ndarray, dict[str, Any]]:
     """Return the embeddings of the patches or of the whole pictures, in the view's order.
 
-    The order is the same at every level, so the rows of two levels are pairs.
+    The order is the same at every level, and so are the rows that a limit leaves: the rows of two
+    levels are pairs.
+
+    Args:
+        path: what `write` or `gather` made.
+        rows: which of them.
+        limit: at most so many are read, of as many different pictures as there are; None for all.
+        seed: draws which.
 
     Returns:
         image_ids: str of shape (n,).
@@ -57,13 +138,41 @@ def read(
     Raises:
         LeakageError: the file is missing or damaged.
     """
-    table, metadata = files.read_table(path)
-    whole = table["patch"].to_numpy() == WHOLE
-    table = table.filter(whole if rows == "whole" else ~whole)
-    column = table["embedding"].combine_chunks()
-    embeddings = column.flatten().to_numpy(zero_copy_only=False)
+    opened = pq.ParquetFile(files.check(path))
+    names = opened.read(["image_id", "patch"])
+    patch = names["patch"].to_numpy()
+    wanted = np.flatnonzero((patch == WHOLE) == (rows == "whole"))
+    image_ids = names["image_id"].take(pa.array(wanted))
+    if limit is not None and limit < len(wanted):
+        chosen = draw(image_ids.dictionary_encode().combine_chunks(), patch[wanted], limit, seed)
+        wanted, image_ids = wanted[chosen], image_ids.take(pa.array(chosen))
+    found, first = [], 0
+    for group in range(opened.num_row_groups):
+        length = opened.metadata.row_group(group).num_rows
+        inside = wanted[np.searchsorted(wanted, first) : np.searchsorted(wanted, first + length)]
+        if len(inside):
+            column = opened.read_row_group(group, ["embedding"])["embedding"].combine_chunks()
+            values = column.flatten().to_numpy(zero_copy_only=False)
+            found.append(values.reshape(length, column.type.list_size)[inside - first])
+        first += length
+    dim = opened.schema_arrow.field("embedding").type.list_size
     return (
-        np.array(table["image_id"].to_pylist(), dtype=np.str_),
-        embeddings.reshape(len(table), column.type.list_size),
-        metadata,
+        np.array(image_ids.to_pylist(), dtype=np.str_),
+        np.concatenate(found) if found else np.empty((0, dim), np.float32),
+        files.decode(opened.schema_arrow.metadata),
     )
+
+
+def draw(image_ids: pa.DictionaryArray, patch: np.ndarray, limit: int, seed: int) -> np.ndarray:
+    """Return the sorted indices of `limit` rows: a patch of each picture first, then a second one.
+
+    Args:
+        image_ids: per row, its picture.
+        patch: per row, the number of the patch in its picture, shape (rows,).
+        limit: how many.
+        seed: draws which pictures, where there are more than `limit`.
+    """
+    pictures = len(image_ids.dictionary)
+    order = np.random.default_rng([seed, 4]).permutation(pictures)
+    turn = order[image_ids.indices.to_numpy()]
+    return np.sort(np.lexsort((turn, patch))[:limit])

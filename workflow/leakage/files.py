@@ -62,8 +62,7 @@ def check(path: Path | str) -> Path:
     """
     path, sidecar = Path(path), checksum_path(path)
     again = "delete it and run the same command again to make it anew"
-    if not path.is_file():
-        raise LeakageError(f"{path}: no such file; run the step that makes it")
+    refuse_missing(path)
     if not sidecar.is_file():
         raise LeakageError(f"{path}: its checksum {sidecar.name} is missing; {again}")
     expected, found = sidecar.read_text().split()[0], sha256(path)
@@ -72,6 +71,12 @@ def check(path: Path | str) -> Path:
             f"{path}: damaged: its SHA-256 is {found}, and {expected} was written; {again}"
         )
     return path
+
+
+def refuse_missing(path: Path) -> None:
+    """Raise a LeakageError where there is no file."""
+    if not path.is_file():
+        raise LeakageError(f"{path}: no such file; run the step that makes it")
 
 
 def write_table(path: Path | str, table: pa.Table, metadata: dict[str, Any]) -> None:

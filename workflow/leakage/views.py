@@ -1,4 +1,4 @@
-"""View files: what an observer sees of every picture at one level, losslessly, in one file."""
+"""View files: what an observer sees of every picture at one level, losslessly, in shards."""
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from leakage import files
+from leakage.errors import LeakageError
 
 SCHEMA = pa.schema(
     [
@@ -47,21 +48,58 @@ def write(
 
 
 class View:
-    """A view file, opened for reading after its checksum was checked."""
+    """A view, opened for reading: one file, or the folder of its shards.
+
+    Args:
+        path: a file that `write` made, or a folder with such files, one per shard, named
+            `shard_name(0)`, `shard_name(1)`, …; how many there are stands in the metadata of each.
+
+    Attributes:
+        metadata: what was written beside the pictures (of a folder: beside those of its first).
+
+    Raises:
+        LeakageError: a file is missing or damaged, or of a division into another number of shards.
+            A shard's checksum is checked when its pictures are read.
+    """
 
     def __init__(self, path: Path | str):
         self.path = Path(path)
-        self._file = pq.ParquetFile(files.check(path))
-        self.metadata = files.decode(self._file.schema_arrow.metadata)
+        first = self.path / shard_name(0) if self.path.is_dir() else self.path
+        self.metadata = files.read_metadata(files.check(first))
+        self._checked = {first}
+        self.paths = [first]
+        if self.path.is_dir():
+            shards = self.metadata.get("shards", 1)
+            self.paths = [self.path / shard_name(index) for index in range(shards)]
+        for path in self.paths:
+            files.refuse_missing(path)
 
     def __len__(self) -> int:
         """Return the number of pictures."""
-        return self._file.metadata.num_row_groups
+        return sum(pq.read_metadata(path).num_row_groups for path in self.paths)
 
     def __iter__(self) -> Iterator[tuple[str, np.ndarray]]:
         """Yield (image id, read-only uint8 array of shape (height, width, channels))."""
-        for index in range(len(self)):
-            row = self._file.read_row_group(index)
-            shape = tuple(row[name][0].as_py() for name in ("height", "width", "channels"))
-            pixels = np.frombuffer(row["pixels"][0].as_buffer(), np.uint8)
-            yield row["image_id"][0].as_py(), pixels.reshape(shape)
+        for path in self.paths:
+            if path not in self._checked:
+                self._checked.add(files.check(path))
+            opened = pq.ParquetFile(path)
+            self._refuse_another_division(path, files.decode(opened.schema_arrow.metadata))
+            for index in range(opened.metadata.num_row_groups):
+                row = opened.read_row_group(index)
+                shape = tuple(row[name][0].as_py() for name in ("height", "width", "channels"))
+                pixels = np.frombuffer(row["pixels"][0].as_buffer(), np.uint8)
+                yield row["image_id"][0].as_py(), pixels.reshape(shape)
+
+    def _refuse_another_division(self, path: Path, found: dict[str, Any]) -> None:
+        here, there = (each.get("shards", 1) for each in (found, self.metadata))
+        if here != there:
+            raise LeakageError(
+                f"{path}: one of {here} shards, and {self.paths[0]} is one of {there}; delete the "
+                "folder and run the same command again to make it anew"
+            )
+
+
+def shard_name(index: int) -> str:
+    """Return the name of one shard's file in the folder of a level."""
+    return f"{index}.parquet"

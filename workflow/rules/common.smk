@@ -1,7 +1,8 @@
 # Validation of the configuration, the params of every job, and what the stages share.
 #
-# A job runs again when one of its two params changes: `settings`, its own branch of the
-# configuration as one JSON text, and `code`, the digest of the modules that its step imports.
+# A job runs again when one of its params changes: `settings`, its own branch of the configuration
+# as one JSON text, and `code`, the digest of the modules that its step imports, are the two that
+# matter. Threads, memory and run time are no reason to run again.
 import json
 import os
 import shlex
@@ -15,6 +16,7 @@ python_path = filter(None, [str(PACKAGE), os.getenv("PYTHONPATH")])
 os.environ.update(PYTHONPATH=os.pathsep.join(python_path))
 
 from leakage.config import Workflow
+from leakage.devices import has_gpu
 from leakage.digest import code_digest
 from leakage.errors import LeakageError
 
@@ -29,11 +31,25 @@ RESULTS = Path(CONFIG.results)
 FIGURES = list(CHECKED.figures())
 FIGURE_FILES = ["png", "pdf", "csv"]
 ENVIRONMENT = "../../envs/environment.yaml"
+# A large dataset is encrypted and embedded in shards: a level's view is then a folder of files.
+SHARDS = CHECKED.shards
+PART = "{level}" if SHARDS == 1 else "{level}/{shard}"
+MANIFEST_SETTINGS, FETCHING = map(json.dumps, CHECKED.dataset_settings())
+# Jobs that a cluster runs get so many threads where they can use more than one; `--set-threads`
+# gives them others. Snakemake knows a number of nodes only where a cluster runs the jobs.
+CLUSTER_THREADS = 4
+ON_CLUSTER = workflow.remote_exec or workflow.nodes is not None
+GPUS_HERE = has_gpu()
+
+if GPUS_HERE and not ON_CLUSTER and "gpu" not in workflow.global_resources:
+    # One job at a time has the machine's GPU; `--resources gpu=2` allows two.
+    workflow.register_resource("gpu", 1)
 
 
 wildcard_constraints:
     scheme="|".join(CHECKED.schemes),
     level=r"\d+",
+    shard=r"\d+",
     encoder="|".join(CHECKED.encoders),
     estimator="|".join(CHECKED.estimators),
     representation="|".join(["pixels", *(f"{key}(-whole)?" for key in CHECKED.encoders)]),
@@ -66,16 +82,41 @@ def encoders_with_weights():
     return sorted(key for key in read - {"pixels"} if hasattr(CHECKED.encoders[key], "weights"))
 
 
-def share_of_cores(jobs):
+def training_threads(jobs):
     """Threads for each of `jobs` jobs that can run side by side: together at most all cores."""
-    return max(1, (workflow.cores or 1) // max(1, jobs))
+    if ON_CLUSTER:
+        return CLUSTER_THREADS
+    return max(1, (workflow.global_resources["_cores"].value or 1) // max(1, jobs))
+
+
+def gpus(settings):
+    """The GPUs that a job with these settings asks for: one if it can use it and may."""
+    computes = hasattr(settings, "weights") or hasattr(settings, "device")
+    allowed = getattr(settings, "device", CONFIG.device) != "cpu"
+    return int(computes and allowed and (ON_CLUSTER or GPUS_HERE))
+
+
+def growing(first):
+    """Megabytes or minutes that a job asks for: `first`, and as much again at every retry."""
+    return lambda wildcards, attempt: first * attempt
+
+
+def view_parts(scheme, level):
+    """The files of a view: one, or one per shard."""
+    pattern = str(RESULTS / "views" / scheme / PART) + ".parquet"
+    return expand(pattern, level=level, shard=range(SHARDS))
+
+
+def view_path(scheme, level):
+    """A view as a step is given it: its file, or the folder of its shards."""
+    return RESULTS / f"views/{scheme}/{level}{'.parquet' if SHARDS == 1 else ''}"
 
 
 def plain_patches(wildcards):
     """What an untrained network's BatchNorm is calibrated on; nothing for other encoders."""
     if CHECKED.encoders[wildcards.encoder].weights != "random":
         return {}
-    view = RESULTS / f"views/{CONFIG.paper.scheme}/0.parquet"
+    view = view_parts(CONFIG.paper.scheme, 0)[0]
     return {"view": view, "places": RESULTS / "patches.csv"}
 
 
@@ -117,11 +158,17 @@ def weights_option(wildcards):
 def represented(wildcards, levels):
     """The files of a representation at some levels: views for pixels, else embeddings."""
     if wildcards.representation == "pixels":
-        folder = f"views/{wildcards.scheme}"
-    else:
-        encoder = wildcards.representation.removesuffix("-whole")
-        folder = f"embeddings/{encoder}/{wildcards.scheme}"
-    return [RESULTS / f"{folder}/{level}.parquet" for level in levels]
+        return [path for level in levels for path in view_parts(wildcards.scheme, level)]
+    return estimated(wildcards, levels)
+
+
+def estimated(wildcards, levels):
+    """The same as the step is given them: one path per level."""
+    if wildcards.representation == "pixels":
+        return [view_path(wildcards.scheme, level) for level in levels]
+    encoder = wildcards.representation.removesuffix("-whole")
+    folder = RESULTS / "embeddings" / encoder / wildcards.scheme
+    return [folder / f"{level}.parquet" for level in levels]
 
 
 def trained_estimates():
@@ -133,7 +180,7 @@ def trained_estimates():
 def estimate_threads(wildcards):
     """Its share of the cores for an estimate that trains networks, one for any other."""
     trains = hasattr(CHECKED.estimators[wildcards.estimator], "device")
-    return share_of_cores(trained_estimates()) if trains else 1
+    return training_threads(trained_estimates()) if trains else 1
 
 
 def figure_tables(wildcards):
@@ -145,11 +192,11 @@ def figure_tables(wildcards):
 
 
 def figure_views(wildcards):
-    """The views that a figure shows; most show none."""
+    """The views that a figure shows (of one in shards, the first); most show none."""
     if not getattr(CHECKED.figures()[wildcards.figure], "READS_VIEWS", False):
         return []
     scheme = CONFIG.paper.scheme
-    return [RESULTS / f"views/{scheme}/{level}.parquet" for level in CHECKED.levels(scheme)]
+    return [view_parts(scheme, level)[0] for level in CHECKED.levels(scheme)]
 
 
 def figure_options(wildcards, input):
@@ -164,3 +211,10 @@ def figure_options(wildcards, input):
 def figure_module(wildcards):
     """The module that draws a figure."""
     return CHECKED.figures()[wildcards.figure].__name__
+
+
+def caption(wildcards):
+    """The text that goes with a figure, into its files and into the report."""
+    name = figure_module(wildcards).rpartition(".")[2]
+    text = Path(workflow.basedir) / "workflow" / "report" / f"{name}.rst"
+    return " ".join(text.read_text(encoding="utf-8").split())

@@ -15,21 +15,19 @@ rule manifest:
     conda:
         ENVIRONMENT
     threads: 1
+    resources:
+        mem_mb=growing(2_000),
+        runtime=growing(240),
     params:
         # Not an output: Snakemake would delete what a broken download has already brought.
         pictures=RESULTS / "pictures",
-        settings=as_json(
-            {
-                "name": CONFIG.dataset.name,
-                "settings": CHECKED.dataset.model_dump(),
-                "patch_size": CONFIG.patches.size,
-            }
-        ),
+        settings=MANIFEST_SETTINGS,
         code=code("manifest", module_of(CHECKED.dataset)),
+    # FETCHING (time-outs, retries) is no param: how the pictures come makes no other pictures.
     shell:
         "python -m leakage --threads {threads} manifest {output.manifest:q}"
         " --pictures {params.pictures:q} --skipped {output.skipped:q}"
-        " --settings {params.settings:q} 2>&1 | tee {log:q}"
+        " --settings {params.settings:q} --fetching {FETCHING:q} 2>&1 | tee {log:q}"
 
 
 rule places:
@@ -46,8 +44,11 @@ rule places:
     conda:
         ENVIRONMENT
     threads: 1
+    resources:
+        mem_mb=growing(1_000),
+        runtime=growing(15),
     params:
-        settings=as_json({"seed": CONFIG.seed, **CONFIG.patches.model_dump()}),
+        settings=as_json(CHECKED.place_settings()),
         code=code("places"),
     shell:
         "python -m leakage --threads {threads} places {input.manifest:q} {output.places:q}"

@@ -1,5 +1,6 @@
 # Stage 3: embeddings. Makes weights/{encoder}.safetensors (which weights, found once) and
-# embeddings/{encoder}/{scheme}/{level}.parquet (patches and whole pictures of one level).
+# embeddings/{encoder}/{scheme}/{level}.parquet (patches and whole pictures of one level; of a large
+# dataset put together from embeddings/{encoder}/{scheme}/{level}/{shard}.parquet).
 
 
 rule weights:
@@ -17,6 +18,9 @@ rule weights:
     conda:
         ENVIRONMENT
     threads: 1
+    resources:
+        mem_mb=growing(4_000),
+        runtime=growing(60),
     params:
         settings=encoder_settings,
         seed=CONFIG.seed,
@@ -33,20 +37,24 @@ rule weights:
 rule embedding:
     """Embed the patches and the whole pictures of one level with one encoder."""
     input:
-        view=RESULTS / "views/{scheme}/{level}.parquet",
+        view=RESULTS / f"views/{{scheme}}/{PART}.parquet",
         places=RESULTS / "patches.csv",
         weights=found_weights,
     output:
-        embedding=RESULTS / "embeddings/{encoder}/{scheme}/{level}.parquet",
-        checksum=RESULTS / "embeddings/{encoder}/{scheme}/{level}.parquet.sha256",
+        embedding=RESULTS / f"embeddings/{{encoder}}/{{scheme}}/{PART}.parquet",
+        checksum=RESULTS / f"embeddings/{{encoder}}/{{scheme}}/{PART}.parquet.sha256",
     log:
-        RESULTS / "logs/embeddings/{encoder}/{scheme}/{level}.log",
+        RESULTS / f"logs/embeddings/{{encoder}}/{{scheme}}/{PART}.log",
     benchmark:
-        RESULTS / "benchmarks/embeddings/{encoder}/{scheme}/{level}.tsv"
+        RESULTS / f"benchmarks/embeddings/{{encoder}}/{{scheme}}/{PART}.tsv"
     conda:
         ENVIRONMENT
     # Two jobs of one thread each embed faster than one job of two.
     threads: 1
+    resources:
+        mem_mb=growing(4_000),
+        runtime=growing(60),
+        gpu=lambda wildcards: gpus(CHECKED.encoders[wildcards.encoder]),
     params:
         settings=encoder_settings,
         size=CONFIG.patches.size,
@@ -58,3 +66,32 @@ rule embedding:
         " {output.embedding:q} {params.weights} --encoder {wildcards.encoder} --size {params.size}"
         " --device {params.device} --code {params.code} --settings {params.settings:q}"
         " 2>&1 | tee {log:q}"
+
+
+if SHARDS > 1:
+
+    rule gather:
+        """Put the embeddings of all shards of one level into one file."""
+        input:
+            shards=expand(
+                str(RESULTS / "embeddings/{{encoder}}/{{scheme}}/{{level}}/{shard}.parquet"),
+                shard=range(SHARDS),
+            ),
+        output:
+            embedding=RESULTS / "embeddings/{encoder}/{scheme}/{level}.parquet",
+            checksum=RESULTS / "embeddings/{encoder}/{scheme}/{level}.parquet.sha256",
+        log:
+            RESULTS / "logs/embeddings/{encoder}/{scheme}/{level}.log",
+        benchmark:
+            RESULTS / "benchmarks/embeddings/{encoder}/{scheme}/{level}.tsv"
+        conda:
+            ENVIRONMENT
+        threads: 1
+        resources:
+            mem_mb=growing(1_000),
+            runtime=growing(60),
+        params:
+            code=code("gather"),
+        shell:
+            "python -m leakage --threads {threads} gather {output.embedding:q} {input.shards:q}"
+            " 2>&1 | tee {log:q}"

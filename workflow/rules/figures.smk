@@ -7,7 +7,14 @@ rule figure:
         unpack(figure_tables),
         views=figure_views,
     output:
-        multiext(str(RESULTS / "figures/{figure}"), ".png", ".pdf", ".csv"),
+        png=report(
+            RESULTS / "figures/{figure}.png",
+            caption="../report/figure.rst",
+            category="figures",
+            labels={"figure": "{figure}"},
+        ),
+        pdf=RESULTS / "figures/{figure}.pdf",
+        csv=RESULTS / "figures/{figure}.csv",
     log:
         RESULTS / "logs/figures/{figure}.log",
     benchmark:
@@ -15,11 +22,15 @@ rule figure:
     conda:
         ENVIRONMENT
     threads: 1
+    resources:
+        mem_mb=growing(1_000),
+        runtime=growing(15),
     params:
+        caption=caption,
         stem=lambda wildcards: RESULTS / f"figures/{wildcards.figure}",
         module=lambda wildcards: figure_module(wildcards).rpartition(".")[2],
         options=figure_options,
         code=lambda wildcards: code("figure", figure_module(wildcards)),
     shell:
         "python -m leakage --threads {threads} figure {params.module} {params.stem:q}"
-        " {params.options} 2>&1 | tee {log:q}"
+        " {params.options} --caption {params.caption:q} 2>&1 | tee {log:q}"

@@ -1,4 +1,5 @@
-# Stage 2: encryption. Makes views/{scheme}/{level}.parquet, what an observer sees at one level.
+# Stage 2: encryption. Makes views/{scheme}/{level}.parquet, what an observer sees at one level (of a
+# large dataset views/{scheme}/{level}/{shard}.parquet).
 
 
 rule view:
@@ -6,20 +7,26 @@ rule view:
     input:
         manifest=RESULTS / "manifest.csv",
     output:
-        view=RESULTS / "views/{scheme}/{level}.parquet",
-        checksum=RESULTS / "views/{scheme}/{level}.parquet.sha256",
+        view=RESULTS / f"views/{{scheme}}/{PART}.parquet",
+        checksum=RESULTS / f"views/{{scheme}}/{PART}.parquet.sha256",
     log:
-        RESULTS / "logs/views/{scheme}/{level}.log",
+        RESULTS / f"logs/views/{{scheme}}/{PART}.log",
     benchmark:
-        RESULTS / "benchmarks/views/{scheme}/{level}.tsv"
+        RESULTS / f"benchmarks/views/{{scheme}}/{PART}.tsv"
+    # All levels first: the longest estimate waits for them.
+    priority: 20
     conda:
         ENVIRONMENT
     threads: 1
+    resources:
+        mem_mb=growing(1_000),
+        runtime=growing(30),
     params:
         pictures=pictures_folder(),
+        shard=lambda wildcards: f"--shard {wildcards.get('shard', 0)} --shards {SHARDS}",
         settings=lambda wildcards: as_json(CHECKED.view_settings(wildcards.scheme)),
         code=lambda wildcards: code("view", module_of(CHECKED.schemes[wildcards.scheme])),
     shell:
         "python -m leakage --threads {threads} view {input.manifest:q} {output.view:q}"
-        " --pictures {params.pictures:q} --level {wildcards.level} --code {params.code}"
+        " --pictures {params.pictures:q} --level {wildcards.level} {params.shard} --code {params.code}"
         " --settings {params.settings:q} 2>&1 | tee {log:q}"

@@ -1,4 +1,8 @@
-"""The datasets: one module per kind, each with its `Settings` and `collect`.
+"""The datasets: one module per kind, each with its `Settings`, `expected` and `collect`.
+
+`expected(settings)` returns how many pictures there can be at most, known before any is fetched:
+the workflow divides a large dataset into shards by it. `content(settings)` (optional) returns what
+lies in the user's hands and not in the settings, such as the names in a folder.
 
 `collect(settings, pictures, patch_size)` returns two lists of rows, those of the manifest
 (`COLUMNS`) and those of the pictures left out (`SKIPPED_COLUMNS`). `pictures` is the run's own

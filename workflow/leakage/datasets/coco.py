@@ -14,7 +14,7 @@ import zipfile
 import zlib
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 from urllib.parse import quote, urlsplit
 
 import pydantic
@@ -30,6 +30,20 @@ if TYPE_CHECKING:
 # The host's own name has no certificate of its own; this is the same bucket over TLS.
 BASE_URL = "https://s3.amazonaws.com/images.cocodataset.org"
 SPLIT = re.compile(r"(train|val|test|test-dev|unlabeled)(\d{4})")
+# Pictures of the splits as the host lists them, for `count: all`.
+PICTURES = {
+    "train2014": 82_783,
+    "val2014": 40_504,
+    "test2014": 40_775,
+    "test2015": 81_434,
+    "train2017": 118_287,
+    "val2017": 5_000,
+    "test2017": 40_670,
+    "test-dev2017": 20_288,
+    "unlabeled2017": 123_403,
+}
+# Settings that say how the pictures are fetched and not which: a change of them fetches nothing.
+HOW = {"connections", "retries", "timeout"}
 REMEDY = (
     "check the network and dataset.coco.base_url and run the same command again (what has arrived "
     "stays), or set dataset.name to photographs or folder, which need no network"
@@ -52,7 +66,7 @@ class Settings(Branch):
     """The branch `dataset.coco`."""
 
     split: str = Field("val2017", pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$")
-    count: int = Field(100, ge=1)
+    count: Annotated[int, Field(ge=1)] | Literal["all"] = 100
     base_url: str = BASE_URL
     annotations: str | None = Field(None, min_length=1)
     too_small: datasets.TooSmall = "refuse"
@@ -76,6 +90,11 @@ class Settings(Branch):
             raise ValueError(
                 f"split {self.split!r} is none of COCO's (such as val2017), so the place of its "
                 "list is not known; correct it, or set annotations to the zip below base_url"
+            )
+        if self.count == "all" and self.split not in PICTURES:
+            raise ValueError(
+                f"count is all, and how many pictures {self.split!r} has is not known here (known: "
+                f"{', '.join(PICTURES)}); give their number"
             )
         return self
 
@@ -138,6 +157,11 @@ class Listing(Entry):
     url: str = ""
 
 
+def expected(settings: Settings) -> int:
+    """Return the number of pictures that are asked for, those too small for a patch included."""
+    return PICTURES[settings.split] if settings.count == "all" else settings.count
+
+
 def collect(
     settings: Settings, pictures: Path, patch_size: int
 ) -> tuple[list[datasets.Row], list[datasets.Row]]:
@@ -169,16 +193,19 @@ def collect(
 def select(images: list[Picture], settings: Settings) -> list[Picture]:
     """Return the `count` largest pictures by width times height, of equal ones the lower id.
 
+    With `count: all` they are those that the list holds.
+
     Raises:
         LeakageError: there are fewer, or two of those selected share an id or a file name.
     """
-    if len(images) < settings.count:
+    count = len(images) if settings.count == "all" else settings.count
+    if len(images) < count:
         raise LeakageError(
-            f"dataset.coco.count: {settings.count} pictures are asked for, and {settings.split} "
+            f"dataset.coco.count: {count} pictures are asked for, and {settings.split} "
             f"lists {len(images)}; lower the count or choose a larger split"
         )
     selected = sorted(images, key=lambda entry: (-entry.width * entry.height, entry.id))
-    selected = selected[: settings.count]
+    selected = selected[:count]
     for key in ("id", "file_name"):
         values = [getattr(entry, key) for entry in selected]
         if len(set(values)) < len(values):

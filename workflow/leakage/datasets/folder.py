@@ -20,6 +20,21 @@ class Settings(Branch):
     too_small: datasets.TooSmall = "refuse"
 
 
+def expected(settings: Settings) -> int:
+    """Return the number of picture files, those too small for a patch included."""
+    return len(content(settings))
+
+
+def content(settings: Settings) -> list[tuple[str, int]]:
+    """Return name and bytes of every picture file: one that comes, goes or changes is seen.
+
+    Raises:
+        LeakageError: the folder is missing or holds no picture file.
+    """
+    root = Path(settings.path)
+    return [(name, (root / name).stat().st_size) for name in _picture_files(root)]
+
+
 def collect(
     settings: Settings, pictures: Path, patch_size: int
 ) -> tuple[list[datasets.Row], list[datasets.Row]]:

@@ -103,6 +103,11 @@ class Settings(Branch):
         return names
 
 
+def expected(settings: Settings) -> int:
+    """Return the number of photographs, those too small for a patch included."""
+    return len(settings.names)
+
+
 def collect(
     settings: Settings, pictures: Path, patch_size: int
 ) -> tuple[list[datasets.Row], list[datasets.Row]]:

@@ -12,10 +12,10 @@ parse, so the libraries of a network are imported inside the functions that run 
 import hashlib
 import importlib
 import pkgutil
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from types import ModuleType
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import pydantic
@@ -25,6 +25,10 @@ from leakage.errors import LeakageError
 
 # A module of this folder that is no kind: what the kinds with a network share.
 SHARED = "network"
+# How many different patches `embed` remembers the embeddings of.
+REMEMBERED = 512
+
+Row = TypeVar("Row")
 
 
 @dataclass(frozen=True)
@@ -94,35 +98,47 @@ def needs_plain_patches(entry: Any) -> bool:
     return needs_weights(entry) and entry.weights == "random"
 
 
-def embed(encoder: Encoder, patches: Iterable[np.ndarray]) -> np.ndarray:
-    """Return the embeddings of patches, computing equal ones once.
+def embed(
+    encoder: Encoder, patches: Iterable[tuple[Row, np.ndarray]]
+) -> Iterator[tuple[list[Row], np.ndarray]]:
+    """Yield the embeddings of patches in their order, computing equal ones once.
 
     At high levels many views are equal (at level 8 all of them), and a network takes tens of
-    milliseconds per patch.
+    milliseconds per patch. Only the last `REMEMBERED` different patches are compared with, so that
+    memory does not grow with the number of patches.
 
     Args:
         encoder: what embeds a batch.
-        patches: uint8 arrays of shape (size, size, channels), read one batch at a time.
+        patches: what is to be kept with each patch, and the patch, uint8 of shape
+            (size, size, channels); read one batch at a time.
 
-    Returns:
-        float32 of shape (patches, dim), in the patches' order.
+    Yields:
+        What came with some patches, and their embeddings, float32 of shape (patches, dim).
     """
-    rows: list[int] = []
-    known: dict[bytes, int] = {}
-    batch: list[np.ndarray] = []
-    embedded: list[np.ndarray] = []
-    for patch in patches:
+    known: dict[bytes, np.ndarray] = {}
+    rows: list[Row] = []
+    contents: list[bytes] = []
+    batch: dict[bytes, np.ndarray] = {}
+
+    def part() -> tuple[list[Row], np.ndarray]:
+        if batch:
+            known.update(zip(batch, encoder(list(batch.values())), strict=True))
+        found = np.stack([known[content] for content in contents])
+        for content in list(known)[:-REMEMBERED]:
+            del known[content]
+        return rows, found
+
+    for row, patch in patches:
         content = hashlib.sha256(repr(patch.shape).encode() + patch.tobytes()).digest()
+        rows.append(row)
+        contents.append(content)
         if content not in known:
-            known[content] = len(known)
-            batch.append(patch)
-        rows.append(known[content])
-        if len(batch) == encoder.batch_size:
-            embedded.append(encoder(batch))
-            batch = []
-    if batch:
-        embedded.append(encoder(batch))
-    return np.concatenate(embedded)[rows]
+            batch[content] = patch
+        if len(batch) == encoder.batch_size or len(rows) == REMEMBERED:
+            yield part()
+            rows, contents, batch = [], [], {}
+    if rows:
+        yield part()
 
 
 def three_channels(pixels: np.ndarray) -> np.ndarray:

@@ -7,7 +7,8 @@ and section 3.2). The value on the training pairs is what the paper draws; it me
 well as leakage, so the value on held-out pictures stands beside it.
 """
 
-from typing import TYPE_CHECKING, Literal
+from functools import partial
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import pydantic
@@ -21,8 +22,11 @@ if TYPE_CHECKING:
     import pandas as pd
     import torch
 
+    from leakage.checkpoints import Checkpoint
     from leakage.estimators.critics import StackedCritic
 
+# A training that is interrupted goes on from a checkpoint, where `estimate` is given one.
+RESUMES = True
 ESTIMANDS = {
     "train": "Donsker-Varadhan value on the training pairs (the paper's way)",
     "validation": "Donsker-Varadhan bound on the pairs that choose the step",
@@ -67,6 +71,7 @@ def estimate(
     levels: list[int],
     seed: int,
     settings: Settings,
+    checkpoint: "Checkpoint | None" = None,
 ) -> "pd.DataFrame":
     """Return the Donsker-Varadhan value per level, seed, split and epoch.
 
@@ -77,6 +82,7 @@ def estimate(
         levels: the levels' names.
         seed: the first of `settings.seeds` seeds; each splits, starts and shuffles on its own.
         settings: the critics and their training.
+        checkpoint: where the training keeps its state, and goes on from if it was interrupted.
 
     Returns:
         The tidy table: `step` counts epochs from 1; `chosen` marks, per level and seed, the test
@@ -96,7 +102,7 @@ def estimate(
     inputs = [_standardise(x, y, each.train, settings.pca) for each in sides]
     plain = np.stack([pair[0] for pair in inputs])
     seen = np.stack([pair[1] for pair in inputs])
-    values = _train(plain, seen, sides, seeds, settings)
+    values = _train(plain, seen, sides, seeds, settings, checkpoint)
     pairs = {name: [len(each.sides()[name]) for each in sides] for name in ESTIMANDS}
     return _table(values, levels, seeds, pairs, settings)
 
@@ -166,6 +172,7 @@ def _train(
     sides: list[splits.Split],
     seeds: list[int],
     settings: Settings,
+    checkpoint: "Checkpoint | None",
 ) -> dict[str, np.ndarray]:
     """Train all critics and return their values per split, shape (epochs, seeds, levels), in nats.
 
@@ -175,6 +182,7 @@ def _train(
         sides: the split of each seed.
         seeds: of the parameters and shuffles.
         settings: widths, rates, epochs.
+        checkpoint: where to go on from, if anywhere.
     """
     import torch
 
@@ -190,8 +198,13 @@ def _train(
     batch = min(settings.batch, trained)
     average: torch.Tensor | None = None  # ln of the moving average of E_product[exp T]
     values: dict[str, list[np.ndarray]] = {name: [] for name in ESTIMANDS}
+    if kept := checkpoint and checkpoint.load():
+        average = _restore(kept, critic, optimiser, generators, values).to(device)
     evaluation = _evaluation(sides, seeds, settings)
-    for _ in tqdm(range(settings.epochs), desc="epochs", disable=None):
+    done = len(values["train"])
+    for _ in tqdm(
+        range(done, settings.epochs), "epochs", settings.epochs, initial=done, disable=None
+    ):
         order = torch.stack(
             [
                 torch.from_numpy(side.train)[torch.randperm(len(side.train), generator=g)[:trained]]
@@ -211,7 +224,45 @@ def _train(
             optimiser.step()
         for name, value in _evaluate(critic, plain, seen, evaluation, settings).items():
             values[name].append(value)
+        if checkpoint:
+            checkpoint.keep(partial(_state, critic, optimiser, generators, values, average))
     return {name: np.stack(rows) for name, rows in values.items()}
+
+
+def _state(
+    critic: "StackedCritic",
+    optimiser: "torch.optim.Optimizer",
+    generators: "list[torch.Generator]",
+    values: dict[str, list[np.ndarray]],
+    average: "torch.Tensor",
+) -> dict[str, Any]:
+    """Return all that the rest of the training depends on."""
+    import torch
+
+    return {
+        "critic": critic.state_dict(),
+        "optimiser": optimiser.state_dict(),
+        "generators": [generator.get_state() for generator in generators],
+        "values": {name: torch.from_numpy(np.stack(rows)) for name, rows in values.items()},
+        "average": average,
+    }
+
+
+def _restore(
+    state: dict[str, Any],
+    critic: "StackedCritic",
+    optimiser: "torch.optim.Optimizer",
+    generators: "list[torch.Generator]",
+    values: dict[str, list[np.ndarray]],
+) -> "torch.Tensor":
+    """Put back what `_state` returned, in place, and return the moving average."""
+    critic.load_state_dict(state["critic"])
+    optimiser.load_state_dict(state["optimiser"])
+    for generator, kept in zip(generators, state["generators"], strict=True):
+        generator.set_state(kept)
+    for name, rows in values.items():
+        rows += list(state["values"][name].numpy())
+    return state["average"]
 
 
 def _moving_average(

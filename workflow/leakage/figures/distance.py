@@ -40,10 +40,12 @@ def draw(tables: dict[str, style.Table], name: str) -> "tuple[Figure, pd.DataFra
             style.band(axis, *columns, colour, label, **looks[series])
     axis.set(xlabel=style.LEVEL, ylabel="relative distance, 1 − I(n) / max I")
     axis.set_xticks(sorted(mine.rows["level"].unique()))
-    axis.set_ylim(*limits(table))
+    axis.set_ylim(-0.05, limit := highest(table))
     axis.legend(frameon=False, loc="best")
     missing = [SERIES[s] for s in ("train", "test") if s not in set(table["series"])]
     note = f"\nnot drawn, maximum not above 0: {missing[0]}" if missing else ""
+    if table["high"].max() > limit:
+        note += f"\n(cut: they rise to {table['high'].max():,.1f})"
     seeds = mine.rows["seed"].nunique()
     axis.set_title(f"MINE on {mine.label}\n(mean and range of {seeds} seeds){note}")
     return figure, table
@@ -70,6 +72,6 @@ def behind(mine: style.Table, exact: dict[int, float]) -> "pd.DataFrame":
     return table.merge(groups["nats"].mean().reset_index())
 
 
-def limits(table: "pd.DataFrame") -> tuple[float, float]:
-    """Return limits around 0 to 1; what a negative held-out value adds above is kept to 1.6."""
-    return -0.05, float(min(1.6, max(1.05, table["high"].max() * 1.03)))
+def highest(table: "pd.DataFrame") -> float:
+    """Return the axis' upper end, a little above 1; what negative values add is kept to 1.6."""
+    return float(min(1.6, max(1.05, table["high"].max() * 1.03)))

@@ -44,8 +44,9 @@ def draw(tables: dict[str, style.Table], name: str) -> "tuple[Figure, pd.DataFra
             )
             if exact:
                 axis.axhline(exact[level], color=colours[level], ls="--", lw=0.8)
-        axis.set(xlabel="epoch", ylabel="Donsker-Varadhan value (nats)", title=title)
-        cut_below(axis, table[table["split"] == split])
+        axis.set(xlabel="epoch", ylabel="Donsker-Varadhan value (nats)")
+        tops = exact.values() if exact else [0.0]
+        axis.set_title(title + cut_below(axis, table[table["split"] == split], max(tops)))
     handles, labels = axes[0].get_legend_handles_labels()
     if exact:
         handles.append(axes[0].axhline(float("nan"), color="0.3", ls="--", lw=0.8))
@@ -73,12 +74,11 @@ def exact_values(tables: dict[str, style.Table]) -> dict[int, float]:
     return dict(zip(rows["level"], rows["pooled"], strict=True))
 
 
-def cut_below(axis: Any, table: "pd.DataFrame") -> None:
-    """Limit the axis from below, and say so in it, where values lie far under zero."""
-    low, high = table["low"].min(), table["high"].max()
+def cut_below(axis: Any, table: "pd.DataFrame", top: float) -> str:
+    """Limit an axis from below where values lie far under zero, and return words that say so."""
+    low, high = table["low"].min(), max(table["high"].max(), top)
     floor = LOWEST * max(high, 0.1)
-    if low < floor:
-        axis.set_ylim(bottom=floor)
-        axis.annotate(
-            f"cut: down to {low:.1f}", (0.02, 0.02), xycoords="axes fraction", color="0.3"
-        )
+    if low >= floor:
+        return ""
+    axis.set_ylim(floor, max(high, 0.1) * 1.05)
+    return f"\n(cut: they fall to {low:,.1f})"

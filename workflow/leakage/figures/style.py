@@ -84,11 +84,18 @@ def band(
     axis.fill_between(x, low, high, color=colour, alpha=0.2, linewidth=0)
 
 
-def save(figure: "Figure", table: "pd.DataFrame", stem: Path) -> None:
-    """Write a figure as `stem`.png and .pdf and what it drew as .csv, each whole or not at all."""
-    for suffix in ("png", "pdf"):
-        # No time stamp: the same tables give the same files.
-        metadata = {"CreationDate": None} if suffix == "pdf" else {"Software": None}
+def save(figure: "Figure", table: "pd.DataFrame", stem: Path, caption: str = "") -> None:
+    """Write a figure as `stem`.png and .pdf and what it drew as .csv, each whole or not at all.
+
+    The caption goes along inside both pictures, as description and as subject: a figure that is
+    passed on still says what it shows.
+    """
+    # No time stamp: the same tables give the same files.
+    inside = {
+        "png": {"Software": None, "Description": caption or None},
+        "pdf": {"CreationDate": None, "Subject": caption or None},
+    }
+    for suffix, metadata in inside.items():
         with files.whole_file(f"{stem}.{suffix}") as temporary:
             figure.savefig(temporary, format=suffix, dpi=160, metadata=metadata)
     with files.whole_file(f"{stem}.csv") as temporary:

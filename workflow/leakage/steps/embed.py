@@ -1,6 +1,7 @@
 """Embed the patches and the whole pictures of one view with one encoder."""
 
 import importlib.metadata
+import itertools
 import platform
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +16,7 @@ from leakage import embeddings, encoders, files, patches
 from leakage.embeddings import WHOLE, Row
 from leakage.encoders import network
 from leakage.errors import LeakageError
+from leakage.shards import bounds
 from leakage.views import View
 
 
@@ -35,10 +37,10 @@ def main(
     opened = View(view)
     record = _weights(entry, weights, where)
     ready = encoders.module(entry.kind).load(entry, record, device)
-    rows: list[Row] = []
     pictures = tqdm(opened, total=len(opened), desc=encoder, unit="picture", disable=None)
-    found = encoders.embed(ready, _patches(pictures, _places(places), size, rows))
-    refuse_nan(found, rows, where)
+    parts = encoders.embed(ready, _patches(pictures, _places(places, opened), size))
+    first = next(parts)
+    dim = first[1].shape[1]
     metadata = {
         "encoder": encoder,
         "label": ready.label,
@@ -46,12 +48,13 @@ def main(
         "weights": record.record.model_dump() if record else None,
         **_of_view(opened),
         "patch_size": size,
-        "dim": found.shape[1],
+        "dim": dim,
         "device": ready.device,
         "versions": _versions(ready.libraries),
         "code": code,
     }
-    embeddings.write(output, rows, found, metadata)
+    finite = (refuse_nan(*part, where) for part in itertools.chain([first], parts))
+    embeddings.write(output, finite, dim, metadata)
 
 
 def _weights(entry: Any, path: Path | None, where: str) -> network.Weights | None:
@@ -62,15 +65,19 @@ def _weights(entry: Any, path: Path | None, where: str) -> network.Weights | Non
     return network.read(path)
 
 
-def _places(path: Path) -> dict[str, pd.DataFrame]:
+def _places(path: Path, view: View) -> dict[str, pd.DataFrame]:
+    """Return the places by picture, of the pictures that a view (or a shard of it) should have."""
     table = pd.read_csv(files.check(path), dtype={"image_id": str})
-    return dict(list(table.groupby("image_id", sort=False)))
+    pictures = table["image_id"].unique()
+    shard, shards = view.metadata.get("shard", 0), view.metadata.get("shards", 1)
+    own = pictures[slice(*bounds(len(pictures), shard, shards))]
+    return dict(list(table[table["image_id"].isin(own)].groupby("image_id", sort=False)))
 
 
 def _patches(
-    pictures: Any, places: dict[str, pd.DataFrame], size: int, rows: list[Row]
-) -> Iterator[np.ndarray]:
-    """Yield each picture's patches and then the whole of it, noting in `rows` whose they are.
+    pictures: Any, places: dict[str, pd.DataFrame], size: int
+) -> Iterator[tuple[Row, np.ndarray]]:
+    """Yield each picture's patches and then the whole of it, and whose they are.
 
     Raises:
         LeakageError: the view and the places are not of the same pictures.
@@ -81,10 +88,8 @@ def _patches(
             raise _other_pictures(f"the view has picture {image_id}, the places have not")
         own = left.pop(image_id)
         for place, patch in zip(own.itertuples(), patches.crop(pixels, own, size), strict=True):
-            rows.append((image_id, place.patch, place.top, place.left))
-            yield patch
-        rows.append((image_id, WHOLE, WHOLE, WHOLE))
-        yield encoders.resize_whole(pixels, size)
+            yield (image_id, place.patch, place.top, place.left), patch
+        yield (image_id, WHOLE, WHOLE, WHOLE), encoders.resize_whole(pixels, size)
     if left:
         raise _other_pictures(f"the places have picture {next(iter(left))}, the view has not")
 
@@ -93,14 +98,15 @@ def _other_pictures(found: str) -> LeakageError:
     return LeakageError(f"{found}; make both from the same manifest (delete both, and run again)")
 
 
-def refuse_nan(found: np.ndarray, rows: list[Row], where: str) -> None:
-    """Raise a LeakageError that names the first picture whose embedding has a NaN or infinity."""
+def refuse_nan(rows: list[Row], found: np.ndarray, where: str) -> tuple[list[Row], np.ndarray]:
+    """Return rows and embeddings; refuse those with a NaN or infinity, naming the first picture."""
     wrong = np.flatnonzero(~np.isfinite(found).all(axis=1))
     if wrong.size:
         raise LeakageError(
-            f"{where}: the embedding of picture {rows[wrong[0]][0]} is not finite (and "
-            f"{wrong.size - 1} more are not); its weights are damaged, or not this model's"
+            f"{where}: the embedding of picture {rows[wrong[0]][0]} is not finite; its weights are "
+            "damaged, or not this model's"
         )
+    return rows, found
 
 
 def _of_view(view: View) -> dict[str, Any]:

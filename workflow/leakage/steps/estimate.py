@@ -4,6 +4,7 @@ python -m leakage estimate histogram x.npy y.npy
 python -m leakage estimate mine x.npy y.npy --settings '{"epochs": 50}' --output table.csv
 """
 
+import hashlib
 import importlib.metadata
 import json
 import sys
@@ -16,7 +17,7 @@ import pandas as pd
 import pyarrow as pa
 import typer
 
-from leakage import devices, embeddings, estimators, files
+from leakage import checkpoints, devices, embeddings, estimators, files
 from leakage.errors import LeakageError
 from leakage.settings import validate
 from leakage.views import View
@@ -25,7 +26,8 @@ from leakage.views import View
 def main(
     name: Annotated[str, typer.Argument(help="histogram, rounded_histogram, cosine, mine, …")],
     x: Annotated[
-        Path, typer.Argument(help="plain items: .npy, or the view or embedding of level 0")
+        Path,
+        typer.Argument(help="plain items: .npy, or level 0's view (file or folder) or embedding"),
     ],
     y: Annotated[list[Path], typer.Argument(help="what is seen: one .npy, or a file per level")],
     output: Annotated[
@@ -33,20 +35,32 @@ def main(
     ] = None,
     groups: Annotated[Path | None, typer.Option(help="picture ids, .npy of shape (pairs,)")] = None,
     rows: Annotated[str, typer.Option(help="of embeddings: patches or whole")] = "patches",
+    limit: Annotated[int | None, typer.Option(help="embeddings that are read at most")] = None,
     settings: Annotated[str, typer.Option(help="the estimator's settings, as JSON")] = "{}",
     seed: Annotated[int, typer.Option(help="of everything random")] = 0,
     label: Annotated[str, typer.Option(help="the estimator's key, for the table")] = "",
     representation: Annotated[str, typer.Option(help="for the table")] = "",
     code: Annotated[str, typer.Option(help="digest of the code, for the metadata")] = "",
+    checkpoint: Annotated[
+        Path | None, typer.Option(help="where a long training keeps its state until it has ended")
+    ] = None,
+    checkpoint_every: Annotated[
+        float, typer.Option(help="seconds between two states")
+    ] = checkpoints.EVERY,
 ) -> None:
     """Estimate the leakage at every level with one estimator."""
     chosen = _settings(name, settings)
+    kept = None
+    if checkpoint and x.suffix != ".npy" and getattr(estimators.module(name), "RESUMES", False):
+        identity = _identity(name, x, y, (rows, limit, seed), chosen, code)
+        kept = checkpoints.Checkpoint(checkpoint, identity, checkpoint_every)
+    resume = {"checkpoint": kept} if kept else {}
     if x.suffix == ".npy":
         table, source = _from_arrays(name, x, y, groups, seed, chosen), {}
     elif _is_view(x):
-        table, source = _from_views(name, x, y, seed, chosen)
+        table, source = _from_views(name, x, y, seed, chosen, resume)
     else:
-        table, source = _from_embeddings(name, x, y, rows, seed, chosen)
+        table, source = _from_embeddings(name, x, y, (rows, limit, seed), chosen, resume)
     if output is None:
         shown = table[table["chosen"]].drop(columns=["chosen", "estimand"])
         shown.dropna(axis="columns", how="all").to_csv(sys.stdout, index=False)
@@ -60,11 +74,32 @@ def main(
         "settings": chosen.model_dump(),
         "seed": seed,
         "code": code,
-        "device": str(devices.resolve(chosen.device)) if hasattr(chosen, "device") else "cpu",
+        "device": _device(chosen),
         "versions": {each: importlib.metadata.version(each) for each in ("numpy", "torch")},
         "source": source,
     }
     _write(output, table, metadata)
+    if kept:
+        kept.remove()
+
+
+def _identity(
+    name: str, x: Path, y: list[Path], which: tuple[Any, ...], chosen: Any, code: str
+) -> str:
+    """Return the digest of all that an estimate from kept files depends on."""
+    inputs = [
+        checksum.read_text()
+        for path in (x, *y)
+        for checksum in sorted(path.glob("*.sha256")) or [files.checksum_path(path)]
+    ]
+    depends = [name, *inputs, *which, chosen.model_dump(mode="json"), code, _device(chosen)]
+    depends.append(importlib.metadata.version("torch"))
+    return hashlib.sha256(json.dumps(depends).encode()).hexdigest()
+
+
+def _device(chosen: Any) -> str:
+    """Return where an estimator with these settings computes."""
+    return str(devices.resolve(chosen.device)) if hasattr(chosen, "device") else "cpu"
 
 
 def _settings(name: str, text: str) -> Any:
@@ -95,28 +130,38 @@ def _array(path: Path) -> np.ndarray:
 
 
 def _is_view(path: Path) -> bool:
-    return "clear_bits" in files.read_metadata(files.check(path))
+    return path.is_dir() or "clear_bits" in files.read_metadata(files.check(path))
 
 
 def _from_embeddings(
-    name: str, x: Path, y: list[Path], rows: str, seed: int, chosen: Any
+    name: str,
+    x: Path,
+    y: list[Path],
+    which: tuple[Any, int | None, int],
+    chosen: Any,
+    resume: dict[str, Any],
 ) -> tuple[pd.DataFrame, dict[str, Any]]:
-    """Return the table from the embeddings of the plain pictures and of every level."""
-    image_ids, plain, metadata = embeddings.read(x, rows)
-    seen, levels = [], []
-    for path in y:
-        ids, values, of_level = embeddings.read(path, rows)
+    """Return the table from the embeddings of the plain pictures and of every level.
+
+    `which` of them: patches or whole pictures, at most how many, and the seed that draws them.
+    """
+    seed = which[-1]
+    image_ids, plain, metadata = embeddings.read(x, *which)
+    seen, levels = np.empty((len(y), *plain.shape), plain.dtype), []
+    for index, path in enumerate(y):
+        ids, values, of_level = embeddings.read(path, *which)
         if not np.array_equal(ids, image_ids):
             raise LeakageError(f"{path}: its pictures are not those of {x}; make both anew")
-        seen.append(values)
+        seen[index] = values
         levels.append(of_level["level"])
         metadata = {**metadata, "scheme": of_level["scheme"]}
-    table = estimators.module(name).estimate(plain, np.stack(seen), image_ids, levels, seed, chosen)
+    estimator = estimators.module(name)
+    table = estimator.estimate(plain, seen, image_ids, levels, seed, chosen, **resume)
     return table, metadata
 
 
 def _from_views(
-    name: str, x: Path, y: list[Path], seed: int, chosen: Any
+    name: str, x: Path, y: list[Path], seed: int, chosen: Any, resume: dict[str, Any]
 ) -> tuple[pd.DataFrame, dict[str, Any]]:
     """Return the table from pixels: all of them, picture by picture, or pairs drawn from them."""
     plain, seen = View(x), [View(path) for path in y]
@@ -127,7 +172,7 @@ def _from_views(
         table = estimator.estimate_pictures(pixels, levels)
     elif hasattr(chosen, "pixels"):
         drawn = _draw_pixels(plain, seen, chosen.pixels.pairs, seed)
-        table = estimator.estimate(*drawn, levels, seed, chosen)
+        table = estimator.estimate(*drawn, levels, seed, chosen, **resume)
     else:
         raise LeakageError(f"estimator {name}: reads embeddings only, and {x} is a view")
     bits = {view.metadata["level"]: view.metadata["clear_bits"] for view in seen}

@@ -16,6 +16,7 @@ def main(
     output: Annotated[Path, typer.Argument(help="path without suffix; .png, .pdf, .csv are made")],
     table: Annotated[list[str] | None, typer.Option(help="ROLE=PATH of an estimate")] = None,
     view: Annotated[list[Path] | None, typer.Option(help="a view, one per level")] = None,
+    caption: Annotated[str, typer.Option(help="a text to write into the pictures")] = "",
 ) -> None:
     """Draw one figure as PNG, PDF and the CSV behind it."""
     module = figures.module(name)
@@ -23,7 +24,7 @@ def main(
         drawn, behind = module.draw([View(path) for path in view or []], name)
     else:
         drawn, behind = module.draw(dict(map(_read, table or [])), name)
-    style.save(drawn, behind, output)
+    style.save(drawn, behind, output, caption)
 
 
 def _read(option: str) -> tuple[str, style.Table]:

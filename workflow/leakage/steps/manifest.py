@@ -1,6 +1,7 @@
 """Collect the pictures of a dataset, and list them with licence, source and SHA-256."""
 
 import csv
+import json
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -13,11 +14,19 @@ from leakage.settings import Settings, parse, validate
 
 
 class Manifest(Settings):
-    """What the manifest depends on: a kind of dataset, its settings, and the patch's side."""
+    """What the manifest depends on.
+
+    Attributes:
+        name: the kind of dataset.
+        settings: those of its branch that say which pictures.
+        patch_size: side of a patch in pixels.
+        content: digest of what lay in the user's folder when the workflow was read.
+    """
 
     name: str
     settings: dict[str, Any]
     patch_size: int
+    content: str = ""
 
 
 def main(
@@ -25,11 +34,13 @@ def main(
     pictures: Annotated[Path, typer.Option(help="the run's folder for pictures")],
     skipped: Annotated[Path, typer.Option(help="the CSV of pictures left out to make")],
     settings: Annotated[str, typer.Option(help="name, settings and patch_size, as JSON")],
+    fetching: Annotated[str, typer.Option(help="settings that say how, not which, as JSON")] = "{}",
 ) -> None:
     """Collect the pictures of a dataset and list them."""
     chosen = parse(Manifest, settings, "dataset")
     dataset = datasets.module(chosen.name)
-    branch = validate(dataset.Settings, chosen.settings, f"dataset.{chosen.name}")
+    given = chosen.settings | json.loads(fetching)
+    branch = validate(dataset.Settings, given, f"dataset.{chosen.name}")
     rows, left_out = dataset.collect(branch, pictures, chosen.patch_size)
     _write(skipped, datasets.SKIPPED_COLUMNS, left_out)
     _write(output, datasets.COLUMNS, rows)

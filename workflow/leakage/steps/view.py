@@ -13,6 +13,7 @@ from leakage import files, pictures, schemes, views
 from leakage.errors import LeakageError
 from leakage.schemes import keystream
 from leakage.settings import Settings, parse
+from leakage.shards import bounds
 
 
 class Encryption(Settings):
@@ -30,6 +31,8 @@ def main(
     pictures_folder: Annotated[Path, typer.Option("--pictures", help="where file_name lies")],
     level: Annotated[int, typer.Option(help="strength of the encryption; 0 is the plain picture")],
     settings: Annotated[str, typer.Option(help="scheme, its definition and the key, as JSON")],
+    shard: Annotated[int, typer.Option(help="which part of the manifest, from 0")] = 0,
+    shards: Annotated[int, typer.Option(help="how many parts there are")] = 1,
     code: Annotated[str, typer.Option(help="digest of the code, for the metadata")] = "",
 ) -> None:
     """Encrypt every picture at one level and keep what an observer sees of it."""
@@ -38,6 +41,7 @@ def main(
     chosen = cipher.Settings.model_validate(encryption.definition)
     key = _key(encryption)
     rows = pd.read_csv(files.check(manifest), dtype={"image_id": str}, keep_default_na=False)
+    rows = rows[slice(*bounds(len(rows), shard, shards))]
 
     def observed() -> Iterator[tuple[str, np.ndarray]]:
         for row in tqdm(rows.itertuples(), total=len(rows), disable=None):
@@ -51,6 +55,8 @@ def main(
         {
             "scheme": encryption.scheme,
             "level": level,
+            "shard": shard,
+            "shards": shards,
             "definition": encryption.definition,
             "key_fingerprint": encryption.key_fingerprint,
             "clear_bits": cipher.clear_bits(level),

@@ -20,7 +20,9 @@ def main(
     output: Annotated[Path, typer.Argument(help="the file to make; its stem is the encoder's key")],
     settings: Annotated[str, typer.Option(help="the encoder's entry, as JSON")],
     seed: Annotated[int, typer.Option(help="seed of an untrained network")],
-    view: Annotated[Path | None, typer.Option(help="level 0, for an untrained network")] = None,
+    view: Annotated[
+        Path | None, typer.Option(help="level 0 (its first shard), for an untrained network")
+    ] = None,
     places: Annotated[Path | None, typer.Option(help="the CSV of places in it")] = None,
     size: Annotated[int | None, typer.Option(help="side of a patch in pixels")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda")] = "auto",
@@ -39,12 +41,18 @@ def main(
 
 
 def plain_patches(view: Path, places: Path, size: int) -> list[np.ndarray]:
-    """Return up to `CALIBRATION_PATCHES` patches of a view, spread evenly over its pictures."""
+    """Return up to `CALIBRATION_PATCHES` patches of a view, spread evenly over its pictures.
+
+    Of a view in shards, the pictures are those of the first.
+    """
     table = pd.read_csv(files.check(places), dtype={"image_id": str})
+    opened = View(view)
+    pictures = table["image_id"].unique()[: len(opened)]
+    table = table[table["image_id"].isin(pictures)]
     count = min(CALIBRATION_PATCHES, len(table))
     chosen = table.iloc[np.linspace(0, len(table) - 1, count).astype(int)]
     return [
         patch
-        for image_id, pixels in View(view)
+        for image_id, pixels in opened
         for patch in patches.crop(pixels, chosen[chosen.image_id == image_id], size)
     ]

@@ -1,0 +1,51 @@
+"""Unlock this folder after an interrupted run, unless a live process still works in it.
+
+    python workflow/recover.py [options of snakemake, such as --configfile demo.yaml]
+
+Does nothing where nothing is locked. What a run on another machine holds cannot be seen from here:
+on a cluster, look at the queue first. Then run Snakemake again with `--rerun-incomplete`.
+"""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import psutil
+
+LOCKS = Path(".snakemake") / "locks"
+PROGRAMS = ("snakemake", "leakage")
+
+
+def at_work(folder: Path) -> list[str]:
+    """Return pid and command of every process of a run in `folder`, this one's own line apart."""
+    me = psutil.Process()
+    own = {process.pid for process in (me, *me.parents())}
+    found = []
+    for process in psutil.process_iter():
+        try:
+            if process.pid in own or Path(process.cwd()) != folder:
+                continue
+            command = process.cmdline()
+        except psutil.Error:
+            continue  # it has ended, or is another user's
+        # The program is called by its name, by its path, or as a module of Python.
+        if any(Path(word).name in PROGRAMS for word in command[:3]):
+            found.append(f"{process.pid} ({' '.join(command)[:80]})")
+    return found
+
+
+def main(options: list[str]) -> None:
+    """Unlock the working directory if it is locked and nothing lives in it."""
+    if not (LOCKS.is_dir() and any(LOCKS.iterdir())):
+        return
+    if processes := at_work(Path.cwd()):
+        sys.exit(
+            "error: this folder is locked by a run that is still at work: process "
+            f"{'; '.join(processes)}; wait until it has ended, or end it, and try again"
+        )
+    print("unlocking after an interrupted run", file=sys.stderr)
+    sys.exit(subprocess.run([sys.executable, "-m", "snakemake", "--unlock", *options]).returncode)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
