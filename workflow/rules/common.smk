@@ -2,7 +2,8 @@
 #
 # A job runs again when one of its params changes: `settings`, its own branch of the configuration
 # as one JSON text, and `code`, the digest of the modules that its step imports, are the two that
-# matter. Threads, memory and run time are no reason to run again.
+# matter. Snakemake compares params as a set without their names, so what could change places
+# (two numbers, say) stands in one text, `options`. Threads, memory and run time do not count.
 import json
 import os
 import shlex
@@ -181,6 +182,12 @@ def estimate_threads(wildcards):
     """Its share of the cores for an estimate that trains networks, one for any other."""
     trains = hasattr(CHECKED.estimators[wildcards.estimator], "device")
     return training_threads(trained_estimates()) if trains else 1
+
+
+def estimate_options(wildcards):
+    """What an estimate depends on beside its estimator's settings, as command-line options."""
+    rows = "whole" if wildcards.representation.endswith("-whole") else "patches"
+    return f"--rows {rows} --limit {CONFIG.patches.per_estimate} --seed {CONFIG.seed}"
 
 
 def figure_tables(wildcards):

@@ -23,15 +23,12 @@ rule weights:
         runtime=growing(60),
     params:
         settings=encoder_settings,
-        seed=CONFIG.seed,
-        size=CONFIG.patches.size,
-        device=CONFIG.device,
+        options=f"--size {CONFIG.patches.size} --seed {CONFIG.seed} --device {CONFIG.device}",
         plain=plain_options,
         code=lambda wildcards: code("weights", encoder_modules(wildcards)),
     shell:
         "python -m leakage --threads {threads} weights {output.weights:q} {params.plain}"
-        " --size {params.size} --seed {params.seed} --device {params.device}"
-        " --settings {params.settings:q} 2>&1 | tee {log:q}"
+        " {params.options} --settings {params.settings:q} 2>&1 | tee {log:q}"
 
 
 rule embedding:
@@ -57,14 +54,13 @@ rule embedding:
         gpu=lambda wildcards: gpus(CHECKED.encoders[wildcards.encoder]),
     params:
         settings=encoder_settings,
-        size=CONFIG.patches.size,
-        device=CONFIG.device,
+        options=f"--size {CONFIG.patches.size} --device {CONFIG.device}",
         weights=weights_option,
         code=lambda wildcards: code("embed", encoder_modules(wildcards)),
     shell:
         "python -m leakage --threads {threads} embed {input.view:q} {input.places:q}"
-        " {output.embedding:q} {params.weights} --encoder {wildcards.encoder} --size {params.size}"
-        " --device {params.device} --code {params.code} --settings {params.settings:q}"
+        " {output.embedding:q} {params.weights} --encoder {wildcards.encoder} {params.options}"
+        " --code {params.code} --settings {params.settings:q}"
         " 2>&1 | tee {log:q}"
 
 

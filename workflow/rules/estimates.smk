@@ -26,17 +26,15 @@ rule estimate:
     params:
         plain=lambda wildcards: estimated(wildcards, [0]),
         levels=lambda wildcards: estimated(wildcards, CHECKED.levels(wildcards.scheme)),
-        limit=CONFIG.patches.per_estimate,
         # Not an output: Snakemake would delete what a job that fails wants to go on from.
         checkpoint=lambda w: RESULTS / f"checkpoints/{w.estimator}/{w.representation}/{w.scheme}.pt",
         method=lambda wildcards: CHECKED.estimators[wildcards.estimator].method,
-        rows=lambda w: "whole" if w.representation.endswith("-whole") else "patches",
-        seed=CONFIG.seed,
+        options=estimate_options,
         settings=lambda w: as_json(CHECKED.estimators[w.estimator].model_dump()),
         code=lambda w: code("estimate", module_of(CHECKED.estimators[w.estimator])),
     shell:
         "python -m leakage --threads {threads} estimate {params.method} {params.plain:q}"
         " {params.levels:q} --output {output.table:q} --label {wildcards.estimator}"
-        " --representation {wildcards.representation} --rows {params.rows} --limit {params.limit}"
-        " --seed {params.seed} --checkpoint {params.checkpoint:q}"
+        " --representation {wildcards.representation} {params.options}"
+        " --checkpoint {params.checkpoint:q}"
         " --code {params.code} --settings {params.settings:q} 2>&1 | tee {log:q}"

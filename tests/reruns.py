@@ -1,0 +1,205 @@
+"""What runs again when: the table of docs/reruns.md, and what tests/test_reruns.py tries.
+
+python tests/reruns.py > docs/reruns.md
+"""
+
+import os
+import subprocess
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from leakage.digest import PACKAGE
+
+CODE = Path("workflow") / PACKAGE.name
+CAPTIONS = Path("workflow") / "report"
+
+# The jobs of tests/tiny.yaml, by what they make.
+MINE = {f"estimates/mine/{on}/msb_xor" for on in ("pixels", "statistics")}
+MINE_FIGURES = {f"figures/fig{name}" for name in ("4", "5", "6a", "6b", "7", "8")}
+BEYOND = {"figures/epochs-statistics", "figures/distance-statistics"}
+HISTOGRAM = {"estimates/histogram/pixels/msb_xor"}
+ROUNDED = {"estimates/rounded_histogram/statistics-whole/msb_xor"}
+COSINE = {"estimates/cosine/statistics-whole/msb_xor"}
+ESTIMATES = MINE | HISTOGRAM | ROUNDED | COSINE
+FIGURES = MINE_FIGURES | BEYOND | {f"figures/fig{name}" for name in ("1", "2", "3a", "3b")}
+
+
+@dataclass(frozen=True)
+class Change:
+    """A change after a complete run.
+
+    Attributes:
+        what: the change, for the table.
+        jobs: those that run again, for the table.
+        expected: what they make, of tests/tiny.yaml.
+        edit: makes the change in a checkout; returns the checkout that then has it.
+        config: settings merged over the configuration.
+    """
+
+    what: str
+    jobs: str
+    expected: set[str]
+    edit: Callable[[Path], Path] = lambda checkout: checkout
+    config: dict[str, Any] = field(default_factory=dict)
+
+
+def code(*names: str) -> Callable[[Path], Path]:
+    """Return what changes the code of modules."""
+    return lambda checkout: _append(
+        checkout, [CODE / f"{name}.py" for name in names], "\nNEW = 1\n"
+    )
+
+
+def words(*paths: Path) -> Callable[[Path], Path]:
+    """Return what adds words to files."""
+    return lambda checkout: _append(checkout, paths, "\nMore words.\n")
+
+
+def comments(checkout: Path) -> Path:
+    """Add a comment to every module and change its docstring."""
+    for path in (checkout / CODE).rglob("*.py"):
+        text = path.read_text()
+        path.write_text(text.replace('"""', '"""Changed: ', 1) + "\n# A comment.\n")
+    return checkout
+
+
+def touch(checkout: Path) -> Path:
+    """Give every file that belongs to the repository the time of now."""
+    return _set_times(checkout, None)
+
+
+def age(checkout: Path) -> Path:
+    """Give every file that belongs to the repository an old time, as unpacking an archive does."""
+    return _set_times(checkout, (1e9, 1e9))
+
+
+def clone(checkout: Path) -> Path:
+    """Clone the repository anew and move `results` and `.snakemake` into the clone."""
+    git = ["git", "-c", "user.name=test", "-c", "user.email=test@localhost"]
+    for command in (["init", "--quiet"], ["add", "--all"], ["commit", "--quiet", "-m", "all"]):
+        subprocess.run([*git, *command], cwd=checkout, check=True)
+    new = checkout.with_name("clone")
+    subprocess.run([*git, "clone", "--quiet", str(checkout), str(new)], check=True)
+    for name in ("results", ".snakemake"):
+        (checkout / name).rename(new / name)
+    return new
+
+
+CHANGES = [
+    Change(
+        "a hyper-parameter of one estimator",
+        "that estimator's estimates, and the figures that read them",
+        MINE | MINE_FIGURES | BEYOND,
+        config={"estimators": {"mine": {"hidden": 9}}},
+    ),
+    Change(
+        "the code of one estimator's module",
+        "that estimator's estimates, and the figures that read them",
+        COSINE | {"figures/fig3a"},
+        code("estimators/cosine"),
+    ),
+    Change(
+        "the code of a module that only two estimators share",
+        "those two's estimates, and the figures that read them",
+        HISTOGRAM | ROUNDED | {"figures/fig2", "figures/fig3b", "figures/fig4", "figures/fig6a"},
+        code("estimators/plug_in"),
+    ),
+    Change(
+        "a level added",
+        "that level's view and embeddings, the estimates that use the levels, their figures",
+        {"views/msb_xor/6", "embeddings/statistics/msb_xor/6"} | ESTIMATES | FIGURES,
+        config={"encryption": {"schemes": {"msb_xor": {"levels": [0, 4, 6, 8]}}}},
+    ),
+    Change(
+        "an encoder added",
+        "that encoder's embeddings and estimates, and their figures",
+        {f"embeddings/finer/msb_xor/{level}" for level in (0, 4, 8)}
+        | {"estimates/mine/finer/msb_xor", "figures/epochs-finer", "figures/distance-finer"},
+        config={
+            "encoders": {"finer": {"kind": "statistics", "grid": 3}},
+            "representations": ["statistics", "finer"],
+        },
+    ),
+    Change(
+        "the code of a figure's module", "that figure", {"figures/fig3b"}, code("figures/fig3b")
+    ),
+    Change("a figure's caption", "that figure", {"figures/fig8"}, words(CAPTIONS / "fig8.rst")),
+    Change("a comment or a docstring, in any module", "nothing", set(), comments),
+    Change("every file of the repository touched", "nothing", set(), touch),
+    Change("the times of the repository's files moved back", "nothing", set(), age),
+    Change(
+        "a fresh `git clone`, `results/` and `.snakemake/` moved into it", "nothing", set(), clone
+    ),
+    Change(
+        "README, documentation, tests",
+        "nothing",
+        set(),
+        words(Path("README.md"), Path("docs") / "reruns.md", Path("tests") / "test_views.py"),
+    ),
+    Change(
+        "a key that no job of the run reads",
+        "nothing",
+        set(),
+        config={
+            "dataset": {"coco": {"count": 7}},
+            "encoders": {"unused": {"kind": "statistics", "grid": 5}},
+        },
+    ),
+]
+
+
+def table() -> str:
+    """Return the rows of `CHANGES` as a Markdown table."""
+    rows = [("after a complete run, a change of", "runs again")]
+    rows += [("---", "---")]
+    rows += [(change.what, change.jobs) for change in CHANGES]
+    return "\n".join(f"| {what} | {jobs} |" for what, jobs in rows)
+
+
+def page() -> str:
+    """Return docs/reruns.md."""
+    return f"""# What runs again when
+
+A job runs again when what it depends on has changed: its own branch of the configuration, the code
+that its step imports (found in the source, through everything that it imports in turn; comments,
+docstrings, layout and time stamps do not count), or a file that it reads. Nothing else starts it.
+`snakemake -n` with your options shows what would run, before anything does.
+
+{table()}
+
+Each row is tried by `tests/test_reruns.py` on a real run; this page is made from the same data by
+`python tests/reruns.py > docs/reruns.md`.
+
+What also holds:
+
+- How pictures are fetched (`connections`, `retries`, `timeout` of `dataset.coco`) is no reason to
+  fetch them again. A picture that comes into a `folder`, leaves it or changes its size is.
+- Of the key, the fingerprint counts. Another key makes all views anew.
+- Threads, memory, run time and the number of cores do not count; nor do versions of libraries,
+  which are recorded in every file. After an upgrade, `snakemake --forceall` makes all anew.
+- A job that runs again and makes the same bytes still lets everything run that reads them:
+  Snakemake decides before it knows.
+- Without `.snakemake/` Snakemake has forgotten with which settings a file was made, and takes it
+  as it is. Keep that folder with the results.
+- Nothing is thrown away in between, so an estimator that changes finds its embeddings.
+"""
+
+
+def _append(checkout: Path, paths: Any, text: str) -> Path:
+    for path in paths:
+        with open(checkout / path, "a") as stream:
+            stream.write(text)
+    return checkout
+
+
+def _set_times(checkout: Path, times: tuple[float, float] | None) -> Path:
+    for path in checkout.rglob("*"):
+        if path.relative_to(checkout).parts[0] not in ("results", ".snakemake") and path.is_file():
+            os.utime(path, times)
+    return checkout
+
+
+if __name__ == "__main__":
+    print(page(), end="")
