@@ -5,10 +5,10 @@ BIN := .venv/bin
 READY := .venv/ready
 # Snakemake and the jobs that it starts find this environment's programs first.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
-DEMO := snakemake --cores $(CORES) --configfile demo.yaml -- figures
+DEMO := snakemake --cores $(CORES) --rerun-incomplete --configfile demo.yaml -- figures
 
 .DEFAULT_GOAL := help
-.PHONY: help environment demo test slow lint
+.PHONY: help environment demo test slow cluster lint
 
 help: ## List the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -25,6 +25,7 @@ $(READY): envs/requirements.txt pyproject.toml
 	@touch $@
 
 demo: $(READY) ## Every figure of the paper from bundled photographs, into results/demo/figures
+	@$(BIN)/python workflow/recover.py --configfile demo.yaml
 	$(DEMO)
 
 test: $(READY) ## The tests, without the slow ones
@@ -32,6 +33,9 @@ test: $(READY) ## The tests, without the slow ones
 
 slow: $(READY) ## The tests that take minutes: the weights' real loading paths
 	$(BIN)/python -m pytest -m slow
+
+cluster: $(READY) ## The tests on a real SLURM cluster of one node, started here (root, Debian)
+	$(BIN)/python -m pytest -m cluster
 
 lint: $(READY) ## ruff, snakefmt and snakemake --lint
 	ruff check .

@@ -2,8 +2,9 @@
 
     python workflow/recover.py [options of snakemake, such as --configfile demo.yaml]
 
-Does nothing where nothing is locked. What a run on another machine holds cannot be seen from here:
-on a cluster, look at the queue first. Then run Snakemake again with `--rerun-incomplete`.
+Does nothing where nothing is locked. What runs on another machine, or as another user, cannot be
+seen from here: on a cluster, look at the queue first. Then run Snakemake again with
+`--rerun-incomplete`.
 """
 
 import subprocess
@@ -28,10 +29,16 @@ def at_work(folder: Path) -> list[str]:
             command = process.cmdline()
         except psutil.Error:
             continue  # it has ended, or is another user's
-        # The program is called by its name, by its path, or as a module of Python.
-        if any(Path(word).name in PROGRAMS for word in command[:3]):
+        if is_run(command):
             found.append(f"{process.pid} ({' '.join(command)[:80]})")
     return found
+
+
+def is_run(command: list[str]) -> bool:
+    """Tell whether a command is Python with one of `PROGRAMS`, as a script or with -m."""
+    python, *words = command or [""]
+    program = next((word for word in words if not word.startswith("-")), "")
+    return "python" in Path(python).name and Path(program).name in PROGRAMS
 
 
 def main(options: list[str]) -> None:

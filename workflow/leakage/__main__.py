@@ -8,6 +8,7 @@ import ast
 import importlib
 import os
 import pkgutil
+import platform
 import sys
 from pathlib import Path
 from typing import Annotated, Any
@@ -65,6 +66,10 @@ def main(
     """Measure how much of a picture leaks through selective encryption, step by step."""
     if threads is not None:
         os.environ.update(dict.fromkeys(THREAD_VARIABLES, str(threads)))
+    if job := os.environ.get("SLURM_JOB_ID"):
+        gpu = os.environ.get("CUDA_VISIBLE_DEVICES") or "none"
+        where = f"SLURM job {job} on {platform.node()}"
+        print(f"{where}: threads {threads or 'any'}, GPU {gpu}", file=sys.stderr)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,128 @@
+"""The tiny configuration on a real SLURM cluster of one node, which tests/slurm_cluster.sh starts.
+
+Needs root on Debian: `make cluster` runs these tests, `make test` does not.
+"""
+
+import os
+import re
+import shutil
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from snake import REPOSITORY, command, copy_checkout, snakemake, surroundings
+
+RESULTS = Path("results") / "tiny"
+SCRIPT = REPOSITORY / "tests" / "slurm_cluster.sh"
+# The node has two CPUs, fewer than what a training asks for.
+PROFILE = ("--profile", "slurm", "--set-threads", "estimate=1")
+
+pytestmark = pytest.mark.cluster
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[None]:
+    """A running cluster."""
+    if os.geteuid() != 0 or not shutil.which("apt-get"):
+        pytest.skip("starting a cluster needs root on Debian")
+    subprocess.run([SCRIPT, "start"], check=True)
+    yield
+    subprocess.run([SCRIPT, "stop"], check=True)
+
+
+@pytest.fixture(scope="module")
+def local(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The results of a run on the cores of this machine."""
+    checkout = copy_checkout(tmp_path_factory.mktemp("local"))
+    run = snakemake(RESULTS, checkout=checkout)
+    assert run.status == 0, run.output
+    return checkout / RESULTS
+
+
+@pytest.fixture(scope="module")
+def through_slurm(cluster: None, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """A checkout with a complete run through SLURM in it, and what Snakemake printed."""
+    checkout = copy_checkout(tmp_path_factory.mktemp("slurm"))
+    run = snakemake(RESULTS, *PROFILE, checkout=checkout)
+    assert run.status == 0, run.output
+    return checkout, run.output
+
+
+def assert_same_tables(found: Path, expected: Path) -> None:
+    """Assert that all tables of two runs are equal, but for the paths in their metadata."""
+    names = sorted(path.relative_to(expected) for path in expected.rglob("*.parquet"))
+    assert names == sorted(path.relative_to(found) for path in found.rglob("*.parquet"))
+    for name in names:
+        pd.testing.assert_frame_equal(
+            pd.read_parquet(found / name), pd.read_parquet(expected / name)
+        )
+
+
+def jobs(log: Path) -> list[tuple[str, str]]:
+    """Return SLURM's number and the GPU of each job that wrote a log."""
+    return re.findall(r"SLURM job (\d+) on \S+: threads \d+, GPU (\S+)", log.read_text())
+
+
+def test_every_figure_is_made_through_slurm_with_the_tables_of_a_local_run(
+    through_slurm: tuple[Path, str], local: Path
+) -> None:
+    results = through_slurm[0] / RESULTS
+    figures = sorted(path.name for path in (local / "figures").iterdir())
+    assert sorted(path.name for path in (results / "figures").iterdir()) == figures
+    assert_same_tables(results, local)
+
+
+def test_jobs_that_train_got_the_gpu_and_no_others_did(through_slurm: tuple[Path, str]) -> None:
+    logs = through_slurm[0] / RESULTS / "logs"
+    for log in logs.rglob("*.log"):
+        stage, name = log.relative_to(logs).parts[0], str(log)
+        gpus = [gpu for _, gpu in jobs(log)]
+        if stage in ("views", "embeddings", "estimates"):
+            assert gpus == ["0" if "/mine/" in name else "none"], log
+        else:
+            assert gpus == [], log  # where Snakemake itself runs
+
+
+def test_short_jobs_go_to_the_queue_together(through_slurm: tuple[Path, str]) -> None:
+    logs = through_slurm[0] / RESULTS / "logs"
+    for stage in ("views", "embeddings"):
+        numbers = {number for log in (logs / stage).rglob("*.log") for number, _ in jobs(log)}
+        assert len(numbers) == 1
+
+
+def test_a_cancelled_job_is_run_again_and_the_tables_are_the_same(
+    cluster: None, local: Path, tmp_path: Path
+) -> None:
+    checkout = copy_checkout(tmp_path)
+    with open(tmp_path / "output", "w") as output:
+        run = subprocess.Popen(
+            command(RESULTS, *PROFILE, checkout=checkout),
+            cwd=checkout,
+            env=surroundings(),
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
+        try:
+            cancelled = cancel_one("estimate")
+            assert run.wait(timeout=300) == 0, (tmp_path / "output").read_text()
+        finally:
+            run.kill()
+    assert cancelled in (tmp_path / "output").read_text()
+    assert_same_tables(checkout / RESULTS, local)
+
+
+def cancel_one(rule: str) -> str:
+    """Cancel the first running job of a rule, by its comment in the queue; return its number."""
+    deadline = time.monotonic() + 180
+    while time.monotonic() < deadline:
+        queue = ["squeue", "--noheader", "--states=RUNNING", "--format=%i %k"]
+        lines = subprocess.run(queue, capture_output=True, text=True, check=True).stdout
+        for number, comment in re.findall(r"^(\d+) (.*)$", lines, re.MULTILINE):
+            if rule in comment:
+                subprocess.run(["scancel", number], check=True)
+                return number
+        time.sleep(0.2)
+    raise AssertionError(f"no job of rule {rule} ran within 180 s")
