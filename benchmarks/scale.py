@@ -1,0 +1,287 @@
+"""Time and memory of every step with few and with many pictures, by real runs of the workflow.
+
+python benchmarks/scale.py                            # 200 and 2,000 pictures, some five minutes
+python benchmarks/scale.py --pictures 200 20000 --output table.md
+
+Makes folders of synthetic pictures, runs Snakemake on each with `benchmarks/scale.yaml`, and writes
+a table in Markdown. Exits with 1 where a bar is missed: time grows at most in proportion to the
+pictures, peak memory by less than 20 %.
+"""
+
+import argparse
+import importlib.metadata
+import json
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+# Height and width; both runs have all of them, so that their largest picture is the same.
+SIZES = ((96, 96), (96, 128), (128, 96), (112, 112))
+# Fewer are no two shards, or not more than the estimators are given (see scale.yaml).
+FEWEST = 200
+MEMORY_GROWTH = 0.2
+# The jobs of a step that is divided into shards are all alike: their sum grows exactly in
+# proportion, and noise puts it above or below.
+NOISE = 0.1
+LIBRARIES = ("snakemake", "numpy", "pandas", "pyarrow", "torch", "torchvision")
+
+# Snakemake's own benchmark files sample a job's memory at most twice a second, and hold none for a
+# job that ends before the first sample. So the `python` that the rules call is this script: it runs
+# the real one and keeps what the kernel counted of it.
+METER = """#!{python} -IS
+import json, os, sys, time
+
+start = time.monotonic()
+child = os.posix_spawn({python!r}, [{python!r}, *sys.argv[1:]], os.environ)
+_, status, used = os.wait4(child, 0)
+job = {{
+    "arguments": sys.argv[1:],
+    "seconds": time.monotonic() - start,
+    "cpu": used.ru_utime + used.ru_stime,
+    "peak_mb": used.ru_maxrss / 1024,
+}}
+with open({jobs!r}, "a") as stream:
+    stream.write(json.dumps(job) + chr(10))
+sys.exit(abs(os.waitstatus_to_exitcode(status)))
+"""
+
+
+@dataclass(frozen=True)
+class Usage:
+    """What some jobs used.
+
+    Attributes:
+        jobs: how many they are.
+        seconds: their sum on the clock.
+        cpu: their sum of CPU seconds.
+        peak_mb: the peak resident memory of the largest, in MiB.
+    """
+
+    jobs: int
+    seconds: float
+    cpu: float
+    peak_mb: float
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run of the workflow: its pictures, the seconds that it took, and what its steps used."""
+
+    pictures: int
+    seconds: float
+    steps: dict[str, Usage]
+
+
+def main() -> None:
+    """Run, write the table, and exit with 1 where a bar is missed."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--pictures", type=int, nargs=2, default=(200, 2000), metavar="N")
+    parser.add_argument("--output", type=Path, default=REPOSITORY / "docs" / "scale.md")
+    parser.add_argument("--cores", type=int, default=2)
+    options = parser.parse_args()
+    if not FEWEST <= options.pictures[0] < options.pictures[1]:
+        parser.error(f"--pictures: expected two numbers, {FEWEST} or more and then a larger one")
+    with tempfile.TemporaryDirectory() as folder:
+        few, many = (
+            run_workflow(Path(folder) / str(pictures), pictures, options.cores)
+            for pictures in options.pictures
+        )
+    missed = list(missed_bars(few, many))
+    text = document(few, many, missed, options.cores)
+    print(text)
+    options.output.write_text(text, encoding="utf-8")
+    sys.exit(1 if missed else 0)
+
+
+def run_workflow(folder: Path, pictures: int, cores: int) -> Run:
+    """Make a folder with pictures, draw all figures in it, and return what that took."""
+    make_pictures(folder / "pictures", pictures)
+    shutil.copy(REPOSITORY / "workflow" / "keys" / "test.key", folder)
+    jobs = folder / "jobs.jsonl"
+    meter = folder / "bin" / "python"
+    meter.parent.mkdir()
+    meter.write_text(METER.format(python=sys.executable, jobs=str(jobs)))
+    meter.chmod(0o755)
+    configuration = [REPOSITORY / "config.yaml", REPOSITORY / "benchmarks" / "scale.yaml"]
+    line = [sys.executable, "-m", "snakemake", "--cores", str(cores), "--directory", folder]
+    line += ["--snakefile", REPOSITORY / "Snakefile", "--configfile", *configuration]
+    print(f"{pictures} pictures …", file=sys.stderr)
+    start = time.monotonic()
+    done = subprocess.run(
+        [*line, "--", "figures"],
+        env=os.environ | {"PATH": os.pathsep.join([str(meter.parent), os.environ["PATH"]])},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    if done.returncode:
+        sys.exit(f"{done.stdout[-5000:]}\nerror: the run with {pictures} pictures failed")
+    seconds = time.monotonic() - start
+    return Run(pictures, seconds, usage(json.loads(job) for job in jobs.read_text().splitlines()))
+
+
+def make_pictures(folder: Path, pictures: int) -> None:
+    """Make colour pictures, each a gradient with noise, the same at every call."""
+    folder.mkdir(parents=True)
+    for number in range(pictures):
+        generator = np.random.default_rng([0, number])
+        height, width = SIZES[number % len(SIZES)]
+        rows, columns = np.mgrid[0 : 1 : height * 1j, 0 : 1 : width * 1j]
+        slopes = generator.uniform(0, 120, (2, 3))
+        smooth = rows[..., None] * slopes[0] + columns[..., None] * slopes[1]
+        pixels = smooth + generator.integers(0, 16, smooth.shape)
+        Image.fromarray(pixels.astype(np.uint8)).save(folder / f"{number:06}.png")
+
+
+def usage(jobs: Iterator[dict]) -> dict[str, Usage]:
+    """Return what the jobs of every step used, in the order of the workflow, and all together."""
+    steps: dict[str, list[dict]] = {name: [] for name in STEPS}
+    everything = []
+    for job in jobs:
+        steps[step(job["arguments"])].append(job)
+        everything.append(job)
+    return {name: _sum(own) for name, own in steps.items()} | {TOTAL: _sum(everything)}
+
+
+def _sum(jobs: list[dict]) -> Usage:
+    return Usage(
+        len(jobs),
+        sum(job["seconds"] for job in jobs),
+        sum(job["cpu"] for job in jobs),
+        max(job["peak_mb"] for job in jobs),
+    )
+
+
+TOTAL = "all jobs"
+STEPS = (
+    "manifest",
+    "places",
+    "view",
+    "weights",
+    "embedding, statistics",
+    "embedding, resnet18",
+    "gather",
+    "estimate, histogram",
+    "estimate, cosine",
+    "estimate, rounded histogram",
+    "estimate, MINE on pixels",
+    "estimate, MINE on embeddings",
+    "figure",
+)
+
+
+def step(arguments: list[str]) -> str:
+    """Return the name in `STEPS` of the step that `python -m leakage --threads 1 STEP …` runs."""
+    _, _, _, _, name, *rest = arguments
+    if name == "embed":
+        return f"embedding, {rest[rest.index('--encoder') + 1]}"
+    if name != "estimate":
+        return name
+    if rest[0] != "mine":
+        return f"estimate, {rest[0].replace('_', ' ')}"
+    pixels = rest[rest.index("--representation") + 1] == "pixels"
+    return f"estimate, MINE on {'pixels' if pixels else 'embeddings'}"
+
+
+def missed_bars(few: Run, many: Run) -> Iterator[str]:
+    """Yield a sentence per bar that is missed."""
+    times = many.pictures / few.pictures
+    for name, one in few.steps.items():
+        other = many.steps[name]
+        allowed = times if name == TOTAL else times * (1 + NOISE)
+        if other.cpu > allowed * one.cpu:
+            yield f"{name}: CPU time grows {other.cpu / one.cpu:.1f} times, at most {allowed:g}"
+        if other.peak_mb >= (1 + MEMORY_GROWTH) * one.peak_mb:
+            yield f"{name}: peak memory grows by {_growth(one, other)}, below {MEMORY_GROWTH:.0%}"
+    if many.seconds > times * few.seconds:
+        yield f"the run takes {many.seconds / few.seconds:.1f} times as long, at most {times:g}"
+
+
+def document(few: Run, many: Run, missed: list[str], cores: int) -> str:
+    """Return the table in Markdown, with all that is needed to make it again."""
+    times = many.pictures / few.pictures
+    rows = [
+        f"| {name} | {one.jobs} → {other.jobs} | {one.seconds:.1f} → {other.seconds:.1f} "
+        f"| {one.cpu:.1f} → {other.cpu:.1f} | {other.cpu / one.cpu:.1f} "
+        f"| {one.peak_mb:.0f} → {other.peak_mb:.0f} | {_growth(one, other)} |"
+        for name, one, other in ((name, few.steps[name], many.steps[name]) for name in few.steps)
+    ]
+    verdict = "\n".join(["Missed:", "", *(f"- {each}" for each in missed)])
+    return TEXT.format(
+        few=f"{few.pictures:,}",
+        many=f"{many.pictures:,}",
+        times=f"{times:g}",
+        noise=f"{NOISE:.0%}".replace("%", " %"),
+        command=f"python benchmarks/scale.py --pictures {few.pictures} {many.pictures}"
+        + (f" --cores {cores}" if cores != 2 else ""),
+        machine=machine(cores),
+        versions=", ".join(
+            [f"Python {platform.python_version()}"]
+            + [f"{name} {importlib.metadata.version(name)}" for name in LIBRARIES]
+        ),
+        rows="\n".join(rows),
+        seconds=f"{few.seconds:.0f} and {many.seconds:.0f}",
+        ratio=f"{many.seconds / few.seconds:.1f}",
+        verdict=verdict if missed else "Every bar is met.",
+    )
+
+
+def _growth(one: Usage, other: Usage) -> str:
+    return f"{100 * (other.peak_mb / one.peak_mb - 1):+.1f} %"
+
+
+def machine(cores: int) -> str:
+    """Return the processor, how many of its cores were used, and the memory (of a Linux system)."""
+    model = platform.machine()
+    for line in Path("/proc/cpuinfo").read_text().splitlines():
+        if line.startswith("model name"):
+            model = line.partition(":")[2].strip()
+            break
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    there = len(os.sched_getaffinity(0))
+    return f"{model}, {cores} of {there} cores used, {memory:.0f} GiB, {platform.system()}"
+
+
+TEXT = """# Time and memory as the pictures grow in number
+
+Made by `benchmarks/scale.py`, which anyone can run; do not edit.
+
+```sh
+{command}
+```
+
+The whole workflow, on {few} and on {many} synthetic pictures, with the same small settings
+(`benchmarks/scale.yaml`: shards of 100 pictures, two levels, an untrained ResNet-18). The bars:
+with {times} times the pictures, time grows at most {times} times and the peak memory of every step
+by less than 20 %. A step in shards does the same job more often, so its time grows in proportion
+exactly; {noise} are allowed for noise, and none for all jobs together.
+
+Per step: the number of its jobs, the sum of their seconds on the clock, the sum of their CPU
+seconds and its ratio, and the peak resident memory of the largest job (`ru_maxrss` of the step's
+process, which the kernel counts: Snakemake's own benchmark files only sample it).
+
+| step | jobs | seconds | CPU seconds | ratio | peak MiB | growth |
+|---|---|---|---|---|---|---|
+{rows}
+
+With Snakemake itself, the runs took {seconds} seconds: {ratio} times as long.
+
+{verdict}
+
+{machine}; {versions}.
+"""
+
+
+if __name__ == "__main__":
+    main()
