@@ -19,6 +19,13 @@ include: "workflow/rules/estimates.smk"
 include: "workflow/rules/figures.smk"
 
 
+onstart:
+    # What a killed job has half written. No job of this run writes yet; an orphan of a killed run
+    # that still does fails then, which spares the new files.
+    for path in RESULTS.rglob(".*.part"):
+        path.unlink(missing_ok=True)
+
+
 # On a cluster these run where Snakemake does: the first need the network, the others take seconds.
 localrules:
     manifest,

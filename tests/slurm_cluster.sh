@@ -5,6 +5,8 @@
 #
 # Needs Debian or Ubuntu and root; needs no systemd, no GPU and no second machine. `start` installs
 # what is missing and starts only what is not running, so it can be called before every test.
+# While a cluster is installed and stopped, each start of Snakemake waits some 9 s for it (its
+# plugin asks for the controller): `apt-get purge slurm-wlm munge` ends that.
 set -euo pipefail
 
 readonly MARK="# Written by tests/slurm_cluster.sh."

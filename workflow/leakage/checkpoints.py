@@ -2,6 +2,7 @@
 
 import sys
 import time
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -32,10 +33,15 @@ class Checkpoint:
         if not self.path.is_file():
             return None
         try:
+            # A state is a zip, and torch does not look at the checksums in it.
+            with zipfile.ZipFile(self.path) as parts:
+                if damaged := parts.testzip():
+                    raise zipfile.BadZipFile(f"its part {damaged} is damaged")
             kept = torch.load(self.path, map_location="cpu", weights_only=True)
         # Damaged bytes make the reader raise almost anything; the training then starts afresh.
         except Exception as error:
-            print(f"{self.path}: unreadable ({error}); training from the start", file=sys.stderr)
+            why = str(error).partition("\n")[0]
+            print(f"{self.path}: unreadable ({why}); training from the start", file=sys.stderr)
             return None
         if kept["identity"] != self.identity:
             print(f"{self.path}: of another training; training from the start", file=sys.stderr)

@@ -36,15 +36,28 @@ ENVIRONMENT = "../../envs/environment.yaml"
 SHARDS = CHECKED.shards
 PART = "{level}" if SHARDS == 1 else "{level}/{shard}"
 MANIFEST_SETTINGS, FETCHING = map(json.dumps, CHECKED.dataset_settings())
+# How the pictures come (time-outs, retries) makes no other pictures: no param, but a variable.
+os.environ.update(LEAKAGE_FETCHING=FETCHING)
 # Jobs that a cluster runs get so many threads where they can use more than one; `--set-threads`
 # gives them others. Snakemake knows a number of nodes only where a cluster runs the jobs.
 CLUSTER_THREADS = 4
 ON_CLUSTER = workflow.remote_exec or workflow.nodes is not None
 GPUS_HERE = has_gpu()
+# What jobs may have at the same time, unless `--resources` says otherwise: one GPU (of a machine, or
+# of jobs that go to a cluster's queue together); of those, one `turn`; two jobs that run `here`,
+# where Snakemake does, while a cluster runs the others.
+LIMITS = {"turn": 1, "here": 2} if ON_CLUSTER else {}
+if ON_CLUSTER or GPUS_HERE:
+    LIMITS["gpu"] = 1
 
-if GPUS_HERE and not ON_CLUSTER and "gpu" not in workflow.global_resources:
-    # One job at a time has the machine's GPU; `--resources gpu=2` allows two.
-    workflow.register_resource("gpu", 1)
+for name in LIMITS.keys() - set(workflow.global_resources):
+    workflow.register_resource(name, LIMITS[name])
+
+
+# Not over all of the queue, but within one job of it.
+resource_scopes:
+    gpu="local",
+    turn="local",
 
 
 wildcard_constraints:

@@ -16,6 +16,7 @@ rule manifest:
         ENVIRONMENT
     threads: 1
     resources:
+        here=1,
         mem_mb=growing(2_000),
         runtime=growing(240),
     params:
@@ -23,11 +24,10 @@ rule manifest:
         pictures=RESULTS / "pictures",
         settings=MANIFEST_SETTINGS,
         code=code("manifest", module_of(CHECKED.dataset)),
-    # FETCHING (time-outs, retries) is no param: how the pictures come makes no other pictures.
     shell:
         "python -m leakage --threads {threads} manifest {output.manifest:q}"
         " --pictures {params.pictures:q} --skipped {output.skipped:q}"
-        " --settings {params.settings:q} --fetching {FETCHING:q} 2>&1 | tee {log:q}"
+        " --settings {params.settings:q} 2>&1 | tee {log:q}"
 
 
 rule places:
@@ -45,6 +45,7 @@ rule places:
         ENVIRONMENT
     threads: 1
     resources:
+        here=1,
         mem_mb=growing(1_000),
         runtime=growing(15),
     params:

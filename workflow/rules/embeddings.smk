@@ -19,6 +19,7 @@ rule weights:
         ENVIRONMENT
     threads: 1
     resources:
+        here=1,
         mem_mb=growing(4_000),
         runtime=growing(60),
     params:
@@ -49,6 +50,7 @@ rule embedding:
     # Two jobs of one thread each embed faster than one job of two.
     threads: 1
     resources:
+        turn=1,
         mem_mb=growing(4_000),
         runtime=growing(60),
         gpu=lambda wildcards: gpus(CHECKED.encoders[wildcards.encoder]),

@@ -23,6 +23,7 @@ rule figure:
         ENVIRONMENT
     threads: 1
     resources:
+        here=1,
         mem_mb=growing(1_000),
         runtime=growing(15),
     params:

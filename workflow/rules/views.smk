@@ -19,6 +19,7 @@ rule view:
         ENVIRONMENT
     threads: 1
     resources:
+        turn=1,
         mem_mb=growing(1_000),
         runtime=growing(30),
     params:

@@ -34,7 +34,9 @@ def main(
     pictures: Annotated[Path, typer.Option(help="the run's folder for pictures")],
     skipped: Annotated[Path, typer.Option(help="the CSV of pictures left out to make")],
     settings: Annotated[str, typer.Option(help="name, settings and patch_size, as JSON")],
-    fetching: Annotated[str, typer.Option(help="settings that say how, not which, as JSON")] = "{}",
+    fetching: Annotated[
+        str, typer.Option(envvar="LEAKAGE_FETCHING", help="settings that say how, not which: JSON")
+    ] = "{}",
 ) -> None:
     """Collect the pictures of a dataset and list them."""
     chosen = parse(Manifest, settings, "dataset")
