@@ -207,3 +207,28 @@ def test_what_a_view_depends_on_leaves_out_which_other_levels_there_are_and_the_
 def test_checking_the_configuration_imports_no_slow_library():
     done = subprocess.run([sys.executable, "-c", CHECK], capture_output=True, text=True, cwd=ROOT)
     assert done.stdout == "[]\n", done.stderr
+
+
+@pytest.mark.parametrize(("key", "value"), [("timeout", 5), ("retries", 9), ("connections", 2)])
+def test_how_pictures_are_fetched_is_not_what_the_manifest_depends_on(key, value):
+    what, how = Workflow(PAPER).dataset_settings()
+    changed = Workflow(edited(f"dataset.coco.{key}", value)).dataset_settings()
+    assert changed[0] == what and changed[1] == {**how, key: value} != how
+
+
+def test_the_manifest_depends_on_which_pictures_lie_in_a_folder(tmp_path):
+    (tmp_path / "a.png").write_bytes(b"1")
+    config = merged(PAPER, {"dataset": {"name": "folder", "folder": {"path": str(tmp_path)}}})
+    found = [Workflow(config).dataset_settings()[0]]
+    for name, content in (("b.png", b"1"), ("a.png", b"12"), ("notes.txt", b"1")):
+        (tmp_path / name).write_bytes(content)
+        found.append(Workflow(config).dataset_settings()[0])
+    assert found[0] != found[1] != found[2] == found[3]
+
+
+def test_the_number_of_shards_is_known_before_any_picture_is_fetched():
+    assert Workflow(PAPER).shards == 1
+    every = edited("dataset.coco", {"split": "train2017", "count": "all", "too_small": "skip"})
+    assert Workflow(every).shards == 119
+    with pytest.raises(LeakageError, match="count is all, and how many pictures 'val2099' has"):
+        Workflow(edited("dataset.coco", {"split": "val2099", "count": "all"}))

@@ -122,6 +122,24 @@ def test_time_stamps_leave_the_digest(package, tmp_path, monkeypatch):
     assert found() == before
 
 
+@pytest.mark.parametrize(
+    ("name", "statement"),
+    [
+        ("late.py", "from . import other"),
+        ("late.py", "from .other import other"),
+        ("steps/view.py", "from .. import other"),
+        ("schemes/__init__.py", "from ..other import other"),
+        ("schemes/cipher.py", "from ..other import other"),
+    ],
+)
+def test_relative_imports_count(package, name, statement):
+    assert "leakage.other" not in digest.imported([STEP])
+    path = package / name
+    path.write_text(path.read_text() + f"\n{statement}\n")
+    digest._module.cache_clear()
+    assert "leakage.other" in digest.imported([STEP])
+
+
 def test_two_modules_that_import_each_other_have_a_digest(package):
     replace(package / "later.py", "later = 1", "import leakage.late\nlater = 1")
     assert len(found()) == 16

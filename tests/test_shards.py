@@ -1,0 +1,125 @@
+"""Shards: every picture in one of them, and together they are the whole dataset."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import small_views
+from hypothesis import given
+from hypothesis import strategies as st
+from leakage import embeddings, files, shards, views
+from leakage.errors import LeakageError
+from leakage.steps import embed
+from snake import snakemake
+
+SIZE = 96
+PER_IMAGE = small_views.PER_IMAGE
+
+
+@given(st.integers(1, 5000), st.integers(1, 500))
+def test_every_picture_is_in_exactly_one_shard_and_none_is_too_large(pictures, size):
+    count = shards.count(pictures, size)
+    bounds = [shards.bounds(pictures, shard, count) for shard in range(count)]
+    assert [first for first, _ in bounds] == [0, *(end for _, end in bounds[:-1])]
+    assert bounds[-1][1] == pictures
+    assert all(0 < end - first <= size for first, end in bounds)
+
+
+def test_fewer_pictures_than_shards_are_refused():
+    with pytest.raises(LeakageError, match=r"dataset\.shard_size: 3 shards were planned"):
+        shards.bounds(2, 0, 3)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A view in two shards, each of two pictures."""
+    pixels = np.arange(4 * 48, dtype=np.uint8).reshape(4, 6, 8, 1)
+    for shard in range(2):
+        pictures = ((str(i), pixels[i]) for i in (2 * shard, 2 * shard + 1))
+        metadata = {"level": 1, "shard": shard, "shards": 2}
+        views.write(tmp_path / "1" / views.shard_name(shard), pictures, metadata)
+    return tmp_path / "1"
+
+
+def test_a_folder_of_shards_is_read_as_one_view(folder: Path) -> None:
+    view = views.View(folder)
+    assert len(view) == 4 and view.metadata["level"] == 1
+    assert [image_id for image_id, _ in view] == ["0", "1", "2", "3"]
+    assert [int(pixels[0, 0, 0]) for _, pixels in view] == [0, 48, 96, 144]
+
+
+def test_a_missing_or_damaged_shard_is_named(folder: Path) -> None:
+    path = folder / views.shard_name(1)
+    content = bytearray(path.read_bytes())
+    content[50] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(LeakageError, match=r"1\.parquet: damaged"):
+        list(views.View(folder))
+    path.unlink()
+    with pytest.raises(LeakageError, match=r"1\.parquet: no such file"):
+        views.View(folder)
+
+
+def test_a_shard_of_another_division_is_refused(folder: Path) -> None:
+    pixels = np.zeros((2, 2, 1), np.uint8)
+    other = {"level": 1, "shard": 1, "shards": 3}
+    views.write(folder / views.shard_name(1), [("9", pixels)], other)
+    with pytest.raises(LeakageError, match=r"one of 3 shards, and .*0\.parquet is one of 2"):
+        list(views.View(folder))
+
+
+def test_gathered_embeddings_of_shards_are_those_of_the_whole_view(tmp_path: Path) -> None:
+    places = small_views.write_places(tmp_path / "places.csv", small_views.places(SIZE))
+    whole = small_views.write_view(tmp_path / "whole.parquet", 2)
+    paths = []
+    for shard, picture in enumerate(views.View(whole)):
+        part = tmp_path / "parts" / f"{shard}.parquet"
+        described = {"scheme": "msb_xor", "level": 2, "shard": shard, "shards": 3}
+        views.write(part, [picture], described)
+        paths.append(tmp_path / f"{shard}.parquet")
+        embedded(part, places, paths[-1])
+    embedded(whole, places, tmp_path / "all.parquet")
+    embeddings.gather(paths, tmp_path / "gathered.parquet")
+    found, expected = (files.read_table(tmp_path / f"{n}.parquet") for n in ("gathered", "all"))
+    assert found[0].equals(expected[0]) and "shard" not in found[1]["view"]
+    with pytest.raises(LeakageError, match=r"all\.parquet: of another making than .*0\.parquet"):
+        embeddings.gather([paths[0], tmp_path / "all.parquet"], tmp_path / "mixed.parquet")
+    assert not (tmp_path / "mixed.parquet").exists()
+
+
+def embedded(view: Path, places: Path, output: Path) -> None:
+    """Run the step on a view."""
+    entry = json.dumps({"kind": "statistics", "grid": 2})
+    embed.main(view, places, output, "hand", entry, SIZE, "0123abcd")
+
+
+@pytest.mark.parametrize("limit", [1, 3, 5, 12, 99])
+def test_a_limit_takes_as_many_pictures_as_there_are_and_the_same_ones_again(
+    tmp_path: Path, limit: int
+) -> None:
+    rows = [(image_id, patch, 0, 0) for image_id in "abc" for patch in (0, 1, 2, 3, -1)]
+    values = np.arange(len(rows), dtype=np.float32)[:, None]
+    path = tmp_path / "e.parquet"
+    embeddings.write(path, [(rows, values)], 1, {})
+    image_ids, found, _ = embeddings.read(path, "patches", limit, seed=1)
+    assert len(found) == min(limit, 12) and len(set(image_ids)) == min(limit, 3)
+    assert [rows[int(value)][0] for value in found[:, 0]] == image_ids.tolist()
+    assert (np.diff(found[:, 0]) > 0).all()
+    again = embeddings.read(path, "patches", limit, seed=1)
+    assert np.array_equal(again[1], found)
+
+
+def test_the_tables_of_a_run_in_shards_are_those_of_a_run_in_one(tmp_path: Path) -> None:
+    targets = tuple(
+        f"estimates/{name}/msb_xor.parquet"
+        for name in ("histogram/pixels", "cosine/statistics-whole", "rounded_histogram/statistics")
+    )
+    results = [tmp_path / name for name in ("one", "shards")]
+    for folder, size in zip(results, (1000, 2), strict=True):
+        run = snakemake(folder, targets=targets, config={"dataset": {"shard_size": size}})
+        assert run.status == 0, run.output
+    assert (results[1] / "views" / "msb_xor" / "4" / "2.parquet").is_file()
+    for name in targets:
+        pd.testing.assert_frame_equal(*(pd.read_parquet(folder / name) for folder in results))
