@@ -28,8 +28,9 @@ demo: $(READY) ## Every figure of the paper from bundled photographs, into resul
 	@$(BIN)/python workflow/recover.py --configfile demo.yaml
 	$(DEMO)
 
+# Two files of tests at a time, each on one thread: more would take the cores from each other.
 test: $(READY) ## The tests, without the slow ones
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
 slow: $(READY) ## The tests that take minutes: the weights' real loading paths
 	$(BIN)/python -m pytest -m slow

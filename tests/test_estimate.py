@@ -8,8 +8,11 @@ import sys
 import numpy as np
 import pandas as pd
 import pytest
+import small_views
 from leakage.errors import LeakageError
 from leakage.estimators import estimate, tables
+from leakage.steps.estimate import _draw_pixels
+from leakage.views import View
 
 SHAPES = {"pairs": (60,), "pairs and dims": (60, 2), "levels, pairs and dims": (3, 60, 2)}
 QUICK = {"epochs": 2, "hidden": 8, "batch": 10, "seeds": 1, "device": "cpu"}
@@ -113,3 +116,14 @@ def test_a_damaged_array_gives_one_line_and_no_traceback(arrays):
     assert done.returncode == 1 and done.stdout == ""
     assert done.stderr.startswith(f"error: {y}: not an array of numbers")
     assert len(done.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize("pairs", [2, 3, 10, 300])
+def test_as_many_pixel_pairs_are_drawn_as_asked_spread_over_the_pictures(tmp_path, pairs):
+    paths = [small_views.write_view(tmp_path / f"{level}.parquet", level) for level in (0, 3)]
+    plain, *seen = (View(path) for path in paths)
+    x, y, ids = _draw_pixels(plain, [plain, *seen], pairs, seed=0)
+    assert x.shape == (pairs, 1) and y.shape == (2, pairs, 1) and len(ids) == pairs
+    assert np.array_equal(y[0], x) and np.array_equal(y[1], x << 3)
+    _, counts = np.unique(ids, return_counts=True)
+    assert len(counts) == min(pairs, 3) and np.ptp(counts) <= 1

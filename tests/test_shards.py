@@ -32,6 +32,23 @@ def test_fewer_pictures_than_shards_are_refused():
         shards.bounds(2, 0, 3)
 
 
+@pytest.mark.parametrize("at_once", [1, 2, 3, 100])
+@pytest.mark.parametrize("count", [1, 2, 4])
+def test_the_rows_of_all_shards_are_the_table_however_it_is_read(
+    tmp_path, monkeypatch, at_once, count
+):
+    """A picture's id may look like a number or like a missing value."""
+    monkeypatch.setattr(shards, "ROWS_AT_ONCE", at_once)
+    ids = ["007", "007", "NA", "NA", "NA", "", "b"]
+    table = pd.DataFrame({"image_id": ids, "patch": range(7)})
+    table.to_csv(tmp_path / "t.csv", index=False)
+    parts = [shards.rows(tmp_path / "t.csv", shard, count) for shard in range(count)]
+    assert pd.concat(parts)["image_id"].tolist() == ids
+    assert pd.concat(parts)["patch"].tolist() == list(range(7))
+    owners = [set(part["image_id"]) for part in parts]
+    assert sum(map(len, owners)) == len(set(ids)) and all(owners)
+
+
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     """A view in two shards, each of two pictures."""

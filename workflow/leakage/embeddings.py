@@ -138,8 +138,9 @@ def read(
     Raises:
         LeakageError: the file is missing or damaged.
     """
-    opened = pq.ParquetFile(files.check(path))
-    names = opened.read(["image_id", "patch"])
+    # As a dictionary, a picture's id is held once, not once per patch.
+    opened = pq.ParquetFile(files.check(path), read_dictionary=["image_id"])
+    names = opened.read(["image_id", "patch"]).unify_dictionaries()
     patch = names["patch"].to_numpy()
     wanted = np.flatnonzero((patch == WHOLE) == (rows == "whole"))
     image_ids = names["image_id"].take(pa.array(wanted))

@@ -54,9 +54,11 @@ def estimate(
         )
     groups = np.zeros(len(x), int) if groups is None else groups
     members = [groups == group for group in np.unique(groups)]
-    rows = [[_columns(x[chosen], seen[chosen]) for seen in y] for chosen in members]
+    found = tables.Groups()
+    for chosen in members:
+        found.add(np.array([_columns(x[chosen], seen[chosen]) for seen in y]))
     pooled = [plug_in.mutual_information(x.ravel(), seen.ravel()) for seen in y]
-    return _table(levels, np.asarray(rows), pooled)
+    return _table(levels, found, pooled)
 
 
 def estimate_pictures(
@@ -69,12 +71,11 @@ def estimate_pictures(
             (levels, pixels, channels).
         levels: the levels' names.
     """
-    rows, pooled = [], np.zeros((len(levels), plug_in.BYTES, plug_in.BYTES), np.int64)
+    pooled = np.zeros((len(levels), plug_in.BYTES, plug_in.BYTES), np.int64)
+    groups = tables.Groups()
     for x, y in pictures:
-        rows.append([_bytes(x, seen, pool) for seen, pool in zip(y, pooled, strict=True)])
-    return _table(
-        levels, np.asarray(rows), [plug_in.mutual_information_of_bytes(pool) for pool in pooled]
-    )
+        groups.add(np.array([_bytes(x, s, pool) for s, pool in zip(y, pooled, strict=True)]))
+    return _table(levels, groups, [plug_in.mutual_information_of_bytes(pool) for pool in pooled])
 
 
 def _columns(x: np.ndarray, y: np.ndarray) -> np.ndarray:
@@ -107,22 +108,21 @@ def _bytes(x: np.ndarray, y: np.ndarray, pool: np.ndarray) -> np.ndarray:
     return np.mean(rows, axis=0)
 
 
-def _table(levels: list[int], rows: np.ndarray, pooled: list[float]) -> "pd.DataFrame":
-    """Return the tidy table of `rows` (groups, levels, [MI, H(view), ceiling]).
+def _table(levels: list[int], groups: tables.Groups, pooled: list[float]) -> "pd.DataFrame":
+    """Return the tidy table of groups with values (levels, [MI, H(view), ceiling]).
 
     Beside the usual columns: `entropy`, H(view) in nats, mean over groups, exact; `pooled`, the
     plug-in MI in nats of all groups and channels together; `pictures`, the number of groups.
     """
-    nats, standard_error = tables.mean_over_groups(rows[..., 0])
     return tables.tidy(
         {
             "level": levels,
-            "nats": nats,
-            "standard_error": standard_error,
-            "ceiling": rows[..., 2].mean(axis=0),
+            "nats": groups.mean[:, 0],
+            "standard_error": groups.standard_error()[:, 0],
+            "ceiling": groups.mean[:, 2],
             "estimand": ESTIMAND,
-            "entropy": rows[..., 1].mean(axis=0),
+            "entropy": groups.mean[:, 1],
             "pooled": pooled,
-            "pictures": len(rows),
+            "pictures": groups.count,
         }
     )

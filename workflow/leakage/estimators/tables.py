@@ -65,3 +65,32 @@ def mean_over_groups(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     count = len(values)
     spread = values.std(axis=0, ddof=1) if count > 1 else np.full(values.shape[1:], np.nan)
     return values.mean(axis=0), spread / np.sqrt(count)
+
+
+class Groups:
+    """The mean over groups that come one after the other, and its standard error.
+
+    Welford's running sums (Technometrics 4(3), 1962): nothing is kept per group.
+
+    Attributes:
+        count: how many groups were added.
+        mean: of their values, in the shape that each was added in.
+    """
+
+    def __init__(self):
+        self.count = 0
+        self.mean: np.ndarray | float = 0.0
+        self._squares: np.ndarray | float = 0.0
+
+    def add(self, values: np.ndarray) -> None:
+        """Add one group's values."""
+        self.count += 1
+        off = values - self.mean
+        self.mean = self.mean + off / self.count
+        self._squares = self._squares + off * (values - self.mean)
+
+    def standard_error(self) -> np.ndarray:
+        """Return the standard error of the mean; NaN for one group."""
+        if self.count < 2:
+            return np.full(np.shape(self.mean), np.nan)
+        return np.sqrt(self._squares / (self.count - 1) / self.count)

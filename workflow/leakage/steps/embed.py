@@ -16,7 +16,7 @@ from leakage import embeddings, encoders, files, patches
 from leakage.embeddings import WHOLE, Row
 from leakage.encoders import network
 from leakage.errors import LeakageError
-from leakage.shards import bounds
+from leakage.shards import rows
 from leakage.views import View
 
 
@@ -67,11 +67,8 @@ def _weights(entry: Any, path: Path | None, where: str) -> network.Weights | Non
 
 def _places(path: Path, view: View) -> dict[str, pd.DataFrame]:
     """Return the places by picture, of the pictures that a view (or a shard of it) should have."""
-    table = pd.read_csv(files.check(path), dtype={"image_id": str})
-    pictures = table["image_id"].unique()
     shard, shards = view.metadata.get("shard", 0), view.metadata.get("shards", 1)
-    own = pictures[slice(*bounds(len(pictures), shard, shards))]
-    return dict(list(table[table["image_id"].isin(own)].groupby("image_id", sort=False)))
+    return dict(list(rows(files.check(path), shard, shards).groupby("image_id", sort=False)))
 
 
 def _patches(

@@ -193,19 +193,20 @@ def _pixels(plain: View, seen: list[View]) -> Iterator[tuple[str, np.ndarray, np
 def _draw_pixels(
     plain: View, seen: list[View], pairs: int, seed: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return `pairs` pixel values, as many from each picture, from random places and channels.
+    """Return `pairs` pixel values, spread evenly over the pictures, at random places and channels.
 
     Returns:
         x uint8 (pairs, 1), y uint8 (levels, pairs, 1) and the picture ids (pairs,).
     """
     generator = np.random.default_rng([seed, 3])
-    per_picture = -(-pairs // len(plain))
+    # Where there are fewer pairs than pictures, pictures spread over the whole dataset give one.
+    counts = np.diff(np.arange(len(plain) + 1) * pairs // len(plain))
     xs, ys, ids = [], [], []
-    for image_id, x, y in _pixels(plain, seen):
-        place = generator.integers(0, x.size, per_picture)
+    for (image_id, x, y), count in zip(_pixels(plain, seen), counts, strict=True):
+        place = generator.integers(0, x.size, count)
         xs.append(x.reshape(-1, 1)[place])
         ys.append(y.reshape(len(y), -1, 1)[:, place])
-        ids += [image_id] * per_picture
+        ids += [image_id] * count
     return np.concatenate(xs), np.concatenate(ys, axis=1), np.array(ids)
 
 

@@ -9,6 +9,9 @@ import typer
 from leakage import files, patches
 from leakage.settings import Settings, parse
 
+# So that memory does not grow with the number of pictures.
+PICTURES_AT_ONCE = 1000
+
 
 class Places(Settings):
     """What the places depend on."""
@@ -25,7 +28,12 @@ def main(
 ) -> None:
     """Draw where the patches of every picture lie."""
     chosen = parse(Places, settings, "patches")
-    pictures = pd.read_csv(files.check(manifest), dtype={"image_id": str}, keep_default_na=False)
-    places = patches.draw_places(pictures, chosen.size, chosen.per_image, chosen.seed)
-    with files.kept_file(output) as temporary:
-        places.to_csv(temporary, index=False)
+    options = {"dtype": {"image_id": str}, "keep_default_na": False, "chunksize": PICTURES_AT_ONCE}
+    with (
+        files.kept_file(output) as temporary,
+        pd.read_csv(files.check(manifest), **options) as parts,
+        open(temporary, "w", encoding="utf-8", newline="") as stream,
+    ):
+        for index, part in enumerate(parts):
+            places = patches.draw_places(part, chosen.size, chosen.per_image, chosen.seed)
+            places.to_csv(stream, index=False, header=index == 0, lineterminator="\n")

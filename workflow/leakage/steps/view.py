@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
-import pandas as pd
 import typer
 from tqdm import tqdm
 
@@ -13,7 +12,7 @@ from leakage import files, pictures, schemes, views
 from leakage.errors import LeakageError
 from leakage.schemes import keystream
 from leakage.settings import Settings, parse
-from leakage.shards import bounds
+from leakage.shards import rows as own_rows
 
 
 class Encryption(Settings):
@@ -40,8 +39,7 @@ def main(
     cipher = schemes.module(encryption.definition["cipher"])
     chosen = cipher.Settings.model_validate(encryption.definition)
     key = _key(encryption)
-    rows = pd.read_csv(files.check(manifest), dtype={"image_id": str}, keep_default_na=False)
-    rows = rows[slice(*bounds(len(rows), shard, shards))]
+    rows = own_rows(files.check(manifest), shard, shards)
 
     def observed() -> Iterator[tuple[str, np.ndarray]]:
         for row in tqdm(rows.itertuples(), total=len(rows), disable=None):

@@ -4,12 +4,12 @@ from pathlib import Path
 from typing import Annotated
 
 import numpy as np
-import pandas as pd
 import typer
 
 from leakage import encoders, files, patches
 from leakage.encoders import network
 from leakage.errors import LeakageError
+from leakage.shards import rows
 from leakage.views import View
 
 # Plain patches that an untrained network with BatchNorm is calibrated on, at most.
@@ -45,10 +45,9 @@ def plain_patches(view: Path, places: Path, size: int) -> list[np.ndarray]:
 
     Of a view in shards, the pictures are those of the first.
     """
-    table = pd.read_csv(files.check(places), dtype={"image_id": str})
     opened = View(view)
-    pictures = table["image_id"].unique()[: len(opened)]
-    table = table[table["image_id"].isin(pictures)]
+    shard, shards = opened.metadata.get("shard", 0), opened.metadata.get("shards", 1)
+    table = rows(files.check(places), shard, shards)
     count = min(CALIBRATION_PATCHES, len(table))
     chosen = table.iloc[np.linspace(0, len(table) - 1, count).astype(int)]
     return [
