@@ -17,6 +17,7 @@ include: "workflow/rules/views.smk"
 include: "workflow/rules/embeddings.smk"
 include: "workflow/rules/estimates.smk"
 include: "workflow/rules/figures.smk"
+include: "workflow/rules/calibration.smk"
 
 
 onstart:
@@ -33,6 +34,10 @@ localrules:
     places,
     figure,
     figures,
+    scorecard,
+    calibration_table,
+    calibration_figure,
+    calibration,
     all,
     download,
 
@@ -45,9 +50,17 @@ rule figures:
 
 
 rule all:
-    """Everything: the figures."""
+    """Everything: the figures and the scorecard."""
     input:
         rules.figures.input,
+        RESULTS / "scorecard.csv" if "scorecard" in FIGURES else [],
+
+
+rule calibration:
+    """Every estimator and the verdict against known truths: table and figure."""
+    input:
+        rules.calibration_table.output,
+        rules.calibration_figure.output,
 
 
 rule download:

@@ -11,7 +11,7 @@ from leakage.figures import distance, epochs, fig2, style
 from leakage.schemes import msb_xor
 
 LEVELS = [0, 4, 8]
-PAPER = SimpleNamespace(clip="clip", resnet="resnet50", scheme="msb_xor")
+CONFIG = SimpleNamespace(paper=SimpleNamespace(clip="clip", resnet="resnet50", scheme="msb_xor"))
 LABEL = "CLIP ViT-B/32, untrained"
 COLUMNS = {
     "fig1": {"level", "scheme", "view", "image_id", "distinct_values"},
@@ -85,7 +85,7 @@ def drawn(name: str, folder):
     module = figures.module(name)
     if getattr(module, "READS_VIEWS", False):
         return module.draw(small_views(folder), name)
-    roles = module.tables(PAPER, "statistics")
+    roles = module.tables(CONFIG, "statistics")
     return module.draw({role: read_table(*which) for role, which in roles.items()}, name)
 
 

@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 import pydantic
 
-from leakage import datasets, encoders, estimators, figures, schemes, shards
+from leakage import datasets, encoders, estimators, figures, schemes, shards, truths
 from leakage.errors import LeakageError
 from leakage.schemes import keystream
 from leakage.settings import Settings, nearest, validate
@@ -58,6 +58,24 @@ class Paper(Settings):
     scheme: str = "msb_xor"
 
 
+class Verdict(Settings):
+    """Whether a level leaks at all: by which held-out estimator, and how sure to be."""
+
+    estimator: str = "mine-held-out"
+    confidence: float = pydantic.Field(default=0.95, gt=0.5, lt=1)
+
+
+class Calibration(Settings):
+    """Which estimators meet which known truths, on how many pairs, how often."""
+
+    estimators: list[str] = pydantic.Field(default=[])
+    tasks: dict[str, int] = pydantic.Field(default={})
+    seeds: int = pydantic.Field(default=3, ge=1)
+    settings: dict[str, Any] = pydantic.Field(default={})
+    verdict_draws: int = pydantic.Field(default=200, ge=1)
+    verdict_pictures: int = pydantic.Field(default=60, ge=6)
+
+
 class Config(Settings):
     """The whole configuration."""
 
@@ -70,7 +88,11 @@ class Config(Settings):
     encoders: dict[str, dict[str, Any] | None]
     paper: Paper
     representations: list[str] = pydantic.Field(default=[])
+    controls: dict[str, str | None] = pydantic.Field(default={})
     estimators: dict[str, dict[str, Any] | None]
+    held_out: list[str] = pydantic.Field(default=[])
+    verdict: Verdict = Verdict()
+    calibration: Calibration = Calibration()
     figures: list[str]
 
 
@@ -134,6 +156,36 @@ class Workflow:
         """Return the levels of a scheme, in order."""
         return self.schemes[scheme].levels
 
+    def controls(self) -> dict[str, str]:
+        """Return the untrained encoder beside each trained one that has one."""
+        return {key: value for key, value in self.config.controls.items() if value is not None}
+
+    def calibrations(self) -> list[tuple[str, str]]:
+        """Return (estimator, task) of every calibration: pairs of bytes go to who reads bytes."""
+        found = []
+        for estimator in self.config.calibration.estimators:
+            entry = self.estimators[estimator]
+            counts = entry.method == "histogram"
+            for task in self.config.calibration.tasks:
+                reads = counts or hasattr(entry, "pixels") if task == "pixels" else not counts
+                if reads:
+                    found.append((estimator, task))
+        return found
+
+    def calibration_settings(self, estimator: str) -> dict[str, Any]:
+        """Return an estimator's settings with the calibration's own over those that it has."""
+        entry = self.estimators[estimator]
+        given = self.config.calibration.settings
+        over = {key: value for key, value in given.items() if key in type(entry).model_fields}
+        where = f"calibration.settings (for {estimator})"
+        return validate(type(entry), {**entry.model_dump(), **over}, where).model_dump()
+
+    def verdict_settings(self) -> dict[str, Any]:
+        """Return the settings under which the verdict is measured: one seed and no floor."""
+        entry = self.estimators[self.config.verdict.estimator]
+        chosen = {"seeds": 1, "floor": False, "bootstraps": 0}
+        return entry.model_copy(update=chosen).model_dump()
+
     def figures(self) -> dict[str, ModuleType]:
         """Return the module of every figure that is asked for, by the figure's name.
 
@@ -142,6 +194,8 @@ class Workflow:
         found = {}
         for name in self.config.figures:
             module = _module(figures.module, name, "figures")
+            if name == "calibration":
+                raise LeakageError("figures: calibration is a target of its own; take it out here")
             if getattr(module, "PER_REPRESENTATION", False):
                 found |= {f"{name}-{key}": module for key in self.config.representations}
             else:
@@ -152,14 +206,15 @@ class Workflow:
         """Return (estimator, representation) of each table that a figure reads, by its role."""
         module = self.figures()[figure]
         representation = figure.partition("-")[2]
-        return module.tables(self.config.paper, representation)
+        return module.tables(self.config, representation)
 
     def _estimator(self, key: str, values: dict[str, Any]) -> Settings:
         where = f"estimators.{key}"
         method = values.get("method", key)
         model = _module(estimators.module, method, f"{where}.method").Settings
-        device = {"device": self.config.device} if "device" in model.model_fields else {}
-        return validate(model, {"method": method, **device, **values}, where)
+        common = {"device": self.config.device, "confidence": self.config.verdict.confidence}
+        common = {name: value for name, value in common.items() if name in model.model_fields}
+        return validate(model, {"method": method, **common, **values}, where)
 
     def _check_names(self) -> None:
         paper, config = self.config.paper, self.config
@@ -169,6 +224,15 @@ class Workflow:
         for index, key in enumerate(config.representations):
             known = [*self.encoders, *RESERVED]
             _defined(key, known, f"representations.{index}", "representation")
+        for index, key in enumerate(config.held_out):
+            _defined(key, self.estimators, f"held_out.{index}", "estimator")
+        for index, key in enumerate(config.calibration.estimators):
+            _defined(key, self.estimators, f"calibration.estimators.{index}", "estimator")
+        for task in config.calibration.tasks:
+            _defined(task, truths.names(), "calibration.tasks", "task")
+        for trained, untrained in self.controls().items():
+            _defined(trained, self.encoders, "controls", "encoder")
+            _defined(untrained, self.encoders, f"controls.{trained}", "encoder")
         for figure in self.figures():
             for estimator, representation in self.tables(figure).values():
                 _defined(estimator, self.estimators, f"estimators (for {figure})", "estimator")

@@ -68,6 +68,7 @@ wildcard_constraints:
     estimator="|".join(CHECKED.estimators),
     representation="|".join(["pixels", *(f"{key}(-whole)?" for key in CHECKED.encoders)]),
     figure="|".join(FIGURES),
+    task="|".join(CHECKED.config.calibration.tasks) or "none",
 
 
 def as_json(value):
@@ -235,6 +236,10 @@ def figure_module(wildcards):
 
 def caption(wildcards):
     """The text that goes with a figure, into its files and into the report."""
-    name = figure_module(wildcards).rpartition(".")[2]
-    text = Path(workflow.basedir) / "workflow" / "report" / f"{name}.rst"
+    return caption_of(figure_module(wildcards).rpartition(".")[2])
+
+
+def caption_of(module):
+    """The text of workflow/report that goes with the figures of a module."""
+    text = Path(workflow.basedir) / "workflow" / "report" / f"{module}.rst"
     return " ".join(text.read_text(encoding="utf-8").split())

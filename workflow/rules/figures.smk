@@ -35,3 +35,18 @@ rule figure:
     shell:
         "python -m leakage --threads {threads} figure {params.module} {params.stem:q}"
         " {params.options} --caption {params.caption:q} 2>&1 | tee {log:q}"
+
+
+rule scorecard:
+    """The paper's claims and what became of them, as one table."""
+    input:
+        RESULTS / "figures/scorecard.csv",
+    output:
+        RESULTS / "scorecard.csv",
+    log:
+        RESULTS / "logs/scorecard.log",
+    conda:
+        ENVIRONMENT
+    threads: 1
+    shell:
+        "cp {input:q} {output:q} 2> {log:q}"

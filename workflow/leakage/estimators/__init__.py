@@ -17,7 +17,7 @@ from leakage.settings import nearest, validate
 if TYPE_CHECKING:
     import pandas as pd
 
-SHARED = {"tables", "plug_in", "splits", "critics"}
+SHARED = {"bounds", "canonical", "critics", "held_out", "inputs", "plug_in", "splits", "tables"}
 
 
 def module(method: str) -> ModuleType:

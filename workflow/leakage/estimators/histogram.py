@@ -1,8 +1,10 @@
-"""Plug-in mutual information of pixels and what is seen of them: the paper's Figure 2.
+"""Mutual information of pixels and what is seen of them, by counting: the paper's Figure 2.
 
 Messadi, Cervia, Itier, arXiv 2508.08832, section IV: I(X;Y) from the joint histogram of a picture
-and its view, averaged over the pictures. Where the view is a function of the picture it equals
-the entropy of the view exactly, so that entropy is computed beside it, from the view alone.
+and its view, averaged over the pictures. Where the view is a function of the pixel the plug-in
+value equals the entropy of the view exactly, so that entropy is computed beside it, from the view
+alone. Where it is not (the whole ciphertext, with its encrypted bits) the plug-in value is too
+large by about (Kx - 1)(Ky - 1) / 2N nats, and Grassberger's entropy takes that off.
 """
 
 from collections.abc import Iterable
@@ -17,13 +19,26 @@ from leakage.settings import Settings as Branch
 if TYPE_CHECKING:
     import pandas as pd
 
-ESTIMAND = "plug-in mutual information per picture and channel, mean over pictures"
+ESTIMANDS = {
+    "none": "plug-in mutual information per picture and channel, mean over pictures",
+    "exact": "plug-in mutual information per picture and channel, mean over pictures; "
+    "exact: the view is a function of the pixel",
+    "grassberger": "mutual information per picture and channel with Grassberger's correction, "
+    "mean over pictures",
+    "both": "mutual information per picture and channel, mean over pictures; plug-in where the "
+    "view is a function of the pixel, with Grassberger's correction elsewhere",
+}
 
 
 class Settings(Branch):
-    """The histogram has no parameter: every distinct value is a bin of its own."""
+    """Every distinct value is a bin of its own; only how the bias is corrected can be chosen.
+
+    `auto` keeps the plug-in value where the view is a function of the pixel, which is exact there,
+    and takes Grassberger's correction elsewhere, picture by picture and channel by channel.
+    """
 
     method: Literal["histogram"] = "histogram"
+    correction: Literal["auto", "none", "grassberger"] = "auto"
 
 
 def estimate(
@@ -34,7 +49,7 @@ def estimate(
     seed: int,
     settings: Settings,
 ) -> "pd.DataFrame":
-    """Return one row per level: the mean over groups of the plug-in MI of each column.
+    """Return one row per level: the mean over groups of the MI of each column.
 
     Args:
         x: shape (pairs, channels); every distinct value is a symbol. Continuous values are all
@@ -43,7 +58,10 @@ def estimate(
         groups: shape (pairs,) or None to pool all pairs.
         levels: the levels' names.
         seed: not used, nothing is random.
-        settings: no parameter.
+        settings: the correction.
+
+    Returns:
+        The tidy table of `_table`.
 
     Raises:
         LeakageError: x and y differ in the number of channels.
@@ -56,13 +74,13 @@ def estimate(
     members = [groups == group for group in np.unique(groups)]
     found = tables.Groups()
     for chosen in members:
-        found.add(np.array([_columns(x[chosen], seen[chosen]) for seen in y]))
-    pooled = [plug_in.mutual_information(x.ravel(), seen.ravel()) for seen in y]
-    return _table(levels, found, pooled)
+        found.add(np.array([_columns(x[chosen], seen[chosen], settings) for seen in y]))
+    pooled = [_information(plug_in.count(x.ravel(), seen.ravel()), settings) for seen in y]
+    return _table(levels, found, pooled, settings)
 
 
 def estimate_pictures(
-    pictures: Iterable[tuple[np.ndarray, np.ndarray]], levels: list[int]
+    pictures: Iterable[tuple[np.ndarray, np.ndarray]], levels: list[int], settings: Settings
 ) -> "pd.DataFrame":
     """Like `estimate`, from pictures of bytes that are read one after the other.
 
@@ -70,59 +88,81 @@ def estimate_pictures(
         pictures: per picture, uint8 x of shape (pixels, channels) and y of shape
             (levels, pixels, channels).
         levels: the levels' names.
+        settings: the correction.
     """
-    pooled = np.zeros((len(levels), plug_in.BYTES, plug_in.BYTES), np.int64)
+    pools = np.zeros((len(levels), plug_in.BYTES, plug_in.BYTES), np.int64)
     groups = tables.Groups()
     for x, y in pictures:
-        groups.add(np.array([_bytes(x, s, pool) for s, pool in zip(y, pooled, strict=True)]))
-    return _table(levels, groups, [plug_in.mutual_information_of_bytes(pool) for pool in pooled])
+        rows = [_bytes(x, seen, pool, settings) for seen, pool in zip(y, pools, strict=True)]
+        groups.add(np.array(rows))
+    pooled = [_information(plug_in.count_table(pool), settings) for pool in pools]
+    return _table(levels, groups, pooled, settings)
 
 
-def _columns(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Return MI, H(view) and the ceiling of one group, means over its channels."""
-    rows = [
-        (
-            plug_in.mutual_information(plain, seen),
-            plug_in.entropy(np.unique(seen, return_counts=True)[1]),
-            plug_in.ceiling(plain, seen),
-        )
-        for plain, seen in zip(x.T, y.T, strict=True)
-    ]
-    return np.mean(rows, axis=0)
+def _columns(x: np.ndarray, y: np.ndarray, settings: Settings) -> np.ndarray:
+    """Return what `_values` finds in one group, means over its channels."""
+    counts = (plug_in.count(plain, seen) for plain, seen in zip(x.T, y.T, strict=True))
+    return np.mean([_values(channel, settings) for channel in counts], axis=0)
 
 
-def _bytes(x: np.ndarray, y: np.ndarray, pool: np.ndarray) -> np.ndarray:
+def _bytes(x: np.ndarray, y: np.ndarray, pool: np.ndarray, settings: Settings) -> np.ndarray:
     """Return what `_columns` does, for uint8, and add the counts to `pool` (256, 256)."""
     rows = []
     for plain, seen in zip(x.T, y.T, strict=True):
         joint = plug_in.byte_pairs(plain, seen)
         pool += joint
-        symbols = min(np.count_nonzero(joint.any(axis=axis)) for axis in (0, 1))
-        rows.append(
-            (
-                plug_in.mutual_information_of_bytes(joint),
-                plug_in.entropy(np.bincount(seen)),
-                np.log(symbols),
-            )
-        )
+        rows.append(_values(plug_in.count_table(joint), settings))
     return np.mean(rows, axis=0)
 
 
-def _table(levels: list[int], groups: tables.Groups, pooled: list[float]) -> "pd.DataFrame":
-    """Return the tidy table of groups with values (levels, [MI, H(view), ceiling]).
+def _values(counts: plug_in.Counts, settings: Settings) -> list[float]:
+    """Return MI, H(view), ceiling, plug-in MI (nats), and 1 where the view is a function of x."""
+    raw = counts.information()
+    chosen = raw if _keeps(counts, settings) else _information(counts, settings)
+    return [chosen, plug_in.entropy(counts.y), counts.ceiling, raw, float(counts.is_function)]
 
-    Beside the usual columns: `entropy`, H(view) in nats, mean over groups, exact; `pooled`, the
-    plug-in MI in nats of all groups and channels together; `pictures`, the number of groups.
+
+def _information(counts: plug_in.Counts, settings: Settings) -> float:
+    """Return the MI in nats with the correction that `settings` ask for."""
+    of = plug_in.entropy if _keeps(counts, settings) else plug_in.grassberger_entropy
+    return counts.information(of)
+
+
+def _keeps(counts: plug_in.Counts, settings: Settings) -> bool:
+    """Return whether the plug-in value is the answer."""
+    if settings.correction == "auto":
+        return counts.is_function
+    return settings.correction == "none"
+
+
+def _table(
+    levels: list[int], groups: tables.Groups, pooled: list[float], settings: Settings
+) -> "pd.DataFrame":
+    """Return the tidy table of groups with the values of `_values`, shape (levels, 5).
+
+    Beside the usual columns, all in nats: `entropy`, the plug-in H(view), and `plug_in`, the MI
+    before any correction, means over groups; `pooled`, the MI of all groups and channels together,
+    corrected by the same rule. `pictures` is the number of groups.
     """
+    nats, entropy, ceiling, raw, functions = groups.mean.T
+    estimands = [ESTIMANDS[_estimand(share, settings)] for share in functions]
     return tables.tidy(
         {
             "level": levels,
-            "nats": groups.mean[:, 0],
+            "nats": nats,
             "standard_error": groups.standard_error()[:, 0],
-            "ceiling": groups.mean[:, 2],
-            "estimand": ESTIMAND,
-            "entropy": groups.mean[:, 1],
+            "ceiling": ceiling,
+            "estimand": estimands,
+            "entropy": entropy,
             "pooled": pooled,
+            "plug_in": raw,
             "pictures": groups.count,
         }
     )
+
+
+def _estimand(functions: float, settings: Settings) -> str:
+    """Return the key in `ESTIMANDS`, for the share of channels whose view is a function of x."""
+    if settings.correction != "auto":
+        return settings.correction
+    return {0.0: "grassberger", 1.0: "exact"}.get(float(functions), "both")

@@ -1,4 +1,4 @@
-"""Who trains, who chooses the step, and who is asked at the end."""
+"""Who trains, who chooses the step, who is asked at the end; who is mismatched with whom."""
 
 from dataclasses import dataclass
 
@@ -48,3 +48,66 @@ def split_by_group(
         np.flatnonzero(np.isin(members, side)) for side in sides
     )
     return Split(train_side, validation_side, test_side)
+
+
+def parts_by_group(groups: np.ndarray, count: int, generator: np.random.Generator) -> np.ndarray:
+    """Return the part, 0 to parts - 1, of each pair, shape (pairs,); a group lies in one part.
+
+    Where there are fewer than two groups for each of `count` parts, there are fewer parts: within
+    one, the pairs of a group meet those of another.
+
+    Args:
+        groups: shape (pairs,), the group of each pair.
+        count: how many parts, of as many groups each as can be, at least 3.
+        generator: draws which groups.
+
+    Raises:
+        LeakageError: there are fewer than six groups.
+    """
+    names, members = np.unique(groups, return_inverse=True)
+    if len(names) < 6:
+        raise LeakageError(
+            f"{len(names)} pictures (groups): cross-fitting needs at least 6, two each to "
+            "train, to choose the step and to read the value; add pictures"
+        )
+    count = min(count, len(names) // 2)
+    part = np.empty(len(names), np.int64)
+    part[generator.permutation(len(names))] = np.arange(len(names)) * count // len(names)
+    return part[members]
+
+
+def cross_fit(parts: np.ndarray) -> list[Split]:
+    """Return one split per part: it is read, the next one chooses the step, the rest trains.
+
+    Args:
+        parts: shape (pairs,), what `parts_by_group` returned.
+    """
+    count = parts.max() + 1
+    splits = []
+    for test in range(count):
+        validation = (test + 1) % count
+        train = (parts != test) & (parts != validation)
+        splits.append(Split(*map(np.flatnonzero, (train, parts == validation, parts == test))))
+    return splits
+
+
+def mismatch(groups: np.ndarray, parts: np.ndarray, generator: np.random.Generator) -> np.ndarray:
+    """Return for each pair the index of a pair of another group in the same part, shape (pairs,).
+
+    Whole groups change partners, and the pairs in them stay in order: what the pairs of a group
+    have in common is kept, and only the tie between x and y is cut.
+
+    Args:
+        groups, parts: shape (pairs,).
+        generator: draws the partners.
+    """
+    partner = np.empty(len(groups), np.int64)
+    order = np.argsort(groups, kind="stable")
+    _, first, counts = np.unique(groups[order], return_index=True, return_counts=True)
+    part_of = parts[order[first]]
+    for part in np.unique(part_of):
+        inside = generator.permutation(np.flatnonzero(part_of == part))
+        for group, other in zip(inside, np.roll(inside, 1), strict=True):
+            own = order[first[group] : first[group] + counts[group]]
+            partner[own] = order[first[other] + np.arange(counts[group]) % counts[other]]
+    return partner

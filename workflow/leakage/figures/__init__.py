@@ -1,6 +1,6 @@
 """The figures, one module each: which tables a figure reads, and how they are drawn.
 
-A module offers `tables(paper, representation)`, the (estimator, representation) of each table by
+A module offers `tables(config, representation)`, the (estimator, representation) of each table by
 its role, and `draw(tables, name)`, which returns the matplotlib figure and the table behind it.
 Figures beyond the paper are drawn for each of the configuration's `representations`
 (`PER_REPRESENTATION`). Drawing computes no estimate.
@@ -13,7 +13,7 @@ from types import ModuleType
 from leakage.errors import LeakageError
 from leakage.settings import nearest
 
-SHARED = {"style"}
+SHARED = {"curves", "style"}
 
 
 def names() -> list[str]:

@@ -21,7 +21,7 @@ SERIES = {
 }
 
 
-def tables(paper: Any, representation: str = "") -> dict[str, tuple[str, str]]:
+def tables(config: Any, representation: str = "") -> dict[str, tuple[str, str]]:
     """Return MINE on one representation."""
     return {"mine": ("mine", representation)}
 

@@ -15,7 +15,7 @@ SIDES = {"train": "training pairs (the paper's way)", "test": "held-out pairs"}
 LOWEST = -0.5
 
 
-def tables(paper: Any, representation: str = "") -> dict[str, tuple[str, str]]:
+def tables(config: Any, representation: str = "") -> dict[str, tuple[str, str]]:
     """Return MINE on one representation."""
     return {"mine": ("mine", representation)}
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 READS_VIEWS = True
 
 
-def tables(paper: Any, representation: str = "") -> dict[str, tuple[str, str]]:
+def tables(config: Any, representation: str = "") -> dict[str, tuple[str, str]]:
     """Return no table."""
     return {}
 

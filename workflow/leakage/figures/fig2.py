@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-def tables(paper: Any, representation: str = "") -> dict[str, tuple[str, str]]:
+def tables(config: Any, representation: str = "") -> dict[str, tuple[str, str]]:
     """Return the histogram estimate on pixels."""
     return {"histogram": ("histogram", "pixels")}
 

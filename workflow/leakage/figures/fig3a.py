@@ -9,9 +9,9 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-def tables(paper: Any, representation: str = "") -> dict[str, tuple[str, str]]:
+def tables(config: Any, representation: str = "") -> dict[str, tuple[str, str]]:
     """Return the cosine of the encoder that plays CLIP, on whole pictures."""
-    return {"cosine": ("cosine", f"{paper.clip}-whole")}
+    return {"cosine": ("cosine", f"{config.paper.clip}-whole")}
 
 
 def draw(tables: dict[str, style.Table], name: str) -> "tuple[Figure, pd.DataFrame]":

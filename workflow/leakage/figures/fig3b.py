@@ -9,9 +9,9 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-def tables(paper: Any, representation: str = "") -> dict[str, tuple[str, str]]:
+def tables(config: Any, representation: str = "") -> dict[str, tuple[str, str]]:
     """Return the rounded histogram of the encoder that plays CLIP, on whole pictures."""
-    return {"rounded": ("rounded_histogram", f"{paper.clip}-whole")}
+    return {"rounded": ("rounded_histogram", f"{config.paper.clip}-whole")}
 
 
 def draw(tables: dict[str, style.Table], name: str) -> "tuple[Figure, pd.DataFrame]":

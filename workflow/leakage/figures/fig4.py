@@ -7,6 +7,6 @@ from leakage.figures.epochs import draw
 __all__ = ["draw", "tables"]
 
 
-def tables(paper: Any, representation: str = "") -> dict[str, tuple[str, str]]:
+def tables(config: Any, representation: str = "") -> dict[str, tuple[str, str]]:
     """Return MINE on pixels, and the histogram estimate for the exact values."""
     return {"mine": ("mine", "pixels"), "histogram": ("histogram", "pixels")}

@@ -7,6 +7,6 @@ from leakage.figures.epochs import draw
 __all__ = ["draw", "tables"]
 
 
-def tables(paper: Any, representation: str = "") -> dict[str, tuple[str, str]]:
+def tables(config: Any, representation: str = "") -> dict[str, tuple[str, str]]:
     """Return MINE on the encoder that plays the part of the paper's."""
-    return {"mine": ("mine", paper.resnet)}
+    return {"mine": ("mine", config.paper.resnet)}

@@ -34,6 +34,19 @@ class Table:
         return self.metadata["source"].get("label", "pixels")
 
     @property
+    def untrained(self) -> bool:
+        """Whether an untrained network made what was estimated on."""
+        return self.metadata["source"].get("untrained", False)
+
+    @property
+    def summary(self) -> "pd.DataFrame":
+        """One row per level and statistic: mean, low, high, floor, null_high, p_value, ceiling."""
+        rows = self.rows[self.rows["split"] == "test"]
+        if "variant" in rows:
+            rows = rows[rows["variant"] == "matched"]
+        return rows.drop_duplicates(["statistic", "level"]).sort_values(["statistic", "level"])
+
+    @property
     def answer(self) -> "pd.DataFrame":
         """The chosen rows."""
         return self.rows[self.rows["chosen"]]

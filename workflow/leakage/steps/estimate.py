@@ -169,7 +169,7 @@ def _from_views(
     estimator = estimators.module(name)
     if hasattr(estimator, "estimate_pictures"):
         pixels = ((p, s) for _, p, s in _pixels(plain, seen))
-        table = estimator.estimate_pictures(pixels, levels)
+        table = estimator.estimate_pictures(pixels, levels, chosen)
     elif hasattr(chosen, "pixels"):
         drawn = _draw_pixels(plain, seen, chosen.pixels.pairs, seed)
         table = estimator.estimate(*drawn, levels, seed, chosen, **resume)

@@ -1,0 +1,254 @@
+"""Calibration: estimators beside known truths, the verdict's errors, and the bars they must hold.
+
+The estimators' own laws are in test_held_out; the truths are checked in test_truths.
+"""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+from leakage import files, truths
+from leakage.errors import LeakageError
+from leakage.estimators import estimate
+from leakage.figures import calibration as figure_of
+from leakage.figures import style
+from leakage.steps import calibrate_verdict, calibration
+from typer.testing import CliRunner
+
+CONFIG = Path(__file__).parents[1] / "config.yaml"
+TASKS = ("multinormal_dense", "staircase")
+# What no mean depends on.
+FAST = {"folds": 3, "floor": False, "permutations": 0, "bootstraps": 0, "device": "cpu"}
+PLAIN = {"pca": None, "permutations": 19, "bootstraps": 9}
+COUNTED = {"permutations": 199, "bootstraps": 0, "floor": False}
+
+
+@pytest.fixture(autouse=True, scope="module")
+def one_thread():
+    """Small networks: more threads only wait for one another."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+def run(*arguments: object) -> None:
+    """Run a step as the command line does; an error is raised here."""
+    from leakage import __main__
+
+    CliRunner().invoke(__main__.app, list(map(str, arguments)), catch_exceptions=False)
+
+
+def read(path: Path) -> pd.DataFrame:
+    return files.read_table(path)[0].to_pandas()
+
+
+@pytest.fixture(scope="module")
+def calibrated(tmp_path_factory) -> Path:
+    """A folder with two calibrations, a small measurement of the verdict, and their table."""
+    folder = tmp_path_factory.mktemp("calibration")
+    for task, label in zip(TASKS, ("cca", "cca-again"), strict=True):
+        path = folder / f"{task}.parquet"
+        counts = ["--pairs", 400, "--draws", 2, "--settings", json.dumps(PLAIN)]
+        run("calibrate", task, "cca", path, *counts, "--label", label)
+    patched = pytest.MonkeyPatch()
+    patched.setattr(calibrate_verdict, "STRENGTHS", (0.0, 0.9))
+    counts = ["--draws", 10, "--pictures", 30, "--settings", json.dumps(COUNTED)]
+    run("calibrate_verdict", "cca", folder / "verdict.parquet", *counts)
+    patched.undo()
+    given = [part for task in TASKS for part in ("--table", folder / f"{task}.parquet")]
+    run("calibration", folder / "table", "--verdict", folder / "verdict.parquet", *given)
+    return folder
+
+
+# The steps
+
+
+def test_every_draw_and_level_has_its_estimate_beside_the_truth(calibrated):
+    rows = read(calibrated / "staircase.parquet")
+    assert set(rows["estimator"]) == {"cca-again"} and set(rows["pairs"]) == {400}
+    assert rows[["draw", "level"]].to_numpy().tolist() == [[d, n] for d in (0, 1) for n in range(5)]
+    assert rows["truth"].tolist() == pytest.approx(
+        truths.sample("staircase", 10, 0).nats.tolist() * 2
+    )
+    # 400 pairs are few in 20 dimensions, and 80 of them are held out.
+    assert (rows["nats"] <= np.minimum(rows["truth"], np.log(80)) + 1e-9).all()
+    assert (rows.groupby("draw")["nats"].diff().dropna() >= 0).all()
+    assert rows.loc[rows["level"] == 0, "nats"].nunique() == 2
+
+
+def test_a_draw_is_the_estimate_of_its_seed(calibrated):
+    drawn = truths.sample("multinormal_dense", 400, 1)
+    table = estimate("cca", drawn.x, drawn.y, drawn.groups, seed=1, **PLAIN)
+    rows = read(calibrated / "multinormal_dense.parquet").set_index("draw")
+    assert rows.loc[1, "nats"] == pytest.approx(table.loc[table["chosen"], "nats"].mean())
+    assert rows["nats"].to_numpy() == pytest.approx(rows["truth"].to_numpy(), abs=0.2)
+
+
+def test_an_unknown_task_is_refused_by_name(tmp_path):
+    with pytest.raises(LeakageError, match="task 'stairs' is not known; the nearest is 'stairc"):
+        run("calibrate", "stairs", "cca", tmp_path / "out.parquet")
+    assert not list(tmp_path.iterdir())
+
+
+def test_an_unknown_setting_is_refused_by_name(tmp_path):
+    with pytest.raises(LeakageError, match=r"cca\.fold: unknown key"):
+        run("calibrate", "staircase", "cca", tmp_path / "out.parquet", "--settings", '{"fold": 3}')
+
+
+def test_the_table_is_written_as_parquet_csv_and_markdown(calibrated):
+    rows = read(calibrated / "table.parquet")
+    assert rows["bias"].to_numpy() == pytest.approx((rows["mean"] - rows["truth"]).to_numpy())
+    assert rows["task"].tolist() == ["multinormal_dense"] + ["staircase"] * 5
+    assert (rows["draws"] == 2).all()
+    pd.testing.assert_frame_equal(pd.read_csv(calibrated / "table.csv"), rows)
+    lines = (calibrated / "table.md").read_text().splitlines()
+    assert [line for line in lines if line.startswith("#")] == [
+        "## Estimates",
+        "## Bias",
+        "## The verdict",
+    ]
+    first = rows.iloc[0]
+    spread = f"{first['mean']:.3f} ± {first['standard_deviation']:.3f}"
+    start = "| multinormal_dense | 400 | 0 | 1.292 |"
+    assert f"{start} {spread} |  |" in lines
+    assert not any("-0.0 |" in line for line in lines)
+    assert f"{start} {first['bias']:+.3f} |  |" in lines
+    assert "30 pictures of 4 patches each, stated confidence 0.95." in lines
+
+
+def test_mean_spread_and_range_are_over_the_draws():
+    common = {"task": "spiral", "estimator": "ksg", "pairs": 10, "truth": 2.0}
+    nats = {0: (1.0, 2.0, 6.0), 1: (2.0, 2.0, 2.0)}
+    draws = pd.DataFrame(
+        [{**common, "level": n, "nats": each} for n, values in nats.items() for each in values]
+    )
+    found = calibration.summary(draws).set_index("level")
+    columns = ["mean", "bias", "standard_deviation", "low", "high", "draws"]
+    assert found.loc[0, columns].tolist() == pytest.approx([3, 1, np.sqrt(7), 1, 6, 3])
+    assert found.loc[1, columns].tolist() == pytest.approx([2, 0, 0, 2, 2, 3])
+
+
+# The verdict
+
+
+def test_a_family_errs_if_any_of_its_levels_is_called_a_leak():
+    leaks = [[True, False], [True, True], [False, False], [False, False]]
+    found = pd.DataFrame(
+        [
+            {"strength": 0.0, "nats": 0.0, "family": family, "level": level, "p_value": p}
+            | {"verdict": "leak" if leak else "no evidence of a leak"}
+            | {"pictures": 60, "confidence": 0.95}
+            for family, levels in enumerate(leaks)
+            for level, leak in enumerate(levels)
+            for p in [0.01 if leak else 0.05 if family == 2 else 0.5]
+        ]
+    )
+    (row,) = calibration.errors(found).to_dict("records")
+    assert row["families"] == 4 and row["families_with_a_leak"] == 2 / 4
+    assert row["levels_with_a_leak"] == 3 / 8 and row["p_below_0.05"] == 5 / 8
+    assert row["standard_error"] == pytest.approx(0.25)
+
+
+def test_the_verdict_seldom_errs_and_finds_what_is_strong(calibrated):
+    table = read(calibrated / "verdict.parquet")
+    assert table.groupby("strength").size().tolist() == [40, 40]
+    assert (
+        table.groupby(["strength", "family"])["level"].apply(list).tolist() == [[0, 1, 2, 3]] * 20
+    )
+    assert (table["corrected_p"] >= table["p_value"]).all()
+    rows = calibration.errors(table).set_index("strength")
+    # 99.9 % of Binomial(10, 0.05) lies at or below 3.
+    assert rows.loc[0, "families_with_a_leak"] <= 0.3
+    assert rows.loc[0.9, ["families_with_a_leak", "levels_with_a_leak"]].tolist() == [1, 1]
+    assert rows["nats"].tolist() == pytest.approx([0, -4 * np.log(1 - 0.81)])
+
+
+def of_pictures(values):
+    """Return the mean of each picture's patches, standardised, shape (..., pictures, dim)."""
+    mean = values.reshape(*values.shape[:-2], -1, calibrate_verdict.PATCHES, values.shape[-1]).mean(
+        -2
+    )
+    return (mean - mean.mean(-2, keepdims=True)) / mean.std(-2, keepdims=True)
+
+
+@pytest.mark.parametrize("strength", [0.0, 0.5])
+def test_views_share_their_strength_with_the_plain_items_and_nothing_else(strength):
+    pictures = 300
+    x, y, groups = calibrate_verdict.sample(strength, pictures, 0)
+    count = calibrate_verdict.FAMILIES * calibrate_verdict.LEVELS
+    assert x.shape == (1200, 8) and y.shape == (count, 1200, 8)
+    assert np.bincount(groups).tolist() == [4] * pictures
+    across = np.einsum("pi,npj->nij", of_pictures(x), of_pictures(y)) / pictures
+    same = np.eye(8, dtype=bool)
+    assert across[:, same].mean() == pytest.approx(strength, abs=0.02)
+    # Of independent pictures, a correlation has variance 1 / pictures.
+    assert (across[:, ~same] ** 2).mean() * pictures == pytest.approx(1, abs=0.1)
+    if strength == 0:
+        assert (across[:, same] ** 2).mean() * pictures == pytest.approx(1, abs=0.25)
+
+
+def test_half_of_an_item_is_its_picture_s_and_other_pictures_share_nothing():
+    x, y, _ = calibrate_verdict.sample(0.0, 600, 1)
+    for values in (x, y[0], y[-1]):
+        patches = values.reshape(600, 4, 8)
+        assert values.var() == pytest.approx(1, abs=0.06)
+        assert (patches[:, 0] * patches[:, 1]).mean() == pytest.approx(0.5, abs=0.06)
+        assert (patches[1:, 0] * patches[:-1, 1]).mean() == pytest.approx(0, abs=0.06)
+
+
+# The figure
+
+
+def test_the_figure_is_drawn_from_the_table(calibrated):
+    import matplotlib.pyplot as plt
+
+    table = calibrated / "table.parquet"
+    run("figure", "calibration", calibrated / "figure", "--table", f"calibration={table}")
+    assert (calibrated / "figure.png").read_bytes().startswith(b"\x89PNG")
+    pd.testing.assert_frame_equal(pd.read_csv(calibrated / "figure.csv"), read(table))
+    assert figure_of.tables(None) == {}
+    figure, _ = figure_of.draw({"calibration": style.read(table)}, "calibration")
+    shown = [axis for axis in figure.axes if axis.axison]
+    assert [axis.get_title() for axis in shown] == [
+        "multinormal dense, 400 pairs",
+        "staircase, 400 pairs",
+    ]
+    assert [axis.get_ylabel() for axis in shown] == ["estimate (nats)"] * 2
+    assert shown[1].get_xlabel() == "truth (nats)"
+    (legend,) = figure.legends
+    assert [text.get_text() for text in legend.get_texts()] == ["cca", "cca-again", "truth"]
+    plt.close("all")
+
+
+# Bars: what the defaults reach
+
+
+def bars(name: str, pairs: int, levels: list[int], **settings) -> tuple[np.ndarray, np.ndarray]:
+    """Return the default estimator's value and the truth per level, in nats."""
+    drawn = truths.sample(name, pairs, 0)
+    y = drawn.y[levels]
+    table = estimate("mine", drawn.x, y, drawn.groups, levels=levels, **settings)
+    return table[table["chosen"]].groupby("level")["nats"].mean().to_numpy(), drawn.nats[levels]
+
+
+def test_the_default_estimator_climbs_the_staircase():
+    found, truth = bars("staircase", 4000, [0, 1, 2, 3, 4], **FAST)
+    assert found == pytest.approx(truth, abs=0.35)
+
+
+def test_the_default_estimator_is_silent_under_independence():
+    found, truth = bars("independence", 4000, [0, 1], **FAST)
+    assert (truth == 0).all() and np.abs(found).max() <= 0.05
+
+
+def test_the_configured_critic_of_bits_finds_the_entropy_of_a_pixel_s_view():
+    entry = yaml.safe_load(CONFIG.read_text())["estimators"]["mine-bits"]
+    assert entry.pop("method") == "mine"
+    found, truth = bars("pixels", 20_000, list(range(1, 8)), **entry | FAST | {"epochs": 2})
+    assert (np.abs(found - truth) <= np.maximum(0.05, 0.03 * truth)).all()

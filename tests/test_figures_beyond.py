@@ -1,0 +1,327 @@
+"""The figures beyond the paper: drawn from small tables, with the numbers that stand in them."""
+
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+from leakage import figures
+from leakage.errors import LeakageError
+from leakage.estimators import estimate, tables
+from leakage.figures import curves, held_out, memory, pixel_critics, pretraining, style
+from matplotlib.colors import to_rgb
+
+LEVELS = [0, 4, 8]
+CEILING = float(np.log(12))
+LABELS = {"clip": "CLIP ViT-B/32", "clip-untrained": "CLIP ViT-B/32, untrained"}
+CONFIG = SimpleNamespace(
+    held_out=["mine-held-out", "infonce", "cca"],
+    verdict=SimpleNamespace(estimator="mine-held-out"),
+    representations=["clip", "clip-untrained", "pixels"],
+    controls={"clip": "clip-untrained", "statistics": None},
+)
+METHODS = {"mine-held-out": "mine", "mine": "mine_curves"}
+REPORT = Path(__file__).parents[1] / "workflow/report"
+COLUMNS = {
+    "held_out": {"estimator", "level", "mean", "low", "high", "floor", "null_high", "ceiling"},
+    "memory": {"series", "level", "mean", "low", "high"},
+    "reidentification": {"representation", "statistic", "level", "mean", "low", "high", "chance"},
+    "pretraining": {"trained", "untrained", "measure", "level", "trained_mean", "difference"},
+    "pixel_critics": {"critic", "level", "mean", "low", "high", "exact", "difference", "tolerance"},
+}
+
+
+def held_out_rows(scale: float = 1.0, ceiling: float = CEILING) -> pd.DataFrame:
+    """Return a made-up held-out table: scale * (8 - level) / 2 nats, at most the ceiling."""
+    rows = []
+    for level in LEVELS:
+        mean = min(ceiling, scale * (8 - level) / 2)
+        whole = {"mean": mean, "low": mean - 0.2, "high": min(ceiling, mean + 0.2)}
+        whole |= {"floor": -0.1 * scale, "null_high": 0.15, "p_value": 0.01, "pictures": 36}
+        for fold in range(3):
+            for variant, nats in (("matched", mean), ("mismatched", whole["floor"])):
+                one = {"level": level, "fold": fold, "variant": variant, "nats": nats}
+                one |= {"chosen": variant == "matched", "ceiling": ceiling, "chance": np.nan}
+                rows.append(one | whole | {"split": "test"})
+            curve = {"level": level, "fold": fold, "variant": "matched", "split": "validation"}
+            rows.append(curve | {"chosen": False, "nats": 7.0})
+    return tables.tidy(pd.DataFrame(rows).assign(estimand="made up"))
+
+
+def share_rows(scale: float = 1.0) -> pd.DataFrame:
+    """Return a made-up table of re-identification; guessing finds 1 in 12, 11 and 10."""
+    parts = []
+    for first in (1, 5):
+        rows = held_out_rows()
+        share = np.minimum(1, scale * first * (9 - rows["level"]) / 45)
+        whole = {"mean": share, "low": share * 0.9, "high": np.minimum(1, share * 1.1)}
+        chance = first / (12 - rows["fold"])
+        whole |= {"value": share, "nats": np.nan, "unit": "share", "ceiling": 1.0}
+        parts.append(rows.assign(**whole, chance=chance, statistic=f"top {first}"))
+    return tables.tidy(pd.concat(parts, ignore_index=True))
+
+
+def curve_rows() -> pd.DataFrame:
+    """Return made-up training curves: (8 - level + seed) * step / 10, half of it when held out."""
+    rows = [
+        {
+            "level": level,
+            "seed": seed,
+            "split": split,
+            "step": step,
+            "chosen": split == "test" and step == 3,
+            "nats": share * (8 - level + seed) * step / 10,
+            "estimand": "made up",
+        }
+        for split, share in (("train", 1.0), ("validation", 0.5), ("test", 0.5))
+        for level in LEVELS
+        for seed in range(2)
+        for step in range(1, 4)
+    ]
+    return tables.tidy(rows)
+
+
+def exact_rows() -> pd.DataFrame:
+    rows = {"level": LEVELS, "nats": 0.0, "estimand": "made up", "pooled": [4.0, 2.0, 0.0]}
+    return tables.tidy(rows)
+
+
+def read_table(estimator: str, representation: str) -> style.Table:
+    """Return a small table as a figure reads it."""
+    method = METHODS.get(estimator, estimator.partition("-")[0])
+    label = LABELS.get(representation)
+    scale = 0.3 if label and "untrained" in label else 1.0
+    rows = {
+        "mine_curves": curve_rows,
+        "histogram": exact_rows,
+        "reidentification": lambda: share_rows(scale),
+        "cca": lambda: held_out_rows(0.5 * scale),
+    }.get(method, lambda: held_out_rows(scale))()
+    source = {"label": label} if label else {}
+    settings = {"method": method, "confidence": 0.95}
+    return style.Table(rows, {"source": source, "settings": settings})
+
+
+def read_tables(name: str) -> dict[str, style.Table]:
+    roles = figures.module(name).tables(CONFIG, "clip-untrained")
+    return {role: read_table(*which) for role, which in roles.items()}
+
+
+def drawn(name: str):
+    """Return the figure and the table of a module, drawn from small tables."""
+    return figures.module(name).draw(read_tables(name), name)
+
+
+@pytest.fixture(autouse=True)
+def close_figures():
+    """Figures that stay open take memory."""
+    yield
+    import matplotlib.pyplot as plt
+
+    plt.close("all")
+
+
+def titles(figure) -> str:
+    return "\n".join([figure.get_suptitle(), *(axis.get_title() for axis in figure.axes)])
+
+
+def legend(figure) -> list[str]:
+    return [text.get_text() for each in figure.legends for text in each.get_texts()]
+
+
+def triangles(axis) -> dict[tuple[float, ...], list[float]]:
+    """Return the levels of the open triangles, by their colour."""
+    marks = [line for line in axis.lines if line.get_marker() == "^" and len(line.get_xdata())]
+    assert all(line.get_markerfacecolor() == "white" for line in marks)
+    return {to_rgb(line.get_markeredgecolor()): list(line.get_xdata()) for line in marks}
+
+
+@pytest.mark.parametrize("name", COLUMNS)
+def test_every_figure_is_written_with_the_csv_behind_it(name, tmp_path):
+    figure, table = drawn(name)
+    style.save(figure, table, tmp_path / name)
+    assert (tmp_path / f"{name}.png").read_bytes().startswith(b"\x89PNG")
+    behind = pd.read_csv(tmp_path / f"{name}.csv")
+    assert COLUMNS[name] <= set(behind.columns)
+    assert set(behind["level"]) == set(LEVELS)
+
+
+@pytest.mark.parametrize("name", COLUMNS)
+def test_every_axis_has_a_unit_a_title_and_a_tick_per_level(name):
+    figure, _ = drawn(name)
+    for axis in figure.axes:
+        assert axis.get_xlabel() == style.LEVEL
+        assert any(unit in axis.get_ylabel() for unit in ("(nats)", "share of held-out views"))
+        assert axis.get_title() or figure.get_suptitle()
+        assert axis.get_xticks().tolist() == LEVELS
+    assert "36 pictures" in titles(figure) and "95 % interval" in titles(figure)
+
+
+@pytest.mark.parametrize("name", COLUMNS)
+def test_every_figure_has_a_caption(name):
+    assert len((REPORT / f"{name}.rst").read_text().split(". ")) >= 2
+
+
+@pytest.mark.parametrize("name", ["held_out", "memory"])
+def test_a_figure_of_one_representation_names_its_encoder(name):
+    assert figures.module(name).PER_REPRESENTATION
+    assert LABELS["clip-untrained"] in titles(drawn(name)[0])
+
+
+def test_the_values_are_the_table_s():
+    found = curves.values(style.Table(held_out_rows(), {}))
+    assert found["level"].tolist() == LEVELS
+    assert found["mean"].tolist() == pytest.approx([CEILING, 2, 0])
+    assert found["low"].tolist() == pytest.approx([CEILING - 0.2, 1.8, -0.2])
+    assert found["floor"].tolist() == pytest.approx([-0.1] * 3)
+    assert found["ceiling"].tolist() == pytest.approx([CEILING] * 3)
+    assert found["at_ceiling"].tolist() == [True, False, False]
+
+
+def test_the_values_of_a_real_estimate_are_its_own():
+    x = np.random.default_rng(0).normal(size=(24, 3)).astype(np.float32)
+    settings = {"epochs": 2, "hidden": 8, "folds": 3, "permutations": 20, "bootstraps": 20}
+    groups = np.arange(24) // 2
+    rows = estimate("mine", x, np.stack([x, 0 * x]), groups, device="cpu", **settings)
+    found = curves.values(style.Table(rows, {}))
+    answer = rows[rows["chosen"]].groupby("level")
+    assert found["mean"].tolist() == pytest.approx(answer["nats"].mean().tolist())
+    assert found["ceiling"].tolist() == pytest.approx([np.log(8)] * 2)
+    assert (found["pictures"] == 12).all()
+
+
+def test_held_out_marks_what_is_at_its_ceiling_as_at_least():
+    figure, table = drawn("held_out")
+    infonce = style.colours(3)[1]
+    clipped = read_tables("held_out") | {
+        "infonce": style.Table(held_out_rows(4), {"source": {}, "settings": {"method": "infonce"}})
+    }
+    assert not triangles(figure.axes[0]) and curves.LOWER_BOUND not in legend(figure)
+    figure, table = held_out.draw(clipped, "held_out")
+    assert triangles(figure.axes[0]) == {infonce: [0, 4]}
+    assert curves.LOWER_BOUND in legend(figure)
+    marked = table[table["at_ceiling"]]
+    assert set(marked["estimator"]) == {"infonce"} and marked["level"].tolist() == [0, 4]
+
+
+def test_held_out_draws_the_ceiling_or_says_that_it_is_out_of_sight():
+    clip = {"mine": read_table("mine-held-out", "clip")}
+    figure, _ = held_out.draw(clip, "held_out")
+    (axis,) = figure.axes
+    assert [text.get_text() for text in axis.texts] == ["ceiling ln 12"]
+    assert any(np.allclose(line.get_ydata(), CEILING, atol=0.01) for line in axis.lines)
+    far = style.Table(held_out_rows(0.5, float(np.log(4000))), clip["mine"].metadata)
+    figure, _ = held_out.draw({"mine": far}, "held_out")
+    assert "ceiling ln 4,000 = 8.29 nats: out of sight" in legend(figure)
+    assert figure.axes[0].get_ylim()[1] < 8
+
+
+def test_ceilings_that_differ_name_their_estimators():
+    source = {"source": {}, "settings": {"method": "ksg"}}
+    read = {
+        "mine": read_table("mine-held-out", "clip"),
+        "ksg": style.Table(held_out_rows(ceiling=2.2), source),
+        "cca": read_table("cca", "clip"),
+    }
+    figure, _ = held_out.draw(read, "held_out")
+    assert [text.get_text() for text in figure.axes[0].texts] == [
+        "ceiling ≈ ln 9 (KSG)",
+        "ceiling ln 12",
+    ]
+
+
+def test_two_estimators_of_one_method_are_told_apart():
+    read = {key: read_table("mine-held-out", "clip") for key in ("mine-held-out", "mine-joint")}
+    names = curves.methods(read | {"cca": read_table("cca", "clip")})
+    assert list(names.values()) == [
+        "MINE, mine-held-out",
+        "MINE, mine-joint",
+        "CCA (Gaussian part)",
+    ]
+
+
+def test_held_out_s_grey_band_spans_the_floors():
+    figure, table = drawn("held_out")
+    floors = table[table["level"] == 4]["floor"]
+    (band,) = [each for each in figure.axes[0].collections if each.get_label().startswith("floors")]
+    heights = band.get_paths()[0].vertices[:, 1]
+    assert [heights.min(), heights.max()] == pytest.approx([floors.min(), floors.max()])
+    assert "permutation null, 95 % quantile (MINE)" in legend(figure)
+
+
+def test_values_far_below_zero_are_cut_and_the_title_says_so():
+    rows = held_out_rows()
+    rows["low"] = -500.0
+    read = {"mine": style.Table(rows, {"source": {}, "settings": {"method": "mine"}})}
+    figure, _ = held_out.draw(read, "held_out")
+    assert "cut: they fall to -500.0" in titles(figure)
+    assert figure.axes[0].get_ylim()[0] > -3
+
+
+def test_memory_takes_the_last_training_value_and_the_chosen_held_out_one():
+    _, table = drawn("memory")
+    table = table.set_index(["series", "level"])
+    # Seeds 0 and 1 have 4 and 5 at level 4, times 3 / 10; half of it when held out.
+    columns = ["mean", "low", "high"]
+    assert table.loc[("train", 4), columns].tolist() == pytest.approx([1.35, 1.2, 1.5])
+    assert table.loc[("single_split", 4), columns].tolist() == pytest.approx([0.675, 0.6, 0.75])
+    assert table.loc[("cross_fitted", 4), "mean"] == pytest.approx(0.6)
+    assert table.loc[("floor", 4), "mean"] == pytest.approx(-0.03)
+    assert set(table.index.get_level_values("series")) == set(memory.SERIES)
+
+
+def test_memory_marks_the_held_out_estimate_at_its_ceiling():
+    read = read_tables("memory") | {"held_out": read_table("mine-held-out", "clip")}
+    figure, _ = memory.draw(read, "memory")
+    assert [list(triangles(axis).values()) for axis in figure.axes] == [[[0]], [[0]]]
+    assert curves.LOWER_BOUND in legend(figure)
+
+
+def test_reidentification_leaves_pixels_out_and_draws_what_guessing_finds():
+    assert set(read_tables("reidentification")) == {"clip", "clip-untrained"}
+    figure, table = drawn("reidentification")
+    for axis, first in zip(figure.axes, (1, 5), strict=True):
+        chance = np.mean([first / 12, first / 11, first / 10])
+        dashed = [line for line in axis.lines if line.get_linestyle() == "--"]
+        assert dashed[0].get_ydata() == pytest.approx([chance, chance])
+        assert axis.get_ylim() == pytest.approx((0, 1.02))
+        part = table[table["statistic"] == f"top {first}"]
+        assert part["chance"].to_numpy() == pytest.approx(chance)
+    top = table[(table["statistic"] == "top 5") & (table["representation"] == "clip")]
+    assert top["mean"].tolist() == pytest.approx([1, 25 / 45, 5 / 45])
+    assert set(LABELS.values()) <= set(legend(figure))
+
+
+def test_pretraining_draws_trained_solid_and_untrained_dashed_in_one_colour():
+    figure, table = drawn("pretraining")
+    for axis in figure.axes:
+        lines = {line.get_label(): line for line in axis.lines}
+        solid, dashed = (lines[label] for label in LABELS.values())
+        assert (solid.get_linestyle(), dashed.get_linestyle()) == ("-", "--")
+        assert solid.get_color() == dashed.get_color()
+    wide = table.set_index(["measure", "level"])
+    assert wide.loc[("information", 4), "difference"] == pytest.approx(2 - 0.6)
+    assert wide.loc[("found", 4), "difference"] == pytest.approx(0.7 * 5 / 45)
+    assert list(triangles(figure.axes[0]).values()) == [[0]]
+
+
+def test_without_controls_pretraining_reads_nothing_and_says_what_is_missing():
+    assert pretraining.tables(SimpleNamespace(**vars(CONFIG) | {"controls": {"a": None}})) == {}
+    with pytest.raises(LeakageError, match="controls: none given"):
+        pretraining.draw({}, "pretraining")
+
+
+def test_without_encoders_reidentification_says_what_is_missing():
+    with pytest.raises(LeakageError, match="representations: no encoder given"):
+        figures.module("reidentification").draw({}, "reidentification")
+
+
+def test_pixel_critics_measures_the_difference_to_the_exact_value():
+    figure, table = drawn("pixel_critics")
+    part = table[table["critic"] == "scalar"]
+    assert part["exact"].tolist() == [4, 2, 0]
+    assert part["difference"].tolist() == pytest.approx([CEILING - 4, 0, 0])
+    assert part["tolerance"].tolist() == pytest.approx([0.12, 0.06, 0.05])
+    assert set(table["critic"]) == set(pixel_critics.CRITICS)
+    assert triangles(figure.axes[0]) and set(pixel_critics.CRITICS.values()) <= set(legend(figure))

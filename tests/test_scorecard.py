@@ -1,0 +1,345 @@
+"""The figures that judge: the paper's claims, the verdicts, and the estimator's consistency."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+from leakage import verdicts
+from leakage.errors import LeakageError
+from leakage.estimators import tables
+from leakage.figures import consistency, scorecard, style, verdict
+from leakage.figures.scorecard import FAILS, HOLDS, NO_LEVELS, NO_WEIGHTS
+
+LEVELS = list(range(9))
+CLIP, RESNET = "CLIP ViT-B/32 (openai)", "ResNet-50 (IMAGENET1K_V2)"
+CONFIG = SimpleNamespace(
+    paper=SimpleNamespace(clip="clip", resnet="resnet50", scheme="msb_xor"),
+    representations=["clip", "statistics"],
+    verdict=SimpleNamespace(estimator="mine-held-out", confidence=0.95),
+    estimators={"mine-bits": None, "rescaled": {}, "cca": {}},
+)
+LINE = [8.0 - n for n in LEVELS]
+BENT = [8.0 * 0.4**n for n in LEVELS[:-1]] + [0.0]
+
+
+@pytest.fixture(autouse=True)
+def close_figures():
+    """Figures that stay open take memory."""
+    yield
+    import matplotlib.pyplot as plt
+
+    plt.close("all")
+
+
+def table(rows: list[dict], label: str | None, settings: dict | None = None) -> style.Table:
+    """Return made-up rows as a figure reads them; without a label they are of pixels."""
+    source = {"scheme": "msb_xor"}
+    if label is not None:
+        source |= {"label": label, "untrained": "untrained" in label}
+    made = tables.tidy(pd.DataFrame(rows).assign(estimand="made up"))
+    return style.Table(made, {"source": source, "settings": settings or {}})
+
+
+def held_out(label=CLIP, values=BENT, p_values=None, floor=-0.05, levels=LEVELS, **how):
+    """Return a held-out estimate of three folds, half of its rows mismatched."""
+    p_values = [0.0005] * len(levels) if p_values is None else p_values
+    settings = {"folds": 3, "permutations": 1999, "confidence": 0.95} | how
+    rows = [
+        {
+            "level": level,
+            "fold": fold,
+            "split": "test",
+            "nats": value,
+            "ceiling": 7.5,
+            "variant": variant,
+            "chosen": variant == "matched",
+            "mean": value,
+            "low": value - 0.1,
+            "high": value + 0.1,
+            "floor": floor,
+            "null_high": floor,
+            "p_value": p_value,
+            "pictures": how.get("pictures", 100),
+        }
+        for level, value, p_value in zip(levels, values, p_values, strict=True)
+        for fold in range(3)
+        for variant in ("matched", "mismatched")
+    ]
+    return table(rows, label, settings)
+
+
+def mine(label=CLIP, values=BENT, slow=2.0, levels=LEVELS, epochs=20):
+    """Return MINE's curves, which near their last value at a rate; half of it held out."""
+    rows = [
+        {
+            "level": level,
+            "seed": seed,
+            "split": split,
+            "step": step,
+            "chosen": split == "test" and step == epochs,
+            "nats": part * value * (1 - np.exp(-step / slow)),
+        }
+        for level, value in zip(levels, values, strict=True)
+        for seed in range(2)
+        for split, part in (("train", 1.0), ("test", 0.5))
+        for step in range(1, epochs + 1)
+    ]
+    return table(rows, label)
+
+
+def histogram(bits=LINE, levels=LEVELS):
+    nats = np.array(bits) * np.log(2)
+    bound = (8 - np.array(levels)) * np.log(2)
+    rows = {"level": levels, "nats": nats, "bound": bound, "pooled": nats, "entropy": nats}
+    return table(pd.DataFrame(rows).assign(pictures=9, standard_error=0.1).to_dict("records"), None)
+
+
+def cosine(at_8=0.7, label=CLIP, levels=LEVELS):
+    rows = [
+        {"level": n, "statistic": kind, "value": 1 - n / 8 * (1 - last), "chosen": kind == "raw"}
+        for kind, last in (("raw", at_8), ("centred", 0.0))
+        for n in levels
+    ]
+    return table(rows, label)
+
+
+def rounded(values=BENT, label=CLIP, levels=LEVELS):
+    return table([{"level": n, "nats": v} for n, v in zip(levels, values, strict=True)], label)
+
+
+def papers(clip=CLIP, resnet=RESNET, levels=LEVELS, **others) -> dict[str, style.Table]:
+    """Return tables on which every claim holds."""
+    line, bent = ([values[n] for n in levels] for values in (LINE, BENT))
+    # CLIP keeps more than pixels in the middle; ResNet falls to nothing at the end.
+    middle = [1.5 * value if 0 < n < 8 else value for n, value in zip(levels, line, strict=True)]
+    low = [value * (0.2 if n >= 5 else 1) for n, value in zip(levels, middle, strict=True)]
+    return {
+        "histogram": histogram(line, levels),
+        "cosine": cosine(label=clip, levels=levels),
+        "rounded": rounded(bent, clip, levels),
+        "mine_pixels": mine(None, bent, slow=8, levels=levels),
+        "mine_clip": mine(clip, middle, levels=levels),
+        "mine_resnet": mine(resnet, low, levels=levels),
+        "held_out_clip": held_out(clip, middle, levels=levels),
+        "held_out_resnet": held_out(resnet, low, levels=levels),
+        "bits": held_out(None, line, levels=levels, pixels={"split": "pairs"}),
+    } | others
+
+
+def verdicts_of(found: dict[str, style.Table]) -> dict[str, str]:
+    return {claim.text[0]: claim.verdict for claim in scorecard.claims(found)}
+
+
+def test_the_claims_hold_where_the_numbers_are_the_paper_s():
+    assert verdicts_of(papers()) == dict.fromkeys("abcdefg", HOLDS)
+
+
+@pytest.mark.parametrize(
+    ("claim", "others"),
+    [
+        ("a", {"histogram": histogram(BENT)}),
+        ("a", {"histogram": histogram([value + 0.01 for value in LINE])}),
+        ("b", {"cosine": cosine(at_8=0.4)}),
+        ("c", {"rounded": rounded(LINE)}),
+        ("d", {"mine_pixels": mine(None, LINE, slow=8)}),
+        ("d", {"mine_pixels": mine(None, BENT, slow=2.5)}),
+        ("e", {"mine_clip": mine(CLIP, LINE, slow=9)}),
+        ("e", {"mine_resnet": mine(RESNET, LINE, slow=9)}),
+        ("f", {"mine_clip": mine(CLIP, [8.0 * 0.1**n for n in LEVELS])}),
+        ("f", {"held_out_clip": held_out(CLIP, BENT)}),
+        ("g", {"mine_resnet": mine(RESNET, [8.0] * 8 + [0.0])}),
+        ("g", {"held_out_resnet": held_out(RESNET, [8.0] * 8 + [0.0])}),
+    ],
+)
+def test_a_claim_s_verdict_turns_with_its_number(claim, others):
+    assert verdicts_of(papers(**others))[claim] == FAILS
+
+
+@pytest.mark.parametrize(
+    ("clip", "resnet", "cannot"),
+    [
+        ("CLIP ViT-B/32, untrained", RESNET, "bcefg"),
+        (CLIP, "ResNet-50, untrained (BatchNorm calibrated on plain patches)", "eg"),
+        ("statistics (hand-made, no weights)", "statistics (hand-made, no weights)", "bcefg"),
+        ("CLIP ViT-L/14 (openai)", RESNET, "bcefg"),
+        (CLIP, "ResNet-18 (IMAGENET1K_V1)", "eg"),
+    ],
+)
+def test_claims_of_networks_need_their_weights_but_the_numbers_are_given(clip, resnet, cannot):
+    found = papers(clip, resnet)
+    expected = {each: NO_WEIGHTS if each in cannot else HOLDS for each in "abcdefg"}
+    assert verdicts_of(found) == expected
+    table = scorecard.behind(scorecard.claims(found))
+    assert table.loc[table["threshold"].notna(), "value"].notna().all()
+
+
+def test_what_played_a_part_is_read_from_the_record_of_its_weights():
+    found = held_out("CLIP ViT-B/32-256 (datacomp)")
+    found.metadata["source"]["weights"] = {"model": "ViT-B-32-256", "untrained": False}
+    assert not scorecard.plays(found, "clip")
+    found.metadata["source"]["weights"]["model"] = "ViT-B-32-quickgelu"
+    assert scorecard.plays(found, "clip")
+
+
+def test_held_out_values_under_their_null_give_no_ratio_and_do_not_decide():
+    found = papers(held_out_clip=held_out(CLIP, [1.0, *[-0.2] * 8]))
+    by_claim = {claim.text[0]: claim for claim in scorecard.claims(found)}
+    for name in "fg":
+        assert np.isnan(by_claim[name].quantities[0].held_out)
+        assert by_claim[name].verdict == HOLDS and "not above their null" in by_claim[name].remark
+
+
+def test_the_bend_is_the_critic_s_where_one_that_reads_bits_gives_a_line():
+    remark = scorecard.claims(papers())[3].remark
+    assert "reads bits the values lie on a line: the bend is the critic's" in remark
+    without = {role: each for role, each in papers().items() if role != "bits"}
+    assert "The exact values lie on a line" in scorecard.claims(without)[3].remark
+
+
+def test_r_squared_of_a_line_of_two_points_or_of_none_is_missing():
+    assert scorecard.straightness(LEVELS, LINE) == pytest.approx(1)
+    assert np.isnan(scorecard.straightness([0, 8], [8, 0]))
+    assert np.isnan(scorecard.straightness(LEVELS, [0.0] * 9))
+
+
+def test_levels_without_a_value_do_not_count_as_converged():
+    # 1 - exp(-step / 2) is 0.9 first at step 5.
+    assert scorecard.epochs_to_converge(mine(slow=2)) == 5
+    assert np.isnan(scorecard.epochs_to_converge(mine(values=[0.0] * 9)))
+
+
+@pytest.mark.parametrize("levels", [[0], [0, 8], [0, 4, 8]])
+def test_few_levels_leave_claims_untested_and_crash_nothing(levels, tmp_path):
+    found = papers(levels=levels)
+    figure, table = scorecard.draw(found, "scorecard")
+    style.save(figure, table, tmp_path / "scorecard")
+    assert verdicts_of(found)["g"] == NO_LEVELS
+    assert set(table["verdict"]) <= {HOLDS, FAILS, NO_LEVELS}
+
+
+def overflowing(figure) -> list[str]:
+    """Return the texts that leave the figure or, of a table, run into the next column."""
+    figure.canvas.draw()
+    page = figure.bbox
+    boxes = [
+        (text.get_text(), text.get_window_extent())
+        for axis in figure.axes
+        for text in [*axis.texts, axis.title, axis._left_title]
+        if text.get_text()
+    ]
+    outside = [t for t, b in boxes if not (page.x0 <= b.x0 and b.x1 <= page.x1 + 1)]
+    outside += [t for t, b in boxes if not (page.y0 - 1 <= b.y0 and b.y1 <= page.y1 + 1)]
+    cells = [pair for pair in boxes if pair[1].height > 0]
+    overlap = [
+        first[0]
+        for index, first in enumerate(cells)
+        for second in cells[index + 1 :]
+        if first[1].overlaps(second[1])
+    ]
+    return outside + overlap
+
+
+@pytest.mark.parametrize("levels", [LEVELS, [0, 4, 8]])
+def test_no_text_of_the_scorecard_is_cut(levels):
+    untrained = "ResNet-50, untrained (BatchNorm calibrated on plain patches)"
+    figure, _ = scorecard.draw(papers("CLIP ViT-B/32, untrained", untrained, levels), "scorecard")
+    assert overflowing(figure) == []
+
+
+def test_the_scorecard_s_table_has_a_row_per_number():
+    figure, table = scorecard.draw(papers(), "scorecard")
+    assert list(table) == [
+        *("claim", "quantity", "value", "threshold", "held_out_value", "verdict", "remark")
+    ]
+    assert {claim[0] for claim in table["claim"]} == set("abcdefg")
+    assert CLIP in figure.axes[0].get_title(loc="left")
+
+
+def test_the_tables_that_a_figure_asks_for_follow_the_configuration():
+    assert "bits" not in scorecard.tables(CONFIG)
+    assert scorecard.tables(CONFIG)["held_out_resnet"] == ("mine-held-out", "resnet50")
+    assert set(verdict.tables(CONFIG)) == {"clip", "statistics"}
+    assert consistency.tables(CONFIG)["clip rescaled"] == ("rescaled", "clip")
+    assert consistency.tables(CONFIG)["clip plain"] == ("cca", "clip")
+    more = SimpleNamespace(**{**vars(CONFIG), "estimators": {"mine-bits": {}, "rescaled": None}})
+    assert scorecard.tables(more)["bits"] == ("mine-bits", "pixels")
+    assert verdict.tables(more)["pixels"] == ("mine-bits", "pixels")
+    assert set(consistency.tables(more)) == {"clip", "statistics"}
+
+
+@pytest.mark.parametrize("levels", [LEVELS, [0, 4, 8]])
+def test_the_verdicts_are_drawn_and_no_label_is_cut(levels, tmp_path):
+    p_values = {n: 0.0005 for n in levels} | {4: 0.5, 8: 1.0}
+    p_values = [p_values[n] for n in levels]
+    values = [LINE[n] for n in levels]
+    found = {
+        "clip": held_out("CLIP ViT-B/32, untrained", values, p_values, levels=levels),
+        "few": held_out(RESNET, values, p_values, levels=levels, pictures=7),
+        "pixels": held_out(None, values, p_values, levels=levels, pixels={"split": "pairs"}),
+    }
+    figure, table = verdict.draw(found, "verdict")
+    style.save(figure, table, tmp_path / "verdict")
+    assert overflowing(figure) == []
+    assert list(table) == verdict.COLUMNS and len(table) == 3 * len(levels)
+    few = table[table["representation"] == "few"]
+    assert few["quiet_from"].isna().all()
+    assert few["verdict"].tolist()[-1] == verdicts.TOO_FEW_PICTURES
+    assert (table[table["representation"] == "clip"]["quiet_from"] == 4).all()
+    assert "pixel pairs, not pictures" in table["label"].iloc[-1]
+
+
+def test_verdicts_with_too_few_permutations_are_drawn_as_such():
+    found = held_out(p_values=[np.nan] * 9, permutations=0)
+    _, table = verdict.draw({"clip": found}, "verdict")
+    assert set(table["verdict"]) == {verdicts.TOO_FEW_PERMUTATIONS}
+    assert table["needed_pictures"].isna().all()
+
+
+def test_an_estimate_without_a_test_gives_no_verdict():
+    with pytest.raises(LeakageError, match="no p_value; expected a held-out estimator"):
+        verdict.behind({"clip": mine()})
+
+
+def checks(found: dict[str, style.Table]) -> pd.DataFrame:
+    return consistency.behind(found).set_index("check")
+
+
+def test_a_right_estimator_is_consistent(tmp_path):
+    found = {each: held_out() for each in ("clip", "clip rescaled", "clip plain")}
+    figure, table = consistency.draw(found, "consistency")
+    style.save(figure, table, tmp_path / "consistency")
+    assert overflowing(figure) == []
+    rows = checks(found)
+    assert rows.loc[["rise", "nothing left", "rescaled"], "holds"].tolist() == [True] * 3
+    assert rows.loc["ceiling", ["value", "where"]].tolist() == [1, "n = 0"]
+    assert list(table)[:5] == ["representation", "check", "value", "allowed", "holds"]
+
+
+@pytest.mark.parametrize(
+    ("check", "role", "values"),
+    [
+        ("rise", "clip", [*LINE[:4], LINE[3] + 0.3, *LINE[5:]]),
+        ("nothing left", "clip", [*LINE[:8], -0.06]),
+        ("rescaled", "clip rescaled", [*LINE[:8], 0.01]),
+    ],
+)
+def test_an_inconsistent_estimate_is_found_out(check, role, values):
+    found = {each: held_out(values=LINE) for each in ("clip", "clip rescaled", "clip plain")}
+    rows = checks(found | {role: held_out(values=values)})
+    holds = {each: rows.loc[each, "holds"] for each in ("rise", "nothing left", "rescaled")}
+    assert holds == {each: each != check for each in holds}
+
+
+def test_a_rise_is_looked_for_between_all_levels():
+    # A tenth from each level to the next is within 0.2, over three levels it is not.
+    rows = held_out(values=[0.1 * n for n in LEVELS]).summary
+    value, allowed, where = consistency.rise(rows)
+    assert (value, allowed, where) == (pytest.approx(0.8), pytest.approx(0.2), "n = 0 to 8")
+
+
+def test_consistency_with_three_levels_or_without_level_8(tmp_path):
+    figure, _ = consistency.draw({"clip": held_out(values=[8, 4, 0], levels=[0, 4, 8])}, "c")
+    assert overflowing(figure) == []
+    rows = checks({"clip": held_out(values=[8, 4], levels=[0, 4])})
+    assert rows.loc["nothing left", "holds"] is None

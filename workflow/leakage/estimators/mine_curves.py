@@ -1,0 +1,313 @@
+"""Mutual information neural estimation (MINE): the paper's Figures 4 to 8.
+
+Belghazi et al., "Mutual Information Neural Estimation", ICML 2018, arXiv 1801.04062. The
+Donsker-Varadhan bound (its equation 10), I(X;Y) >= E_joint[T] - ln E_product[exp T], is climbed by
+a network T with the gradient whose denominator is an exponential moving average (its equation 12
+and section 3.2). The value on the training pairs is what the paper draws; it measures memory as
+well as leakage, so the value on held-out pictures stands beside it.
+"""
+
+from functools import partial
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import pydantic
+from tqdm import tqdm
+
+from leakage import devices
+from leakage.estimators import inputs, splits, tables
+from leakage.settings import Settings as Branch
+
+if TYPE_CHECKING:
+    import pandas as pd
+    import torch
+
+    from leakage.checkpoints import Checkpoint
+    from leakage.estimators.critics import JointCritic
+
+# A training that is interrupted goes on from a checkpoint, where `estimate` is given one.
+RESUMES = True
+ESTIMANDS = {
+    "train": "Donsker-Varadhan value on the training pairs (the paper's way)",
+    "validation": "Donsker-Varadhan bound on the pairs that choose the step",
+    "test": "Donsker-Varadhan bound on held-out pairs, at the step chosen on validation",
+}
+
+
+class Pixels(Branch):
+    """How pairs of pixel values (bytes) are drawn, read by the critic, and held out."""
+
+    pairs: int = pydantic.Field(default=20_000, ge=10)
+    batch: int = pydantic.Field(default=500, ge=2)
+    input: Literal["scalar", "bits", "fourier"] = "scalar"
+    split: Literal["pictures", "pairs"] = "pictures"
+
+
+class Settings(Branch):
+    """The critics, their training, and what is held out."""
+
+    method: Literal["mine_curves"] = "mine_curves"
+    epochs: int = pydantic.Field(default=200, ge=1)
+    batch: int = pydantic.Field(default=100, ge=2)
+    hidden: int = pydantic.Field(default=128, ge=1)
+    layers: int = pydantic.Field(default=2, ge=1)
+    learning_rate: float = pydantic.Field(default=1e-3, gt=0)
+    ema_rate: float = pydantic.Field(default=0.01, gt=0, le=1)
+    self_pairs: bool = False
+    pca: int | None = pydantic.Field(default=None, ge=1)
+    seeds: int = pydantic.Field(default=5, ge=1)
+    validation: float = pydantic.Field(default=0.2, gt=0, lt=0.5)
+    test: float = pydantic.Field(default=0.2, gt=0, lt=0.5)
+    evaluation_pairs: int = pydantic.Field(default=2_000, ge=2)
+    evaluation_shuffles: int = pydantic.Field(default=10, ge=1)
+    pixels: Pixels = Pixels()
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+
+
+def estimate(
+    x: np.ndarray,
+    y: np.ndarray,
+    groups: np.ndarray | None,
+    levels: list[int],
+    seed: int,
+    settings: Settings,
+    checkpoint: "Checkpoint | None" = None,
+) -> "pd.DataFrame":
+    """Return the Donsker-Varadhan value per level, seed, split and epoch.
+
+    Args:
+        x: shape (pairs, dim_x). uint8 are pixel values, read as `settings.pixels.input` says.
+        y: shape (levels, pairs, dim_y).
+        groups: shape (pairs,): pairs of one group (a picture) are held out together.
+        levels: the levels' names.
+        seed: the first of `settings.seeds` seeds; each splits, starts and shuffles on its own.
+        settings: the critics and their training.
+        checkpoint: where the training keeps its state, and goes on from if it was interrupted.
+
+    Returns:
+        The tidy table: `step` counts epochs from 1; `chosen` marks, per level and seed, the test
+        value at the epoch whose validation value is highest.
+
+    Raises:
+        LeakageError: fewer than three groups, or a device that is not there.
+    """
+    seeds = [seed + index for index in range(settings.seeds)]
+    bytes_ = x.dtype == y.dtype == np.uint8
+    together = groups is None or (bytes_ and settings.pixels.split == "pairs")
+    groups = np.arange(len(x)) if together else groups
+    if bytes_:
+        settings = settings.model_copy(update={"batch": settings.pixels.batch})
+        x, y = (inputs.read_bytes(values, settings.pixels.input) for values in (x, y))
+    sides = [_split(groups, each, settings) for each in seeds]
+    scaled = [_standardise(x, y, each.train, settings.pca) for each in sides]
+    plain = np.stack([pair[0] for pair in scaled])
+    seen = np.stack([pair[1] for pair in scaled])
+    values = _train(plain, seen, sides, seeds, settings, checkpoint)
+    pairs = {name: [len(each.sides()[name]) for each in sides] for name in ESTIMANDS}
+    return _table(values, levels, seeds, pairs, settings)
+
+
+def _split(groups: np.ndarray, seed: int, settings: Settings) -> splits.Split:
+    generator = np.random.default_rng([seed, 1])
+    return splits.split_by_group(groups, settings.validation, settings.test, generator)
+
+
+def _standardise(
+    x: np.ndarray, y: np.ndarray, train: np.ndarray, pca: int | None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return x and y, each level on its own, as `inputs.standardise` makes them."""
+    seen = [inputs.standardise(level, train, pca) for level in y]
+    return inputs.standardise(x, train, pca), np.stack(seen)
+
+
+def _train(
+    x: np.ndarray,
+    y: np.ndarray,
+    sides: list[splits.Split],
+    seeds: list[int],
+    settings: Settings,
+    checkpoint: "Checkpoint | None",
+) -> dict[str, np.ndarray]:
+    """Train all critics and return their values per split, shape (epochs, seeds, levels), in nats.
+
+    Args:
+        x: shape (seeds, pairs, dim_x).
+        y: shape (seeds, levels, pairs, dim_y).
+        sides: the split of each seed.
+        seeds: of the parameters and shuffles.
+        settings: widths, rates, epochs.
+        checkpoint: where to go on from, if anywhere.
+    """
+    import torch
+
+    from leakage.estimators.critics import JointCritic, log_mean_exp, moving_average, shuffle
+
+    device = devices.resolve(settings.device)
+    levels, dims = y.shape[1], (x.shape[-1], y.shape[-1])
+    critic = JointCritic(seeds, levels, dims, settings.hidden, settings.layers).to(device)
+    optimiser = torch.optim.Adam(critic.parameters(), lr=settings.learning_rate, fused=True)
+    generators = [torch.Generator().manual_seed(seed) for seed in seeds]
+    plain, seen = torch.from_numpy(x).to(device), torch.from_numpy(y).to(device)
+    trained = min(len(side.train) for side in sides)
+    batch = min(settings.batch, trained)
+    average: torch.Tensor | None = None  # ln of the moving average of E_product[exp T]
+    values: dict[str, list[np.ndarray]] = {name: [] for name in ESTIMANDS}
+    if kept := checkpoint and checkpoint.load():
+        average = _restore(kept, critic, optimiser, generators, values).to(device)
+    evaluation = _evaluation(sides, seeds, settings)
+    done = len(values["train"])
+    for _ in tqdm(
+        range(done, settings.epochs), "epochs", settings.epochs, initial=done, disable=None
+    ):
+        order = torch.stack(
+            [
+                torch.from_numpy(side.train)[torch.randperm(len(side.train), generator=g)[:trained]]
+                for side, g in zip(sides, generators, strict=True)
+            ]
+        ).to(device)
+        for start in range(0, trained - batch + 1, batch):
+            index = order[:, start : start + batch]
+            halves = critic.halves(*_select(plain, seen, index))
+            joint = critic.head(halves[0] + halves[1]).mean(dim=-1)
+            mismatched = shuffle(halves[1], levels, settings.self_pairs, generators)
+            product = log_mean_exp(critic.head(halves[0] + mismatched))
+            average = moving_average(average, product.detach(), settings.ema_rate)
+            loss = (torch.exp(product - average) - joint).sum()
+            optimiser.zero_grad(set_to_none=True)
+            loss.backward()
+            optimiser.step()
+        for name, value in _evaluate(critic, plain, seen, evaluation, settings).items():
+            values[name].append(value)
+        if checkpoint:
+            checkpoint.keep(partial(_state, critic, optimiser, generators, values, average))
+    return {name: np.stack(rows) for name, rows in values.items()}
+
+
+def _state(
+    critic: "JointCritic",
+    optimiser: "torch.optim.Optimizer",
+    generators: "list[torch.Generator]",
+    values: dict[str, list[np.ndarray]],
+    average: "torch.Tensor",
+) -> dict[str, Any]:
+    """Return all that the rest of the training depends on."""
+    import torch
+
+    return {
+        "critic": critic.state_dict(),
+        "optimiser": optimiser.state_dict(),
+        "generators": [generator.get_state() for generator in generators],
+        "values": {name: torch.from_numpy(np.stack(rows)) for name, rows in values.items()},
+        "average": average,
+    }
+
+
+def _restore(
+    state: dict[str, Any],
+    critic: "JointCritic",
+    optimiser: "torch.optim.Optimizer",
+    generators: "list[torch.Generator]",
+    values: dict[str, list[np.ndarray]],
+) -> "torch.Tensor":
+    """Put back what `_state` returned, in place, and return the moving average."""
+    critic.load_state_dict(state["critic"])
+    optimiser.load_state_dict(state["optimiser"])
+    for generator, kept in zip(generators, state["generators"], strict=True):
+        generator.set_state(kept)
+    for name, rows in values.items():
+        rows += list(state["values"][name].numpy())
+    return state["average"]
+
+
+def _evaluation(
+    sides: list[splits.Split], seeds: list[int], settings: Settings
+) -> dict[str, list[np.ndarray]]:
+    """Return, per side, the pairs of each seed that its value is read on, in random order."""
+    chosen = {}
+    for name in ESTIMANDS:
+        chosen[name] = [
+            np.random.default_rng([seed, 2]).permutation(side.sides()[name])[
+                : settings.evaluation_pairs
+            ]
+            for side, seed in zip(sides, seeds, strict=True)
+        ]
+    return chosen
+
+
+def _evaluate(
+    critic: "JointCritic",
+    x: "torch.Tensor",
+    y: "torch.Tensor",
+    chosen: dict[str, list[np.ndarray]],
+    settings: Settings,
+) -> dict[str, np.ndarray]:
+    """Return the value of every critic on every side, shape (seeds, levels), in nats.
+
+    The product of the marginals is represented by `evaluation_shuffles` fixed mismatches, in which
+    no item meets itself; with `self_pairs` the matched pairs are added with the weight that they
+    have in a random permutation, 1 in the number of pairs.
+    """
+    import torch
+
+    from leakage.estimators.critics import log_mean_exp
+
+    values = {}
+    with torch.inference_mode():
+        for name, indices in chosen.items():
+            pairs = min(map(len, indices))
+            index = torch.stack([torch.from_numpy(i[:pairs]) for i in indices]).to(x.device)
+            from_x, from_y = critic.halves(*_select(x, y, index))
+            joint = critic.head(from_x + from_y)
+            shifts = range(1, min(settings.evaluation_shuffles, pairs - 1) + 1)
+            product = [critic.head(from_x + from_y.roll(shift, dims=1)) for shift in shifts]
+            product = log_mean_exp(torch.cat(product, dim=-1)) if product else joint.mean(-1)
+            if settings.self_pairs:
+                kept = log_mean_exp(joint) - np.log(pairs)
+                product = torch.logaddexp(product + np.log1p(-1 / max(pairs, 2)), kept)
+            value = joint.mean(dim=-1) - product
+            values[name] = value.view(len(indices), critic.levels).cpu().numpy()
+    return values
+
+
+def _select(
+    x: "torch.Tensor", y: "torch.Tensor", index: "torch.Tensor"
+) -> tuple["torch.Tensor", "torch.Tensor"]:
+    """Return the pairs at `index` (seeds, pairs) of x (seeds, all, dim) and y, per seed."""
+    import torch
+
+    rows = torch.arange(len(x), device=x.device)[:, None]
+    return x[rows, index], y[
+        rows[:, :, None], torch.arange(y.shape[1], device=x.device)[None, :, None], index[:, None]
+    ]
+
+
+def _table(
+    values: dict[str, np.ndarray],
+    levels: list[int],
+    seeds: list[int],
+    pairs: dict[str, list[int]],
+    settings: Settings,
+) -> "pd.DataFrame":
+    """Return values (epochs, seeds, levels) per split as the tidy table."""
+    import pandas as pd
+
+    best = values["validation"].argmax(axis=0)  # (seeds, levels)
+    parts = []
+    for name, value in values.items():
+        step, seed, level = np.indices(value.shape)
+        used = np.minimum(np.asarray(pairs[name])[seed], settings.evaluation_pairs)
+        parts.append(
+            pd.DataFrame(
+                {
+                    "level": np.asarray(levels)[level].ravel(),
+                    "seed": np.asarray(seeds)[seed].ravel(),
+                    "split": name,
+                    "step": step.ravel() + 1,
+                    "chosen": (step == best[seed, level]).ravel() & (name == "test"),
+                    "nats": value.ravel().astype(np.float64),
+                    "ceiling": np.log(used).ravel() if settings.self_pairs else np.nan,
+                    "estimand": ESTIMANDS[name],
+                }
+            )
+        )
+    return tables.tidy(pd.concat(parts, ignore_index=True))

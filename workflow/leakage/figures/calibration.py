@@ -1,0 +1,64 @@
+"""Calibration: every estimator against known truths, beyond the paper; a target of its own."""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from leakage.figures import style
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+
+def tables(config: Any, representation: str = "") -> dict[str, tuple[str, str]]:
+    """Return no estimate: the target `calibration` gives its own table."""
+    return {}
+
+
+def draw(tables: dict[str, style.Table], name: str) -> "tuple[Figure, pd.DataFrame]":
+    """Return estimate against truth, a panel per task; its table is the calibration's own."""
+    table = tables["calibration"].rows
+    tasks = list(dict.fromkeys(table["task"]))
+    names = list(dict.fromkeys(table["estimator"]))
+    columns = min(3, len(tasks))
+    count = -(-len(tasks) // columns)
+    figure, _ = style.panels(1, 4.0 * columns + 2.2, 3.4 * count)
+    figure.clear()
+    axes = np.atleast_1d(figure.subplots(count, columns)).ravel()
+    colours = dict(zip(names, style.colours(len(names)), strict=True))
+    markers = dict(zip(names, "os^Dv<>pXhP*" * (len(names) // 12 + 1), strict=False))
+    handles = {}
+    for axis, task in zip(axes, tasks, strict=False):
+        rows = table[table["task"] == task]
+        present = list(dict.fromkeys(rows["estimator"]))
+        for estimator in present:
+            part = rows[rows["estimator"] == estimator].sort_values("level")
+            several = rows["level"].nunique() > 1 and rows["truth"].nunique() > 1
+            place = part["truth"] if several else np.full(len(part), present.index(estimator))
+            error = [part["mean"] - part["low"], part["high"] - part["mean"]]
+            look = {"color": colours[estimator], "marker": markers[estimator], "ms": 5}
+            line = "-" if several else "none"
+            handles[estimator] = axis.errorbar(
+                place, part["mean"], error, ls=line, lw=0.8, capsize=2, **look
+            )
+        truths = np.sort(rows["truth"].unique())
+        if rows["truth"].nunique() > 1:
+            handles["truth"] = axis.plot(truths, truths, color="0.2", ls="--", lw=1)[0]
+            axis.set_xlabel("truth (nats)")
+        else:
+            handles["truth"] = axis.axhline(truths[0], color="0.2", ls="--", lw=1)
+            axis.set_xticks([])
+            axis.set_xlabel("estimators, in the legend's order")
+        axis.set_ylabel("estimate (nats)")
+        axis.set_title(f"{task.replace('_', ' ')}, {rows['pairs'].iloc[0]:,} pairs")
+        axis.grid(True, axis="y", alpha=0.3)
+    for axis in axes[len(tasks) :]:
+        axis.set_axis_off()
+    ordered = [key for key in [*names, "truth"] if key in handles]
+    figure.legend(
+        [handles[key] for key in ordered], ordered, loc="outside right center", frameon=False
+    )
+    draws = int(table["draws"].max())
+    figure.suptitle(f"Held-out estimates against known truths (mean and range of {draws} draws)")
+    return figure, table

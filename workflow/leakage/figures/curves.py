@@ -1,0 +1,113 @@
+"""Held-out values against the level: what the figures beyond the paper share."""
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from leakage.figures import style
+from leakage.figures.epochs import cut_below
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+INFORMATION = "mutual information"
+NATS = "held-out mutual information (nats)"
+METHODS = {
+    "mine": "MINE",
+    "mine_curves": "MINE (single split)",
+    "infonce": "InfoNCE",
+    "nwj": "NWJ",
+    "smile": "SMILE",
+    "cca": "CCA (Gaussian part)",
+    "ksg": "KSG (nearest neighbours)",
+}
+# From this share of its ceiling on, a value says "at least".
+AT_CEILING = 0.95
+LOWER_BOUND = "at its ceiling: at least this much"
+# None is an upward triangle, which marks values at their ceiling.
+MARKERS = "osDvPX<>dp"
+SUMMARY = ["mean", "low", "high", "floor", "null_high", "p_value", "pictures"]
+
+
+def values(table: style.Table, statistic: str = INFORMATION) -> "pd.DataFrame":
+    """Return what an estimate says of each level, in the order of the levels.
+
+    Returns:
+        `level`; `mean`, `low`, `high`, `floor`, `null_high`, `p_value`, `pictures` as in the table
+        (missing ones are NaN); `ceiling` and `chance`, means over the folds, which may differ in
+        size; `at_ceiling`, whether the mean can be no more than a lower bound.
+    """
+    rows = table.rows[(table.rows["split"] == "test") & (table.rows["statistic"] == statistic)]
+    if "variant" in rows:
+        rows = rows[rows["variant"] == "matched"]
+    found = table.summary
+    found = found[found["statistic"] == statistic].set_index("level").reindex(columns=SUMMARY)
+    for name in ("ceiling", "chance"):
+        found[name] = rows.groupby("level")[name].mean() if name in rows else np.nan
+    found["at_ceiling"] = found["mean"] >= AT_CEILING * found["ceiling"]
+    return found.reset_index()
+
+
+def methods(tables: dict[str, style.Table]) -> dict[str, str]:
+    """Return the name of each table's method by role; roles of one method stand beside it."""
+    found = {}
+    for role, table in tables.items():
+        method = table.metadata["settings"].get("method", role)
+        found[role] = METHODS.get(method, method)
+    several = {name for name in found.values() if list(found.values()).count(name) > 1}
+    return {role: f"{name}, {role}" if name in several else name for role, name in found.items()}
+
+
+def interval(table: style.Table) -> str:
+    """Return the words for a band, say `95 % interval over pictures`."""
+    return f"{table.metadata['settings'].get('confidence', 0.95):.0%}".replace("%", " %") + (
+        " interval over pictures"
+    )
+
+
+def pictures(parts: "Iterable[pd.DataFrame]") -> str:
+    """Return how many pictures the values are of, in words; tables may differ in it."""
+    counts = sorted({int(count) for part in parts for count in part["pictures"].dropna()})
+    if not counts:
+        return "pictures"
+    return f"{' to '.join(map(str, dict.fromkeys([counts[0], counts[-1]])))} pictures"
+
+
+def curve(
+    axis: "Axes", part: "pd.DataFrame", colour: Any, label: str, size: float = 7, **looks: Any
+) -> None:
+    """Draw `values` as a curve with its band, open upward triangles where it is at its ceiling."""
+    style.band(axis, part["level"], part["mean"], part["low"], part["high"], colour, label, **looks)
+    bounded = part[part["at_ceiling"]]
+    look = {"mfc": "white", "mec": colour, "mew": 1.4, "ls": "none", "zorder": 4}
+    if len(bounded):
+        axis.plot(bounded["level"], bounded["mean"], "^", ms=size, label="_at ceiling", **look)
+
+
+def lower_bound_entry(axis: "Axes", parts: "Iterable[pd.DataFrame]") -> None:
+    """Add the legend's entry for the open triangles, if there are any."""
+    if any(part["at_ceiling"].any() for part in parts):
+        axis.plot([], [], "^", mfc="white", mec="0.3", mew=1.4, ms=7, ls="none", label=LOWER_BOUND)
+
+
+def against_level(axis: "Axes", levels: Iterable[int], unit: str) -> None:
+    """Label an axis whose x is the level, with a tick at each."""
+    axis.set(xlabel=style.LEVEL, ylabel=unit)
+    axis.set_xticks(sorted({int(level) for level in levels}))
+
+
+def legend_below(figure: "Figure", axis: "Axes") -> None:
+    """Put one axis' legend below all axes, where it hides nothing."""
+    handles, labels = axis.get_legend_handles_labels()
+    columns = 2 if len(labels) == 4 else 3
+    figure.legend(handles, labels, loc="outside lower center", ncols=columns, frameon=False)
+
+
+def cut(axis: "Axes", table: "pd.DataFrame", columns: Iterable[str] = ("mean", "low")) -> str:
+    """Cut an axis far below zero, as `epochs.cut_below` does, and return words that say so."""
+    low = table[[name for name in columns if name in table]].min(axis=1)
+    high = table[["mean", "high"]].max(axis=1)
+    return cut_below(axis, table.assign(low=low, high=high), 0.0)

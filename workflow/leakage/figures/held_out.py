@@ -1,0 +1,103 @@
+"""Held-out mutual information by every estimator, against the level, on one representation."""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from leakage.figures import curves, style
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+PER_REPRESENTATION = True
+# A ceiling this many times above all values would flatten them; the legend gives it instead.
+FAR = 2.0
+
+
+def tables(config: Any, representation: str = "") -> dict[str, tuple[str, str]]:
+    """Return every held-out estimator on one representation."""
+    return {key: (key, representation) for key in config.held_out}
+
+
+def draw(tables: dict[str, style.Table], name: str) -> "tuple[Figure, pd.DataFrame]":
+    """Return a curve with its interval per estimator, their floors, the null, and the ceilings."""
+    table = behind(tables)
+    parts = dict(iter(table.groupby("estimator", sort=False)))
+    first = next(iter(tables.values()))
+    figure, (axis,) = style.panels(width=8.0, height=5.2)
+    null = parts[next(iter(tables))]
+    _floor(axis, table)
+    if null["null_high"].notna().any():
+        label = f"permutation null, 95 % quantile ({null['method'].iloc[0]})"
+        axis.plot(null["level"], null["null_high"], "--", color="0.4", lw=1.2, label=label)
+    # Where several estimators are at the same ceiling, their triangles stand in one another.
+    size = 6 + 3 * sum(part["at_ceiling"].any() for part in parts.values())
+    for index, (colour, part) in enumerate(
+        zip(style.colours(len(parts)), parts.values(), strict=True)
+    ):
+        marker = curves.MARKERS[index % len(curves.MARKERS)]
+        method = part["method"].iloc[0]
+        size -= 3 * part["at_ceiling"].any()
+        curves.curve(axis, part, colour, method, size, marker=marker, ms=4)
+    curves.lower_bound_entry(axis, [table])
+    curves.against_level(axis, table["level"], curves.NATS)
+    note = curves.cut(axis, table, ("mean", "low", "floor"))
+    _ceilings(axis, table)
+    axis.set_title(
+        f"Held-out information on {first.label}\n{curves.pictures([table])}, "
+        f"bands: {curves.interval(first)}{note}"
+    )
+    curves.legend_below(figure, axis)
+    return figure, table
+
+
+def behind(tables: dict[str, style.Table]) -> "pd.DataFrame":
+    """Return `curves.values` of every estimator, one below the other."""
+    import pandas as pd
+
+    names = curves.methods(tables)
+    return pd.concat(
+        [
+            curves.values(table).assign(estimator=role, method=names[role])
+            for role, table in tables.items()
+        ],
+        ignore_index=True,
+    )
+
+
+def _floor(axis: "Axes", table: "pd.DataFrame") -> None:
+    """Draw the range of the estimators' floors as a grey band with edges."""
+    floors = table.groupby("level")["floor"].agg(["min", "max"]).dropna()
+    if len(floors):
+        label = "floors (trained on mismatched pictures)"
+        look = {"facecolor": "0.8", "edgecolor": "0.6", "linewidth": 0.8, "alpha": 0.7}
+        axis.fill_between(floors.index, floors["min"], floors["max"], label=label, **look)
+
+
+def _ceilings(axis: "Axes", table: "pd.DataFrame") -> None:
+    """Draw the distinct ceilings as dotted lines with labels; far ones go to the legend."""
+    known = table[np.isfinite(table["ceiling"])]
+    known = known.assign(rounded=known["ceiling"].round(2))
+    highest = np.nanmax(table[["mean", "high"]].to_numpy())
+    usual = known["rounded"].mode().tolist()[:1]
+    for rounded, part in known.groupby("rounded"):
+        text = ceiling_label(part["ceiling"].iloc[0])
+        if rounded not in usual:
+            text += f" ({', '.join(part['method'].str.partition(' (')[0].unique())})"
+        if rounded > FAR * highest:
+            axis.plot([], [], ":", color="0.3", label=f"{text} = {rounded:.2f} nats: out of sight")
+            continue
+        axis.axhline(rounded, color="0.3", ls=":", lw=1)
+        place = {"xy": (1, rounded), "xycoords": ("axes fraction", "data")}
+        shift = {"xytext": (0, 2), "textcoords": "offset points"}
+        axis.annotate(text, **place, **shift, ha="right", va="bottom", fontsize=8, color="0.3")
+        axis.set_ylim(top=max(axis.get_ylim()[1], 1.07 * rounded))
+
+
+def ceiling_label(nats: float) -> str:
+    """Return `ceiling ln N`; with a sign for `about` where folds differ in size."""
+    count = np.exp(nats)
+    near = np.isclose(count, round(count), rtol=1e-6)
+    return f"ceiling {'' if near else '≈ '}ln {round(count):,}"

@@ -1,0 +1,71 @@
+"""MINE on pixels by three critics, which read a byte differently, against the exact value."""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from leakage.figures import curves, style
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+CRITICS = {
+    "scalar": "scalar: a byte is one number",
+    "bits": "bits: a byte is its eight bits",
+    "fourier": "fourier: a byte is sines and cosines",
+}
+# An estimate this close to the exact value is right: nats, or the share of the exact value.
+TOLERANCE = (0.05, 0.03)
+
+
+def tables(config: Any, representation: str = "") -> dict[str, tuple[str, str]]:
+    """Return MINE on pixels once per reading of a byte, and the histogram for the exact values."""
+    mine = {critic: (f"mine-{critic}", "pixels") for critic in CRITICS}
+    return mine | {"histogram": ("histogram", "pixels")}
+
+
+def draw(tables: dict[str, style.Table], name: str) -> "tuple[Figure, pd.DataFrame]":
+    """Return the three critics beside the exact value, and how far they are from it."""
+    table = behind(tables)
+    figure, axes = style.panels(2, 5.4, 4.8)
+    exact = table.drop_duplicates("level")
+    axes[0].plot(exact["level"], exact["exact"], "--", color="0.2", label="exact, by counting")
+    axes[1].axhline(0, color="0.2", ls="--")
+    label = f"right: within {TOLERANCE[0]} nat or {TOLERANCE[1]:.0%}".replace("%", " %")
+    span = (-exact["tolerance"], exact["tolerance"])
+    axes[1].fill_between(exact["level"], *span, color="0.8", alpha=0.7, lw=0)
+    axes[0].fill_between([], [], [], color="0.8", alpha=0.7, lw=0, label=label)
+    for colour, marker, (critic, words) in zip(
+        style.colours(3), curves.MARKERS, CRITICS.items(), strict=False
+    ):
+        part = table[table["critic"] == critic]
+        columns = ["mean", "low", "high"]
+        off = part.assign(**{column: part[column] - part["exact"] for column in columns})
+        for axis, values in zip(axes, (part, off), strict=True):
+            curves.curve(axis, values, colour, words, marker=marker, ms=4)
+    curves.lower_bound_entry(axes[0], [table])
+    units = (curves.NATS, "held-out MINE less exact value (nats)")
+    for axis, unit in zip(axes, units, strict=True):
+        curves.against_level(axis, table["level"], unit)
+    axes[0].set_title("MINE against the exact value" + curves.cut(axes[0], table))
+    axes[1].set_title("difference to the exact value")
+    curves.legend_below(figure, axes[0])
+    figure.suptitle(
+        f"Pairs of pixel values, {curves.pictures([table])}: where the scalar critic's curve bends,"
+        f"\nthe critic fails (bands: {curves.interval(tables['scalar'])})"
+    )
+    return figure, table
+
+
+def behind(tables: dict[str, style.Table]) -> "pd.DataFrame":
+    """Return each critic's values with the exact one, the difference, and what counts as right."""
+    import pandas as pd
+
+    counted = tables["histogram"].rows
+    exact = counted[["level", "pooled"]].rename(columns={"pooled": "exact"})
+    parts = [curves.values(tables[critic]).assign(critic=critic) for critic in CRITICS]
+    table = pd.concat(parts, ignore_index=True).merge(exact, on="level", how="left")
+    table["difference"] = table["mean"] - table["exact"]
+    table["tolerance"] = np.maximum(TOLERANCE[0], TOLERANCE[1] * table["exact"])
+    return table.drop(columns="chance")

@@ -1,0 +1,108 @@
+"""What pretraining adds: each pretrained encoder beside the same network untrained."""
+
+from typing import TYPE_CHECKING, Any
+
+from leakage.errors import LeakageError
+from leakage.figures import curves, style
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+MEASURES = {
+    "information": (curves.INFORMATION, curves.NATS),
+    "found": ("top 1", "share of held-out views found first (top 1)"),
+}
+SIDES = {"trained": "-", "untrained": "--"}
+
+
+def tables(config: Any, representation: str = "") -> dict[str, tuple[str, str]]:
+    """Return the held-out MI and the re-identification of each encoder and of its control."""
+    pairs = {key: other for key, other in config.controls.items() if other is not None}
+    estimators = {"information": config.verdict.estimator, "found": "reidentification"}
+    return {
+        f"{key} {measure}": (estimator, key)
+        for pair in pairs.items()
+        for key in pair
+        for measure, estimator in estimators.items()
+    }
+
+
+def draw(tables: dict[str, style.Table], name: str) -> "tuple[Figure, pd.DataFrame]":
+    """Return MI and top-1 share, pretrained solid and untrained dashed in the pair's colour."""
+    table = behind(tables)
+    pairs = list(table.groupby(["trained", "untrained"], sort=False).groups)
+    figure, axes = style.panels(2, 5.4, 4.8)
+    for axis, (measure, (_, unit)) in zip(axes, MEASURES.items(), strict=True):
+        shown = table[table["measure"] == measure]
+        for index, (colour, pair) in enumerate(zip(style.colours(len(pairs)), pairs, strict=True)):
+            part = shown[(shown["trained"] == pair[0]) & (shown["untrained"] == pair[1])]
+            for (side, dash), key in zip(SIDES.items(), pair, strict=True):
+                columns = {f"{side}_{column}": column for column in ("mean", "low", "high")}
+                columns[f"{side}_at_ceiling"] = "at_ceiling"
+                of_side = part[["level", *columns]].rename(columns=columns)
+                looks = {"ls": dash, "marker": curves.MARKERS[index], "ms": 4}
+                if measure == "found":
+                    of_side["at_ceiling"] = False  # a share of 1 is a share of 1
+                curves.curve(axis, of_side, colour, tables[f"{key} {measure}"].label, **looks)
+        curves.against_level(axis, table["level"], unit)
+    axes[1].axhline(table["chance"].mean(), color="0.3", ls=":", lw=1)
+    axes[0].plot([], [], ":", color="0.3", lw=1, label="guessing")
+    axes[1].set_ylim(0, 1.02)
+    information = table[table["measure"] == "information"]
+    note = curves.cut(axes[0], _outermost(information))
+    axes[0].set_title(f"information{note}")
+    axes[1].set_title("re-identification")
+    curves.lower_bound_entry(axes[0], [_outermost(information)])
+    curves.legend_below(figure, axes[0])
+    first = next(iter(tables.values()))
+    figure.suptitle(
+        f"What pretraining adds to an architecture, {curves.pictures([table])} "
+        f"(bands: {curves.interval(first)})"
+    )
+    return figure, table
+
+
+def behind(tables: dict[str, style.Table]) -> "pd.DataFrame":
+    """Return both sides of each pair per measure and level, and trained less untrained.
+
+    Raises:
+        LeakageError: there is no pair.
+    """
+    import pandas as pd
+
+    if not tables:
+        raise LeakageError(
+            "controls: none given; name the untrained encoder of a pretrained one there, or take "
+            "pretraining out of figures"
+        )
+    parts = []
+    for trained, untrained in _pairs(tables):
+        for measure, (statistic, _) in MEASURES.items():
+            sides = [
+                curves.values(tables[f"{key} {measure}"], statistic).set_index("level")
+                for key in (trained, untrained)
+            ]
+            kept = ["mean", "low", "high", "at_ceiling"]
+            both = [
+                each[kept].add_prefix(f"{side}_") for side, each in zip(SIDES, sides, strict=True)
+            ]
+            part = pd.concat([*both, sides[0][["chance", "pictures"]]], axis=1).reset_index()
+            part["difference"] = part["trained_mean"] - part["untrained_mean"]
+            parts.append(part.assign(trained=trained, untrained=untrained, measure=measure))
+    return pd.concat(parts, ignore_index=True)
+
+
+def _outermost(table: "pd.DataFrame") -> "pd.DataFrame":
+    """Return the lowest and highest of both sides, and whether one of them is at its ceiling."""
+    sides = {name: table[[f"{side}_{name}" for side in SIDES]] for name in ("low", "mean", "high")}
+    bounded = table[[f"{side}_at_ceiling" for side in SIDES]].any(axis=1)
+    lowest = sides["low"].join(sides["mean"]).min(axis=1)
+    highest = sides["high"].join(sides["mean"]).max(axis=1)
+    return table.assign(low=lowest, mean=lowest, high=highest, at_ceiling=bounded)
+
+
+def _pairs(tables: dict[str, style.Table]) -> list[tuple[str, str]]:
+    """Return the (pretrained, untrained) encoders, which stand one after the other."""
+    keys = [role.removesuffix(" information") for role in tables if role.endswith(" information")]
+    return list(zip(keys[::2], keys[1::2], strict=True))

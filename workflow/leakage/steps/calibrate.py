@@ -1,0 +1,51 @@
+"""Run one estimator on draws of a joint distribution whose mutual information is known."""
+
+from typing import Annotated, Any
+
+import pandas as pd
+import pyarrow as pa
+import typer
+
+from leakage import estimators, files, truths
+from leakage.settings import parse
+
+
+def main(
+    task: Annotated[str, typer.Argument(help="staircase, spiral, pixels, …")],
+    method: Annotated[str, typer.Argument(help="the estimator's module")],
+    output: Annotated[str, typer.Argument(help="table to make, .parquet")],
+    pairs: Annotated[int, typer.Option(help="pairs per draw")] = 10_000,
+    draws: Annotated[int, typer.Option(help="how many draws")] = 3,
+    seed: Annotated[int, typer.Option(help="of the first draw")] = 0,
+    settings: Annotated[str, typer.Option(help="the estimator's settings, as JSON")] = "{}",
+    label: Annotated[str, typer.Option(help="the estimator's key, for the table")] = "",
+    code: Annotated[str, typer.Option(help="digest of the code, for the metadata")] = "",
+) -> None:
+    """Write the estimate of every draw and level beside the truth, in nats."""
+    estimator = estimators.module(method)
+    chosen = parse(estimator.Settings, settings, method)
+    tables = [
+        one_draw(estimator, truths.sample(task, pairs, each), each, chosen)
+        for each in range(seed, seed + draws)
+    ]
+    table = pd.concat(tables, ignore_index=True)
+    table.insert(0, "estimator", label or method)
+    table.insert(1, "task", task)
+    table.insert(2, "pairs", pairs)
+    metadata = {"settings": chosen.model_dump(), "seed": seed, "code": code}
+    files.write_table(output, pa.Table.from_pandas(table, preserve_index=False), metadata)
+
+
+def one_draw(estimator: Any, sample: truths.Sample, seed: int, settings: Any) -> pd.DataFrame:
+    """Return the answer per level of one draw: the mean of the chosen rows, in nats."""
+    args = sample.x, sample.y, sample.groups, sample.levels, seed, settings
+    table = estimator.estimate(*args)
+    found = table[table["chosen"]].groupby("level")["nats"].mean()
+    return pd.DataFrame(
+        {
+            "level": sample.levels,
+            "draw": seed,
+            "truth": sample.nats,
+            "nats": found.loc[sample.levels].to_numpy(),
+        }
+    )

@@ -1,0 +1,113 @@
+"""Put all calibrations together: bias and spread of every estimator, errors of the verdict."""
+
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import typer
+
+from leakage import files
+
+
+def main(
+    output: Annotated[Path, typer.Argument(help="path without suffix; .parquet, .csv, .md")],
+    verdict: Annotated[Path, typer.Option(help="what calibrate_verdict made")],
+    table: Annotated[list[Path], typer.Option(help="what calibrate made, each")],
+) -> None:
+    """Write the table of bias and standard deviation, as Parquet, CSV and Markdown."""
+    draws = pd.concat([files.read_table(path)[0].to_pandas() for path in table])
+    found, metadata = files.read_table(verdict)
+    rows = summary(draws)
+    text = page(rows, errors(found.to_pandas()))
+    files.write_table(
+        output.with_suffix(".parquet"), pa.Table.from_pandas(rows, preserve_index=False), metadata
+    )
+    with files.whole_file(output.with_suffix(".csv")) as temporary:
+        rows.to_csv(temporary, index=False)
+    with files.whole_file(output.with_suffix(".md")) as temporary:
+        Path(temporary).write_text(text, encoding="utf-8")
+
+
+def summary(draws: pd.DataFrame) -> pd.DataFrame:
+    """Return mean, bias, standard deviation and range over the draws, in nats, in their order."""
+    keys = ["task", "level", "estimator", "pairs"]
+    groups = draws.groupby(keys, sort=False)
+    rows = groups.agg(
+        truth=("truth", "mean"),
+        mean=("nats", "mean"),
+        standard_deviation=("nats", "std"),
+        low=("nats", "min"),
+        high=("nats", "max"),
+        draws=("nats", "size"),
+    ).reset_index()
+    rows.insert(6, "bias", rows["mean"] - rows["truth"])
+    return rows
+
+
+def errors(found: pd.DataFrame) -> pd.DataFrame:
+    """Return per strength how many families and levels were called a leak."""
+    leak = found.assign(leak=found["verdict"] == "leak", p_low=found["p_value"] <= 0.05)
+    families = leak.groupby(["strength", "family"])["leak"].any().groupby("strength")
+    levels = leak.groupby("strength")
+    rows = pd.DataFrame(
+        {
+            "nats": levels["nats"].first() + 0.0,  # no -0.0
+            "families": families.size(),
+            "families_with_a_leak": families.mean(),
+            "levels_with_a_leak": levels["leak"].mean(),
+            "p_below_0.05": levels["p_low"].mean(),
+        }
+    ).reset_index()
+    share = rows["families_with_a_leak"]
+    rows["standard_error"] = np.sqrt(share * (1 - share) / rows["families"])
+    return rows.assign(pictures=found["pictures"].iloc[0], confidence=found["confidence"].iloc[0])
+
+
+def page(rows: pd.DataFrame, wrong: pd.DataFrame) -> str:
+    """Return both tables as Markdown: a row per task and level, a column per estimator."""
+    parts = []
+    for numbers, title in (("value", "Estimates"), ("bias", "Bias")):
+        parts += [f"## {title}", "", f"{TEXTS[numbers]}", "", *_wide(rows, numbers), ""]
+    parts += ["## The verdict", "", TEXTS["verdict"], ""]
+    shown = wrong.drop(columns=["pictures", "confidence"]).round(3)
+    parts += _markdown(shown)
+    first = wrong.iloc[0]
+    parts += [
+        "",
+        f"{first.pictures:.0f} pictures of 4 patches each, stated confidence {first.confidence}.",
+    ]
+    return "\n".join(parts) + "\n"
+
+
+TEXTS = {
+    "value": "Mean over the draws ± standard deviation, nats.",
+    "bias": "Mean less truth, nats.",
+    "verdict": (
+        "Families of four levels at once, corrected by Holm. Strength 0 is the null: the share of "
+        "families in which any level is called a leak is the verdict's error."
+    ),
+}
+
+
+def _wide(rows: pd.DataFrame, numbers: str) -> list[str]:
+    if numbers == "bias":
+        text = rows["bias"].map("{:+.3f}".format)
+    else:
+        spread = rows["standard_deviation"].map("{:.3f}".format)
+        text = rows["mean"].map("{:.3f}".format) + " ± " + spread
+    index = ["task", "pairs", "level", "truth"]
+    estimators = list(dict.fromkeys(rows["estimator"]))
+    kept = rows.assign(text=text, truth=rows["truth"].round(3))
+    order = kept[index].drop_duplicates()
+    wide = kept.pivot(index=index, columns="estimator", values="text")
+    wide = wide.loc[pd.MultiIndex.from_frame(order), estimators].fillna("").reset_index()
+    return _markdown(wide)
+
+
+def _markdown(table: pd.DataFrame) -> list[str]:
+    lines = ["| " + " | ".join(map(str, table.columns)) + " |", "|" + "---|" * table.shape[1]]
+    return lines + [
+        "| " + " | ".join(map(str, row)) + " |" for row in table.itertuples(index=False)
+    ]

@@ -1,0 +1,124 @@
+# Beside the stages: calibration. Runs estimators on joint distributions whose mutual information is
+# known, and the verdict on data with nothing to find. Makes calibration/{estimator}/{task}.parquet,
+# calibration/table.csv, .md and the figure. Reads no picture of the dataset.
+
+CALIBRATION = CONFIG.calibration
+
+
+rule calibrate:
+    """Run one estimator on draws of one known truth."""
+    output:
+        table=RESULTS / "calibration/{estimator}/{task}.parquet",
+        checksum=RESULTS / "calibration/{estimator}/{task}.parquet.sha256",
+    log:
+        RESULTS / "logs/calibration/{estimator}/{task}.log",
+    benchmark:
+        RESULTS / "benchmarks/calibration/{estimator}/{task}.tsv"
+    conda:
+        ENVIRONMENT
+    threads: lambda wildcards: training_threads(len(CHECKED.calibrations()))
+    resources:
+        mem_mb=growing(8_000),
+        runtime=growing(240),
+        gpu=lambda wildcards: gpus(CHECKED.estimators[wildcards.estimator]),
+    params:
+        method=lambda wildcards: CHECKED.estimators[wildcards.estimator].method,
+        options=lambda w: f"--pairs {CALIBRATION.tasks[w.task]} --draws {CALIBRATION.seeds}"
+        f" --seed {CONFIG.seed}",
+        settings=lambda w: as_json(CHECKED.calibration_settings(w.estimator)),
+        code=lambda w: code("calibrate", module_of(CHECKED.estimators[w.estimator])),
+    shell:
+        "python -m leakage --threads {threads} calibrate {wildcards.task} {params.method}"
+        " {output.table:q} --label {wildcards.estimator} {params.options}"
+        " --settings {params.settings:q} --code {params.code} 2>&1 | tee {log:q}"
+
+
+rule calibrate_verdict:
+    """Measure how often the verdict errs, and how often it finds what is there."""
+    output:
+        table=RESULTS / "calibration/verdict.parquet",
+        checksum=RESULTS / "calibration/verdict.parquet.sha256",
+    log:
+        RESULTS / "logs/calibration/verdict.log",
+    benchmark:
+        RESULTS / "benchmarks/calibration/verdict.tsv"
+    conda:
+        ENVIRONMENT
+    threads: training_threads(len(CHECKED.calibrations()))
+    # The longest job; started last, it would keep the others' cores waiting.
+    priority: 10
+    resources:
+        mem_mb=growing(8_000),
+        runtime=growing(240),
+        gpu=gpus(CHECKED.estimators[CONFIG.verdict.estimator]),
+    params:
+        method=CHECKED.estimators[CONFIG.verdict.estimator].method,
+        label=CONFIG.verdict.estimator,
+        options=f"--draws {CALIBRATION.verdict_draws} --pictures {CALIBRATION.verdict_pictures}"
+        f" --seed {CONFIG.seed}",
+        settings=as_json(CHECKED.verdict_settings()),
+        code=code("calibrate_verdict", module_of(CHECKED.estimators[CONFIG.verdict.estimator])),
+    shell:
+        "python -m leakage --threads {threads} calibrate_verdict {params.method} {output.table:q}"
+        " --label {params.label} {params.options} --settings {params.settings:q}"
+        " --code {params.code} 2>&1 | tee {log:q}"
+
+
+rule calibration_table:
+    """Put all calibrations into one table."""
+    input:
+        tables=[RESULTS / f"calibration/{e}/{t}.parquet" for e, t in CHECKED.calibrations()],
+        verdict=rules.calibrate_verdict.output.table,
+    output:
+        parquet=RESULTS / "calibration/table.parquet",
+        checksum=RESULTS / "calibration/table.parquet.sha256",
+        csv=RESULTS / "calibration/table.csv",
+        markdown=RESULTS / "calibration/table.md",
+    log:
+        RESULTS / "logs/calibration/table.log",
+    conda:
+        ENVIRONMENT
+    threads: 1
+    resources:
+        mem_mb=growing(1_000),
+        runtime=growing(15),
+    params:
+        stem=RESULTS / "calibration/table",
+        tables=" ".join(
+            f"--table {shlex.quote(str(RESULTS / f'calibration/{e}/{t}.parquet'))}"
+            for e, t in CHECKED.calibrations()
+        ),
+        code=code("calibration"),
+    shell:
+        "python -m leakage --threads {threads} calibration {params.stem:q} {params.tables}"
+        " --verdict {input.verdict:q} 2>&1 | tee {log:q}"
+
+
+rule calibration_figure:
+    """Draw the estimates against the truths."""
+    input:
+        rules.calibration_table.output.parquet,
+    output:
+        png=report(
+            RESULTS / "calibration/calibration.png",
+            caption="../report/figure.rst",
+            category="calibration",
+            labels={"figure": "calibration"},
+        ),
+        pdf=RESULTS / "calibration/calibration.pdf",
+        csv=RESULTS / "calibration/calibration.csv",
+    log:
+        RESULTS / "logs/calibration/figure.log",
+    conda:
+        ENVIRONMENT
+    threads: 1
+    resources:
+        mem_mb=growing(1_000),
+        runtime=growing(15),
+    params:
+        caption=caption_of("calibration"),
+        stem=RESULTS / "calibration/calibration",
+        code=code("figure", "leakage.figures.calibration"),
+    shell:
+        "python -m leakage --threads {threads} figure calibration {params.stem:q}"
+        " --table calibration={input:q} --caption {params.caption:q} 2>&1 | tee {log:q}"
