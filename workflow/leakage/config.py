@@ -161,15 +161,19 @@ class Workflow:
         return {key: value for key, value in self.config.controls.items() if value is not None}
 
     def calibrations(self) -> list[tuple[str, str]]:
-        """Return (estimator, task) of every calibration: pairs of bytes go to who reads bytes."""
+        """Return (estimator, task) of every calibration.
+
+        Pairs of bytes go to who counts them and to whom the configuration says how to read them,
+        all else to the others.
+        """
         found = []
         for estimator in self.config.calibration.estimators:
             entry = self.estimators[estimator]
-            counts = entry.method == "histogram"
-            for task in self.config.calibration.tasks:
-                reads = counts or hasattr(entry, "pixels") if task == "pixels" else not counts
-                if reads:
-                    found.append((estimator, task))
+            reads_bytes = entry.method == "histogram" or "pixels" in entry.model_fields_set
+            tasks = [
+                task for task in self.config.calibration.tasks if (task == "pixels") == reads_bytes
+            ]
+            found += [(estimator, task) for task in tasks]
         return found
 
     def calibration_settings(self, estimator: str) -> dict[str, Any]:
