@@ -18,12 +18,37 @@ CAPTIONS = Path("workflow") / "report"
 # The jobs of tests/tiny.yaml, by what they make.
 MINE = {f"estimates/mine/{on}/msb_xor" for on in ("pixels", "statistics")}
 MINE_FIGURES = {f"figures/fig{name}" for name in ("4", "5", "6a", "6b", "7", "8")}
-BEYOND = {"figures/epochs-statistics", "figures/distance-statistics"}
+SCORECARD = {"figures/scorecard", "scorecard"}
+BEYOND = {f"figures/{name}-statistics" for name in ("epochs", "distance", "memory")} | SCORECARD
+HELD_OUT = {"estimates/mine-held-out/statistics/msb_xor"}
+HELD_OUT_FIGURES = SCORECARD | {
+    f"figures/{name}"
+    for name in ("held_out-statistics", "memory-statistics", "consistency", "verdict")
+}
+CCA = {f"estimates/{name}/statistics/msb_xor" for name in ("cca", "rescaled")}
+KSG = {"estimates/ksg/statistics/msb_xor"}
+REIDENTIFICATION = {"estimates/reidentification/statistics/msb_xor"}
 HISTOGRAM = {"estimates/histogram/pixels/msb_xor"}
 ROUNDED = {"estimates/rounded_histogram/statistics-whole/msb_xor"}
 COSINE = {"estimates/cosine/statistics-whole/msb_xor"}
-ESTIMATES = MINE | HISTOGRAM | ROUNDED | COSINE
-FIGURES = MINE_FIGURES | BEYOND | {f"figures/fig{name}" for name in ("1", "2", "3a", "3b")}
+ESTIMATES = MINE | HELD_OUT | CCA | KSG | REIDENTIFICATION | HISTOGRAM | ROUNDED | COSINE
+FIGURES = (
+    MINE_FIGURES
+    | BEYOND
+    | HELD_OUT_FIGURES
+    | {"figures/reidentification"}
+    | {f"figures/fig{name}" for name in ("1", "2", "3a", "3b")}
+)
+# An encoder `finer` among the representations.
+FINER = {f"embeddings/finer/msb_xor/{level}" for level in (0, 4, 8)}
+FINER_ESTIMATES = {
+    f"estimates/{name}/finer/msb_xor"
+    for name in ("mine", "mine-held-out", "cca", "rescaled", "ksg", "reidentification")
+}
+FINER_FIGURES = {f"figures/{name}-finer" for name in ("epochs", "distance", "held_out", "memory")}
+OF_ALL_REPRESENTATIONS = {
+    f"figures/{name}" for name in ("reidentification", "consistency", "verdict")
+}
 
 
 @dataclass(frozen=True)
@@ -95,16 +120,31 @@ CHANGES = [
         config={"estimators": {"mine": {"hidden": 9}}},
     ),
     Change(
+        "a hyper-parameter of the default held-out estimator",
+        "its estimates, and the figures that read them",
+        HELD_OUT | HELD_OUT_FIGURES,
+        config={"estimators": {"mine-held-out": {"hidden": 9}}},
+    ),
+    Change(
         "the code of one estimator's module",
         "that estimator's estimates, and the figures that read them",
-        COSINE | {"figures/fig3a"},
+        COSINE | {"figures/fig3a"} | SCORECARD,
         code("estimators/cosine"),
     ),
     Change(
-        "the code of a module that only two estimators share",
-        "those two's estimates, and the figures that read them",
-        HISTOGRAM | ROUNDED | {"figures/fig2", "figures/fig3b", "figures/fig4", "figures/fig6a"},
+        "the code of a module that only some estimators share",
+        "those estimators' estimates, and the figures that read them",
+        HISTOGRAM
+        | ROUNDED
+        | {"figures/fig2", "figures/fig3b", "figures/fig4", "figures/fig6a"}
+        | SCORECARD,
         code("estimators/plug_in"),
+    ),
+    Change(
+        "the code of the held-out estimators' protocol (`held_out.py`)",
+        "the held-out estimates and the figures that read them, no training curve",
+        HELD_OUT | CCA | REIDENTIFICATION | HELD_OUT_FIGURES | {"figures/reidentification"},
+        code("estimators/held_out"),
     ),
     Change(
         "a level added",
@@ -114,9 +154,8 @@ CHANGES = [
     ),
     Change(
         "an encoder added",
-        "that encoder's embeddings and estimates, and their figures",
-        {f"embeddings/finer/msb_xor/{level}" for level in (0, 4, 8)}
-        | {"estimates/mine/finer/msb_xor", "figures/epochs-finer", "figures/distance-finer"},
+        "that encoder's embeddings and estimates, and the figures that show it",
+        FINER | FINER_ESTIMATES | FINER_FIGURES | OF_ALL_REPRESENTATIONS,
         config={
             "encoders": {"finer": {"kind": "statistics", "grid": 3}},
             "representations": ["statistics", "finer"],
@@ -143,6 +182,7 @@ CHANGES = [
         "nothing",
         set(),
         config={
+            "calibration": {"seeds": 7},
             "dataset": {"coco": {"count": 7}},
             "encoders": {"unused": {"kind": "statistics", "grid": 5}},
         },

@@ -109,6 +109,7 @@ def test_the_table_is_written_as_parquet_csv_and_markdown(calibrated):
     pd.testing.assert_frame_equal(pd.read_csv(calibrated / "table.csv"), rows)
     lines = (calibrated / "table.md").read_text().splitlines()
     assert [line for line in lines if line.startswith("#")] == [
+        "# Calibration: every estimator against known truths",
         "## Estimates",
         "## Bias",
         "## The verdict",

@@ -50,7 +50,8 @@ def in_the_repository(monkeypatch):
 def test_the_paper_s_configuration_is_valid():
     checked = Workflow(PAPER)
     assert checked.levels("msb_xor") == list(range(9))
-    assert list(checked.figures()) == PAPER["figures"]
+    beyond = {f"{name}-{key}" for name in ("held_out", "memory") for key in ("clip", "resnet50")}
+    assert set(checked.figures()) == set(PAPER["figures"]) - {"held_out", "memory"} | beyond
     assert checked.tables("fig5") == {"mine": ("mine", "clip")}
     assert checked.tables("fig8") == {"mine": ("mine", "resnet50")}
 
@@ -132,6 +133,46 @@ BAD = {
         ["pixel"],
         ["representations.0: representation 'pixel' is not defined", "nearest is 'pixels'"],
     ),
+    "undefined held-out estimator": (
+        "held_out",
+        ["mine-heldout"],
+        ["held_out.0: estimator 'mine-heldout' is not defined", "nearest is 'mine-held-out'"],
+    ),
+    "undefined estimator of the verdict": (
+        "verdict.estimator",
+        "mine-heldout",
+        ["verdict.estimator: estimator 'mine-heldout' is not", "nearest is 'mine-held-out'"],
+    ),
+    "control of an undefined encoder": (
+        "controls.clap",
+        "clip-untrained",
+        ["controls: encoder 'clap' is not defined", "nearest is 'clip'"],
+    ),
+    "undefined control": (
+        "controls.clip",
+        "clip-untraned",
+        ["controls.clip: encoder 'clip-untraned' is not", "nearest is 'clip-untrained'"],
+    ),
+    "unknown task of the calibration": (
+        "calibration.tasks.spirals",
+        100,
+        ["calibration.tasks: task 'spirals' is not defined", "nearest is 'spiral'"],
+    ),
+    "undefined estimator of the calibration": (
+        "calibration.estimators",
+        ["cca", "ksq"],
+        ["calibration.estimators.1: estimator 'ksq' is not defined", "nearest is 'ksg'"],
+    ),
+    "unknown setting of the calibration": (
+        "calibration.sedes",
+        3,
+        ["calibration.sedes: unknown key", "calibration.seeds"],
+    ),
+    "the calibration among the figures": (
+        "figures",
+        ["fig1", "calibration"],
+        ["figures: calibration is a target of its own"],
+    ),
     "unknown figure": ("figures", ["fig9"], ["figures: figure 'fig9' is not known", "nearest"]),
     "unknown estimator": (
         "estimators.mean",
@@ -182,6 +223,52 @@ def test_a_bad_edit_is_one_line_that_names_the_key_and_the_nearest(path, value, 
     assert len(message.splitlines()) == 1
     assert message.startswith(expected[0]), message
     assert all(part in message for part in expected), message
+
+
+@pytest.mark.parametrize(
+    ("figure", "key", "nothing"),
+    [
+        ("pretraining", "controls", {"clip": None, "resnet50": None}),
+        ("held_out", "held_out", []),
+        ("consistency", "representations", []),
+        ("reidentification", "representations", ["pixels"]),
+    ],
+)
+def test_a_figure_with_nothing_to_show_is_refused_with_the_key_that_says_what(figure, key, nothing):
+    values = merged(PAPER, {"figures": ["fig1", figure], key: nothing})
+    with pytest.raises(LeakageError, match=rf"^{key}: found nothing .* take {figure} out of"):
+        Workflow(values)
+    assert Workflow(merged(values, {"figures": ["fig1"]})).figures().keys() == {"fig1"}
+
+
+def test_the_calibration_s_settings_go_over_those_of_the_estimators_that_have_them():
+    values = edited("calibration.settings", {"epochs": 3, "permutations": 0})
+    values = merged(values, {"estimators": {"infonce": {"seeds": 4, "hidden": 7}}})
+    checked = Workflow(values)
+    own = checked.estimators["infonce"].model_dump()
+    given = {"seeds": 1, "epochs": 3, "permutations": 0}
+    over = PAPER["calibration"]["settings"] | given
+    assert own["seeds"] == 4 and own["epochs"] != 3
+    assert checked.calibration_settings("infonce") == own | over
+    cca = checked.estimators["cca"].model_dump()
+    kept = {key: value for key, value in over.items() if key in cca}
+    assert "epochs" not in kept and kept
+    assert checked.calibration_settings("cca") == cca | kept
+    with pytest.raises(LeakageError, match=r"^calibration\.settings \(for cca\).*permutations"):
+        wrong = edited("calibration.settings.permutations", "many")
+        Workflow(wrong).calibration_settings("cca")
+
+
+def test_pairs_of_bytes_are_calibrated_with_who_reads_bytes_and_all_else_with_the_others():
+    found = Workflow(PAPER).calibrations()
+    bytes_, others = (
+        {name for name, task in found if (task == "pixels") == of_bytes}
+        for of_bytes in (True, False)
+    )
+    assert bytes_ == {"histogram", "mine-scalar", "mine-bits", "mine-fourier"}
+    assert others == set(PAPER["calibration"]["estimators"]) - bytes_
+    tasks = set(PAPER["calibration"]["tasks"]) - {"pixels"}
+    assert {task for name, task in found if name == "cca"} == tasks
 
 
 @pytest.mark.parametrize("branch", ["dataset", "encryption", "encoders", "paper", "estimators"])

@@ -35,8 +35,13 @@ ONE_KILL_PER_STAGE = list(zip(STAGES, ("snakemake", "job") * 3, strict=True))
 EVERY_KILL = [(stage, victim) for stage in STAGES for victim in VICTIMS]
 FEW_FIGURES = {"figures": ["fig2", "fig3a", "fig5"]}
 
-# A training of some seconds.
+# Trainings of some seconds: MINE's curves, which keep every epoch, and a held-out estimate, which
+# keeps every finished stack of networks (a joint critic's are of one seed and fold each).
 TRAINING = {"epochs": 250, "batch": 10, "hidden": 16, "layers": 1, "seeds": 2}
+HELD_OUT = {
+    **{"critic": "joint", "base": "none", "batch": 32, "validated_pairs": 64, "hidden": 8},
+    **{"folds": 3, "seeds": 6, "epochs": 10, "permutations": 19, "bootstraps": 20},
+}
 
 
 @dataclass
@@ -276,9 +281,10 @@ def test_recovery_where_nothing_is_locked_says_nothing_and_starts_no_snakemake(
 
 @dataclass
 class Training:
-    """An estimate by MINE on small embeddings, through the command line."""
+    """An estimate on small embeddings, through the command line: MINE's curves by default."""
 
     folder: Path
+    method: str = "mine_curves"
     settings: dict[str, Any] = field(default_factory=lambda: dict(TRAINING))
     seed: int = 0
     code: str = "0123abcd"
@@ -297,8 +303,15 @@ class Training:
     def start(self) -> subprocess.Popen:
         """Start the step."""
         levels = [str(write_embeddings(self.folder, level, self.data)) for level in (0, 4)]
-        line = [sys.executable, "-m", "leakage", "--threads", "1", "estimate", "mine", levels[0]]
-        line += [*levels, "--output", str(self.table), "--checkpoint", str(self.checkpoint)]
+        line = [sys.executable, "-m", "leakage", "--threads", "1", "estimate", self.method]
+        line += [
+            levels[0],
+            *levels,
+            "--output",
+            str(self.table),
+            "--checkpoint",
+            str(self.checkpoint),
+        ]
         line += ["--checkpoint-every", "0", "--settings", json.dumps(self.settings)]
         line += ["--seed", str(self.seed), "--code", self.code]
         return subprocess.Popen(line, env=surroundings(), stderr=subprocess.PIPE, text=True)
@@ -330,6 +343,11 @@ def epochs_in(checkpoint: Path) -> int:
     if not checkpoint.exists():
         return 0
     return len(torch.load(checkpoint, weights_only=True)["state"]["values"]["train"])
+
+
+def stacks_in(checkpoint: Path) -> int:
+    """Return how many stacks of networks a held-out estimate has finished, 0 without a state."""
+    return len(torch.load(checkpoint, weights_only=True)["state"]) if checkpoint.exists() else 0
 
 
 def write_embeddings(folder: Path, level: int, seed: int) -> Path:
@@ -376,6 +394,23 @@ def test_a_killed_training_goes_on_from_its_checkpoint_to_an_undisturbed_one_s_t
     assert interrupted.finish() == ""
     pd.testing.assert_frame_equal(pd.read_parquet(interrupted.table), undisturbed, check_exact=True)
     assert not interrupted.checkpoint.exists()
+
+
+def test_a_killed_held_out_estimate_goes_on_after_its_finished_stacks_to_the_same_table(
+    tmp_path: Path,
+) -> None:
+    whole, training = (Training(tmp_path / name, "mine", HELD_OUT) for name in ("whole", "killed"))
+    whole.finish()
+    training.kill_when(lambda: stacks_in(training.checkpoint) >= 2)
+    kept, first = stacks_in(training.checkpoint), identity(training.checkpoint)
+    assert 2 <= kept < HELD_OUT["folds"] * HELD_OUT["seeds"] and not training.table.exists()
+    # What an estimate from the start keeps first is one stack.
+    training.kill_when(lambda: identity(training.checkpoint) != first)
+    assert kept < stacks_in(training.checkpoint)
+    assert training.finish() == ""
+    found, expected = (pd.read_parquet(each.table) for each in (training, whole))
+    pd.testing.assert_frame_equal(found, expected, check_exact=True)
+    assert not training.checkpoint.exists()
 
 
 @pytest.mark.slow

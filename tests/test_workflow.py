@@ -10,16 +10,23 @@ from snake import Run, snakemake
 
 FIGURES = [
     *("fig1", "fig2", "fig3a", "fig3b", "fig4", "fig5", "fig6a", "fig6b", "fig7", "fig8"),
-    *("epochs-statistics", "distance-statistics"),
+    *("epochs-statistics", "distance-statistics", "held_out-statistics", "memory-statistics"),
+    *("reidentification", "consistency", "verdict", "scorecard"),
 ]
-MINE_FIGURES = FIGURES[4:]  # and beyond the paper
+MINE_FIGURES = [
+    *("fig4", "fig5", "fig6a", "fig6b", "fig7", "fig8"),
+    *("epochs-statistics", "distance-statistics", "memory-statistics", "scorecard"),
+]
+HELD_OUT_FIGURES = [
+    *("held_out-statistics", "memory-statistics", "consistency", "verdict", "scorecard"),
+]
 
 
 @pytest.fixture(scope="module")
 def results(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The results of one tiny run, made once and read by many tests."""
     folder = tmp_path_factory.mktemp("workflow") / "results"
-    run = snakemake(folder)
+    run = snakemake(folder, targets=("all",))
     assert run.status == 0, run.output
     return folder
 
@@ -44,6 +51,12 @@ def test_tiny_run_makes_every_figure_as_png_pdf_and_csv(results: Path) -> None:
     assert leftovers(results) == []
 
 
+def test_the_scorecard_lies_beside_the_figures_and_has_a_row_per_claim(results: Path) -> None:
+    content = (results / "scorecard.csv").read_bytes()
+    assert content == (results / "figures" / "scorecard.csv").read_bytes()
+    assert len(content.splitlines()) > 8
+
+
 def test_figure_2_of_photographs_is_the_exact_entropy_under_its_bound(results: Path) -> None:
     table = pd.read_csv(results / "figures" / "fig2.csv").set_index("level")
     assert list(table.index) == [0, 4, 8]
@@ -61,7 +74,7 @@ def test_grey_and_colour_photographs_both_pass(results: Path) -> None:
 
 
 def test_second_run_has_nothing_to_do(results: Path) -> None:
-    run = snakemake(results)
+    run = snakemake(results, targets=("all",))
     assert run.status == 0
     assert "Nothing to be done" in run.output
 
@@ -70,8 +83,9 @@ def test_second_run_has_nothing_to_do(results: Path) -> None:
     ("estimator", "settings", "tables", "figures"),
     [
         ("histogram", {"method": "histogram"}, [], []),
-        ("rounded_histogram", {"decimals": 1}, ["statistics-whole"], ["fig3b"]),
+        ("rounded_histogram", {"decimals": 1}, ["statistics-whole"], ["fig3b", "scorecard"]),
         ("mine", {"hidden": 9}, ["pixels", "statistics"], MINE_FIGURES),
+        ("mine-held-out", {"hidden": 9}, ["statistics"], HELD_OUT_FIGURES),
     ],
 )
 def test_changed_setting_schedules_only_its_estimator_and_the_figures_that_read_it(
@@ -109,6 +123,7 @@ def test_dry_run_imports_no_torch(tmp_path: Path) -> None:
         ({"patches": {"sise": 64}}, "patches.sise", "patches.size"),
         ({"paper": {"clip": "statistic"}}, "paper.clip", "'statistics'"),
         ({"figures": ["fig22"]}, "figures", "'fig2'"),
+        ({"figures": ["pretraining"]}, "controls", "take pretraining out of figures"),
         ({"encryption": {"schemes": {"msb_xor": {"levels": [0, 9]}}}}, "msb_xor.levels", "9"),
     ],
 )

@@ -20,6 +20,8 @@ from leakage.settings import Settings, nearest, validate
 
 KEY = r"[A-Za-z0-9][A-Za-z0-9_.]*(-[A-Za-z0-9_.]+)*"
 RESERVED = ("pixels",)
+# The key that says what a figure shows, where that is not `representations`.
+DRAWN = {"held_out": "held_out", "pretraining": "controls"}
 
 
 class Dataset(Settings):
@@ -69,7 +71,7 @@ class Calibration(Settings):
     """Which estimators meet which known truths, on how many pairs, how often."""
 
     estimators: list[str] = pydantic.Field(default=[])
-    tasks: dict[str, int] = pydantic.Field(default={})
+    tasks: dict[str, int | None] = pydantic.Field(default={})
     seeds: int = pydantic.Field(default=3, ge=1)
     settings: dict[str, Any] = pydantic.Field(default={})
     verdict_draws: int = pydantic.Field(default=200, ge=1)
@@ -160,6 +162,11 @@ class Workflow:
         """Return the untrained encoder beside each trained one that has one."""
         return {key: value for key, value in self.config.controls.items() if value is not None}
 
+    def tasks(self) -> dict[str, int]:
+        """Return the pairs of each calibration task; one that is null was taken out."""
+        tasks = self.config.calibration.tasks
+        return {name: pairs for name, pairs in tasks.items() if pairs is not None}
+
     def calibrations(self) -> list[tuple[str, str]]:
         """Return (estimator, task) of every calibration.
 
@@ -170,9 +177,7 @@ class Workflow:
         for estimator in self.config.calibration.estimators:
             entry = self.estimators[estimator]
             reads_bytes = entry.method == "histogram" or "pixels" in entry.model_fields_set
-            tasks = [
-                task for task in self.config.calibration.tasks if (task == "pixels") == reads_bytes
-            ]
+            tasks = [task for task in self.tasks() if (task == "pixels") == reads_bytes]
             found += [(estimator, task) for task in tasks]
         return found
 
@@ -230,15 +235,23 @@ class Workflow:
             _defined(key, known, f"representations.{index}", "representation")
         for index, key in enumerate(config.held_out):
             _defined(key, self.estimators, f"held_out.{index}", "estimator")
+        _defined(config.verdict.estimator, self.estimators, "verdict.estimator", "estimator")
         for index, key in enumerate(config.calibration.estimators):
             _defined(key, self.estimators, f"calibration.estimators.{index}", "estimator")
-        for task in config.calibration.tasks:
+        for task in self.tasks():
             _defined(task, truths.names(), "calibration.tasks", "task")
         for trained, untrained in self.controls().items():
             _defined(trained, self.encoders, "controls", "encoder")
             _defined(untrained, self.encoders, f"controls.{trained}", "encoder")
-        for figure in self.figures():
-            for estimator, representation in self.tables(figure).values():
+        for figure, module in self.figures().items():
+            tables = self.tables(figure)
+            if not tables and not getattr(module, "READS_VIEWS", False):
+                name = module.__name__.rpartition(".")[2]
+                raise LeakageError(
+                    f"{DRAWN.get(name, 'representations')}: found nothing that the figure {name} "
+                    f"can show; name something there, or take {name} out of figures"
+                )
+            for estimator, representation in tables.values():
                 _defined(estimator, self.estimators, f"estimators (for {figure})", "estimator")
                 encoder = representation.removesuffix("-whole")
                 _defined(encoder, [*self.encoders, *RESERVED], f"figures ({figure})", "encoder")

@@ -23,7 +23,7 @@ rule calibrate:
         gpu=lambda wildcards: gpus(CHECKED.estimators[wildcards.estimator]),
     params:
         method=lambda wildcards: CHECKED.estimators[wildcards.estimator].method,
-        options=lambda w: f"--pairs {CALIBRATION.tasks[w.task]} --draws {CALIBRATION.seeds}"
+        options=lambda w: f"--pairs {CHECKED.tasks()[w.task]} --draws {CALIBRATION.seeds}"
         f" --seed {CONFIG.seed}",
         settings=lambda w: as_json(CHECKED.calibration_settings(w.estimator)),
         code=lambda w: code("calibrate", module_of(CHECKED.estimators[w.estimator])),
@@ -42,11 +42,11 @@ rule calibrate_verdict:
         RESULTS / "logs/calibration/verdict.log",
     benchmark:
         RESULTS / "benchmarks/calibration/verdict.tsv"
+    # The longest job; started last, it would keep the others' cores waiting.
+    priority: 10
     conda:
         ENVIRONMENT
     threads: training_threads(len(CHECKED.calibrations()))
-    # The longest job; started last, it would keep the others' cores waiting.
-    priority: 10
     resources:
         mem_mb=growing(8_000),
         runtime=growing(240),

@@ -68,7 +68,7 @@ wildcard_constraints:
     estimator="|".join(CHECKED.estimators),
     representation="|".join(["pixels", *(f"{key}(-whole)?" for key in CHECKED.encoders)]),
     figure="|".join(FIGURES),
-    task="|".join(CHECKED.config.calibration.tasks) or "none",
+    task="|".join(CHECKED.tasks()) or "none",
 
 
 def as_json(value):

@@ -89,9 +89,10 @@ Made by `snakemake --cores 2 calibration`, which anyone can run (a smaller one: 
 Each estimator is given pairs whose mutual information is known (`workflow/leakage/truths.py`),
 through the same call and with the same settings as in the workflow, one seed, five folds, held out.
 The 20-dimensional Gaussian staircase and its cube; 25-dimensional Gaussians with all, and with two,
-coordinates correlated; a Gaussian turned by a spiral; Student's t of two degrees of freedom ("Beyond
-Normal", Czyż et al., NeurIPS 2023); independent pairs, once with a random effect per picture; pairs
-of pixels of photographs, whose exact value is an entropy. `mine-held-out` is the default.
+coordinates correlated; a Gaussian turned by a spiral; Student's t of two degrees of freedom
+("Beyond Normal", Czyż et al., NeurIPS 2023); independent pairs, once with a random effect
+per picture; pairs of pixels of photographs, whose exact value is an entropy.
+`mine-held-out` is the default.
 """
 TEXTS = {
     "value": "Mean over the draws ± standard deviation, nats.",
