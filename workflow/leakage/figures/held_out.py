@@ -43,6 +43,11 @@ def draw(tables: dict[str, style.Table], name: str) -> "tuple[Figure, pd.DataFra
         curves.curve(axis, part, colour, method, size, marker=marker, ms=4)
     curves.lower_bound_entry(axis, [table])
     curves.against_level(axis, table["level"], curves.NATS)
+    # The null lies far below where the critics are sharp; it must not set the scale.
+    shown = table[["mean", "low", "high", "floor"]]
+    low, high = float(np.nanmin(shown)), float(np.nanmax(shown))
+    margin = 0.08 * max(high - low, 0.1)
+    axis.set_ylim(low - margin, high + margin)
     note = curves.cut(axis, table, ("mean", "low", "floor"))
     _ceilings(axis, table)
     axis.set_title(

@@ -51,9 +51,13 @@ def draw(tables: dict[str, style.Table], name: str) -> "tuple[Figure, pd.DataFra
     axes[0].set_title("MINE against the exact value" + curves.cut(axes[0], table))
     axes[1].set_title("difference to the exact value")
     curves.legend_below(figure, axes[0])
+    within = tables["scalar"].metadata["settings"].get("pixels", {}).get("split") == "pairs"
+    units, over = curves.pictures([table]), curves.interval(tables["scalar"])
+    if within:
+        units, over = f"{units.split()[0]} of them", over.replace("pictures", "pairs")
     figure.suptitle(
-        f"Pairs of pixel values, {curves.pictures([table])}: where the scalar critic's curve bends,"
-        f"\nthe critic fails (bands: {curves.interval(tables['scalar'])})"
+        f"Pairs of pixel values, {units}: where the scalar critic's curve bends,"
+        f"\nthe critic fails (bands: {over})"
     )
     return figure, table
 
