@@ -52,7 +52,7 @@ class Bound:
     per_view = False
 
     def loss(self, joint: torch.Tensor, others: torch.Tensor, count: torch.Tensor) -> torch.Tensor:
-        """Return what training makes small, shape (networks,).
+        """Return what training makes small, shape (networks,): the bound itself, negative.
 
         Args:
             joint: T of the matched pairs, shape (networks, pairs).
@@ -60,7 +60,7 @@ class Bound:
                 -inf where an item is of the view's own picture.
             count: how many are not -inf, shape (networks, pairs).
         """
-        raise NotImplementedError
+        return -self.value(joint, others, count)
 
     def combine(self, joint: torch.Tensor, normaliser: torch.Tensor) -> torch.Tensor:
         """Return the bound from the mean T of matched pairs and the log normaliser."""

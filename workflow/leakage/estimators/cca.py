@@ -7,16 +7,9 @@ normal by its ranks, is averaged over held-out pairs (Barber and Agakov's bound,
 where the copula is Gaussian, below the truth elsewhere.
 """
 
-from typing import TYPE_CHECKING, Any, Literal
-
-import numpy as np
+from typing import Any, Literal
 
 from leakage.estimators import held_out
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from leakage.checkpoints import Checkpoint
 
 RESUMES = True
 ESTIMAND = "mean Gaussian log density ratio of held-out pictures, cross-fitted"
@@ -27,24 +20,6 @@ class Settings(held_out.Protocol):
 
     method: Literal["cca"] = "cca"
     base: Literal["gaussian"] = "gaussian"
-
-
-def estimate(
-    x: np.ndarray,
-    y: np.ndarray,
-    groups: np.ndarray | None,
-    levels: list[int],
-    seed: int,
-    settings: Settings,
-    checkpoint: "Checkpoint | None" = None,
-) -> "pd.DataFrame":
-    """Return the held-out Gaussian log density ratio.
-
-    Arguments, table and errors as of `held_out.estimate`.
-    """
-    return held_out.estimate(
-        lambda: _bound(settings), x, y, groups, levels, seed, settings, ESTIMAND, checkpoint
-    )
 
 
 def _bound(settings: Settings) -> Any:
@@ -58,3 +33,6 @@ def _bound(settings: Settings) -> Any:
             return joint
 
     return Ratio()
+
+
+estimate = held_out.estimator(_bound, ESTIMAND)

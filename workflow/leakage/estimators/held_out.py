@@ -187,6 +187,30 @@ def estimate(
     return _table(finished, data, levels, settings, estimand)
 
 
+def estimator(bound: "Callable[[Any], Bound]", estimand: str) -> "Callable[..., pd.DataFrame]":
+    """Return the function `estimate` of a module whose settings make this bound.
+
+    Args:
+        bound: makes what the critics climb and how they are read, from the settings.
+        estimand: what the value is, in words.
+    """
+
+    def of_module(
+        x: np.ndarray,
+        y: np.ndarray,
+        groups: np.ndarray | None,
+        levels: list[int],
+        seed: int,
+        settings: Protocol,
+        checkpoint: "Checkpoint | None" = None,
+    ) -> "pd.DataFrame":
+        """Return the held-out value; arguments, table and errors as of `held_out.estimate`."""
+        made = partial(bound, settings)
+        return estimate(made, x, y, groups, levels, seed, settings, estimand, checkpoint)
+
+    return of_module
+
+
 def _prepare(
     x: np.ndarray, y: np.ndarray, groups: np.ndarray | None, seed: int, settings: Protocol
 ) -> Data:

@@ -7,17 +7,11 @@ with the gradient whose denominator is an exponential moving average (its equati
 training curves are `mine_curves`.
 """
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
-import numpy as np
 import pydantic
 
 from leakage.estimators import held_out
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from leakage.checkpoints import Checkpoint
 
 RESUMES = True
 ESTIMAND = "Donsker-Varadhan bound on held-out pictures, cross-fitted"
@@ -28,24 +22,6 @@ class Settings(held_out.Settings):
 
     method: Literal["mine"] = "mine"
     ema_rate: float = pydantic.Field(default=0.01, gt=0, le=1)
-
-
-def estimate(
-    x: np.ndarray,
-    y: np.ndarray,
-    groups: np.ndarray | None,
-    levels: list[int],
-    seed: int,
-    settings: Settings,
-    checkpoint: "Checkpoint | None" = None,
-) -> "pd.DataFrame":
-    """Return the held-out Donsker-Varadhan bound.
-
-    Arguments, table and errors as of `held_out.estimate`.
-    """
-    return held_out.estimate(
-        lambda: _bound(settings), x, y, groups, levels, seed, settings, ESTIMAND, checkpoint
-    )
 
 
 def _bound(settings: Settings) -> Any:
@@ -66,3 +42,6 @@ def _bound(settings: Settings) -> Any:
             return torch.exp(product - self.average) - joint.mean(-1)
 
     return DonskerVaradhan()
+
+
+estimate = held_out.estimator(_bound, ESTIMAND)

@@ -9,15 +9,10 @@ among the tied.
 
 from typing import TYPE_CHECKING, Any, Literal
 
-import numpy as np
-
 from leakage.estimators import held_out
 
 if TYPE_CHECKING:
-    import pandas as pd
     import torch
-
-    from leakage.checkpoints import Checkpoint
 
 RESUMES = True
 ESTIMAND = "share of held-out views whose own item the critic ranks first (top 1) or among five"
@@ -29,24 +24,6 @@ class Settings(held_out.Settings):
     method: Literal["reidentification"] = "reidentification"
 
 
-def estimate(
-    x: np.ndarray,
-    y: np.ndarray,
-    groups: np.ndarray | None,
-    levels: list[int],
-    seed: int,
-    settings: Settings,
-    checkpoint: "Checkpoint | None" = None,
-) -> "pd.DataFrame":
-    """Return the share of held-out views that are re-identified.
-
-    Arguments, table and errors as of `held_out.estimate`.
-    """
-    return held_out.estimate(
-        lambda: _bound(settings), x, y, groups, levels, seed, settings, ESTIMAND, checkpoint
-    )
-
-
 def _bound(settings: Settings) -> Any:
     """Return what trains by InfoNCE and is read by ranks."""
     import torch
@@ -55,11 +32,6 @@ def _bound(settings: Settings) -> Any:
 
     class Ranks(Bound):
         per_view = True
-
-        def loss(
-            self, joint: torch.Tensor, others: torch.Tensor, count: torch.Tensor
-        ) -> torch.Tensor:
-            return -self.value(joint, others, count)
 
         def read(self, scores: Scores, weights: torch.Tensor) -> list[Reading]:
             drawn = weights[:, scores.groups].T
@@ -73,6 +45,9 @@ def _bound(settings: Settings) -> Any:
             return readings
 
     return Ranks()
+
+
+estimate = held_out.estimator(_bound, ESTIMAND)
 
 
 def hits(scores: "torch.Tensor", first: int) -> "torch.Tensor":

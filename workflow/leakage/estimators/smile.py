@@ -6,17 +6,11 @@ Song, Ermon, "Understanding the Limitations of Variational Mutual Information Es
 normaliser (its equation 10). Less variance, no longer a bound: it can exceed the truth.
 """
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
-import numpy as np
 import pydantic
 
 from leakage.estimators import held_out
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from leakage.checkpoints import Checkpoint
 
 RESUMES = True
 ESTIMAND = "SMILE on held-out pictures, cross-fitted (can exceed the truth)"
@@ -27,24 +21,6 @@ class Settings(held_out.Settings):
 
     method: Literal["smile"] = "smile"
     clip: float = pydantic.Field(default=5.0, gt=0)
-
-
-def estimate(
-    x: np.ndarray,
-    y: np.ndarray,
-    groups: np.ndarray | None,
-    levels: list[int],
-    seed: int,
-    settings: Settings,
-    checkpoint: "Checkpoint | None" = None,
-) -> "pd.DataFrame":
-    """Return the held-out SMILE value.
-
-    Arguments, table and errors as of `held_out.estimate`.
-    """
-    return held_out.estimate(
-        lambda: _bound(settings), x, y, groups, levels, seed, settings, ESTIMAND, checkpoint
-    )
 
 
 def _bound(settings: Settings) -> Any:
@@ -64,3 +40,6 @@ def _bound(settings: Settings) -> Any:
             return softplus(-joint).mean(-1) + mismatched
 
     return Smile()
+
+
+estimate = held_out.estimator(_bound, ESTIMAND)

@@ -26,7 +26,9 @@ def draw(tables: dict[str, style.Table], name: str) -> "tuple[Figure, pd.DataFra
     figure, _ = style.panels(1, 4.0 * columns + 2.2, 3.4 * count)
     figure.clear()
     axes = np.atleast_1d(figure.subplots(count, columns)).ravel()
-    colours = dict(zip(names, style.colours(len(names)), strict=True))
+    # The palette has ten colours; what comes after is grey, told apart by its marker.
+    palette = [*style.colours(10), *["0.45"] * len(names)]
+    colours = dict(zip(names, palette, strict=False))
     markers = dict(zip(names, "os^Dv<>pXhP*" * (len(names) // 12 + 1), strict=False))
     handles = {}
     for axis, task in zip(axes, tasks, strict=False):

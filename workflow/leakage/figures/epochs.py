@@ -81,4 +81,4 @@ def cut_below(axis: Any, table: "pd.DataFrame", top: float) -> str:
     if low >= floor:
         return ""
     axis.set_ylim(floor, max(high, 0.1) * 1.05)
-    return f"\n(cut: they fall to {low:,.1f})"
+    return f"\n(cut: they fall to {low:,.1f})" if low > -1e5 else f"\n(cut: they fall to {low:.0e})"
