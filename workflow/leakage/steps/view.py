@@ -11,17 +11,26 @@ from tqdm import tqdm
 from leakage import files, pictures, schemes, views
 from leakage.errors import LeakageError
 from leakage.schemes import keystream
-from leakage.settings import Settings, parse
+from leakage.settings import Settings, parse, validate
 from leakage.shards import rows as own_rows
+
+PLAIN = {"clear_bits": schemes.BYTE, "strength": 0.0}
 
 
 class Encryption(Settings):
-    """What a view depends on; of the key, only its fingerprint."""
+    """What a view depends on; of the key, only its fingerprint.
+
+    Attributes:
+        scheme: its key in the configuration.
+        key_file: None where nothing is encrypted here.
+        key_fingerprint: of the key that was configured.
+        definition: the scheme's entry; None for level 0, which depends on no scheme.
+    """
 
     scheme: str
-    key_file: str
-    key_fingerprint: str
-    definition: dict[str, Any]
+    key_file: str | None = None
+    key_fingerprint: str | None = None
+    definition: dict[str, Any] | None = None
 
 
 def main(
@@ -36,16 +45,19 @@ def main(
 ) -> None:
     """Encrypt every picture at one level and keep what an observer sees of it."""
     encryption = parse(Encryption, settings, "encryption")
-    cipher = schemes.module(encryption.definition["cipher"])
-    chosen = cipher.Settings.model_validate(encryption.definition)
-    key = _key(encryption)
+    scheme = opened(encryption)
+    if scheme is None and level > 0:
+        raise LeakageError(f"--level {level}: the settings have no definition of the scheme")
     rows = own_rows(files.check(manifest), shard, shards)
 
     def observed() -> Iterator[tuple[str, np.ndarray]]:
         for row in tqdm(rows.itertuples(), total=len(rows), disable=None):
-            plain = _picture(pictures_folder / row.file_name, row.sha256)
-            stream = keystream.keystream(key, row.image_id, plain.size)
-            yield row.image_id, cipher.view(cipher.encrypt(plain, level, stream), level, chosen)
+            plain = picture(pictures_folder / row.file_name, row.sha256)
+            if scheme is None:
+                yield row.image_id, plain
+            else:
+                ciphertext = scheme.encrypt(row.image_id, plain, level)
+                yield row.image_id, scheme.view(row.image_id, ciphertext, level)
 
     views.write(
         output,
@@ -57,10 +69,24 @@ def main(
             "shards": shards,
             "definition": encryption.definition,
             "key_fingerprint": encryption.key_fingerprint,
-            "clear_bits": cipher.clear_bits(level),
+            **(PLAIN if scheme is None else scheme.about(level)),
             "code": code,
         },
     )
+
+
+def opened(encryption: Encryption) -> schemes.Scheme | None:
+    """Return the scheme, ready to encrypt; None without a definition.
+
+    Raises:
+        LeakageError: the key is not the one that was configured.
+    """
+    if encryption.definition is None:
+        return None
+    model = schemes.settings_of(encryption.definition["cipher"])
+    definition = validate(model, encryption.definition, f"encryption.schemes.{encryption.scheme}")
+    key = _key(encryption) if encryption.key_file else None
+    return schemes.Scheme(encryption.scheme, definition, key)
 
 
 def _key(encryption: Encryption) -> bytes:
@@ -74,7 +100,7 @@ def _key(encryption: Encryption) -> bytes:
     return key
 
 
-def _picture(path: Path, expected: str) -> np.ndarray:
+def picture(path: Path, expected: str) -> np.ndarray:
     """Return a picture of the manifest as uint8 of shape (height, width, channels)."""
     if not path.is_file():
         raise LeakageError(
