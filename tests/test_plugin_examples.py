@@ -1,6 +1,5 @@
 """The examples of docs/plugins.md, word for word, through the real workflow on tiny pictures."""
 
-import json
 import shutil
 import subprocess
 from pathlib import Path
@@ -89,7 +88,7 @@ def test_a_view_of_the_user_s_cipher_is_what_the_file_makes(ran: Path) -> None:
 
 def test_pictures_encrypted_elsewhere_are_seen_as_they_are(ran: Path) -> None:
     table, metadata = files.read_table(ran / "results/elsewhere/views/elsewhere/2.parquet")
-    assert "key" not in json.dumps(metadata)
+    assert metadata["key_fingerprint"] is None
     (row,) = [row for row in table.to_pylist() if row["image_id"] == "coffee"]
     shape = row["height"], row["width"], row["channels"]
     seen = np.frombuffer(row["pixels"], np.uint8).reshape(shape)
@@ -169,4 +168,4 @@ def test_a_faulty_plug_in_stops_the_run_with_its_name_and_leaves_no_view(tmp_pat
     (line,) = done.lines_with("error: scheme mine")
     assert "my cipher.py" in line and "an array of float64 with shape" in line
     assert "Traceback" not in done.output
-    assert not list(results.rglob("views/mine/*"))
+    assert not list((results / "views" / "mine").iterdir())

@@ -1,0 +1,264 @@
+"""Plug-ins that are wrong: refused by name, with what they returned."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from leakage import digest, encoders, estimators, plugins, schemes
+from leakage.errors import LeakageError
+from leakage.estimators import tables
+from PIL import Image
+
+PIXELS = np.random.default_rng(0).integers(0, 256, (8, 9, 3), dtype=np.uint8)
+PATCHES = [PIXELS[:4, :4], PIXELS[4:, 4:8]]
+X = np.random.default_rng(0).normal(size=(20, 3))
+Y = np.stack([X, -X])
+
+
+def plugin(folder: Path, code: str) -> str:
+    """Write a plug-in and return its path, of a name that no other test has."""
+    path = folder / "mine.py"
+    path.write_text(f"import numpy as np\n{code}\n")
+    return str(path)
+
+
+def scheme(path: str) -> schemes.Scheme:
+    return schemes.Scheme("mine", schemes.settings_of(path)(cipher=path, levels=[0, 1]), bytes(32))
+
+
+def encoder(path: str) -> encoders.Encoder:
+    return encoders.load(encoders.settings_of(path)(kind=path), None, "cpu")
+
+
+CIPHERS = {
+    "wrong shape": ("return pixels[:-1]", r"encrypt returned an array of uint8 with shape \(7, 9"),
+    "wrong dtype": ("return pixels / 255", r"encrypt returned an array of float64 with shape \(8"),
+    "NaN": ("return pixels * np.nan", "encrypt returned an array of float64"),
+    "nothing": (
+        "pass",
+        r"encrypt returned None; expected an array of uint8 with shape \(8, 9, 3\)",
+    ),
+    "a list": ("return pixels.tolist()", "encrypt returned a list"),
+    "raises": ("return 1 / 0", r"encrypt raised ZeroDivisionError: .* \(mine\.py, line 2\)"),
+    "writes into its input": (
+        "pixels ^= 1; return pixels",
+        "encrypt raised ValueError: .*read-only",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", CIPHERS)
+def test_a_faulty_cipher_is_refused_with_what_it_returned(tmp_path, case):
+    body, message = CIPHERS[case]
+    path = plugin(tmp_path, f"def encrypt(pixels, level, keystream, settings): {body}")
+    with pytest.raises(LeakageError, match=message) as caught:
+        scheme(path).encrypt("cat", PIXELS, 1)
+    assert str(caught.value).startswith(f"scheme mine ({path})")
+
+
+def test_a_cipher_that_is_not_invertible_where_it_says_so_is_refused(tmp_path):
+    code = "def encrypt(p, level, keystream, settings): return p & 254\ndecrypt = encrypt"
+    with pytest.raises(
+        LeakageError, match=r"picture cat at level 1: decrypt does not give"
+    ) as caught:
+        scheme(plugin(tmp_path, code)).encrypt("cat", PIXELS, 1)
+    assert f"of {PIXELS.size:,} values differ" in str(caught.value)
+
+
+def test_a_cipher_without_an_inverse_is_not_asked_for_one(tmp_path):
+    code = "def encrypt(p, level, keystream, settings): return p & 254"
+    found = scheme(plugin(tmp_path, code)).encrypt("cat", PIXELS, 1)
+    assert np.array_equal(found, PIXELS & 254)
+
+
+def test_a_faulty_view_is_refused_as_a_faulty_cipher_is(tmp_path):
+    code = (
+        "def encrypt(p, level, keystream, settings): return 255 - p\n"
+        "def view(c, level, keystream, settings): return c[..., 0]"
+    )
+    with pytest.raises(LeakageError, match=r"view returned an array of uint8 with shape \(8, 9\)"):
+        scheme(plugin(tmp_path, code)).view("cat", PIXELS, 1)
+
+
+def test_what_a_cipher_says_of_itself_stands_with_its_views(tmp_path):
+    code = (
+        "LEVEL = 'rounds'\n"
+        "def encrypt(p, level, keystream, settings): return 255 - p\n"
+        "def clear_bits(level, settings): return 8 - level\n"
+        "def strength(level, settings): return level / settings.options['rounds']\n"
+    )
+    path = plugin(tmp_path, code)
+    how = {"cipher": path, "levels": [0, 1], "options": {"rounds": 4}}
+    about = schemes.Scheme("m", schemes.settings_of(path)(**how), bytes(32)).about(1)
+    assert about == {"clear_bits": 7, "strength": 0.25, "nested": False, "level_label": "rounds"}
+
+
+ENCODERS = {
+    "wrong number": ("return np.zeros((1, 5))", r"an array of float64 with shape \(1, 5\) for 2"),
+    "one dimension": ("return np.zeros(2)", r"an array of float64 with shape \(2,\)"),
+    "no dimension": ("return np.zeros((2, 0))", r"with shape \(2, 0\)"),
+    "whole numbers": ("return np.zeros((2, 5), int)", "an array of int64"),
+    "a list": ("return [1.0, 2.0]", r"a list for 2 patches; expected .*\(2, dim\)"),
+    "nothing": ("pass", "encode returned None"),
+    "raises": ("return patches.shape", r"encode raised AttributeError: .* \(mine\.py, line 2\)"),
+}
+
+
+@pytest.mark.parametrize("case", ENCODERS)
+def test_a_faulty_encoder_is_refused_with_what_it_returned(tmp_path, case):
+    body, message = ENCODERS[case]
+    path = plugin(tmp_path, f"def encode(patches, settings): {body}")
+    with pytest.raises(LeakageError, match=message) as caught:
+        encoder(path)(PATCHES)
+    assert "mine" in str(caught.value)
+
+
+def test_embeddings_of_different_lengths_are_refused(tmp_path):
+    code = "def encode(patches, settings): return np.zeros((len(patches), 1 + patches[0][0, 0, 0]))"
+    ready = encoder(plugin(tmp_path, code))
+    values = [np.full((4, 4, 1), value, np.uint8) for value in range(100)]
+    with pytest.raises(LeakageError, match=r"embeddings of different lengths \(1, 65\)"):
+        list(encoders.embed(ready, ((index, each) for index, each in enumerate(values))))
+
+
+def test_a_good_encoder_s_numbers_become_float32(tmp_path):
+    code = (
+        "LABEL = 'means'\ndef encode(p, settings): return np.array([[each.mean()] for each in p])"
+    )
+    ready = encoder(plugin(tmp_path, code))
+    found = ready(PATCHES)
+    assert found.dtype == np.float32 and ready.label == "means" and not ready.untrained
+    assert found.ravel().tolist() == pytest.approx([each.mean() for each in PATCHES], rel=1e-6)
+
+
+TABLE = (
+    "from leakage.estimators import tables\ndef estimate(x, y, groups, levels, seed, settings): "
+)
+ESTIMATORS = {
+    "wrong shape": (
+        "return np.zeros(3)",
+        r"an array of float64 with shape \(3,\); expected one num",
+    ),
+    "text": ("return np.array(['a', 'b'])", "an array of <U1"),
+    "NaN": ("return np.array([1.0, np.nan])", "a value at level 8 that is not finite"),
+    "infinite": ("return np.array([np.inf, 0])", "a value at level 0 that is not finite"),
+    "nothing": ("pass", r"returned None; expected an array of shape \(2,\) in nats"),
+    "no column": (
+        "return tables.tidy({'level': levels, 'estimand': ''}).drop(columns='nats')",
+        "nats",
+    ),
+    "a level less": (
+        "return tables.tidy({'level': [0], 'nats': [1.0], 'estimand': 'x'})",
+        r"for the levels \[0\]; expected \[0, 8\]",
+    ),
+    "raises": ("return x[99]", r"estimate raised IndexError: .* \(mine\.py, line 3\)"),
+}
+
+
+@pytest.mark.parametrize("case", ESTIMATORS)
+def test_a_faulty_estimator_is_refused_with_what_it_returned(tmp_path, case):
+    body, message = ESTIMATORS[case]
+    path = plugin(tmp_path, TABLE + body)
+    with pytest.raises(LeakageError, match=message) as caught:
+        estimators.estimate(path, X, Y, levels=[0, 8])
+    assert str(caught.value).startswith(f"estimator {path}: ")
+
+
+def test_one_number_per_level_becomes_the_tidy_table(tmp_path):
+    path = plugin(tmp_path, TABLE + "return np.array([2.0, 0.5])")
+    table = estimators.estimate(path, X, Y, levels=[0, 8])
+    assert list(table)[: len(tables.COLUMNS)] == list(tables.COLUMNS)
+    pd.testing.assert_series_equal(
+        table.set_index("level")["nats"],
+        pd.Series([2.0, 0.5], [0, 8], name="nats"),
+        check_index_type=False,
+        check_names=False,
+    )
+    assert table["chosen"].all()
+
+
+@pytest.mark.parametrize(
+    ("code", "message"),
+    [
+        (None, r"mine\.py: no such file; give the path of a Python file"),
+        ("def encrypt(:", r"mine\.py: cannot be imported: SyntaxError: .*\(line 2\)"),
+        ("import nothing_of_that_name", r"cannot be imported: ModuleNotFoundError: .*\(line 2\)"),
+        ("raise SystemExit(3)", "cannot be imported: SystemExit"),
+        ("encrypt = 3", r"mine\.py: has no function encrypt or read; docs/plugins\.md has"),
+    ],
+)
+def test_a_file_that_is_no_plug_in_is_refused(tmp_path, code, message):
+    path = str(tmp_path / "mine.py") if code is None else plugin(tmp_path, code)
+    with pytest.raises(LeakageError, match=message):
+        schemes.module(path)
+
+
+def test_two_plug_ins_of_one_file_name_are_two_modules(tmp_path):
+    found = []
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        code = f"NAME = {name!r}\ndef encrypt(*args): pass"
+        found.append(schemes.module(plugin(tmp_path / name, code)))
+    assert [module.NAME for module in found] == ["a", "b"]
+
+
+def test_the_digest_of_a_plug_in_is_of_its_code_and_of_what_it_imports_from_the_package(tmp_path):
+    code = "from leakage.estimators import {}\ndef estimate(*args): pass"
+    path = plugin(tmp_path, code.format("plug_in"))
+    found = digest.imported([path])
+    assert {path, "leakage.estimators.plug_in"} <= found
+    before = digest._module(path)
+    digest._module.cache_clear()
+    plugin(tmp_path, code.format("plug_in") + "\n# a comment")
+    assert digest._module(path) == before
+    digest._module.cache_clear()
+    plugin(tmp_path, code.format("splits"))
+    assert digest._module(path) != before
+    digest._module.cache_clear()
+
+
+def test_a_name_that_is_no_path_is_a_module_of_the_package():
+    assert not plugins.is_file("msb_xor") and plugins.is_file("my/cipher.py")
+    assert plugins.reference("leakage.schemes", "msb_xor") == "leakage.schemes.msb_xor"
+    assert plugins.reference("leakage.schemes", "my/cipher.py") == "my/cipher.py"
+
+
+@pytest.fixture
+def encrypted(tmp_path):
+    """A folder with one picture, encrypted at levels 1 and 3."""
+    for level in (1, 3):
+        (tmp_path / str(level)).mkdir()
+        Image.fromarray(PIXELS ^ level).save(tmp_path / str(level) / "cat.png")
+    return tmp_path
+
+
+def elsewhere(path: Path, **more: object) -> schemes.Scheme:
+    return schemes.Scheme("elsewhere", schemes.settings_of("folder")(path=str(path), **more), None)
+
+
+def test_the_levels_of_a_folder_are_its_numbered_subfolders_and_the_plain_picture(encrypted):
+    (encrypted / "notes").mkdir()
+    of = elsewhere(encrypted)
+    assert of.definition.levels == [0, 1, 3]
+    assert np.array_equal(of.encrypt("cat", PIXELS, 3), PIXELS ^ 3)
+    assert np.array_equal(of.encrypt("cat", PIXELS, 0), PIXELS)
+    assert elsewhere(encrypted, levels=[0, 3]).definition.levels == [0, 3]
+
+
+def test_what_a_folder_lacks_is_named(encrypted):
+    with pytest.raises(ValueError, match=r"has no subfolder 2 \(found: 1, 3\)"):
+        elsewhere(encrypted, levels=[0, 2])
+    with pytest.raises(ValueError, match="none is no folder"):
+        elsewhere(encrypted / "none")
+    with pytest.raises(
+        LeakageError, match=r"1/dog\.png: expected one .*, found none; put it there"
+    ):
+        elsewhere(encrypted).encrypt("dog", PIXELS, 1)
+    with pytest.raises(
+        LeakageError, match=r"read returned an array of uint8 with shape \(8, 9, 3\)"
+    ):
+        elsewhere(encrypted).encrypt("cat", PIXELS[:4], 1)
+    Image.fromarray(PIXELS).save(encrypted / "1" / "cat.bmp")
+    with pytest.raises(LeakageError, match=r"found 2 files \(cat\.png, cat\.bmp\)"):
+        elsewhere(encrypted).encrypt("cat", PIXELS, 1)
