@@ -15,20 +15,26 @@ from leakage.digest import PACKAGE
 CODE = Path("workflow") / PACKAGE.name
 CAPTIONS = Path("workflow") / "report"
 
-# The jobs of tests/tiny.yaml, by what they make.
+# The jobs of tests/tiny.yaml, by what they make. A second scheme is compared with the paper's.
+OTHER = "pixel_permutation"
 MINE = {f"estimates/mine/{on}/msb_xor" for on in ("pixels", "statistics")}
 MINE_FIGURES = {f"figures/fig{name}" for name in ("4", "5", "6a", "6b", "7", "8")}
 SCORECARD = {"figures/scorecard", "scorecard"}
 BEYOND = {f"figures/{name}-statistics" for name in ("epochs", "distance", "memory")} | SCORECARD
-HELD_OUT = {"estimates/mine-held-out/statistics/msb_xor"}
+SCHEMES = {"figures/schemes-statistics"}
+OF_OTHER = {f"estimates/{on}/{OTHER}" for on in ("mine-held-out/statistics", "histogram/pixels")}
+HELD_OUT = {f"estimates/mine-held-out/statistics/{scheme}" for scheme in ("msb_xor", OTHER)}
 HELD_OUT_FIGURES = SCORECARD | {
     f"figures/{name}"
-    for name in ("held_out-statistics", "memory-statistics", "consistency", "verdict")
+    for name in (
+        *("held_out-statistics", "memory-statistics", "consistency", "schemes-statistics"),
+        "verdict",
+    )
 }
 CCA = {f"estimates/{name}/statistics/msb_xor" for name in ("cca", "rescaled")}
 KSG = {"estimates/ksg/statistics/msb_xor"}
 REIDENTIFICATION = {"estimates/reidentification/statistics/msb_xor"}
-HISTOGRAM = {"estimates/histogram/pixels/msb_xor"}
+HISTOGRAM = {f"estimates/histogram/pixels/{scheme}" for scheme in ("msb_xor", OTHER)}
 ROUNDED = {"estimates/rounded_histogram/statistics-whole/msb_xor"}
 COSINE = {"estimates/cosine/statistics-whole/msb_xor"}
 ESTIMATES = MINE | HELD_OUT | CCA | KSG | REIDENTIFICATION | HISTOGRAM | ROUNDED | COSINE
@@ -39,13 +45,18 @@ FIGURES = (
     | {"figures/reidentification"}
     | {f"figures/fig{name}" for name in ("1", "2", "3a", "3b")}
 )
+# What reads the paper's scheme alone.
+OF_PAPER = ESTIMATES - OF_OTHER
 # An encoder `finer` among the representations.
 FINER = {f"embeddings/finer/msb_xor/{level}" for level in (0, 4, 8)}
+FINER |= {f"embeddings/finer/{OTHER}/4"}
 FINER_ESTIMATES = {
     f"estimates/{name}/finer/msb_xor"
     for name in ("mine", "mine-held-out", "cca", "rescaled", "ksg", "reidentification")
+} | {f"estimates/mine-held-out/finer/{OTHER}"}
+FINER_FIGURES = {
+    f"figures/{name}-finer" for name in ("epochs", "distance", "held_out", "memory", "schemes")
 }
-FINER_FIGURES = {f"figures/{name}-finer" for name in ("epochs", "distance", "held_out", "memory")}
 OF_ALL_REPRESENTATIONS = {
     f"figures/{name}" for name in ("reidentification", "consistency", "verdict")
 }
@@ -137,6 +148,7 @@ CHANGES = [
         HISTOGRAM
         | ROUNDED
         | {"figures/fig2", "figures/fig3b", "figures/fig4", "figures/fig6a"}
+        | SCHEMES
         | SCORECARD,
         code("estimators/plug_in"),
     ),
@@ -149,8 +161,34 @@ CHANGES = [
     Change(
         "a level added",
         "that level's view and embeddings, the estimates that use the levels, their figures",
-        {"views/msb_xor/6", "embeddings/statistics/msb_xor/6"} | ESTIMATES | FIGURES,
+        {"views/msb_xor/6", "embeddings/statistics/msb_xor/6"} | OF_PAPER | FIGURES,
         config={"encryption": {"schemes": {"msb_xor": {"levels": [0, 4, 6, 8]}}}},
+    ),
+    Change(
+        "a setting of a scheme",
+        "its views (not the plain pictures), embeddings and estimates, the figures that show it",
+        {f"{of}/msb_xor/{level}" for of in ("views", "embeddings/statistics") for level in (4, 8)}
+        | OF_PAPER
+        | FIGURES,
+        config={"encryption": {"schemes": {"msb_xor": {"view": "full"}}}},
+    ),
+    Change(
+        "the code of a scheme's module, or of a plug-in's file",
+        "its views, embeddings and estimates, and the figures that show it",
+        {f"{of}/{OTHER}/4" for of in ("views", "embeddings/statistics")}
+        | OF_OTHER
+        | SCHEMES
+        | {"figures/verdict"},
+        code("schemes/pixel_permutation"),
+    ),
+    Change(
+        "a scheme more to compare",
+        "its views, embeddings and the estimates that are compared; the comparison, the verdict",
+        {f"{of}/full/1" for of in ("views", "embeddings/statistics")}
+        | {"estimates/mine-held-out/statistics/full", "estimates/histogram/pixels/full"}
+        | SCHEMES
+        | {"figures/verdict"},
+        config={"schemes": ["msb_xor", "pixel_permutation", "full"]},
     ),
     Change(
         "an encoder added",
