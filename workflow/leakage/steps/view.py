@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any
+from types import ModuleType
+from typing import Annotated, Any, NamedTuple
 
 import numpy as np
 import typer
@@ -24,6 +25,23 @@ class Encryption(Settings):
     definition: dict[str, Any]
 
 
+class Scheme(NamedTuple):
+    """A cipher with its settings and its key, ready to encrypt."""
+
+    cipher: ModuleType
+    definition: Settings
+    key: bytes
+
+    def encrypt(self, image_id: str, plain: np.ndarray, level: int) -> np.ndarray:
+        """Return the ciphertext of a picture, uint8 of the same shape; at level 0 the picture."""
+        stream = keystream.keystream(self.key, image_id, plain.size)
+        return self.cipher.encrypt(plain, level, stream)
+
+    def view(self, image_id: str, ciphertext: np.ndarray, level: int) -> np.ndarray:
+        """Return what an observer sees of a ciphertext, uint8 of the same shape."""
+        return self.cipher.view(ciphertext, level, self.definition)
+
+
 def main(
     manifest: Annotated[Path, typer.Argument(help="manifest.csv")],
     output: Annotated[Path, typer.Argument(help="the view file to make")],
@@ -36,16 +54,14 @@ def main(
 ) -> None:
     """Encrypt every picture at one level and keep what an observer sees of it."""
     encryption = parse(Encryption, settings, "encryption")
-    cipher = schemes.module(encryption.definition["cipher"])
-    chosen = cipher.Settings.model_validate(encryption.definition)
-    key = _key(encryption)
+    scheme = opened(encryption)
     rows = own_rows(files.check(manifest), shard, shards)
 
     def observed() -> Iterator[tuple[str, np.ndarray]]:
         for row in tqdm(rows.itertuples(), total=len(rows), disable=None):
-            plain = _picture(pictures_folder / row.file_name, row.sha256)
-            stream = keystream.keystream(key, row.image_id, plain.size)
-            yield row.image_id, cipher.view(cipher.encrypt(plain, level, stream), level, chosen)
+            plain = picture(pictures_folder / row.file_name, row.sha256)
+            ciphertext = scheme.encrypt(row.image_id, plain, level)
+            yield row.image_id, scheme.view(row.image_id, ciphertext, level)
 
     views.write(
         output,
@@ -57,10 +73,21 @@ def main(
             "shards": shards,
             "definition": encryption.definition,
             "key_fingerprint": encryption.key_fingerprint,
-            "clear_bits": cipher.clear_bits(level),
+            "clear_bits": scheme.cipher.clear_bits(level),
             "code": code,
         },
     )
+
+
+def opened(encryption: Encryption) -> Scheme:
+    """Return the scheme, ready to encrypt.
+
+    Raises:
+        LeakageError: the key is not the one that was configured.
+    """
+    cipher = schemes.module(encryption.definition["cipher"])
+    definition = cipher.Settings.model_validate(encryption.definition)
+    return Scheme(cipher, definition, _key(encryption))
 
 
 def _key(encryption: Encryption) -> bytes:
@@ -74,7 +101,7 @@ def _key(encryption: Encryption) -> bytes:
     return key
 
 
-def _picture(path: Path, expected: str) -> np.ndarray:
+def picture(path: Path, expected: str) -> np.ndarray:
     """Return a picture of the manifest as uint8 of shape (height, width, channels)."""
     if not path.is_file():
         raise LeakageError(
