@@ -17,7 +17,7 @@ CHECK = """
 import sys, yaml
 from leakage.config import Workflow
 checked = Workflow(yaml.safe_load(open("config.yaml")))
-[checked.tables(figure) for figure in checked.figures()]
+[checked.tables(drawing) for drawing in checked.figures().values()]
 slow = {"torch", "torchvision", "open_clip", "sklearn", "matplotlib", "seaborn", "pandas"}
 print(sorted(slow & set(sys.modules)))
 """
@@ -50,10 +50,12 @@ def in_the_repository(monkeypatch):
 def test_the_paper_s_configuration_is_valid():
     checked = Workflow(PAPER)
     assert checked.levels("msb_xor") == list(range(9))
-    beyond = {f"{name}-{key}" for name in ("held_out", "memory") for key in ("clip", "resnet50")}
-    assert set(checked.figures()) == set(PAPER["figures"]) - {"held_out", "memory"} | beyond
-    assert checked.tables("fig5") == {"mine": ("mine", "clip")}
-    assert checked.tables("fig8") == {"mine": ("mine", "resnet50")}
+    each = {"held_out", "memory", "schemes"}
+    beyond = {f"{name}-{key}" for name in each for key in ("clip", "resnet50")}
+    found = checked.figures()
+    assert set(found) == set(PAPER["figures"]) - each | beyond
+    assert checked.tables(found["fig5"]) == {"mine": ("mine", "clip", "msb_xor")}
+    assert checked.tables(found["fig8"]) == {"mine": ("mine", "resnet50", "msb_xor")}
 
 
 def test_the_demo_merged_over_the_paper_s_is_valid_and_needs_no_weights():
@@ -61,8 +63,27 @@ def test_the_demo_merged_over_the_paper_s_is_valid_and_needs_no_weights():
     assert sorted(checked.encoders) == ["clip-untrained", "resnet50-untrained", "statistics"]
     weights = {getattr(entry, "weights", "random") for entry in checked.encoders.values()}
     assert weights == {"random"}
-    assert {"epochs-statistics", "distance-statistics"} <= set(checked.figures())
-    assert checked.tables("epochs-statistics") == {"mine": ("mine", "statistics")}
+    found = checked.figures()
+    assert {"epochs-statistics", "distance-statistics"} <= set(found)
+    asked = {"mine": ("mine", "statistics", "msb_xor")}
+    assert checked.tables(found["epochs-statistics"]) == asked
+
+
+def test_the_figures_of_another_scheme_lie_in_its_folder_and_read_its_tables():
+    found = Workflow(edited("figures_of", ["lsb_xor"])).figures()
+    own = {name for name in found if name.startswith("lsb_xor/")}
+    assert {"lsb_xor/fig1", "lsb_xor/fig8", "lsb_xor/held_out-clip"} <= own
+    assert not own & {"lsb_xor/verdict", "lsb_xor/scorecard", "lsb_xor/schemes-clip"}
+    checked = Workflow(PAPER)
+    assert checked.tables(found["lsb_xor/fig5"]) == {"mine": ("mine", "clip", "lsb_xor")}
+    schemes = {each.scheme for each in checked.tables(found["schemes-clip"]).values()}
+    assert schemes == set(PAPER["schemes"])
+
+
+@pytest.mark.parametrize("key", ["schemes", "figures_of"])
+def test_a_scheme_that_is_compared_is_one_that_is_defined(key):
+    with pytest.raises(LeakageError, match=rf"{key}\.0: scheme 'lsb_xro' .*nearest is 'lsb_xor'"):
+        Workflow(edited(key, ["lsb_xro"]))
 
 
 def test_a_number_may_come_as_text_as_from_the_command_line():
@@ -286,9 +307,16 @@ def test_two_problems_are_two_lines():
 
 def test_what_a_view_depends_on_leaves_out_which_other_levels_there_are_and_the_key():
     few = edited("encryption.schemes.msb_xor.levels", [0, 8])
-    settings = Workflow(few).view_settings("msb_xor")
-    assert settings == Workflow(PAPER).view_settings("msb_xor")
+    settings = Workflow(few).view_settings("msb_xor", 8)
+    assert settings == Workflow(PAPER).view_settings("msb_xor", 8)
     assert (ROOT / PAPER["encryption"]["key_file"]).read_text().strip() not in str(settings)
+
+
+def test_the_plain_picture_depends_on_no_setting_of_a_scheme_and_on_no_key():
+    other = Workflow(edited("encryption.schemes.msb_xor.view", "full"))
+    assert other.view_settings("msb_xor", 0) == Workflow(PAPER).view_settings("msb_xor", 0)
+    assert other.view_settings("msb_xor", 1) != Workflow(PAPER).view_settings("msb_xor", 1)
+    assert "key" not in str(other.view_settings("msb_xor", 0))
 
 
 def test_checking_the_configuration_imports_no_slow_library():

@@ -132,7 +132,8 @@ def test_checking_the_settings_of_every_kind_imports_neither_torch_nor_pillow():
 
 
 def test_an_unknown_kind_is_answered_with_the_nearest():
-    with pytest.raises(LeakageError, match="'torchvison'; the nearest known one is 'torchvision'"):
+    nearest = "'torchvison' is not known; the nearest is 'torchvision'"
+    with pytest.raises(LeakageError, match=nearest):
         encoders.module("torchvison")
 
 

@@ -50,7 +50,7 @@ def mine_rows(seeds: int = 2, steps: int = 3) -> pd.DataFrame:
 def histogram_rows() -> pd.DataFrame:
     """Return the histogram's table for two pictures of noise."""
     x = np.random.default_rng(0).integers(0, 256, (600, 1), dtype=np.uint8)
-    seen = np.stack([msb_xor.view(x, level, msb_xor.Settings()) for level in LEVELS])
+    seen = np.stack([msb_xor.scaled(x, level) for level in LEVELS])
     table = estimate("histogram", x, seen, np.arange(600) % 2, levels=LEVELS)
     return table.assign(bound=(8 - table["level"]) * np.log(2))
 
@@ -73,7 +73,7 @@ def small_views(folder) -> list[views.View]:
     pixels = np.arange(256, dtype=np.uint8).reshape(16, 16, 1)
     found = []
     for level in LEVELS:
-        seen = msb_xor.view(pixels, level, msb_xor.Settings())
+        seen = msb_xor.scaled(pixels, level)
         metadata = {"level": level, "scheme": "msb_xor", "definition": {"view": "scaled"}}
         views.write(folder / f"{level}.parquet", [("ramp", seen)], metadata)
         found.append(views.View(folder / f"{level}.parquet"))

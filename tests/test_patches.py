@@ -52,8 +52,8 @@ def test_places_of_a_picture_depend_on_no_other_picture_and_no_order(pictures, s
 def test_patches_show_the_same_place_at_every_level():
     pixels = np.random.default_rng(0).integers(0, 256, (40, 60, 3), dtype=np.uint8)
     places = patches.draw_places(manifest({"a": (60, 40)}), SIZE, 4, 0)
-    for level in msb_xor.LEVELS:
-        seen = msb_xor.view(pixels, level, msb_xor.Settings())
+    for level in range(9):
+        seen = msb_xor.scaled(pixels, level)
         for plain, patch in zip(
             patches.crop(pixels, places, SIZE), patches.crop(seen, places, SIZE), strict=True
         ):

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from leakage.errors import LeakageError
 from leakage.estimators import estimate, histogram, plug_in
-from leakage.schemes import msb_xor
+from leakage.schemes import bitplanes, msb_xor
 
-LEVELS = list(msb_xor.LEVELS)
+LEVELS = list(range(9))
 BITS = 1 / np.log(2)
 # ../shared/facts/estimation.md: H(view) of astronaut, grey, in bits.
 ASTRONAUT = [7.4545, 6.6486, 5.7489, 4.8458, 3.9070, 2.9536, 1.9784, 0.9919, 0]
@@ -26,14 +26,15 @@ def entropy_bits(values: np.ndarray) -> float:
 
 def ciphertext(pixels: np.ndarray, level: int, seed: int = 0) -> np.ndarray:
     """Return the view `full` under a uniform key."""
-    keystream = np.random.default_rng(seed).integers(0, 256, pixels.size, dtype=np.uint8)
-    encrypted = msb_xor.encrypt(pixels, level, keystream)
-    return msb_xor.view(encrypted, level, msb_xor.Settings(view="full"))
+    keystream = np.random.default_rng(seed).integers(0, 256, pixels.shape, dtype=np.uint8)
+    return pixels ^ (keystream & msb_xor.encrypted_bits(level))
 
 
 def seen(pixels: np.ndarray, view: str = "scaled") -> np.ndarray:
-    how = msb_xor.Settings(view=view)
-    return np.stack([msb_xor.view(pixels, level, how) for level in LEVELS])
+    if view == "shifted":
+        masks = [msb_xor.encrypted_bits(level) for level in LEVELS]
+        return np.stack([bitplanes.clear(pixels, mask) for mask in masks])
+    return np.stack([msb_xor.scaled(pixels, level) for level in LEVELS])
 
 
 @given(PIXELS)

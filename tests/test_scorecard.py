@@ -17,6 +17,7 @@ CONFIG = SimpleNamespace(
     paper=SimpleNamespace(clip="clip", resnet="resnet50", scheme="msb_xor"),
     representations=["clip", "statistics"],
     verdict=SimpleNamespace(estimator="mine-held-out", confidence=0.95),
+    schemes=[],
     estimators={"mine-bits": None, "rescaled": {}, "cca": {}},
 )
 LINE = [8.0 - n for n in LEVELS]
@@ -34,7 +35,8 @@ def close_figures():
 
 def table(rows: list[dict], label: str | None, settings: dict | None = None) -> style.Table:
     """Return made-up rows as a figure reads them; without a label they are of pixels."""
-    source = {"scheme": "msb_xor"}
+    source = {"scheme": "msb_xor", "nested": True}
+    source["clear_bits"] = {str(row["level"]): 8 - row["level"] for row in rows}
     if label is not None:
         source |= {"label": label, "untrained": "untrained" in label}
     made = tables.tidy(pd.DataFrame(rows).assign(estimand="made up"))
@@ -259,12 +261,16 @@ def test_the_scorecard_s_table_has_a_row_per_number():
 def test_the_tables_that_a_figure_asks_for_follow_the_configuration():
     assert "bits" not in scorecard.tables(CONFIG)
     assert scorecard.tables(CONFIG)["held_out_resnet"] == ("mine-held-out", "resnet50")
-    assert set(verdict.tables(CONFIG)) == {"clip", "statistics"}
+    assert set(verdict.tables(CONFIG)) == {"msb_xor/clip", "msb_xor/statistics"}
+    two = SimpleNamespace(**{**vars(CONFIG), "schemes": ["full", "msb_xor"]})
+    asked = verdict.tables(two)
+    assert list(asked)[::2] == ["msb_xor/clip", "full/clip"]
+    assert asked["full/clip"] == ("mine-held-out", "clip", "full")
     assert consistency.tables(CONFIG)["clip rescaled"] == ("rescaled", "clip")
     assert consistency.tables(CONFIG)["clip plain"] == ("cca", "clip")
     more = SimpleNamespace(**{**vars(CONFIG), "estimators": {"mine-bits": {}, "rescaled": None}})
     assert scorecard.tables(more)["bits"] == ("mine-bits", "pixels")
-    assert verdict.tables(more)["pixels"] == ("mine-bits", "pixels")
+    assert verdict.tables(more)["msb_xor/pixels"] == ("mine-bits", "pixels", "msb_xor")
     assert set(consistency.tables(more)) == {"clip", "statistics"}
 
 
@@ -274,9 +280,11 @@ def test_the_verdicts_are_drawn_and_no_label_is_cut(levels, tmp_path):
     p_values = [p_values[n] for n in levels]
     values = [LINE[n] for n in levels]
     found = {
-        "clip": held_out("CLIP ViT-B/32, untrained", values, p_values, levels=levels),
-        "few": held_out(RESNET, values, p_values, levels=levels, pictures=7),
-        "pixels": held_out(None, values, p_values, levels=levels, pixels={"split": "pairs"}),
+        "msb_xor/clip": held_out("CLIP ViT-B/32, untrained", values, p_values, levels=levels),
+        "msb_xor/few": held_out(RESNET, values, p_values, levels=levels, pictures=7),
+        "msb_xor/pixels": held_out(
+            None, values, p_values, levels=levels, pixels={"split": "pairs"}
+        ),
     }
     figure, table = verdict.draw(found, "verdict")
     style.save(figure, table, tmp_path / "verdict")
@@ -291,14 +299,33 @@ def test_the_verdicts_are_drawn_and_no_label_is_cut(levels, tmp_path):
 
 def test_verdicts_with_too_few_permutations_are_drawn_as_such():
     found = held_out(p_values=[np.nan] * 9, permutations=0)
-    _, table = verdict.draw({"clip": found}, "verdict")
+    _, table = verdict.draw({"msb_xor/clip": found}, "verdict")
     assert set(table["verdict"]) == {verdicts.TOO_FEW_PERMUTATIONS}
     assert table["needed_pictures"].isna().all()
 
 
 def test_an_estimate_without_a_test_gives_no_verdict():
     with pytest.raises(LeakageError, match="no p_value; expected a held-out estimator"):
-        verdict.behind({"clip": mine()})
+        verdict.behind({"msb_xor/clip": mine()})
+
+
+def test_verdicts_of_two_schemes_with_other_levels_stand_below_one_another(tmp_path):
+    found = {
+        "msb_xor/clip": held_out(),
+        "full/clip": held_out(values=[8, 0], p_values=[0.0005, 0.9], levels=[0, 1]),
+    }
+    figure, table = verdict.draw(found, "verdict")
+    style.save(figure, table, tmp_path / "verdict")
+    assert overflowing(figure) == []
+    assert table.groupby("scheme").size().to_dict() == {"full": 2, "msb_xor": 9}
+    names = [text.get_text() for text in figure.axes[0].get_yticklabels()]
+    assert [name.partition("\n")[0] for name in names] == ["msb_xor", "full"]
+
+
+def test_only_where_each_view_is_a_function_of_a_lower_level_s_must_nothing_rise():
+    free = held_out()
+    free.metadata["source"]["nested"] = False
+    assert "rise" not in consistency.behind({"clip": free})["check"].tolist()
 
 
 def checks(found: dict[str, style.Table]) -> pd.DataFrame:

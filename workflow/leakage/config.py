@@ -7,13 +7,14 @@ module that they name, so that a new module brings its own keys.
 import hashlib
 import json
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import pydantic
 
-from leakage import datasets, encoders, estimators, figures, schemes, shards, truths
+from leakage import datasets, encoders, estimators, figures, plugins, schemes, shards, truths
 from leakage.errors import LeakageError
 from leakage.schemes import keystream
 from leakage.settings import Settings, nearest, validate
@@ -89,6 +90,10 @@ class Config(Settings):
     patches: Patches = Patches()
     encoders: dict[str, dict[str, Any] | None]
     paper: Paper
+    schemes: list[str] = pydantic.Field(default=[])
+    """which are compared, in the figures `schemes`, `verdict` and `visual_security`"""
+    figures_of: list[str] = pydantic.Field(default=[])
+    """schemes that get the whole set of figures as well, in figures/{scheme}/"""
     representations: list[str] = pydantic.Field(default=[])
     controls: dict[str, str | None] = pydantic.Field(default={})
     estimators: dict[str, dict[str, Any] | None]
@@ -96,6 +101,29 @@ class Config(Settings):
     verdict: Verdict = Verdict()
     calibration: Calibration = Calibration()
     figures: list[str]
+
+
+class Wanted(NamedTuple):
+    """A table that a figure reads: which estimator, on which representation of which scheme."""
+
+    estimator: str
+    representation: str
+    scheme: str
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """A figure to draw.
+
+    Attributes:
+        module: what draws it.
+        scheme: whose figure it is.
+        representation: for those that are drawn once per representation; else empty.
+    """
+
+    module: ModuleType
+    scheme: str
+    representation: str
 
 
 class Workflow:
@@ -144,15 +172,25 @@ class Workflow:
         patches = self.config.patches
         return {"seed": self.config.seed, "size": patches.size, "per_image": patches.per_image}
 
-    def view_settings(self, scheme: str) -> dict[str, Any]:
-        """Return what the views of a scheme depend on: not on which other levels there are."""
-        encryption = self.config.encryption
-        return {
-            "scheme": scheme,
-            "key_file": encryption.key_file,
-            "key_fingerprint": self.key_fingerprint,
-            "definition": self.schemes[scheme].model_dump(exclude={"levels"}),
-        }
+    def view_settings(self, scheme: str, level: int) -> dict[str, Any]:
+        """Return what a view depends on: not on other levels, and at level 0 on no scheme."""
+        if level == 0:
+            return {"scheme": scheme}
+        return self.scheme_settings(scheme, [level])
+
+    def scheme_settings(self, scheme: str, levels: list[int]) -> dict[str, Any]:
+        """Return what the encryption of some levels depends on; of a key, its fingerprint."""
+        encryption, definition = self.config.encryption, self.schemes[scheme]
+        found = {"scheme": scheme, "definition": {**definition.model_dump(), "levels": levels}}
+        if not hasattr(schemes.module(definition.cipher), "read"):
+            found["key_file"] = encryption.key_file
+            found["key_fingerprint"] = self.key_fingerprint
+        return found
+
+    def encrypted_files(self, scheme: str, level: int) -> list[str]:
+        """Return the files of a level that another program encrypted; none of other schemes."""
+        cipher = schemes.module(self.schemes[scheme].cipher)
+        return cipher.files(self.schemes[scheme], level) if hasattr(cipher, "files") else []
 
     def levels(self, scheme: str) -> list[int]:
         """Return the levels of a scheme, in order."""
@@ -195,32 +233,46 @@ class Workflow:
         chosen = {"seeds": 1, "floor": False, "bootstraps": 0}
         return entry.model_copy(update=chosen).model_dump()
 
-    def figures(self) -> dict[str, ModuleType]:
-        """Return the module of every figure that is asked for, by the figure's name.
+    def figures(self) -> dict[str, Drawing]:
+        """Return every figure that is asked for, by its name.
 
-        A figure beyond the paper is drawn once per representation, as `{module}-{representation}`.
+        A figure beyond the paper is drawn once per representation, as `{module}-{representation}`;
+        those of another scheme than the paper's lie in a folder of its name.
         """
+        found = self.drawings(self.config.paper.scheme)
+        for scheme in self.config.figures_of:
+            found |= self.drawings(scheme)
+        return found
+
+    def drawings(self, scheme: str) -> dict[str, Drawing]:
+        """Return the figures of one scheme: of the paper's, those of all schemes as well."""
+        of_paper = scheme == self.config.paper.scheme
         found = {}
         for name in self.config.figures:
             module = _module(figures.module, name, "figures")
             if name == "calibration":
                 raise LeakageError("figures: calibration is a target of its own; take it out here")
-            if getattr(module, "PER_REPRESENTATION", False):
-                found |= {f"{name}-{key}": module for key in self.config.representations}
-            else:
-                found[name] = module
+            if not of_paper and not getattr(module, "PER_SCHEME", True):
+                continue
+            per_representation = getattr(module, "PER_REPRESENTATION", False)
+            for key in self.config.representations if per_representation else [""]:
+                full = f"{name}-{key}" if key else name
+                full = full if of_paper else f"{scheme}/{full}"
+                found[full] = Drawing(module, scheme, key)
         return found
 
-    def tables(self, figure: str) -> dict[str, tuple[str, str]]:
-        """Return (estimator, representation) of each table that a figure reads, by its role."""
-        module = self.figures()[figure]
-        representation = figure.partition("-")[2]
-        return module.tables(self.config, representation)
+    def tables(self, drawing: Drawing) -> dict[str, Wanted]:
+        """Return each table that a figure reads, by its role in it."""
+        asked = drawing.module.tables(self.config, drawing.representation)
+        return {
+            role: Wanted(*wanted) if len(wanted) == 3 else Wanted(*wanted, drawing.scheme)
+            for role, wanted in asked.items()
+        }
 
     def _estimator(self, key: str, values: dict[str, Any]) -> Settings:
         where = f"estimators.{key}"
         method = values.get("method", key)
-        model = _module(estimators.module, method, f"{where}.method").Settings
+        model = _module(estimators.settings_of, method, f"{where}.method")
         common = {"device": self.config.device, "confidence": self.config.verdict.confidence}
         common = {name: value for name, value in common.items() if name in model.model_fields}
         return validate(model, {"method": method, **common, **values}, where)
@@ -243,18 +295,29 @@ class Workflow:
         for trained, untrained in self.controls().items():
             _defined(trained, self.encoders, "controls", "encoder")
             _defined(untrained, self.encoders, f"controls.{trained}", "encoder")
-        for figure, module in self.figures().items():
-            tables = self.tables(figure)
-            if not tables and not getattr(module, "READS_VIEWS", False):
-                name = module.__name__.rpartition(".")[2]
+        for key in ("schemes", "figures_of"):
+            for index, scheme in enumerate(getattr(config, key)):
+                _defined(scheme, self.schemes, f"{key}.{index}", "scheme")
+        for figure, drawing in self.figures().items():
+            tables = self.tables(drawing)
+            if not tables and not getattr(drawing.module, "READS_VIEWS", False):
+                name = drawing.module.__name__.rpartition(".")[2]
                 raise LeakageError(
                     f"{DRAWN.get(name, 'representations')}: found nothing that the figure {name} "
                     f"can show; name something there, or take {name} out of figures"
                 )
-            for estimator, representation in tables.values():
+            for estimator, representation, _ in tables.values():
                 _defined(estimator, self.estimators, f"estimators (for {figure})", "estimator")
                 encoder = representation.removesuffix("-whole")
                 _defined(encoder, [*self.encoders, *RESERVED], f"figures ({figure})", "encoder")
+
+
+def module_of(entry: Settings) -> str:
+    """Return what `digest.code_digest` calls the module of a validated definition."""
+    for package, key in (("schemes", "cipher"), ("encoders", "kind"), ("estimators", "method")):
+        if hasattr(entry, key):
+            return plugins.reference(f"leakage.{package}", getattr(entry, key))
+    return type(entry).__module__
 
 
 def _definitions(branch: dict[str, Any], where: str, parse: Any) -> dict[str, Any]:
@@ -279,7 +342,7 @@ def _is_name(key: str) -> bool:
 def _scheme(key: str, values: dict[str, Any]) -> Settings:
     where = f"encryption.schemes.{key}"
     cipher = values.get("cipher", key)
-    model = _module(schemes.module, cipher, f"{where}.cipher").Settings
+    model = _module(schemes.settings_of, cipher, f"{where}.cipher")
     return validate(model, {"cipher": cipher, **values}, where)
 
 
@@ -287,9 +350,9 @@ def _encoder(key: str, values: dict[str, Any]) -> Settings:
     where = f"encoders.{key}"
     if "kind" not in values:
         raise LeakageError(f"{where}.kind: missing; expected one of {', '.join(encoders.kinds())}")
-    model = _module(encoders.module, values["kind"], f"{where}.kind").Settings
+    model = _module(encoders.settings_of, values["kind"], f"{where}.kind")
     entry = validate(model, values, where)
-    weights = getattr(entry, "weights", "random")
+    weights = str(getattr(entry, "weights", "random"))
     if weights.endswith(".safetensors") and not Path(weights).is_file():
         raise LeakageError(
             f"{where}.weights: {weights}: no such file; give the path of a .safetensors file, a "
@@ -298,7 +361,7 @@ def _encoder(key: str, values: dict[str, Any]) -> Settings:
     return entry
 
 
-def _module(find: Any, name: object, where: str) -> ModuleType:
+def _module(find: Any, name: object, where: str) -> Any:
     try:
         return find(str(name))
     except LeakageError as error:

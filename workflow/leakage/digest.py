@@ -1,7 +1,8 @@
 """The content digest of the code that a step runs: what makes a job run again, and nothing else.
 
 Found from the source alone: a step's module, the modules of this package that it imports
-(anywhere in the file, so also inside functions), the modules that those import, and so on.
+(anywhere in the file, so also inside functions), the modules that those import, and so on. A name
+that ends in .py is a plug-in's file; of what it imports, only this package's modules count.
 Comments, docstrings and layout do not count; time stamps do not count.
 """
 
@@ -10,6 +11,8 @@ import functools
 import hashlib
 from collections.abc import Iterable
 from pathlib import Path
+
+from leakage.plugins import is_file
 
 PACKAGE = Path(__file__).parent
 
@@ -65,11 +68,15 @@ def _absolute(node: ast.ImportFrom, importer: str) -> str:
 
 
 def _with_parents(name: str) -> list[str]:
+    if is_file(name):
+        return [name]
     parts = name.split(".")
     return [".".join(parts[: count + 1]) for count in range(len(parts))]
 
 
 def _source(name: str) -> Path:
+    if is_file(name):
+        return Path(name)
     path = PACKAGE.parent.joinpath(*name.split("."))
     return path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
 

@@ -189,9 +189,9 @@ def _pixels(pairs: int, generator: np.random.Generator) -> Sample:
     """y is a function of x, so that I(X;Y) = H(Y): exact, as pixels are drawn with replacement."""
     pool = photograph_pixels()
     x = generator.choice(pool, (pairs, 1))
-    how, levels = msb_xor.Settings(view="scaled"), list(msb_xor.LEVELS)
-    y = np.stack([msb_xor.view(x, level, how) for level in levels])
-    seen = (msb_xor.view(pool, level, how) for level in levels)
+    levels = msb_xor.Settings().levels
+    y = np.stack([msb_xor.scaled(x, level) for level in levels])
+    seen = (msb_xor.scaled(pool, level) for level in levels)
     nats = np.array([plug_in.entropy(np.bincount(values)) for values in seen])
     return Sample(x, y, levels, nats)
 

@@ -28,7 +28,7 @@ rule calibrate:
         settings=lambda w: as_json(CHECKED.calibration_settings(w.estimator)),
         code=lambda w: code("calibrate", module_of(CHECKED.estimators[w.estimator])),
     shell:
-        "python -m leakage --threads {threads} calibrate {wildcards.task} {params.method}"
+        "python -m leakage --threads {threads} calibrate {wildcards.task} {params.method:q}"
         " {output.table:q} --label {wildcards.estimator} {params.options}"
         " --settings {params.settings:q} --code {params.code} 2>&1 | tee {log:q}"
 
@@ -59,7 +59,7 @@ rule calibrate_verdict:
         settings=as_json(CHECKED.verdict_settings()),
         code=code("calibrate_verdict", module_of(CHECKED.estimators[CONFIG.verdict.estimator])),
     shell:
-        "python -m leakage --threads {threads} calibrate_verdict {params.method} {output.table:q}"
+        "python -m leakage --threads {threads} calibrate_verdict {params.method:q} {output.table:q}"
         " --label {params.label} {params.options} --settings {params.settings:q}"
         " --code {params.code} 2>&1 | tee {log:q}"
 

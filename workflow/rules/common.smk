@@ -16,7 +16,7 @@ sys.path.insert(0, str(PACKAGE))
 python_path = filter(None, [str(PACKAGE), os.getenv("PYTHONPATH")])
 os.environ.update(PYTHONPATH=os.pathsep.join(python_path))
 
-from leakage.config import Workflow
+from leakage.config import Workflow, module_of
 from leakage.devices import has_gpu
 from leakage.digest import code_digest
 from leakage.errors import LeakageError
@@ -30,6 +30,8 @@ except LeakageError as error:
 CONFIG = CHECKED.config
 RESULTS = Path(CONFIG.results)
 FIGURES = list(CHECKED.figures())
+# Any figure of any scheme can be asked for by its file's name.
+DRAWINGS = {name: each for s in CHECKED.schemes for name, each in CHECKED.drawings(s).items()}
 FIGURE_FILES = ["png", "pdf", "csv"]
 ENVIRONMENT = "../../envs/environment.yaml"
 # A large dataset is encrypted and embedded in shards: a level's view is then a folder of files.
@@ -67,7 +69,7 @@ wildcard_constraints:
     encoder="|".join(CHECKED.encoders),
     estimator="|".join(CHECKED.estimators),
     representation="|".join(["pixels", *(f"{key}(-whole)?" for key in CHECKED.encoders)]),
-    figure="|".join(FIGURES),
+    figure="|".join(DRAWINGS),
     task="|".join(CHECKED.tasks()) or "none",
 
 
@@ -81,11 +83,6 @@ def code(step, *modules):
     return code_digest("leakage.__main__", f"leakage.steps.{step}", *modules)
 
 
-def module_of(thing):
-    """The module that defines a validated branch of the configuration."""
-    return type(thing).__module__
-
-
 def pictures_folder():
     """Where the manifest's file names lie: the run's own folder, or the user's."""
     return getattr(CHECKED.dataset, "path", RESULTS / "pictures")
@@ -93,8 +90,13 @@ def pictures_folder():
 
 def encoders_with_weights():
     """The encoders with weights to find, of those that a requested figure reads."""
-    read = {r.removesuffix("-whole") for f in FIGURES for _, r in CHECKED.tables(f).values()}
+    read = {each.representation.removesuffix("-whole") for each in wanted_tables()}
     return sorted(key for key in read - {"pixels"} if hasattr(CHECKED.encoders[key], "weights"))
+
+
+def wanted_tables():
+    """The tables that the requested figures read, each once."""
+    return {table for name in FIGURES for table in CHECKED.tables(DRAWINGS[name]).values()}
 
 
 def training_threads(jobs):
@@ -116,15 +118,32 @@ def growing(first):
     return lambda wildcards, attempt: first * attempt
 
 
+def whose(scheme, level):
+    """The scheme in whose folder a level lies: the plain pictures of all are the paper's level 0."""
+    return CONFIG.paper.scheme if int(level) == 0 else scheme
+
+
 def view_parts(scheme, level):
     """The files of a view: one, or one per shard."""
-    pattern = str(RESULTS / "views" / scheme / PART) + ".parquet"
+    pattern = str(RESULTS / "views" / whose(scheme, level) / PART) + ".parquet"
     return expand(pattern, level=level, shard=range(SHARDS))
 
 
 def view_path(scheme, level):
     """A view as a step is given it: its file, or the folder of its shards."""
-    return RESULTS / f"views/{scheme}/{level}{'.parquet' if SHARDS == 1 else ''}"
+    folder = RESULTS / "views" / whose(scheme, level)
+    return folder / f"{level}{'.parquet' if SHARDS == 1 else ''}"
+
+
+def encrypted_files(wildcards):
+    """The pictures of a level that another program encrypted; none of other schemes."""
+    return CHECKED.encrypted_files(wildcards.scheme, int(wildcards.level))
+
+
+def view_code(wildcards):
+    """The digest of what makes a view; the plain pictures are no cipher's."""
+    cipher = module_of(CHECKED.schemes[wildcards.scheme])
+    return code("view", *([cipher] if int(wildcards.level) else []))
 
 
 def plain_patches(wildcards):
@@ -182,14 +201,13 @@ def estimated(wildcards, levels):
     if wildcards.representation == "pixels":
         return [view_path(wildcards.scheme, level) for level in levels]
     encoder = wildcards.representation.removesuffix("-whole")
-    folder = RESULTS / "embeddings" / encoder / wildcards.scheme
-    return [folder / f"{level}.parquet" for level in levels]
+    folder = RESULTS / "embeddings" / encoder
+    return [folder / whose(wildcards.scheme, each) / f"{each}.parquet" for each in levels]
 
 
 def trained_estimates():
     """How many estimates train networks, and so can use more than one thread."""
-    tables = {table for figure in FIGURES for table in CHECKED.tables(figure).values()}
-    return sum(hasattr(CHECKED.estimators[estimator], "device") for estimator, _ in tables)
+    return sum(hasattr(CHECKED.estimators[each.estimator], "device") for each in wanted_tables())
 
 
 def estimate_threads(wildcards):
@@ -207,16 +225,16 @@ def estimate_options(wildcards):
 def figure_tables(wildcards):
     """The estimates that a figure reads, by their role in it."""
     return {
-        role: RESULTS / f"estimates/{estimator}/{representation}/{CONFIG.paper.scheme}.parquet"
-        for role, (estimator, representation) in CHECKED.tables(wildcards.figure).items()
+        role: RESULTS / f"estimates/{each.estimator}/{each.representation}/{each.scheme}.parquet"
+        for role, each in CHECKED.tables(DRAWINGS[wildcards.figure]).items()
     }
 
 
 def figure_views(wildcards):
     """The views that a figure shows (of one in shards, the first); most show none."""
-    if not getattr(CHECKED.figures()[wildcards.figure], "READS_VIEWS", False):
+    scheme = DRAWINGS[wildcards.figure].scheme
+    if not getattr(DRAWINGS[wildcards.figure].module, "READS_VIEWS", False):
         return []
-    scheme = CONFIG.paper.scheme
     return [view_parts(scheme, level)[0] for level in CHECKED.levels(scheme)]
 
 
@@ -231,7 +249,7 @@ def figure_options(wildcards, input):
 
 def figure_module(wildcards):
     """The module that draws a figure."""
-    return CHECKED.figures()[wildcards.figure].__name__
+    return DRAWINGS[wildcards.figure].module.__name__
 
 
 def caption(wildcards):

@@ -33,7 +33,7 @@ rule estimate:
         settings=lambda w: as_json(CHECKED.estimators[w.estimator].model_dump()),
         code=lambda w: code("estimate", module_of(CHECKED.estimators[w.estimator])),
     shell:
-        "python -m leakage --threads {threads} estimate {params.method} {params.plain:q}"
+        "python -m leakage --threads {threads} estimate {params.method:q} {params.plain:q}"
         " {params.levels:q} --output {output.table:q} --label {wildcards.estimator}"
         " --representation {wildcards.representation} {params.options}"
         " --checkpoint {params.checkpoint:q}"

@@ -9,6 +9,11 @@ rule measure:
     """Measure every level of a scheme the classic way: PSNR, SSIM and the like."""
     input:
         manifest=RESULTS / "manifest.csv",
+        encrypted=lambda wildcards: [
+            path
+            for level in CHECKED.levels(wildcards.scheme)
+            for path in CHECKED.encrypted_files(wildcards.scheme, level)
+        ],
     output:
         table=RESULTS / "measures/{scheme}.parquet",
         checksum=RESULTS / "measures/{scheme}.parquet.sha256",
@@ -27,7 +32,7 @@ rule measure:
         pictures=pictures_folder(),
         options=lambda wildcards: f"--limit {MEASURED_PICTURES}"
         f" --levels {','.join(map(str, CHECKED.levels(wildcards.scheme)))}",
-        settings=lambda wildcards: as_json(CHECKED.view_settings(wildcards.scheme)),
+        settings=lambda w: as_json(CHECKED.scheme_settings(w.scheme, CHECKED.levels(w.scheme))),
         code=lambda wildcards: code("measure", module_of(CHECKED.schemes[wildcards.scheme])),
     shell:
         "python -m leakage --threads {threads} measure {input.manifest:q} {output.table:q}"

@@ -6,6 +6,7 @@ rule view:
     """Encrypt every picture at one level and keep what an observer sees of it."""
     input:
         manifest=RESULTS / "manifest.csv",
+        encrypted=encrypted_files,
     output:
         view=RESULTS / f"views/{{scheme}}/{PART}.parquet",
         checksum=RESULTS / f"views/{{scheme}}/{PART}.parquet.sha256",
@@ -25,8 +26,8 @@ rule view:
     params:
         pictures=pictures_folder(),
         shard=lambda wildcards: f"--shard {wildcards.get('shard', 0)} --shards {SHARDS}",
-        settings=lambda wildcards: as_json(CHECKED.view_settings(wildcards.scheme)),
-        code=lambda wildcards: code("view", module_of(CHECKED.schemes[wildcards.scheme])),
+        settings=lambda w: as_json(CHECKED.view_settings(w.scheme, int(w.level))),
+        code=view_code,
     shell:
         "python -m leakage --threads {threads} view {input.manifest:q} {output.view:q}"
         " --pictures {params.pictures:q} --level {wildcards.level} {params.shard} --code {params.code}"

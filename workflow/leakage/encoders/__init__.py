@@ -1,6 +1,12 @@
 """Encoders: what turns patches into vectors. One module per kind, imported when it is asked for.
 
-A kind is a module of this folder with `Settings` (its configuration entry) and
+A kind is a module of this folder, or a file of the user's, with one function,
+
+    encode(patches, settings) -> float array of shape (patches, dim)
+
+on a list of uint8 arrays of shape (size, size, channels), and perhaps `Settings`, its entry in the
+configuration (without it, `PlugIn`), and `LABEL`, its name in figures. A kind that has to be loaded
+first has instead
 
     load(settings, record, device) -> Encoder
 
@@ -10,21 +16,21 @@ parse, so the libraries of a network are imported inside the functions that run 
 """
 
 import hashlib
-import importlib
-import pkgutil
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from types import ModuleType
 from typing import Any, TypeVar
 
 import numpy as np
 import pydantic
 
-from leakage import settings
+from leakage import plugins, settings
 from leakage.errors import LeakageError
 
-# A module of this folder that is no kind: what the kinds with a network share.
-SHARED = "network"
+# Modules of this folder that are no kinds: what the kinds with a network share.
+SHARED = {"network"}
 # How many different patches `embed` remembers the embeddings of.
 REMEMBERED = 512
 
@@ -52,8 +58,20 @@ class Encoder:
     libraries: tuple[str, ...]
 
     def __call__(self, patches: list[np.ndarray]) -> np.ndarray:
-        """Return the embeddings of patches, float32 of shape (n, dim)."""
-        return self.encode(patches)
+        """Return the embeddings of patches, float32 of shape (n, dim).
+
+        Raises:
+            LeakageError: `encode` returned something else.
+        """
+        found = self.encode(patches)
+        fits = isinstance(found, np.ndarray) and found.ndim == 2 and found.dtype.kind == "f"
+        if not fits or len(found) != len(patches) or found.shape[1] == 0:
+            raise LeakageError(
+                f"encoder {self.label}: encode returned {plugins.describe(found)} for "
+                f"{len(patches)} patches; expected an array of float32 with shape "
+                f"({len(patches)}, dim)"
+            )
+        return found.astype(np.float32, copy=False)
 
 
 class Kind(settings.Settings):
@@ -64,9 +82,22 @@ class Kind(settings.Settings):
     kind: str
 
 
+class PlugIn(settings.Settings):
+    """The entry of a plug-in that has no `Settings` of its own."""
+
+    kind: str
+    """the path of a Python file"""
+
+    batch_size: int = pydantic.Field(64, ge=1)
+    """patches that `encode` is given at once"""
+
+    options: dict[str, Any] = pydantic.Field(default={})
+    """what the plug-in likes to be told, as it reads it: `settings.options["bins"]`"""
+
+
 def kinds() -> list[str]:
-    """Return the names of the kinds, sorted."""
-    return sorted(module.name for module in pkgutil.iter_modules(__path__) if module.name != SHARED)
+    """Return the names of the kinds of this folder, sorted."""
+    return plugins.names(sys.modules[__name__], SHARED)
 
 
 def module(kind: str) -> ModuleType:
@@ -75,17 +106,36 @@ def module(kind: str) -> ModuleType:
     Raises:
         LeakageError: there is no such kind.
     """
-    if kind not in kinds():
-        raise LeakageError(
-            f"unknown kind {kind!r}; the nearest known one is "
-            f"{settings.nearest(kind, kinds())!r} (known: {', '.join(kinds())})"
-        )
-    return importlib.import_module(f"{__name__}.{kind}")
+    return plugins.find(sys.modules[__name__], kind, SHARED, "kind", functions=("load", "encode"))
+
+
+def settings_of(kind: str) -> type[settings.Settings]:
+    """Return the model of a kind's entry in the configuration."""
+    return getattr(module(kind), "Settings", PlugIn)
+
+
+def load(entry: Any, record: Any, device: str) -> Encoder:
+    """Return the encoder of an entry, ready to run (the record as in the module's `load`)."""
+    kind = module(entry.kind)
+    if hasattr(kind, "load"):
+        return kind.load(entry, record, device)
+
+    def encode(patches: list[np.ndarray]) -> np.ndarray:
+        return plugins.call(f"encoder {entry.kind}", kind.encode, patches, entry)
+
+    return Encoder(
+        encode=encode,
+        label=getattr(kind, "LABEL", Path(entry.kind).stem),
+        untrained=False,
+        batch_size=getattr(entry, "batch_size", PlugIn.model_fields["batch_size"].default),
+        device="cpu",
+        libraries=(),
+    )
 
 
 def parse(text: str, where: str) -> Any:
     """Return JSON `text`, a configuration entry as a rule hands it to a step, as its `Settings`."""
-    return settings.parse(module(settings.parse(Kind, text, where).kind).Settings, text, where)
+    return settings.parse(settings_of(settings.parse(Kind, text, where).kind), text, where)
 
 
 def needs_weights(entry: Any) -> bool:
@@ -119,10 +169,18 @@ def embed(
     rows: list[Row] = []
     contents: list[bytes] = []
     batch: dict[bytes, np.ndarray] = {}
+    lengths: set[int] = set()
 
     def part() -> tuple[list[Row], np.ndarray]:
         if batch:
-            known.update(zip(batch, encoder(list(batch.values())), strict=True))
+            new = encoder(list(batch.values()))
+            lengths.add(new.shape[1])
+            if len(lengths) > 1:
+                raise LeakageError(
+                    f"encoder {encoder.label}: encode returned embeddings of different lengths "
+                    f"({', '.join(map(str, sorted(lengths)))}); expected one for all patches"
+                )
+            known.update(zip(batch, new, strict=True))
         found = np.stack([known[content] for content in contents])
         for content in list(known)[:-REMEMBERED]:
             del known[content]

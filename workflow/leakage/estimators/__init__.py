@@ -1,23 +1,47 @@
 """Estimators of leakage, one module each, all with the same call.
 
-A module offers `Settings` (its branch of the configuration) and
-`estimate(x, y, groups, levels, seed, settings)`, which returns the tidy table of `tables.tidy`.
+A module of this folder, or a file of the user's, offers one function,
+
+    estimate(x, y, groups, levels, seed, settings)
+
+which returns the tidy table of `tables.tidy`, or simply one value in nats per level, shape
+(levels,); and perhaps `Settings`, its branch of the configuration (without it, `PlugIn`).
 """
 
-import importlib
-import pkgutil
+import sys
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pydantic
 
+from leakage import plugins
 from leakage.errors import LeakageError
-from leakage.settings import nearest, validate
+from leakage.settings import Settings, validate
 
 if TYPE_CHECKING:
     import pandas as pd
 
 SHARED = {"bounds", "canonical", "critics", "held_out", "inputs", "plug_in", "splits", "tables"}
+
+
+# What a table has at least, from whichever estimator.
+NEEDED = ("level", "split", "seed", "step", "chosen", "nats")
+
+
+class PlugIn(Settings):
+    """The entry of a plug-in that has no `Settings` of its own."""
+
+    method: str
+    """the path of a Python file"""
+
+    options: dict[str, Any] = pydantic.Field(default={})
+    """what the plug-in likes to be told, as it reads it: `settings.options["neighbours"]`"""
+
+
+def names() -> list[str]:
+    """Return the names of the estimators of this folder, sorted."""
+    return plugins.names(sys.modules[__name__], SHARED)
 
 
 def module(method: str) -> ModuleType:
@@ -26,13 +50,84 @@ def module(method: str) -> ModuleType:
     Raises:
         LeakageError: there is no such estimator; the message names the nearest one.
     """
-    known = sorted({entry.name for entry in pkgutil.iter_modules(__path__)} - SHARED)
-    if method not in known:
+    return plugins.find(sys.modules[__name__], method, SHARED, "estimator", functions=("estimate",))
+
+
+def settings_of(method: str) -> type[Settings]:
+    """Return the model of an estimator's entry in the configuration."""
+    return getattr(module(method), "Settings", PlugIn)
+
+
+def run(
+    method: str,
+    x: np.ndarray,
+    y: np.ndarray,
+    groups: np.ndarray | None,
+    levels: list[int],
+    seed: int,
+    settings: Any,
+    **more: Any,
+) -> "pd.DataFrame":
+    """Return the tidy table of an estimator, a plug-in's checked.
+
+    Args:
+        method: a module of this package, or a plug-in's path.
+        x: plain items, shape (pairs, dim_x).
+        y: what is seen of them, shape (levels, pairs, dim_y).
+        groups: picture ids, shape (pairs,), or None.
+        levels: the levels' names.
+        seed: of everything random.
+        settings: the estimator's own, validated.
+        more: what only some take (`checkpoint`).
+
+    Raises:
+        LeakageError: a plug-in raised something, or returned what is no answer.
+    """
+    function = module(method).estimate
+    if not plugins.is_file(method):
+        return function(x, y, groups, levels, seed, settings, **more)
+    found = plugins.call(f"estimator {method}", function, x, y, groups, levels, seed, settings)
+    return _checked(f"estimator {method}", found, levels)
+
+
+def _checked(where: str, found: Any, levels: list[int]) -> "pd.DataFrame":
+    """Return a plug-in's answer as the tidy table, or refuse it with what it returned."""
+    # Imported here: the settings of an estimator are read at every parse of the Snakefile.
+    import pandas as pd
+
+    from leakage.estimators import tables
+
+    if isinstance(found, np.ndarray):
+        if found.shape != (len(levels),) or found.dtype.kind not in "fiu":
+            raise LeakageError(
+                f"{where}: estimate returned {plugins.describe(found)}; expected one number per "
+                f"level, shape ({len(levels)},), or the table of leakage.estimators.tables.tidy"
+            )
+        found = tables.tidy({"level": levels, "nats": found, "estimand": "as the plug-in says"})
+    if not isinstance(found, pd.DataFrame):
         raise LeakageError(
-            f"estimator {method!r} is not known; the nearest is {nearest(method, known)!r} "
-            f"(known: {', '.join(known)})"
+            f"{where}: estimate returned {plugins.describe(found)}; expected an array of shape "
+            f"({len(levels)},) in nats, or the table of leakage.estimators.tables.tidy"
         )
-    return importlib.import_module(f"{__name__}.{method}")
+    missing = [name for name in NEEDED if name not in found]
+    if missing:
+        raise LeakageError(
+            f"{where}: estimate returned a table without the column {missing[0]}; make it by "
+            "leakage.estimators.tables.tidy"
+        )
+    answers = found[found["chosen"]]
+    if set(answers["level"]) != set(levels):
+        raise LeakageError(
+            f"{where}: estimate returned answers for the levels "
+            f"{sorted(set(answers['level']))}; expected {sorted(levels)}, each on a chosen row"
+        )
+    values = answers["value"] if "value" in found else answers["nats"]
+    if not np.isfinite(values.to_numpy(float)).all():
+        level = answers["level"][~np.isfinite(values.to_numpy(float))].iloc[0]
+        raise LeakageError(
+            f"{where}: estimate returned a value at level {level} that is not finite; expected nats"
+        )
+    return found
 
 
 def estimate(
@@ -48,7 +143,8 @@ def estimate(
     """Estimate how much `y` tells of `x`.
 
     Args:
-        name: `histogram`, `rounded_histogram`, `cosine`, `mine`, …: a module of this package.
+        name: `histogram`, `rounded_histogram`, `cosine`, `mine`, …: a module of this package, or
+            the path of a plug-in.
         x: plain items, shape (pairs, dim_x) or (pairs,).
         y: what is seen of them, shape (levels, pairs, dim_y), (pairs, dim_y) or (pairs,).
         groups: picture ids, shape (pairs,): what is held out together. None makes each pair a
@@ -64,8 +160,7 @@ def estimate(
     Raises:
         LeakageError: an unknown estimator or setting, or arrays that do not fit together.
     """
-    estimator = module(name)
-    chosen = validate(estimator.Settings, {"method": name, **settings}, name)
+    chosen = validate(settings_of(name), {"method": name, **settings}, name)
     x, y = np.asarray(x), np.asarray(y)
     x = x[:, None] if x.ndim == 1 else x
     y = y[:, None] if y.ndim == 1 else y
@@ -81,4 +176,4 @@ def estimate(
     if groups is not None and np.shape(groups) != (len(x),):
         raise LeakageError(f"groups has shape {np.shape(groups)}; expected ({len(x)},)")
     levels = list(range(len(y))) if levels is None else levels
-    return estimator.estimate(x, y, groups, levels, seed, chosen)
+    return run(name, x, y, groups, levels, seed, chosen)

@@ -1,19 +1,27 @@
 """The figures, one module each: which tables a figure reads, and how they are drawn.
 
 A module offers `tables(config, representation)`, the (estimator, representation) of each table by
-its role, and `draw(tables, name)`, which returns the matplotlib figure and the table behind it.
-Figures beyond the paper are drawn for each of the configuration's `representations`
-(`PER_REPRESENTATION`). Drawing computes no estimate.
+its role, or (estimator, representation, scheme) where that is not the own scheme, and
+`draw(tables, name)`, which returns the matplotlib figure and the table behind it. Figures beyond
+the paper are drawn for each of the configuration's `representations` (`PER_REPRESENTATION`); those
+that compare schemes, or test what the paper says of its own, are drawn once (no `PER_SCHEME`).
+Drawing computes no estimate.
 """
 
 import importlib
 import pkgutil
 from types import ModuleType
+from typing import Any
 
 from leakage.errors import LeakageError
 from leakage.settings import nearest
 
 SHARED = {"curves", "style"}
+
+
+def compared(config: Any) -> list[str]:
+    """Return the schemes that are compared: the paper's first."""
+    return list(dict.fromkeys([config.paper.scheme, *config.schemes]))
 
 
 def names() -> list[str]:

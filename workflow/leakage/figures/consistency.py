@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from leakage.figures import style
-from leakage.figures.scorecard import COLOURS, FAILS, HOLDS, NO_WEIGHTS, NOTHING_LEFT, text_table
+from leakage.figures.scorecard import COLOURS, FAILS, HOLDS, NO_WEIGHTS, text_table
 from leakage.figures.verdict import answer
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ RESCALED, PLAIN = " rescaled", " plain"
 WIDTHS = {"representation": 2.4, "check": 3.6, "value (allowed), nats": 1.9, "verdict": 1.3}
 TEXTS = {
     "rise": "does not rise with the level (against the intervals' half-widths)",
-    "nothing left": f"is 0 at n = {NOTHING_LEFT}, where nothing is left",
+    "nothing left": "is 0 where nothing is left",
     "rescaled": "is the same after the views were rescaled (CCA)",
     "ceiling": "number of levels cut at the estimate's ceiling",
 }
@@ -72,7 +72,10 @@ def behind(tables: dict[str, style.Table]) -> "pd.DataFrame":
     for key, table in tables.items():
         if key.endswith((RESCALED, PLAIN)):
             continue
-        checks = {"rise": rise(answer(table)), "nothing left": _nothing_left(answer(table))}
+        checks = {"nothing left": _nothing_left(answer(table), table.nothing_left)}
+        # Only where a level's view is a function of a lower one's must it not tell more.
+        if table.metadata["source"].get("nested", False):
+            checks = {"rise": rise(answer(table)), **checks}
         if f"{key}{RESCALED}" in tables:
             pair = (answer(tables[f"{key}{which}"]) for which in (RESCALED, PLAIN))
             checks["rescaled"] = _difference(*pair)
@@ -112,9 +115,11 @@ def rise(rows: "pd.DataFrame") -> tuple[float, float, str]:
     return float(rises[worst]), float(allowed[worst]), where
 
 
-def _nothing_left(rows: "pd.DataFrame") -> tuple[float, float, str]:
-    last = rows.loc[rows["level"] == NOTHING_LEFT, "mean"]
-    return (float(abs(last.iloc[0])), ZERO, "") if len(last) else (np.nan, ZERO, "no such level")
+def _nothing_left(rows: "pd.DataFrame", levels: list[int]) -> tuple[float, float, str]:
+    """Return the largest mean, in size, of the levels at which nothing is left."""
+    last = rows.loc[rows["level"].isin(levels), "mean"].abs()
+    where = f"n = {', '.join(map(str, levels))}" if levels else "no such level"
+    return (float(last.max()), ZERO, where) if len(last) else (np.nan, ZERO, where)
 
 
 def _difference(rescaled: "pd.DataFrame", plain: "pd.DataFrame") -> tuple[float, float, str]:

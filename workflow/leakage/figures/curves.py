@@ -37,14 +37,20 @@ def values(table: style.Table, statistic: str = INFORMATION) -> "pd.DataFrame":
 
     Returns:
         `level`; `mean`, `low`, `high`, `floor`, `null_high`, `p_value`, `pictures` as in the table
-        (missing ones are NaN); `ceiling` and `chance`, means over the folds, which may differ in
-        size; `at_ceiling`, whether the mean can be no more than a lower bound.
+        (of one without them the mean of the chosen rows, 1.96 standard errors on each side if it
+        has them; all else is NaN); `ceiling` and `chance`, means over the folds, which may differ
+        in size; `at_ceiling`, whether the mean can be no more than a lower bound.
     """
     rows = table.rows[(table.rows["split"] == "test") & (table.rows["statistic"] == statistic)]
     if "variant" in rows:
         rows = rows[rows["variant"] == "matched"]
     found = table.summary
     found = found[found["statistic"] == statistic].set_index("level").reindex(columns=SUMMARY)
+    chosen = rows[rows["chosen"]].groupby("level")
+    half = 1.96 * chosen["standard_error"].mean()
+    found["mean"] = found["mean"].fillna(chosen["nats"].mean())
+    found["low"] = found["low"].fillna(found["mean"] - half)
+    found["high"] = found["high"].fillna(found["mean"] + half)
     for name in ("ceiling", "chance"):
         found[name] = rows.groupby("level")[name].mean() if name in rows else np.nan
     found["at_ceiling"] = found["mean"] >= AT_CEILING * found["ceiling"]
@@ -93,9 +99,9 @@ def lower_bound_entry(axis: "Axes", parts: "Iterable[pd.DataFrame]") -> None:
         axis.plot([], [], "^", mfc="white", mec="0.3", mew=1.4, ms=7, ls="none", label=LOWER_BOUND)
 
 
-def against_level(axis: "Axes", levels: Iterable[int], unit: str) -> None:
+def against_level(axis: "Axes", levels: Iterable[int], unit: str, label: str) -> None:
     """Label an axis whose x is the level, with a tick at each."""
-    axis.set(xlabel=style.LEVEL, ylabel=unit)
+    axis.set(xlabel=label, ylabel=unit)
     axis.set_xticks(sorted({int(level) for level in levels}))
 
 

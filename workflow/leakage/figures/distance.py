@@ -38,7 +38,7 @@ def draw(tables: dict[str, style.Table], name: str) -> "tuple[Figure, pd.DataFra
         if len(part):
             columns = (part[name] for name in ("level", "distance", "low", "high"))
             style.band(axis, *columns, colour, label, **looks[series])
-    axis.set(xlabel=style.LEVEL, ylabel="relative distance, 1 − I(n) / max I")
+    axis.set(xlabel=mine.level_label, ylabel="relative distance, 1 − I(n) / max I")
     axis.set_xticks(sorted(mine.rows["level"].unique()))
     axis.set_ylim(-0.05, limit := highest(table))
     axis.legend(frameon=False, loc="best")

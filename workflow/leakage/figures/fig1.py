@@ -39,7 +39,7 @@ def draw(views: "list[View]", name: str) -> "tuple[Figure, pd.DataFrame]":
             {
                 "level": view.metadata["level"],
                 "scheme": view.metadata["scheme"],
-                "view": view.metadata["definition"].get("view", ""),
+                "view": (view.metadata.get("definition") or {}).get("view", ""),
                 "image_id": image_id,
                 "distinct_values": len(np.unique(pixels)),
                 "mean": pixels.mean(),
@@ -49,9 +49,8 @@ def draw(views: "list[View]", name: str) -> "tuple[Figure, pd.DataFrame]":
     for axis in axes:
         axis.set_axis_off()
     frame = pd.DataFrame(table)
-    first = frame.iloc[0]
-    figure.suptitle(
-        f"Picture {first.image_id} under {first.scheme}, view '{first['view']}':\n"
-        "what is left after the n most significant bits are encrypted"
-    )
+    # Level 0 is no scheme's.
+    last, said = frame.iloc[-1], views[-1].metadata.get("level_label", style.LEVEL)
+    what = f", view '{last['view']}'" if last["view"] else ""
+    figure.suptitle(f"Picture {last.image_id} under {last.scheme}{what}:\n{said}")
     return figure, frame

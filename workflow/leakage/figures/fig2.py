@@ -37,8 +37,8 @@ def draw(tables: dict[str, style.Table], name: str) -> "tuple[Figure, pd.DataFra
     if np.isfinite(slope):
         label = f"linear fit: {slope:.3f} bit per level, R² = {r2:.4f}"
         axis.plot(n, table["fit_bits"], "--", color=green, label=label)
-    axis.plot(n, table["bound_bits"], ":", color=red, label="bound: clear bits, 8 − n")
-    axis.set(xlabel=style.LEVEL, ylabel="mutual information (bits per pixel)")
+    axis.plot(n, table["bound_bits"], ":", color=red, label="bound: bits that stay clear")
+    axis.set(xlabel=style.level_label(tables), ylabel="mutual information (bits per pixel)")
     axis.set_xticks(n)
     axis.set_title(f"Pixels: histogram MI over {int(table['pictures'].iloc[0])} pictures")
     axis.legend(frameon=False)

@@ -37,7 +37,7 @@ def draw(tables: dict[str, style.Table], name: str) -> "tuple[Figure, pd.DataFra
             marker="o",
         )
     axis.axhline(0, color="0.4", lw=0.8)
-    axis.set(xlabel=style.LEVEL, ylabel="cosine similarity to the plain picture")
+    axis.set(xlabel=style.level_label(tables), ylabel="cosine similarity to the plain picture")
     axis.set_xticks(sorted(table["level"].unique()))
     axis.set_title(f"Whole pictures: cosine similarity\n{source.label}")
     axis.legend(frameon=False, title="mean over pictures (95 % interval)")

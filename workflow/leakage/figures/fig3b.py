@@ -41,7 +41,7 @@ def draw(tables: dict[str, style.Table], name: str) -> "tuple[Figure, pd.DataFra
     dim = source.metadata["source"]["dim"]
     label = f"ceiling: log2 of {dim} coordinates"
     axis.plot(table["level"], table["ceiling_bits"], ":", color=red, label=label)
-    axis.set(xlabel=style.LEVEL, ylabel="mutual information (bits per coordinate)")
+    axis.set(xlabel=style.level_label(tables), ylabel="mutual information (bits per coordinate)")
     axis.set_xticks(table["level"])
     axis.set_title(f"Whole pictures: features rounded to {decimals} decimals\n{source.label}")
     axis.legend(frameon=False)

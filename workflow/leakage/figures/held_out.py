@@ -42,7 +42,7 @@ def draw(tables: dict[str, style.Table], name: str) -> "tuple[Figure, pd.DataFra
         size -= 3 * part["at_ceiling"].any()
         curves.curve(axis, part, colour, method, size, marker=marker, ms=4)
     curves.lower_bound_entry(axis, [table])
-    curves.against_level(axis, table["level"], curves.NATS)
+    curves.against_level(axis, table["level"], curves.NATS, style.level_label(tables))
     # The null lies far below where the critics are sharp; it must not set the scale.
     shown = table[["mean", "low", "high", "floor"]]
     low, high = float(np.nanmin(shown)), float(np.nanmax(shown))

@@ -48,7 +48,9 @@ def draw(tables: dict[str, style.Table], name: str) -> "tuple[Figure, pd.DataFra
             curves.curve(axis, part, looks[series], label, **LOOKS[series])
         seen = table[table["series"].isin(shown)]
         axis.axhline(0, color="0.4", lw=0.8, zorder=0)
-        curves.against_level(axis, table["level"], "mutual information (nats)")
+        curves.against_level(
+            axis, table["level"], "mutual information (nats)", style.level_label(tables)
+        )
         axis.set_title(title + curves.cut(axis, seen))
     curves.lower_bound_entry(axes[0], [table])
     curves.legend_below(figure, axes[0])

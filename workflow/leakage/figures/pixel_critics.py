@@ -47,7 +47,7 @@ def draw(tables: dict[str, style.Table], name: str) -> "tuple[Figure, pd.DataFra
     curves.lower_bound_entry(axes[0], [table])
     units = (curves.NATS, "held-out MINE less exact value (nats)")
     for axis, unit in zip(axes, units, strict=True):
-        curves.against_level(axis, table["level"], unit)
+        curves.against_level(axis, table["level"], unit, style.level_label(tables))
     axes[0].set_title("MINE against the exact value" + curves.cut(axes[0], table))
     axes[1].set_title("difference to the exact value")
     curves.legend_below(figure, axes[0])

@@ -45,7 +45,7 @@ def draw(tables: dict[str, style.Table], name: str) -> "tuple[Figure, pd.DataFra
                 if measure == "found":
                     of_side["at_ceiling"] = False  # a share of 1 is a share of 1
                 curves.curve(axis, of_side, colour, tables[f"{key} {measure}"].label, **looks)
-        curves.against_level(axis, table["level"], unit)
+        curves.against_level(axis, table["level"], unit, style.level_label(tables))
     axes[1].axhline(table["chance"].mean(), color="0.3", ls=":", lw=1)
     axes[0].plot([], [], ":", color="0.3", lw=1, label="guessing")
     axes[1].set_ylim(0, 1.02)

@@ -44,7 +44,9 @@ def draw(tables: dict[str, style.Table], name: str) -> "tuple[Figure, pd.DataFra
             )
         chance = shown["chance"].mean()
         axis.axhline(chance, color="0.3", ls="--", lw=1, label="guessing")
-        curves.against_level(axis, table["level"], "share of held-out views")
+        curves.against_level(
+            axis, table["level"], "share of held-out views", style.level_label(tables)
+        )
         axis.set_ylim(0, 1.02)
         axis.set_title(f"{title}\nguessing finds {chance:.1%}".replace("%", " %"))
     first = next(iter(tables.values()))

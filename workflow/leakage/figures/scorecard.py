@@ -30,6 +30,8 @@ LINEAR = 0.98
 UNINFORMATIVE = 0.5
 # The level that leaves nothing of a byte.
 NOTHING_LEFT = 8
+# The claims are about the paper's scheme.
+PER_SCHEME = False
 HIGH = 5
 CONVERGED = 0.9
 # Levels whose last training value is below this share of the largest have nothing to converge to.

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 BITS_PER_NAT = 1 / np.log(2)
-LEVEL = "encryption level n (most significant bits encrypted)"
+LEVEL = "encryption level n"
 
 
 @dataclass(frozen=True)
@@ -39,6 +39,32 @@ class Table:
         return self.metadata["source"].get("untrained", False)
 
     @property
+    def scheme(self) -> str:
+        """The key of the scheme whose views were estimated on."""
+        return self.metadata["source"].get("scheme", "")
+
+    @property
+    def level_label(self) -> str:
+        """What a level counts, for an axis: the scheme and its own words."""
+        words = self.metadata["source"].get("level_label", LEVEL)
+        return f"{self.scheme}: {words}" if self.scheme else words
+
+    @property
+    def strength(self) -> dict[int, float]:
+        """How strong each level is, 0 to 1; where the scheme does not say, over its highest."""
+        levels = sorted({int(level) for level in self.rows["level"]})
+        said = self.metadata["source"].get("strength", {})
+        share = {level: level / max(1, *levels) for level in levels}
+        known = {level: said.get(str(level)) for level in levels}
+        return {level: share[level] if known[level] is None else known[level] for level in levels}
+
+    @property
+    def nothing_left(self) -> list[int]:
+        """The levels at which the scheme leaves no bit clear."""
+        said = self.metadata["source"].get("clear_bits", {})
+        return sorted(int(level) for level, bits in said.items() if bits == 0)
+
+    @property
     def summary(self) -> "pd.DataFrame":
         """One row per level and statistic: mean, low, high, floor, null_high, p_value, ceiling."""
         rows = self.rows[self.rows["split"] == "test"]
@@ -56,6 +82,11 @@ def read(path: Path | str) -> Table:
     """Return an estimate's table after its checksum was checked."""
     table, metadata = files.read_table(path)
     return Table(table.to_pandas(), metadata)
+
+
+def level_label(tables: dict[str, Table]) -> str:
+    """Return what a level counts in the tables of a figure, which are of one scheme."""
+    return next(iter(tables.values())).level_label
 
 
 def panels(count: int = 1, width: float = 6.0, height: float = 4.2) -> "tuple[Figure, list[Axes]]":

@@ -6,13 +6,15 @@ import numpy as np
 
 from leakage import verdicts
 from leakage.errors import LeakageError
-from leakage.figures import style
+from leakage.figures import compared, style
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+# One grid for all schemes.
+PER_SCHEME = False
 # Light tints of Okabe and Ito's vermilion and blue, and greys: told apart by the colour-blind, and
 # in print. Every cell says its verdict in words as well.
 COLOURS = {
@@ -34,33 +36,42 @@ SHORT = {
 }
 
 
-def tables(config: Any, representation: str = "") -> dict[str, tuple[str, str]]:
-    """Return the estimate that verdicts rest on, on each representation, and on pixels' bits."""
-    asked = {each: (config.verdict.estimator, each) for each in config.representations}
+def tables(config: Any, representation: str = "") -> dict[str, tuple[str, str, str]]:
+    """Return the estimate that verdicts rest on, on each representation, and on pixels' bits.
+
+    The role of each is `{scheme}/{representation}`.
+    """
+    asked = {each: config.verdict.estimator for each in config.representations}
     if config.estimators.get("mine-bits") is not None:
-        asked["pixels"] = ("mine-bits", "pixels")
-    return asked
+        asked["pixels"] = "mine-bits"
+    return {
+        f"{scheme}/{key}": (estimator, key, scheme)
+        for scheme in compared(config)
+        for key, estimator in asked.items()
+    }
 
 
 def draw(tables: dict[str, style.Table], name: str) -> "tuple[Figure, pd.DataFrame]":
-    """Return the grid of verdicts, a row per representation and a column per level."""
+    """Return the grid of verdicts, a row per scheme and representation, a column per level."""
     table = behind(tables)
     levels = sorted(table["level"].unique())
-    rows = list(dict.fromkeys(table["representation"]))
+    rows = dict(list(table.groupby(["scheme", "representation"], sort=False)))
+    schemes = list(dict.fromkeys(table["scheme"]))
     width = 4.6 + 1.05 * len(levels)
     figure, (axis,) = style.panels(1, width, 1.7 + 0.8 * max(1, len(rows)))
     axis.grid(False)
     for side in axis.spines.values():
         side.set_visible(False)
-    for place, key in enumerate(rows):
-        part = table[table["representation"] == key]
+    for place, part in enumerate(rows.values()):
         for row in part.itertuples():
             _cell(axis, levels.index(row.level), place, row)
         axis.text(len(levels) - 0.4, place, _quiet(part), va="center", fontsize=9)
-    labels = [table[table["representation"] == key]["label"].iloc[0] for key in rows]
-    axis.set(xlim=(-0.5, len(levels) + 1.9), ylim=(len(rows) - 0.5, -0.5), xlabel=style.LEVEL)
+    label = "level of the scheme" if len(schemes) > 1 else style.level_label(tables)
+    axis.set(xlim=(-0.5, len(levels) + 1.9), ylim=(len(rows) - 0.5, -0.5), xlabel=label)
     axis.set_xticks(range(len(levels)), [str(level) for level in levels])
-    axis.set_yticks(range(len(rows)), [_wrapped(label, 24) for label in labels])
+    labels = {key: part["label"].iloc[0] for key, part in rows.items()}
+    names = [f"{scheme}\n{_wrapped(said, 24)}" for (scheme, _), said in labels.items()]
+    axis.set_yticks(range(len(rows)), names if len(schemes) > 1 else map(_unnamed, names))
     axis.tick_params(length=0)
     confidences = sorted(table["confidence"].unique())
     sure = " and ".join(f"{100 * each:g} %" for each in confidences)
@@ -100,7 +111,8 @@ def answer(table: style.Table) -> "pd.DataFrame":
     return rows[rows["statistic"].isin(chosen)].sort_values("level").reset_index(drop=True)
 
 
-def _of(representation: str, table: style.Table) -> "pd.DataFrame":
+def _of(role: str, table: style.Table) -> "pd.DataFrame":
+    scheme, _, representation = role.partition("/")
     rows, settings = answer(table), table.metadata["settings"]
     test = settings["folds"], settings["permutations"], settings["confidence"]
     pictures = int(rows["pictures"].iloc[0])
@@ -114,7 +126,7 @@ def _of(representation: str, table: style.Table) -> "pd.DataFrame":
         needed = np.nan
     for_good = np.nan if quiet is None or quiet.for_good is None else quiet.for_good
     return rows[["level", "low", "high", "floor", "p_value", "pictures"]].assign(
-        scheme=table.metadata["source"].get("scheme", ""),
+        scheme=scheme,
         representation=representation,
         label=label(table),
         nats=rows["mean"],
@@ -169,6 +181,10 @@ def _quiet(part: "pd.DataFrame") -> str:
         return f"nothing found\nfrom n = {first:.0f}"
     end = "" if np.isnan(for_good) else f"\nnothing from n = {for_good:.0f} on"
     return f"nothing found at n = {first:.0f},\na leak higher up{'; ' if end else ''}{end}"
+
+
+def _unnamed(name: str) -> str:
+    return name.partition("\n")[2]
 
 
 def _wrapped(text: str, width: int) -> str:

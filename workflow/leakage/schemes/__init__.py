@@ -1,16 +1,76 @@
-"""Ciphers for pictures, one module each: encryption, its inverse, and what an observer sees.
+"""Ciphers for pictures, one module each, and what an observer sees of what they encrypt.
 
-A scheme's module offers `Settings` (its branch of the configuration), `encrypt` and `decrypt`
-on one picture, `view` (what is read off the ciphertext) and `clear_bits` (the entropy per pixel
-that the view can have at most).
+A scheme's module (of this folder, or a file of the user's) offers one function,
+
+    encrypt(pixels, level, keystream, settings) -> ciphertext
+
+on one picture, uint8 of shape (height, width, channels), with the picture's `keystream.Keystream`
+and the scheme's own settings. Level 0 is the plain picture and never asked for. What else it may
+offer:
+
+    Settings      a `Definition` with its keys in the configuration; without it, `PlugIn`
+    decrypt       the inverse, called like `encrypt`; a plug-in's is checked on every picture
+    view          what an observer reads off the ciphertext, called like `encrypt`; the same shape
+    clear_bits    (level, settings) -> bits per pixel that the view tells at most; 8
+    strength      (level, settings) -> 0 (plain) to 1 (the strongest there is); without it, figures
+                  take the share of the highest level
+    nested        (settings) -> whether each level's view is a function of a lower level's; False
+    LEVEL         what a level counts, for axes
+
+A scheme whose pictures come encrypted has `read(image_id, level, settings)` for `encrypt`.
 """
 
-import importlib
-import pkgutil
+import sys
+from dataclasses import dataclass, field
 from types import ModuleType
+from typing import Any, ClassVar
 
+import numpy as np
+import pydantic
+
+from leakage import plugins
 from leakage.errors import LeakageError
-from leakage.settings import nearest
+from leakage.schemes.keystream import Keystream
+from leakage.settings import Settings
+
+SHARED = {"bitplanes", "blocks", "keystream"}
+BYTE = 8.0
+
+
+class Definition(Settings):
+    """An entry of `encryption.schemes`: what all schemes have."""
+
+    STRONGEST: ClassVar[int | None] = None
+
+    cipher: str
+    """the cipher: a module of `leakage.schemes`, or the path of a Python file"""
+
+    levels: list[int]
+    """which levels are measured; 0 is the plain picture"""
+
+    @pydantic.field_validator("levels")
+    @classmethod
+    def _levels_exist(cls, levels: list[int]) -> list[int]:
+        for level in levels:
+            if level < 0 or level > (level if cls.STRONGEST is None else cls.STRONGEST):
+                close = 0 if level < 0 else cls.STRONGEST
+                above = "at least 0" if cls.STRONGEST is None else f"0..{cls.STRONGEST}"
+                raise ValueError(f"level {level} is outside {above}; the nearest is {close}")
+        if not levels or len(set(levels)) < len(levels):
+            raise ValueError(f"found {levels}; expected at least one level, each named once")
+        return sorted(levels)
+
+
+class PlugIn(Definition):
+    """The entry of a plug-in that has no `Settings` of its own."""
+
+    options: dict[str, Any] = pydantic.Field(default={})
+    """what the plug-in likes to be told, as it reads it: `settings.options["rounds"]`"""
+
+
+def names() -> list[str]:
+    """Return the names of the ciphers of this folder, sorted."""
+    return plugins.names(sys.modules[__name__], SHARED)
 
 
 def module(cipher: str) -> ModuleType:
@@ -19,10 +79,100 @@ def module(cipher: str) -> ModuleType:
     Raises:
         LeakageError: there is no such cipher; the message names the nearest one.
     """
-    known = sorted({entry.name for entry in pkgutil.iter_modules(__path__)} - {"keystream"})
-    if cipher not in known:
-        raise LeakageError(
-            f"cipher {cipher!r} is not known; the nearest is {nearest(cipher, known)!r} "
-            f"(known: {', '.join(known)})"
-        )
-    return importlib.import_module(f"{__name__}.{cipher}")
+    return plugins.find(
+        sys.modules[__name__], cipher, SHARED, "cipher", functions=("encrypt", "read")
+    )
+
+
+def settings_of(cipher: str) -> type[Definition]:
+    """Return the model of a cipher's entry in the configuration."""
+    return getattr(module(cipher), "Settings", PlugIn)
+
+
+@dataclass(frozen=True)
+class Scheme:
+    """A cipher with its settings and its key, ready to encrypt.
+
+    Attributes:
+        name: the scheme's key in the configuration.
+        definition: its settings there.
+        key: 32 bytes; None where the pictures come encrypted.
+    """
+
+    name: str
+    definition: Definition
+    key: bytes | None = field(repr=False)
+
+    def encrypt(self, image_id: str, plain: np.ndarray, level: int) -> np.ndarray:
+        """Return the ciphertext of a picture, uint8 of the same shape; at level 0 the picture.
+
+        Raises:
+            LeakageError: the cipher is a plug-in and returned something else, or what its
+                `decrypt` does not turn back.
+        """
+        cipher = self._cipher
+        if level == 0:
+            return plain
+        if hasattr(cipher, "read"):
+            found = self._call("read", image_id, level, self.definition)
+            return self._checked("read", found, image_id, plain, level)
+        found = self._with_keystream("encrypt", image_id, plain, level)
+        if plugins.is_file(self.definition.cipher) and hasattr(cipher, "decrypt"):
+            back = self._with_keystream("decrypt", image_id, found, level)
+            if not np.array_equal(back, plain):
+                raise LeakageError(
+                    f"{self._where(image_id, level)}: decrypt does not give the picture back: "
+                    f"{np.count_nonzero(back != plain):,} of {plain.size:,} values differ; mend "
+                    "it, or take decrypt away if the cipher has no inverse"
+                )
+        return found
+
+    def view(self, image_id: str, ciphertext: np.ndarray, level: int) -> np.ndarray:
+        """Return what an observer sees of a ciphertext, uint8 of the same shape."""
+        if level == 0 or not hasattr(self._cipher, "view"):
+            return ciphertext
+        return self._with_keystream("view", image_id, ciphertext, level)
+
+    def about(self, level: int) -> dict[str, Any]:
+        """Return what is known of a level beside its pictures: for the view's metadata."""
+        cipher, definition = self._cipher, self.definition
+        asked: dict[str, float | None] = {"clear_bits": BYTE, "strength": None}
+        for name in asked.keys() & vars(cipher).keys():
+            asked[name] = float(self._call(name, level, definition))
+        nested = hasattr(cipher, "nested") and bool(self._call("nested", definition))
+        label = getattr(cipher, "LEVEL", "encryption level")
+        return {**asked, "nested": nested, "level_label": label}
+
+    @property
+    def _cipher(self) -> ModuleType:
+        return module(self.definition.cipher)
+
+    def _with_keystream(
+        self, function: str, image_id: str, pixels: np.ndarray, level: int
+    ) -> np.ndarray:
+        shown = pixels.view()
+        # A plug-in that wrote into its input would change the plain picture of the next level.
+        shown.flags.writeable = False
+        stream = Keystream(self.key or bytes(32), image_id)
+        found = self._call(function, shown, level, stream, self.definition)
+        return self._checked(function, found, image_id, pixels, level)
+
+    def _call(self, function: str, *args: Any) -> Any:
+        called = getattr(self._cipher, function)
+        if not plugins.is_file(self.definition.cipher):
+            return called(*args)
+        return plugins.call(f"scheme {self.name} ({self.definition.cipher})", called, *args)
+
+    def _checked(
+        self, function: str, found: Any, image_id: str, expected: np.ndarray, level: int
+    ) -> np.ndarray:
+        fits = isinstance(found, np.ndarray) and found.dtype == np.uint8
+        if not fits or found.shape != expected.shape:
+            raise LeakageError(
+                f"{self._where(image_id, level)}: {function} returned {plugins.describe(found)}; "
+                f"expected an array of uint8 with shape {expected.shape}"
+            )
+        return found
+
+    def _where(self, image_id: str, level: int) -> str:
+        return f"scheme {self.name} ({self.definition.cipher}), picture {image_id} at level {level}"

@@ -1,6 +1,7 @@
-"""ChaCha20 keystreams: one key for a run, one nonce per picture."""
+"""ChaCha20 keystreams: one key for a run, one nonce per picture (and purpose)."""
 
 import hashlib
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -33,15 +34,40 @@ def fingerprint(key: bytes) -> str:
     return hashlib.sha256(b"leakage key fingerprint" + key).hexdigest()[:16]
 
 
-def keystream(key: bytes, image_id: str, length: int) -> np.ndarray:
+def keystream(key: bytes, image_id: str, length: int, purpose: str = "") -> np.ndarray:
     """Return `length` uint8 of ChaCha20 keystream (RFC 8439) for one picture.
 
-    The 96-bit nonce is a hash of the image id, the block counter starts at 0.
+    The 96-bit nonce is a hash of the image id (and of the purpose, where there is one), the block
+    counter starts at 0.
     """
     # Imported here: the settings of a scheme are read at every parse of the Snakefile.
     from cryptography.hazmat.primitives.ciphers import Cipher, algorithms
 
-    nonce = hashlib.sha256(image_id.encode()).digest()[:12]
+    named = f"{image_id}\0{purpose}" if purpose else image_id
+    nonce = hashlib.sha256(named.encode()).digest()[:12]
     counter = bytes(4)
     encryptor = Cipher(algorithms.ChaCha20(key, counter + nonce), mode=None).encryptor()
     return np.frombuffer(encryptor.update(bytes(length)), np.uint8)
+
+
+@dataclass(frozen=True)
+class Keystream:
+    """What is random in the encryption of one picture: the same for the same key and picture.
+
+    Every call starts anew; what shall be independent has another `purpose`.
+    """
+
+    key: bytes = field(repr=False)
+    image_id: str
+
+    def bytes(self, count: int, purpose: str = "") -> np.ndarray:
+        """Return `count` uint8, uniform."""
+        return keystream(self.key, self.image_id, count, purpose)
+
+    def words(self, count: int, purpose: str = "") -> np.ndarray:
+        """Return `count` uint64, uniform."""
+        return self.bytes(8 * count, purpose).view("<u8")
+
+    def permutation(self, count: int, purpose: str = "") -> np.ndarray:
+        """Return a uniform permutation of `count` numbers, int64."""
+        return np.argsort(self.words(count, purpose), kind="stable")

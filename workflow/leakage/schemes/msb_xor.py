@@ -4,69 +4,60 @@ Messadi, Cervia, Itier, arXiv 2508.08832, section III. Level n encrypts n of the
 the plain picture, level 8 is encrypted whole.
 """
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 import pydantic
 
-from leakage.settings import Settings as Branch
+from leakage.schemes import Definition, bitplanes
+from leakage.schemes.keystream import Keystream
 
-LEVELS = range(9)
+LEVEL = "level n (most significant bits encrypted)"
 
 
-class Settings(Branch):
+class Settings(Definition):
     """Which levels are measured, and what an observer is given to see."""
 
+    STRONGEST: ClassVar[int | None] = bitplanes.PLANES
+
     cipher: Literal["msb_xor"] = "msb_xor"
-    levels: list[int] = pydantic.Field(default=list(LEVELS))
+    levels: list[int] = pydantic.Field(default=list(range(bitplanes.PLANES + 1)))
     view: Literal["scaled", "shifted", "full"] = "scaled"
-
-    @pydantic.field_validator("levels")
-    @classmethod
-    def _levels_exist(cls, levels: list[int]) -> list[int]:
-        for level in levels:
-            if level not in LEVELS:
-                close = min(LEVELS, key=lambda known: abs(known - level))
-                raise ValueError(f"level {level} is outside 0..8; the nearest is {close}")
-        if not levels or len(set(levels)) < len(levels):
-            raise ValueError(f"found {levels}; expected at least one level, each named once")
-        return sorted(levels)
+    """what is seen of ciphertext c: (c << n) & 255, the clear bits moved up; in place; all of c"""
 
 
-def encrypt(pixels: np.ndarray, level: int, keystream: np.ndarray) -> np.ndarray:
-    """Return uint8 `pixels` with the `level` most significant bits of each XORed.
-
-    Args:
-        pixels: uint8, any shape.
-        level: 0 to 8.
-        keystream: uint8, one per entry of `pixels`, flat.
-    """
-    return pixels ^ (keystream & encrypted_bits(level)).reshape(pixels.shape)
+def encrypt(pixels: np.ndarray, level: int, keystream: Keystream, settings: Settings) -> np.ndarray:
+    """Return uint8 `pixels` with the `level` most significant bits of each XORed."""
+    return bitplanes.xor(pixels, encrypted_bits(level), keystream)
 
 
-def decrypt(ciphertext: np.ndarray, level: int, keystream: np.ndarray) -> np.ndarray:
-    """Return the picture that `encrypt` was given (XOR is its own inverse)."""
-    return encrypt(ciphertext, level, keystream)
+# XOR is its own inverse.
+decrypt = encrypt
 
 
-def view(ciphertext: np.ndarray, level: int, settings: Settings) -> np.ndarray:
+def view(
+    ciphertext: np.ndarray, level: int, keystream: Keystream, settings: Settings
+) -> np.ndarray:
     """Return what an observer reads off uint8 `ciphertext`, as uint8 of the same shape.
 
     `scaled` moves the clear bits up to where they are seen, (c << n) & 255; `shifted` leaves them
     in place, c & (2**(8 - n) - 1); `full` is the ciphertext with its encrypted bits.
     """
     if settings.view == "scaled":
-        return (ciphertext.astype(np.uint16) << level).astype(np.uint8)
+        return scaled(ciphertext, level)
     if settings.view == "shifted":
-        return ciphertext & ~encrypted_bits(level)
+        return bitplanes.clear(ciphertext, encrypted_bits(level))
     return ciphertext
+
+
+def scaled(pixels: np.ndarray, level: int) -> np.ndarray:
+    """Return the clear bits of uint8 `pixels` moved up; of the plain picture or its ciphertext."""
+    return (pixels.astype(np.uint16) << level).astype(np.uint8)
 
 
 def encrypted_bits(level: int) -> np.uint8:
     """Return the mask of the `level` most significant bits."""
-    return np.uint8(0xFF << (8 - level) & 0xFF)
+    return bitplanes.mask(range(bitplanes.PLANES - level, bitplanes.PLANES))
 
 
-def clear_bits(level: int) -> int:
-    """Return how many bits of a pixel stay clear: no view tells more about it."""
-    return 8 - level
+clear_bits, strength, nested = bitplanes.clear_bits, bitplanes.strength, bitplanes.nested

@@ -22,10 +22,9 @@ def main(
     code: Annotated[str, typer.Option(help="digest of the code, for the metadata")] = "",
 ) -> None:
     """Write the estimate of every draw and level beside the truth, in nats."""
-    estimator = estimators.module(method)
-    chosen = parse(estimator.Settings, settings, method)
+    chosen = parse(estimators.settings_of(method), settings, method)
     tables = [
-        one_draw(estimator, truths.sample(task, pairs, each), each, chosen)
+        one_draw(method, truths.sample(task, pairs, each), each, chosen)
         for each in range(seed, seed + draws)
     ]
     table = pd.concat(tables, ignore_index=True)
@@ -36,10 +35,10 @@ def main(
     files.write_table(output, pa.Table.from_pandas(table, preserve_index=False), metadata)
 
 
-def one_draw(estimator: Any, sample: truths.Sample, seed: int, settings: Any) -> pd.DataFrame:
+def one_draw(method: str, sample: truths.Sample, seed: int, settings: Any) -> pd.DataFrame:
     """Return the answer per level of one draw: the mean of the chosen rows, in nats."""
     args = sample.x, sample.y, sample.groups, sample.levels, seed, settings
-    table = estimator.estimate(*args)
+    table = estimators.run(method, *args)
     found = table[table["chosen"]].groupby("level")["nats"].mean()
     return pd.DataFrame(
         {

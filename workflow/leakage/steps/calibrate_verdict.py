@@ -33,8 +33,7 @@ def main(
     code: Annotated[str, typer.Option(help="digest of the code, for the metadata")] = "",
 ) -> None:
     """Write one row per strength, family and level: p-value, corrected p-value and verdict."""
-    estimator = estimators.module(method)
-    chosen = parse(estimator.Settings, settings, method)
+    chosen = parse(estimators.settings_of(method), settings, method)
     sets = -(-draws // FAMILIES)
     rows = []
     for strength in STRENGTHS:
@@ -42,7 +41,8 @@ def main(
         some = sets if strength == 0 else max(1, sets // 4)
         for each in tqdm(range(some), f"strength {strength}", disable=None):
             x, y, groups = sample(strength, pictures, seed + each)
-            table = estimator.estimate(x, y, groups, list(range(len(y))), seed + each, chosen)
+            levels = list(range(len(y)))
+            table = estimators.run(method, x, y, groups, levels, seed + each, chosen)
             p = table[table["chosen"]].groupby("level")["p_value"].first().to_numpy()
             for family in range(FAMILIES):
                 of_family = p[family * LEVELS : (family + 1) * LEVELS]

@@ -36,7 +36,7 @@ def main(
     entry = encoders.parse(settings, where)
     opened = View(view)
     record = _weights(entry, weights, where)
-    ready = encoders.module(entry.kind).load(entry, record, device)
+    ready = encoders.load(entry, record, device)
     pictures = tqdm(opened, total=len(opened), desc=encoder, unit="picture", disable=None)
     parts = encoders.embed(ready, _patches(pictures, _places(places, opened), size))
     first = next(parts)
@@ -100,8 +100,8 @@ def refuse_nan(rows: list[Row], found: np.ndarray, where: str) -> tuple[list[Row
     wrong = np.flatnonzero(~np.isfinite(found).all(axis=1))
     if wrong.size:
         raise LeakageError(
-            f"{where}: the embedding of picture {rows[wrong[0]][0]} is not finite; its weights are "
-            "damaged, or not this model's"
+            f"{where}: the embedding of picture {rows[wrong[0]][0]} is not finite (NaN or "
+            "infinity); the encoder's weights are damaged or not this model's, or its code errs"
         )
     return rows, found
 

@@ -109,7 +109,7 @@ def _settings(name: str, text: str) -> Any:
         raise LeakageError(f"--settings: not JSON ({error}): {text}") from None
     if not isinstance(given, dict):
         raise LeakageError(f"--settings: found {text}; expected a JSON object, say {{}}")
-    return validate(estimators.module(name).Settings, {"method": name, **given}, name)
+    return validate(estimators.settings_of(name), {"method": name, **given}, name)
 
 
 def _from_arrays(
@@ -147,17 +147,16 @@ def _from_embeddings(
     """
     seed = which[-1]
     image_ids, plain, metadata = embeddings.read(x, *which)
-    seen, levels = np.empty((len(y), *plain.shape), plain.dtype), []
+    seen, levels, abouts = np.empty((len(y), *plain.shape), plain.dtype), [], []
     for index, path in enumerate(y):
         ids, values, of_level = embeddings.read(path, *which)
         if not np.array_equal(ids, image_ids):
             raise LeakageError(f"{path}: its pictures are not those of {x}; make both anew")
         seen[index] = values
         levels.append(of_level["level"])
-        metadata = {**metadata, "scheme": of_level["scheme"]}
-    estimator = estimators.module(name)
-    table = estimator.estimate(plain, seen, image_ids, levels, seed, chosen, **resume)
-    return table, metadata
+        abouts.append(of_level["view"])
+    table = estimators.run(name, plain, seen, image_ids, levels, seed, chosen, **resume)
+    return table, {**metadata, **_of_levels(abouts)}
 
 
 def _from_views(
@@ -172,12 +171,28 @@ def _from_views(
         table = estimator.estimate_pictures(pixels, levels, chosen)
     elif hasattr(chosen, "pixels"):
         drawn = _draw_pixels(plain, seen, chosen.pixels.pairs, seed)
-        table = estimator.estimate(*drawn, levels, seed, chosen, **resume)
+        table = estimators.run(name, *drawn, levels, seed, chosen, **resume)
     else:
         raise LeakageError(f"estimator {name}: reads embeddings only, and {x} is a view")
     bits = {view.metadata["level"]: view.metadata["clear_bits"] for view in seen}
     table["bound"] = table["level"].map(bits) * np.log(2)
-    return table, seen[-1].metadata
+    return table, {**seen[-1].metadata, **_of_levels([view.metadata for view in seen])}
+
+
+def _of_levels(views: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return what is known of a scheme's levels, from the metadata of their views.
+
+    Level 0 is no scheme's; what the scheme says of itself stands in the last level.
+    """
+    last = views[-1]
+    return {
+        "scheme": last["scheme"],
+        "view": last,
+        "level_label": last.get("level_label", "encryption level"),
+        "nested": last.get("nested", False),
+        "strength": {str(view["level"]): view.get("strength") for view in views},
+        "clear_bits": {str(view["level"]): view.get("clear_bits") for view in views},
+    }
 
 
 def _pixels(plain: View, seen: list[View]) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:

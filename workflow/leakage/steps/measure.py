@@ -48,6 +48,8 @@ def main(
     """
     encryption = parse(Encryption, settings, "encryption")
     scheme, asked = opened(encryption), _levels(levels)
+    if scheme is None:
+        raise LeakageError("--settings: no definition of the scheme; give its entry as definition")
     rows = all_rows(files.check(manifest), 0, 1)
     rows = rows.iloc[spread(len(rows), limit)]
 

@@ -2,8 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from types import ModuleType
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any
 
 import numpy as np
 import typer
@@ -12,34 +11,26 @@ from tqdm import tqdm
 from leakage import files, pictures, schemes, views
 from leakage.errors import LeakageError
 from leakage.schemes import keystream
-from leakage.settings import Settings, parse
+from leakage.settings import Settings, parse, validate
 from leakage.shards import rows as own_rows
+
+PLAIN = {"clear_bits": schemes.BYTE, "strength": 0.0}
 
 
 class Encryption(Settings):
-    """What a view depends on; of the key, only its fingerprint."""
+    """What a view depends on; of the key, only its fingerprint.
+
+    Attributes:
+        scheme: its key in the configuration.
+        key_file: None where nothing is encrypted here.
+        key_fingerprint: of the key that was configured.
+        definition: the scheme's entry; None for level 0, which depends on no scheme.
+    """
 
     scheme: str
-    key_file: str
-    key_fingerprint: str
-    definition: dict[str, Any]
-
-
-class Scheme(NamedTuple):
-    """A cipher with its settings and its key, ready to encrypt."""
-
-    cipher: ModuleType
-    definition: Settings
-    key: bytes
-
-    def encrypt(self, image_id: str, plain: np.ndarray, level: int) -> np.ndarray:
-        """Return the ciphertext of a picture, uint8 of the same shape; at level 0 the picture."""
-        stream = keystream.keystream(self.key, image_id, plain.size)
-        return self.cipher.encrypt(plain, level, stream)
-
-    def view(self, image_id: str, ciphertext: np.ndarray, level: int) -> np.ndarray:
-        """Return what an observer sees of a ciphertext, uint8 of the same shape."""
-        return self.cipher.view(ciphertext, level, self.definition)
+    key_file: str | None = None
+    key_fingerprint: str | None = None
+    definition: dict[str, Any] | None = None
 
 
 def main(
@@ -55,13 +46,18 @@ def main(
     """Encrypt every picture at one level and keep what an observer sees of it."""
     encryption = parse(Encryption, settings, "encryption")
     scheme = opened(encryption)
+    if scheme is None and level > 0:
+        raise LeakageError(f"--level {level}: the settings have no definition of the scheme")
     rows = own_rows(files.check(manifest), shard, shards)
 
     def observed() -> Iterator[tuple[str, np.ndarray]]:
         for row in tqdm(rows.itertuples(), total=len(rows), disable=None):
             plain = picture(pictures_folder / row.file_name, row.sha256)
-            ciphertext = scheme.encrypt(row.image_id, plain, level)
-            yield row.image_id, scheme.view(row.image_id, ciphertext, level)
+            if scheme is None:
+                yield row.image_id, plain
+            else:
+                ciphertext = scheme.encrypt(row.image_id, plain, level)
+                yield row.image_id, scheme.view(row.image_id, ciphertext, level)
 
     views.write(
         output,
@@ -73,21 +69,24 @@ def main(
             "shards": shards,
             "definition": encryption.definition,
             "key_fingerprint": encryption.key_fingerprint,
-            "clear_bits": scheme.cipher.clear_bits(level),
+            **(PLAIN if scheme is None else scheme.about(level)),
             "code": code,
         },
     )
 
 
-def opened(encryption: Encryption) -> Scheme:
-    """Return the scheme, ready to encrypt.
+def opened(encryption: Encryption) -> schemes.Scheme | None:
+    """Return the scheme, ready to encrypt; None without a definition.
 
     Raises:
         LeakageError: the key is not the one that was configured.
     """
-    cipher = schemes.module(encryption.definition["cipher"])
-    definition = cipher.Settings.model_validate(encryption.definition)
-    return Scheme(cipher, definition, _key(encryption))
+    if encryption.definition is None:
+        return None
+    model = schemes.settings_of(encryption.definition["cipher"])
+    definition = validate(model, encryption.definition, f"encryption.schemes.{encryption.scheme}")
+    key = _key(encryption) if encryption.key_file else None
+    return schemes.Scheme(encryption.scheme, definition, key)
 
 
 def _key(encryption: Encryption) -> bytes:

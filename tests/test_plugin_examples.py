@@ -1,0 +1,172 @@
+"""The examples of docs/plugins.md, word for word, through the real workflow on tiny pictures."""
+
+import json
+import shutil
+import subprocess
+from pathlib import Path
+
+import documented
+import numpy as np
+import pandas as pd
+import pytest
+import skimage.data
+from leakage import files
+from PIL import Image
+from snake import REPOSITORY, TINY, Run, copy_checkout, snakemake, surroundings
+
+PAGE = "plugins.md"
+NAMES = ("astronaut", "chelsea", "coffee", "camera", "coins", "rocket")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A checkout with the files of the page in it, as a user has it."""
+    folder = copy_checkout(tmp_path_factory.mktemp("mine"))
+    documented.write(PAGE, folder)
+    # What the page calls demo.yaml, smaller.
+    shutil.copyfile(REPOSITORY / TINY, folder / "demo.yaml")
+    (folder / "pictures").mkdir()
+    for name in NAMES:
+        Image.fromarray(getattr(skimage.data, name)()[::2, ::2]).save(
+            folder / "pictures" / f"{name}.png"
+        )
+    for name in ("x", "y"):
+        np.save(folder / f"{name}.npy", np.random.default_rng(0).normal(size=(40, 3)))
+    return folder
+
+
+def run(folder: Path, words: list[str]) -> Run:
+    """Run a command of the page in the user's checkout."""
+    environment = surroundings() | {"PYTHONPATH": str(folder / "workflow"), "NO_COLOR": "1"}
+    done = subprocess.run(
+        words,
+        cwd=folder,
+        env=environment,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        timeout=300,
+    )
+    return Run(done.returncode, done.stdout)
+
+
+@pytest.fixture(scope="module")
+def ran(folder: Path) -> Path:
+    """The folder after every command of the page."""
+    for words in documented.commands(PAGE):
+        done = run(folder, words)
+        assert done.status == 0, (words, done.output)
+    return folder
+
+
+def summary(path: Path) -> pd.Series:
+    table = pd.read_csv(path)
+    return table[table["estimate"] == "held out"].set_index(["scheme", "level"])["mean"]
+
+
+def test_every_figure_that_the_page_asks_for_is_there(ran: Path) -> None:
+    asked = [word for words in documented.commands(PAGE) for word in words if word.endswith(".png")]
+    assert len(asked) == 5
+    for name in asked:
+        assert (ran / name).read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_user_s_cipher_stands_beside_the_built_in_ones(ran: Path) -> None:
+    found = summary(ran / "results/my-cipher/figures/schemes-statistics.csv")
+    assert found.index.get_level_values(0).unique().tolist() == ["msb_xor", "rotated", "full"]
+    assert found["rotated"].index.tolist() == [0, 2, 4, 6, 8]
+    assert found["rotated"][0] == found["msb_xor"][0]
+
+
+def test_a_view_of_the_user_s_cipher_is_what_the_file_makes(ran: Path) -> None:
+    table, metadata = files.read_table(ran / "results/my-cipher/views/rotated/4.parquet")
+    assert metadata["definition"]["cipher"] == "cut_and_rotate.py"
+    plain, _ = files.read_table(ran / "results/my-cipher/views/msb_xor/0.parquet")
+    for seen, whole in zip(table.to_pylist(), plain.to_pylist(), strict=True):
+        assert seen["pixels"] != whole["pixels"]
+        assert sorted(seen["pixels"]) == sorted(whole["pixels"])
+
+
+def test_pictures_encrypted_elsewhere_are_seen_as_they_are(ran: Path) -> None:
+    table, metadata = files.read_table(ran / "results/elsewhere/views/elsewhere/2.parquet")
+    assert "key" not in json.dumps(metadata)
+    (row,) = [row for row in table.to_pylist() if row["image_id"] == "coffee"]
+    shape = row["height"], row["width"], row["channels"]
+    seen = np.frombuffer(row["pixels"], np.uint8).reshape(shape)
+    assert np.array_equal(seen, np.asarray(Image.open(ran / "encrypted/2/coffee.png")))
+    found = summary(ran / "results/elsewhere/figures/schemes-statistics.csv")
+    assert found["elsewhere"].index.tolist() == [0, 1, 2]
+
+
+def test_the_user_s_encoder_has_its_name_and_its_options(ran: Path) -> None:
+    _, metadata = files.read_table(
+        ran / "results/my-encoder/embeddings/histogram/msb_xor/4.parquet"
+    )
+    assert metadata["label"] == "colour histogram (hand-made)" and metadata["dim"] == 3 * 32
+
+
+def test_the_user_s_estimator_is_drawn_beside_the_others(ran: Path) -> None:
+    table = pd.read_csv(ran / "results/my-estimator/figures/held_out-statistics.csv")
+    own = table[table["estimator"] == "first-component"].set_index("level")["mean"]
+    assert own[0] > 3 and own[8] == 0
+
+
+def test_a_changed_plug_in_makes_its_own_jobs_run_again_and_no_other(ran: Path) -> None:
+    path = ran / "cut_and_rotate.py"
+    words = next(each for each in documented.commands(PAGE) if "cipher.yaml" in each)
+    assert "Nothing to be done" in run(ran, words).output
+    text = path.read_text()
+    path.write_text(text + "\n# A comment changes nothing.\n")
+    assert "Nothing to be done" in run(ran, words).output
+    path.write_text(text.replace("2**level", "3**level"))
+    made = {Path(name) for name in run(ran, [*words[:2], "1", "-n", *words[3:]]).outputs()}
+    path.write_text(text)
+    views = {name for name in made if "views" in name.parts and name.suffix == ".parquet"}
+    own = {Path(f"results/my-cipher/views/rotated/{level}.parquet") for level in (2, 4, 6, 8)}
+    assert views == own
+    estimates = {name.name for name in made if "estimates" in name.parts}
+    assert estimates == {"rotated.parquet", "rotated.parquet.sha256"}
+
+
+def test_a_changed_picture_of_another_program_makes_its_level_anew_and_no_other(ran: Path) -> None:
+    path = ran / "encrypted/2/coffee.png"
+    words = next(each for each in documented.commands(PAGE) if "folder.yaml" in each)
+    assert "Nothing to be done" in run(ran, words).output
+    Image.fromarray(255 - np.asarray(Image.open(path))).save(path)
+    made = run(ran, [*words[:2], "1", "-n", *words[3:]]).outputs()
+    views = {name for name in made if "/views/" in name and name.endswith(".parquet")}
+    assert views == {"results/elsewhere/views/elsewhere/2.parquet"}
+
+
+def test_a_cipher_may_also_lie_in_the_package_s_folder(folder: Path, tmp_path: Path) -> None:
+    checkout = copy_checkout(tmp_path)
+    shutil.copyfile(
+        folder / "cut_and_rotate.py", checkout / "workflow/leakage/schemes/cut_and_rotate.py"
+    )
+    entry = {"cipher": "cut_and_rotate", "levels": [0, 3]}
+    done = snakemake(
+        tmp_path / "results",
+        targets=("views/rotated/3.parquet",),
+        config={"encryption": {"schemes": {"rotated": entry}}},
+        checkout=checkout,
+    )
+    assert done.status == 0, done.output
+    _, metadata = files.read_table(tmp_path / "results/views/rotated/3.parquet")
+    assert metadata["definition"]["cipher"] == "cut_and_rotate"
+
+
+def test_a_faulty_plug_in_stops_the_run_with_its_name_and_leaves_no_view(tmp_path: Path) -> None:
+    plugin = tmp_path / "my cipher.py"
+    plugin.write_text("def encrypt(pixels, level, keystream, settings):\n    return pixels / 2\n")
+    entry = {"cipher": str(plugin), "levels": [0, 1]}
+    results = tmp_path / "results"
+    done = snakemake(
+        results,
+        targets=("views/mine/1.parquet",),
+        config={"encryption": {"schemes": {"mine": entry}}},
+    )
+    assert done.status != 0
+    (line,) = done.lines_with("error: scheme mine")
+    assert "my cipher.py" in line and "an array of float64 with shape" in line
+    assert "Traceback" not in done.output
+    assert not list(results.rglob("views/mine/*"))

@@ -1,0 +1,108 @@
+"""Schemes beside one another at equal strength, on one representation and on pixels.
+
+Strength is what a scheme says of its levels, 0 (plain) to 1 (the strongest there is): of XOR the
+share of the bits that are encrypted, of a permutation how far it reaches. Two estimators, because
+they do not see the same: counting pairs of a pixel and what stands in its place is blind to what a
+permutation leaves, a held-out estimate on embeddings is not.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from leakage.figures import compared, curves, style
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+PER_REPRESENTATION = True
+PER_SCHEME = False
+PIXELS, HELD_OUT = "histogram", "held out"
+STRENGTH = "strength (share of bits encrypted; of permutations, their reach)"
+
+
+def tables(config: Any, representation: str = "") -> dict[str, tuple[str, str, str]]:
+    """Return both estimates of every scheme that is compared, as `{scheme}/{estimate}`."""
+    asked = {PIXELS: ("histogram", "pixels"), HELD_OUT: (config.verdict.estimator, representation)}
+    return {
+        f"{scheme}/{name}": (*wanted, scheme)
+        for scheme in compared(config)
+        for name, wanted in asked.items()
+    }
+
+
+def draw(tables: dict[str, style.Table], name: str) -> "tuple[Figure, pd.DataFrame]":
+    """Return leakage against strength, a curve per scheme: left pixels, right representation."""
+    table = behind(tables)
+    figure, (left, right) = style.panels(2, 6.0, 4.8)
+    schemes = list(dict.fromkeys(table["scheme"]))
+    markers = curves.MARKERS * (len(schemes) // len(curves.MARKERS) + 1)
+    looks = {
+        scheme: (colour, marker)
+        for scheme, colour, marker in zip(
+            schemes, style.colours(len(schemes)), markers, strict=False
+        )
+    }
+    for axis, estimate in ((left, PIXELS), (right, HELD_OUT)):
+        shown = table[table["estimate"] == estimate]
+        for scheme, part in shown.groupby("scheme", sort=False):
+            colour, marker = looks[scheme]
+            columns = (part[column] for column in ("strength", "mean", "low", "high"))
+            style.band(axis, *columns, colour, str(scheme), marker=marker, ms=5)
+            _levels(axis, part, colour)
+        axis.set(xlabel=STRENGTH, xlim=(-0.04, 1.06))
+        axis.axhline(0, color="0.3", lw=0.8)
+    first = {role.partition("/")[2]: table for role, table in reversed(tables.items())}
+    left.set(ylabel="mutual information (nats per pixel)")
+    left.set_title("A pixel and what stands in its place: counted")
+    right.set(ylabel=curves.NATS)
+    method = curves.methods({"": first[HELD_OUT]})[""]
+    right.set_title(f"{first[HELD_OUT].label}: {method}, held out")
+    floors = table[table["estimate"] == HELD_OUT]["floor"].dropna()
+    if len(floors):
+        right.axhspan(floors.min(), floors.max(), color="0.85", zorder=0, label="floors")
+    curves.legend_below(figure, right)
+    shown = [table[table["estimate"] == HELD_OUT]]
+    figure.suptitle(
+        f"Schemes at equal strength, {curves.pictures(shown)} (numbers: levels; bands: "
+        f"{curves.interval(first[HELD_OUT])})"
+    )
+    return figure, table
+
+
+def behind(tables: dict[str, style.Table]) -> "pd.DataFrame":
+    """Return one row per scheme, estimate and level.
+
+    Columns: scheme, estimate, representation, label, level, strength; mean, low, high, floor,
+    p_value and pictures as in `curves.values`, in nats; of the histogram the interval is 1.96
+    standard errors wide on each side.
+    """
+    import pandas as pd
+
+    parts = []
+    for role, table in tables.items():
+        scheme, _, estimate = role.partition("/")
+        values = curves.values(table)
+        values.insert(0, "scheme", scheme)
+        values.insert(1, "estimate", estimate)
+        values.insert(2, "label", table.label)
+        values.insert(4, "strength", values["level"].map(table.strength))
+        parts.append(values.sort_values("strength"))
+    columns = [column for column in parts[0] if column not in ("ceiling", "chance", "at_ceiling")]
+    return pd.concat(parts, ignore_index=True)[columns]
+
+
+def _levels(axis: "Axes", part: "pd.DataFrame", colour: Any) -> None:
+    """Write each point's level beside it."""
+    for row in part.itertuples():
+        if np.isfinite(row.mean):
+            axis.annotate(
+                str(row.level),
+                (row.strength, row.mean),
+                (3, 3),
+                textcoords="offset points",
+                fontsize=7,
+                color=colour,
+            )

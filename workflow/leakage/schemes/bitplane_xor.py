@@ -1,0 +1,73 @@
+"""XOR of any bit planes of every pixel with a keystream, one plane more at each level.
+
+Level n encrypts the first n of the planes that the configuration lists. Plane 7 is the most
+significant bit, plane 0 the least.
+"""
+
+from typing import Any, Literal, Self
+
+import numpy as np
+import pydantic
+
+from leakage.schemes import Definition, bitplanes
+from leakage.schemes.keystream import Keystream
+
+LEVEL = "bit planes encrypted, of those listed"
+
+
+class Settings(Definition):
+    """Which planes, in the order in which they are encrypted, and what an observer sees."""
+
+    cipher: Literal["bitplane_xor"] = "bitplane_xor"
+    planes: list[int] = pydantic.Field(default=[7, 5, 3, 1, 6, 4, 2, 0])
+    """the planes, 7 (most significant) to 0, in the order in which levels encrypt them"""
+    levels: list[int] = pydantic.Field(default=[])
+    """which levels are measured; none given: 0 and all up to the number of planes"""
+    view: Literal["clear", "full"] = "clear"
+    """what is seen: the clear planes, encrypted ones set to 0; or the ciphertext as it is"""
+
+    @pydantic.field_validator("planes")
+    @classmethod
+    def _planes_exist(cls, planes: list[int]) -> list[int]:
+        wrong = [plane for plane in planes if plane not in range(bitplanes.PLANES)]
+        if wrong or not planes or len(set(planes)) < len(planes):
+            raise ValueError(f"found {planes}; expected some of 7 to 0, each named once")
+        return planes
+
+    @pydantic.model_validator(mode="before")
+    @classmethod
+    def _all_levels(cls, values: Any) -> Any:
+        if not isinstance(values, dict) or values.get("levels"):
+            return values
+        planes = values.get("planes", cls.model_fields["planes"].default)
+        return {**values, "levels": list(range(len(planes) + 1))} if planes else values
+
+    @pydantic.model_validator(mode="after")
+    def _levels_have_planes(self) -> Self:
+        if max(self.levels) > len(self.planes):
+            raise ValueError(
+                f"levels: found {max(self.levels)}, and planes names {len(self.planes)}; name more "
+                "planes, or leave the level out"
+            )
+        return self
+
+
+def encrypt(pixels: np.ndarray, level: int, keystream: Keystream, settings: Settings) -> np.ndarray:
+    """Return uint8 `pixels` with the first `level` of the planes XORed."""
+    return bitplanes.xor(pixels, bitplanes.mask(settings.planes[:level]), keystream)
+
+
+# XOR is its own inverse.
+decrypt = encrypt
+
+
+def view(
+    ciphertext: np.ndarray, level: int, keystream: Keystream, settings: Settings
+) -> np.ndarray:
+    """Return what an observer reads off uint8 `ciphertext`, as uint8 of the same shape."""
+    if settings.view == "full":
+        return ciphertext
+    return bitplanes.clear(ciphertext, bitplanes.mask(settings.planes[:level]))
+
+
+clear_bits, strength, nested = bitplanes.clear_bits, bitplanes.strength, bitplanes.nested

@@ -1,0 +1,41 @@
+"""What the ciphers that XOR bit planes share: plane 7 is the most significant bit, 0 the least."""
+
+from collections.abc import Iterable
+
+import numpy as np
+
+from leakage.schemes.keystream import Keystream
+from leakage.settings import Settings
+
+PLANES = 8
+
+
+def mask(planes: Iterable[int]) -> np.uint8:
+    """Return the byte in which the bits of some planes are set."""
+    return np.uint8(sum(1 << plane for plane in planes))
+
+
+def xor(pixels: np.ndarray, encrypted: np.uint8, keystream: Keystream) -> np.ndarray:
+    """Return uint8 `pixels` with the bits of a mask XORed with the keystream; its own inverse."""
+    stream = keystream.bytes(pixels.size).reshape(pixels.shape)
+    return pixels ^ (stream & encrypted)
+
+
+def clear(ciphertext: np.ndarray, encrypted: np.uint8) -> np.ndarray:
+    """Return uint8 `ciphertext` with the bits of a mask set to 0."""
+    return ciphertext & ~encrypted
+
+
+def clear_bits(level: int, settings: Settings) -> int:
+    """Return how many bits of a pixel stay clear: no view tells more about it."""
+    return PLANES - level
+
+
+def strength(level: int, settings: Settings) -> float:
+    """Return the share of the bits that are encrypted."""
+    return level / PLANES
+
+
+def nested(settings: Settings) -> bool:
+    """Return that a level's clear planes are among a lower level's."""
+    return True
