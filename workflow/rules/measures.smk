@@ -27,7 +27,7 @@ rule measure:
     resources:
         turn=1,
         mem_mb=growing(2_000),
-        runtime=growing(60),
+        runtime=growing(120),
     params:
         pictures=pictures_folder(),
         options=lambda wildcards: f"--limit {MEASURED_PICTURES}"
