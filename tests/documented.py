@@ -2,9 +2,10 @@
 
 import re
 import shlex
+import subprocess
 from pathlib import Path
 
-from snake import REPOSITORY
+from snake import REPOSITORY, Run, surroundings
 
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 NAME = re.compile(r"# (\S+\.(?:py|yaml))\n")
@@ -33,3 +34,18 @@ def write(page: str, folder: Path) -> None:
     """Write the files of a page into a folder."""
     for name, content in files(page).items():
         (folder / name).write_text(content, encoding="utf-8")
+
+
+def run(folder: Path, words: list[str], **environment: str) -> Run:
+    """Run a command of a page in the user's checkout, with more in its environment."""
+    own = {"PYTHONPATH": str(folder / "workflow"), "NO_COLOR": "1"}
+    done = subprocess.run(
+        words,
+        cwd=folder,
+        env=surroundings() | own | environment,
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        timeout=300,
+    )
+    return Run(done.returncode, done.stdout)
