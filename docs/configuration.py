@@ -105,7 +105,9 @@ def meaning(model: type[Settings], name: str) -> str:
     """
     fields = [base.model_fields.get(name) for base in _ancestry(model)]
     texts = [field.description for field in fields if field and field.description]
-    return " ".join(texts[0].split()) if texts else ""
+    # Paragraphs become sentences of one cell.
+    parts = [" ".join(part.split()).rstrip(".") for part in texts[0].split("\n\n")] if texts else []
+    return ". ".join(parts)
 
 
 def inner_model(model: type[Settings], name: str) -> type[Settings] | None:

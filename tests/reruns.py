@@ -21,14 +21,15 @@ MINE = {f"estimates/mine/{on}/msb_xor" for on in ("pixels", "statistics")}
 MINE_FIGURES = {f"figures/fig{name}" for name in ("4", "5", "6a", "6b", "7", "8")}
 SCORECARD = {"figures/scorecard", "scorecard"}
 BEYOND = {f"figures/{name}-statistics" for name in ("epochs", "distance", "memory")} | SCORECARD
-SCHEMES = {"figures/schemes-statistics"}
+SCHEMES = {"figures/schemes-statistics", "figures/visual_security"}
+MEASURED = {"measures/msb_xor"}
 OF_OTHER = {f"estimates/{on}/{OTHER}" for on in ("mine-held-out/statistics", "histogram/pixels")}
 HELD_OUT = {f"estimates/mine-held-out/statistics/{scheme}" for scheme in ("msb_xor", OTHER)}
 HELD_OUT_FIGURES = SCORECARD | {
     f"figures/{name}"
     for name in (
         *("held_out-statistics", "memory-statistics", "consistency", "schemes-statistics"),
-        "verdict",
+        *("visual_security", "verdict"),
     )
 }
 CCA = {f"estimates/{name}/statistics/msb_xor" for name in ("cca", "rescaled")}
@@ -58,7 +59,7 @@ FINER_FIGURES = {
     f"figures/{name}-finer" for name in ("epochs", "distance", "held_out", "memory", "schemes")
 }
 OF_ALL_REPRESENTATIONS = {
-    f"figures/{name}" for name in ("reidentification", "consistency", "verdict")
+    f"figures/{name}" for name in ("reidentification", "consistency", "visual_security", "verdict")
 }
 
 
@@ -160,32 +161,35 @@ CHANGES = [
     ),
     Change(
         "a level added",
-        "that level's view and embeddings, the estimates that use the levels, their figures",
-        {"views/msb_xor/6", "embeddings/statistics/msb_xor/6"} | OF_PAPER | FIGURES,
+        "that level's view and embeddings, the estimates and measures of all levels, their figures",
+        {"views/msb_xor/6", "embeddings/statistics/msb_xor/6"} | OF_PAPER | MEASURED | FIGURES,
         config={"encryption": {"schemes": {"msb_xor": {"levels": [0, 4, 6, 8]}}}},
     ),
     Change(
         "a setting of a scheme",
-        "its views (not the plain pictures), embeddings and estimates, the figures that show it",
+        "its views (not the plain pictures), embeddings, estimates and measures, their figures",
         {f"{of}/msb_xor/{level}" for of in ("views", "embeddings/statistics") for level in (4, 8)}
         | OF_PAPER
+        | MEASURED
         | FIGURES,
         config={"encryption": {"schemes": {"msb_xor": {"view": "full"}}}},
     ),
     Change(
         "the code of a scheme's module, or of a plug-in's file",
-        "its views, embeddings and estimates, and the figures that show it",
+        "its views, embeddings, estimates and measures, and the figures that show it",
         {f"{of}/{OTHER}/4" for of in ("views", "embeddings/statistics")}
         | OF_OTHER
+        | {f"measures/{OTHER}"}
         | SCHEMES
         | {"figures/verdict"},
         code("schemes/pixel_permutation"),
     ),
     Change(
         "a scheme more to compare",
-        "its views, embeddings and the estimates that are compared; the comparison, the verdict",
+        "its views, embeddings, measures and what is compared of its estimates; the comparisons",
         {f"{of}/full/1" for of in ("views", "embeddings/statistics")}
         | {"estimates/mine-held-out/statistics/full", "estimates/histogram/pixels/full"}
+        | {"measures/full"}
         | SCHEMES
         | {"figures/verdict"},
         config={"schemes": ["msb_xor", "pixel_permutation", "full"]},

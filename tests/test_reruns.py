@@ -102,7 +102,7 @@ def test_every_step_imports_only_what_its_digest_covers(complete: tuple[Path, Pa
         assert repr(code_digest(*noted["modules"])) in params, noted
         assert repr(code_digest(*noted["modules"], "leakage.datasets.folder")) not in params
         steps.add(noted["arguments"][2])
-    stages = {"manifest", "places", "view", "weights", "embed", "estimate", "figure"}
+    stages = {"manifest", "places", "view", "measure", "weights", "embed", "estimate", "figure"}
     assert steps == stages | {"calibrate", "calibrate_verdict", "calibration"}
 
 

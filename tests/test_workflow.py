@@ -11,14 +11,16 @@ from snake import Run, snakemake
 FIGURES = [
     *("fig1", "fig2", "fig3a", "fig3b", "fig4", "fig5", "fig6a", "fig6b", "fig7", "fig8"),
     *("epochs-statistics", "distance-statistics", "held_out-statistics", "memory-statistics"),
-    *("reidentification", "consistency", "verdict", "scorecard"),
+    *("reidentification", "consistency", "schemes-statistics", "visual_security", "verdict"),
+    "scorecard",
 ]
 MINE_FIGURES = [
     *("fig4", "fig5", "fig6a", "fig6b", "fig7", "fig8"),
     *("epochs-statistics", "distance-statistics", "memory-statistics", "scorecard"),
 ]
 HELD_OUT_FIGURES = [
-    *("held_out-statistics", "memory-statistics", "consistency", "verdict", "scorecard"),
+    *("held_out-statistics", "memory-statistics", "consistency", "schemes-statistics"),
+    *("visual_security", "verdict", "scorecard"),
 ]
 
 
@@ -94,7 +96,13 @@ def test_changed_setting_schedules_only_its_estimator_and_the_figures_that_read_
     run = snakemake(results, "-n", config={"estimators": {estimator: settings}})
     assert run.status == 0, run.output
     outputs = {path.relative_to(results) for path in map(Path, run.outputs())}
-    estimates = {Path(f"estimates/{estimator}/{table}/msb_xor.parquet") for table in tables}
+    # The default estimator compares two schemes.
+    schemes = ["msb_xor", "pixel_permutation"] if estimator == "mine-held-out" else ["msb_xor"]
+    estimates = {
+        Path(f"estimates/{estimator}/{table}/{scheme}.parquet")
+        for table in tables
+        for scheme in schemes
+    }
     drawn = {Path(f"figures/{name}.{end}") for name in figures for end in ("png", "pdf", "csv")}
     assert {path for path in outputs if path.suffix != ".sha256"} == estimates | drawn
 

@@ -314,7 +314,8 @@ def _summary(rows: "pd.DataFrame") -> str:
     # A minus sign, not a hyphen.
     said = "τ unknown" if np.isnan(value) else f"τ = {value:.2f}".replace("-", "\u2212")
     judged = rows["agrees"].notna().sum()
-    words = [said, f"disagrees at {rows['agrees'].eq(False).sum()} of {judged}"]
+    against = f"disagrees at {rows['agrees'].eq(False).sum()} of {judged}"
+    words = [said, against if judged else "no verdict"]
     if unknown := int(rows["mean"].isna().sum()):
         words.append(f"undefined at {unknown}")
     return ", ".join(words)
