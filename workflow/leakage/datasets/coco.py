@@ -66,13 +66,21 @@ class Settings(Branch):
     """The branch `dataset.coco`."""
 
     split: str = Field("val2017", pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$")
+    """the split, as the host names it: val2017, train2017, …; of a mirror any other"""
     count: Annotated[int, Field(ge=1)] | Literal["all"] = 100
+    """how many pictures: those of the most pixels, of equal ones the lower id; `all`: the whole
+    split"""
     base_url: str = BASE_URL
+    """where the splits' folders and the annotations lie: the host or a mirror, http or https"""
     annotations: str | None = Field(None, min_length=1)
+    """the zip that lists the split's pictures, below `base_url`; null: COCO's own place for it"""
     too_small: datasets.TooSmall = "refuse"
     connections: int = Field(8, ge=1, le=64)
+    """downloads at the same time"""
     retries: int = Field(5, ge=0)
+    """attempts after the first one that failed, with longer and longer waits"""
     timeout: float = Field(30.0, gt=0)
+    """seconds without a byte after which an attempt has failed"""
 
     @field_validator("base_url")
     @classmethod

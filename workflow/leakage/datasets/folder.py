@@ -16,7 +16,9 @@ class Settings(Branch):
     """The branch `dataset.folder`."""
 
     path: str = Field(min_length=1)
+    """the folder; pictures in folders below it count as well"""
     license: str = ""
+    """of all these pictures, for the manifest"""
     too_small: datasets.TooSmall = "refuse"
 
 

@@ -38,9 +38,13 @@ class Settings(Branch):
 
     method: Literal["ksg"] = "ksg"
     neighbours: int = pydantic.Field(default=3, ge=1)
+    """k: the neighbour whose distance is taken, counted among the pairs of other pictures"""
     pca: int | None = pydantic.Field(default=16, ge=1)
+    """principal components kept of each side; null: all coordinates"""
     permutations: int = pydantic.Field(default=20, ge=0)
+    """mismatches of the pictures, for floor, null and p-value; 0: none of them"""
     bootstraps: int = pydantic.Field(default=500, ge=0)
+    """resamplings of the pictures, for the interval; 0: none"""
 
 
 def estimate(
