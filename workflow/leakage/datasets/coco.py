@@ -20,7 +20,7 @@ from urllib.parse import quote, urlsplit
 import pydantic
 from pydantic import Field, field_validator
 
-from leakage import datasets, files
+from leakage import datasets, files, progress
 from leakage.errors import LeakageError
 from leakage.settings import Settings as Branch
 
@@ -195,7 +195,8 @@ def collect(
         wanted = [entry for entry in selected if entry.id in ids]
         _download(settings, pictures, wanted, session)
     licenses = {entry.id: entry for entry in listing.licenses}
-    return [_row(pictures, entry, licenses) for entry in wanted], skipped
+    rows = [_row(pictures, entry, licenses) for entry in progress.over(wanted, "pictures read")]
+    return rows, skipped
 
 
 def select(images: list[Picture], settings: Settings) -> list[Picture]:
@@ -330,13 +331,10 @@ def _download(
     settings: Settings, pictures: Path, wanted: list[Picture], session: "Session"
 ) -> None:
     """Bring the wanted pictures to `pictures`, several at once, leaving those that verify."""
-    from tqdm import tqdm
-
     with ThreadPoolExecutor(settings.connections) as pool:
         jobs = [pool.submit(_bring, settings, pictures, entry, session) for entry in wanted]
-        bar = tqdm(as_completed(jobs), settings.split, len(jobs), unit=" pictures", disable=None)
         try:
-            for job in bar:
+            for job in progress.over(as_completed(jobs), "downloads", len(jobs)):
                 job.result()
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)

@@ -20,9 +20,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
 import pydantic
-from tqdm import tqdm
 
-from leakage import devices
+from leakage import devices, progress
 from leakage.estimators import canonical, inputs, splits, tables
 from leakage.settings import Settings as Branch
 
@@ -200,14 +199,11 @@ def estimate(
     data = _prepare(x, y, groups, seed, settings)
     finished: list[Any] = (checkpoint and checkpoint.load()) or []
     stacks = _stacks(data, settings)
-    bar = tqdm(total=sum(map(len, stacks)), desc="seeds and folds", disable=None)
-    bar.update(sum(map(len, stacks[: len(finished)])))
-    for units in stacks[len(finished) :]:
+    done = len(finished)
+    for units in progress.over(stacks[done:], "stacks of networks", done=done):
         finished.append(_fit(bound(), data, units, settings))
-        bar.update(len(units))
         if checkpoint:
             checkpoint.keep(partial(list, finished))
-    bar.close()
     return _table(finished, data, levels, settings, estimand)
 
 
@@ -419,7 +415,7 @@ def _train(
     asked = _index([side.validation for side in sides], limit, units)
     values = [_validate(bound, critic, batches, asked)]
     top, chosen = values[0].clone(), torch.zeros_like(values[0], dtype=torch.int64)
-    for epoch in range(1, epochs + 1):
+    for epoch in progress.over(range(1, epochs + 1), "epochs"):
         order = torch.stack(
             [
                 torch.from_numpy(side.train)[torch.randperm(len(side.train), generator=g)[:trained]]

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 import pydantic
 
+from leakage import progress
 from leakage.errors import LeakageError
 from leakage.estimators import tables
 from leakage.settings import Settings as Branch
@@ -102,7 +103,7 @@ def estimate(
     orders = [mismatched(members, shuffles) for _ in range(settings.permutations)]
     plain = Side(x, members, settings.pca, [seed, 1])
     rows = []
-    for values in y:
+    for values in progress.over(y, "levels"):
         seen = Side(values, members, settings.pca, [seed, 2])
         terms = _terms(plain, seen, settings.neighbours)
         null = [_terms(plain, seen, settings.neighbours, order).mean() for order in orders]

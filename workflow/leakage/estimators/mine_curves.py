@@ -12,9 +12,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import pydantic
-from tqdm import tqdm
 
-from leakage import devices
+from leakage import devices, progress
 from leakage.estimators import inputs, splits, tables
 from leakage.settings import Settings as Branch
 
@@ -175,9 +174,7 @@ def _train(
         average = _restore(kept, critic, optimiser, generators, values).to(device)
     evaluation = _evaluation(sides, seeds, settings)
     done = len(values["train"])
-    for _ in tqdm(
-        range(done, settings.epochs), "epochs", settings.epochs, initial=done, disable=None
-    ):
+    for _ in progress.over(range(done, settings.epochs), "epochs", done=done):
         order = torch.stack(
             [
                 torch.from_numpy(side.train)[torch.randperm(len(side.train), generator=g)[:trained]]
