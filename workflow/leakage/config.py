@@ -23,6 +23,8 @@ KEY = r"[A-Za-z0-9][A-Za-z0-9_.]*(-[A-Za-z0-9_.]+)*"
 # What `tables` of a figure calls the table of classic measures, which no estimator makes.
 MEASURES = "measures"
 RESERVED = ("pixels", MEASURES)
+# What the settings of an estimator have whose p-values a verdict can rest on.
+TESTED = {"folds", "permutations", "confidence"}
 # The key that says what a figure shows, where that is not `representations`.
 DRAWN = {"held_out": "held_out", "pretraining": "controls"}
 
@@ -326,6 +328,7 @@ class Workflow:
         for index, key in enumerate(config.held_out):
             _defined(key, self.estimators, f"held_out.{index}", "estimator")
         _defined(config.verdict.estimator, self.estimators, "verdict.estimator", "estimator")
+        self._verdict_tests()
         for index, key in enumerate(config.calibration.estimators):
             _defined(key, self.estimators, f"calibration.estimators.{index}", "estimator")
         for task in self.tasks():
@@ -350,6 +353,16 @@ class Workflow:
                 _defined(estimator, self.estimators, f"estimators (for {figure})", "estimator")
                 encoder = representation.removesuffix("-whole")
                 _defined(encoder, [*self.encoders, "pixels"], f"figures ({figure})", "encoder")
+
+    def _verdict_tests(self) -> None:
+        """Refuse an estimator for the verdict that tests nothing."""
+        key = self.config.verdict.estimator
+        if not TESTED <= type(self.estimators[key]).model_fields.keys():
+            able = [k for k, v in self.estimators.items() if TESTED <= type(v).model_fields.keys()]
+            raise LeakageError(
+                f"verdict.estimator: {key!r} has no held-out test of each level; expected one of "
+                f"{', '.join(able)}"
+            )
 
 
 def module_of(entry: Settings) -> str:
