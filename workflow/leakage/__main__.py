@@ -55,7 +55,7 @@ class Steps(TyperGroup):
             formatter.write_dl(rows)
 
 
-app = typer.Typer(cls=Steps, add_completion=False, rich_markup_mode=None)
+app = typer.Typer(cls=Steps, add_completion=False, rich_markup_mode=None, no_args_is_help=True)
 
 
 @app.callback()
