@@ -357,8 +357,8 @@ class Workflow:
     def _verdict_tests(self) -> None:
         """Refuse an estimator for the verdict that tests nothing."""
         key = self.config.verdict.estimator
-        if not TESTED <= type(self.estimators[key]).model_fields.keys():
-            able = [k for k, v in self.estimators.items() if TESTED <= type(v).model_fields.keys()]
+        if not type(self.estimators[key]).model_fields.keys() >= TESTED:
+            able = [k for k, v in self.estimators.items() if type(v).model_fields.keys() >= TESTED]
             raise LeakageError(
                 f"verdict.estimator: {key!r} has no held-out test of each level; expected one of "
                 f"{', '.join(able)}"
