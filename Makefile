@@ -8,7 +8,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 DEMO := snakemake --cores $(CORES) --rerun-incomplete --configfile demo.yaml -- figures
 
 .DEFAULT_GOAL := help
-.PHONY: help environment demo test slow cluster lint
+.PHONY: help environment demo test slow cluster browser lint
 
 help: ## List the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -37,6 +37,9 @@ slow: $(READY) ## The tests that take minutes: the weights' real loading paths
 
 cluster: $(READY) ## The tests on a real SLURM cluster of one node, started here (root, Debian)
 	$(BIN)/python -m pytest -m cluster
+
+browser: $(READY) ## The report in Chromium (Debian's; root installs it); REPORT=... opens that one
+	$(BIN)/python -m pytest -m browser
 
 lint: $(READY) ## ruff, snakefmt and snakemake --lint
 	ruff check .

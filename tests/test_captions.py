@@ -29,7 +29,8 @@ def template(name: str) -> str:
 
 def verdict_rows() -> pd.DataFrame:
     rows = {"scheme": "msb_xor", "representation": "clip", "label": "CLIP", "level": [0, 4, 8]}
-    return pd.DataFrame(rows | {"verdict": ["leak", "leak", "no evidence of a leak"]})
+    said = ["leak", "leak", "no evidence of a leak"]
+    return pd.DataFrame(rows | {"verdict": said, "pictures": 60.0})
 
 
 def scorecard_rows() -> pd.DataFrame:
@@ -104,6 +105,14 @@ def test_a_table_without_numbers_gives_a_caption_that_says_so(name, tmp_path):
     numbers = set(table.select_dtypes("float").columns) - kept
     empty = table.assign(**dict.fromkeys(numbers, np.nan))
     assert_complete(captions.fill(template(name), figures.module(name).numbers(empty), name))
+
+
+def test_the_verdict_s_caption_says_why_nothing_was_found():
+    rows = verdict_rows()
+    few = rows.assign(verdict="too few pictures", pictures=6.0)
+    assert verdict.finding(few) == "too few pictures, 6"
+    none = rows.assign(verdict="no evidence of a leak")
+    assert verdict.finding(none) == "no evidence of a leak at 3 levels"
 
 
 def test_figure_2_s_caption_has_its_slope_and_its_fit():

@@ -79,6 +79,12 @@ class Calibration(Settings):
     verdict_pictures: int = pydantic.Field(default=60, ge=6)
 
 
+class Report(Settings):
+    """What the report is made of, beside the figures: the calibration, unless it takes too long."""
+
+    calibration: bool = True
+
+
 class Config(Settings):
     """The whole configuration."""
 
@@ -100,6 +106,7 @@ class Config(Settings):
     held_out: list[str] = pydantic.Field(default=[])
     verdict: Verdict = Verdict()
     calibration: Calibration = Calibration()
+    report: Report = Report()
     figures: list[str]
 
 

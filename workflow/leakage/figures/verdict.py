@@ -94,8 +94,10 @@ def finding(part: "pd.DataFrame") -> str:
     leaks = part.loc[part["verdict"] == verdicts.LEAK, "level"]
     if len(leaks):
         return f"a leak up to n = {leaks.max()}"
-    unable = part.loc[~part["verdict"].isin([verdicts.NO_EVIDENCE]), "verdict"]
-    return str(unable.iloc[0]) if len(unable) else verdicts.NO_EVIDENCE
+    unable = part[part["verdict"] != verdicts.NO_EVIDENCE]
+    if not len(unable):
+        return f"{verdicts.NO_EVIDENCE} at {len(part)} levels"
+    return f"{unable['verdict'].iloc[0]}, {unable['pictures'].iloc[0]:.0f}"
 
 
 def behind(tables: dict[str, style.Table]) -> "pd.DataFrame":
