@@ -5,7 +5,7 @@ BIN := .venv/bin
 READY := .venv/ready
 # Snakemake and the jobs that it starts find this environment's programs first.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
-DEMO := snakemake --cores $(CORES) --rerun-incomplete --configfile demo.yaml -- figures
+DEMO := snakemake --cores $(CORES) --rerun-incomplete --configfile demo.yaml -- figures report
 
 .DEFAULT_GOAL := help
 .PHONY: help environment demo test slow cluster browser lint
@@ -24,7 +24,7 @@ $(READY): envs/requirements.txt pyproject.toml
 	$(BIN)/python -m pip install --quiet --no-deps --editable .
 	@touch $@
 
-demo: $(READY) ## Every figure of the paper from bundled photographs, into results/demo/figures
+demo: $(READY) ## Every figure and the report from bundled photographs, into results/demo
 	@$(BIN)/python workflow/recover.py --configfile demo.yaml
 	$(DEMO)
 

@@ -1,7 +1,6 @@
 """Which texts of a figure are cut at its edge, and which labels of an axis run into each other."""
 
 import itertools
-from collections.abc import Iterable
 
 from matplotlib.figure import Figure
 from matplotlib.text import Text
@@ -39,7 +38,7 @@ def overlapping(figure: Figure) -> list[tuple[str, str]]:
     ]
 
 
-def shown(figure: Figure) -> Iterable[Text]:
+def shown(figure: Figure) -> list[Text]:
     """Return the texts that a reader sees: none of an axis that is switched off."""
     hidden = {
         id(text)

@@ -15,20 +15,27 @@ from leakage.digest import PACKAGE
 CODE = Path("workflow") / PACKAGE.name
 CAPTIONS = Path("workflow") / "report"
 
-# The jobs of tests/tiny.yaml, by what they make.
+# The jobs of tests/tiny.yaml, by what they make. A second scheme is compared with the paper's.
+OTHER = "pixel_permutation"
 MINE = {f"estimates/mine/{on}/msb_xor" for on in ("pixels", "statistics")}
 MINE_FIGURES = {f"figures/fig{name}" for name in ("4", "5", "6a", "6b", "7", "8")}
 SCORECARD = {"figures/scorecard", "scorecard"}
 BEYOND = {f"figures/{name}-statistics" for name in ("epochs", "distance", "memory")} | SCORECARD
-HELD_OUT = {"estimates/mine-held-out/statistics/msb_xor"}
+SCHEMES = {"figures/schemes-statistics", "figures/visual_security"}
+MEASURED = {"measures/msb_xor"}
+OF_OTHER = {f"estimates/{on}/{OTHER}" for on in ("mine-held-out/statistics", "histogram/pixels")}
+HELD_OUT = {f"estimates/mine-held-out/statistics/{scheme}" for scheme in ("msb_xor", OTHER)}
 HELD_OUT_FIGURES = SCORECARD | {
     f"figures/{name}"
-    for name in ("held_out-statistics", "memory-statistics", "consistency", "verdict")
+    for name in (
+        *("held_out-statistics", "memory-statistics", "consistency", "schemes-statistics"),
+        *("visual_security", "verdict"),
+    )
 }
 CCA = {f"estimates/{name}/statistics/msb_xor" for name in ("cca", "rescaled")}
 KSG = {"estimates/ksg/statistics/msb_xor"}
 REIDENTIFICATION = {"estimates/reidentification/statistics/msb_xor"}
-HISTOGRAM = {"estimates/histogram/pixels/msb_xor"}
+HISTOGRAM = {f"estimates/histogram/pixels/{scheme}" for scheme in ("msb_xor", OTHER)}
 ROUNDED = {"estimates/rounded_histogram/statistics-whole/msb_xor"}
 COSINE = {"estimates/cosine/statistics-whole/msb_xor"}
 ESTIMATES = MINE | HELD_OUT | CCA | KSG | REIDENTIFICATION | HISTOGRAM | ROUNDED | COSINE
@@ -39,16 +46,34 @@ FIGURES = (
     | {"figures/reidentification"}
     | {f"figures/fig{name}" for name in ("1", "2", "3a", "3b")}
 )
+# What reads the paper's scheme alone.
+OF_PAPER = ESTIMATES - OF_OTHER
 # An encoder `finer` among the representations.
 FINER = {f"embeddings/finer/msb_xor/{level}" for level in (0, 4, 8)}
+FINER |= {f"embeddings/finer/{OTHER}/4"}
 FINER_ESTIMATES = {
     f"estimates/{name}/finer/msb_xor"
     for name in ("mine", "mine-held-out", "cca", "rescaled", "ksg", "reidentification")
+} | {f"estimates/mine-held-out/finer/{OTHER}"}
+FINER_FIGURES = {
+    f"figures/{name}-finer" for name in ("epochs", "distance", "held_out", "memory", "schemes")
 }
-FINER_FIGURES = {f"figures/{name}-finer" for name in ("epochs", "distance", "held_out", "memory")}
 OF_ALL_REPRESENTATIONS = {
-    f"figures/{name}" for name in ("reidentification", "consistency", "verdict")
+    f"figures/{name}" for name in ("reidentification", "consistency", "visual_security", "verdict")
 }
+
+
+# What is made anew after whatever else runs.
+RECORD = {f"record/{name}" for name in ("configuration", "software", "run_times")}
+REPORT = RECORD | {"summary", "report"}
+
+
+def with_report(jobs: set[str]) -> set[str]:
+    """Return what runs with the jobs of a change: where anything runs, the report follows."""
+    if not jobs:
+        return jobs
+    summed_up = jobs & (ESTIMATES | FINER_ESTIMATES | {"figures/verdict", "figures/scorecard"})
+    return jobs | RECORD | {"report"} | ({"summary"} if summed_up else set())
 
 
 @dataclass(frozen=True)
@@ -137,6 +162,7 @@ CHANGES = [
         HISTOGRAM
         | ROUNDED
         | {"figures/fig2", "figures/fig3b", "figures/fig4", "figures/fig6a"}
+        | SCHEMES
         | SCORECARD,
         code("estimators/plug_in"),
     ),
@@ -148,9 +174,38 @@ CHANGES = [
     ),
     Change(
         "a level added",
-        "that level's view and embeddings, the estimates that use the levels, their figures",
-        {"views/msb_xor/6", "embeddings/statistics/msb_xor/6"} | ESTIMATES | FIGURES,
+        "that level's view and embeddings, the estimates and measures of all levels, their figures",
+        {"views/msb_xor/6", "embeddings/statistics/msb_xor/6"} | OF_PAPER | MEASURED | FIGURES,
         config={"encryption": {"schemes": {"msb_xor": {"levels": [0, 4, 6, 8]}}}},
+    ),
+    Change(
+        "a setting of a scheme",
+        "its views (not the plain pictures), embeddings, estimates and measures, their figures",
+        {f"{of}/msb_xor/{level}" for of in ("views", "embeddings/statistics") for level in (4, 8)}
+        | OF_PAPER
+        | MEASURED
+        | FIGURES,
+        config={"encryption": {"schemes": {"msb_xor": {"view": "full"}}}},
+    ),
+    Change(
+        "the code of a scheme's module, or of a plug-in's file",
+        "its views, embeddings, estimates and measures, and the figures that show it",
+        {f"{of}/{OTHER}/4" for of in ("views", "embeddings/statistics")}
+        | OF_OTHER
+        | {f"measures/{OTHER}"}
+        | SCHEMES
+        | {"figures/verdict"},
+        code("schemes/pixel_permutation"),
+    ),
+    Change(
+        "a scheme more to compare",
+        "its views, embeddings, measures and what is compared of its estimates; the comparisons",
+        {f"{of}/full/1" for of in ("views", "embeddings/statistics")}
+        | {"estimates/mine-held-out/statistics/full", "estimates/histogram/pixels/full"}
+        | {"measures/full"}
+        | SCHEMES
+        | {"figures/verdict"},
+        config={"schemes": ["msb_xor", "pixel_permutation", "full"]},
     ),
     Change(
         "an encoder added",
@@ -179,8 +234,8 @@ CHANGES = [
     ),
     Change(
         "a key that no job of the run reads",
-        "nothing",
-        set(),
+        "nothing but the report, which shows the configuration",
+        RECORD | {"report"},
         config={
             "calibration": {"seeds": 7},
             "dataset": {"coco": {"count": 7}},
@@ -214,6 +269,8 @@ Each row is tried by `tests/test_reruns.py` on a real run; this page is made fro
 
 What also holds:
 
+- Of the targets `report` and `all`: after whatever runs again, the record of the run and the report
+  are made anew (seconds), and the summary where an estimate, the verdict or the scorecard was.
 - How pictures are fetched (`connections`, `retries`, `timeout` of `dataset.coco`) is no reason to
   fetch them again. A picture that comes into a `folder`, leaves it or changes its size is.
 - Of the key, the fingerprint counts. Another key makes all views anew.

@@ -8,18 +8,29 @@ import pandas as pd
 import pytest
 import test_figures
 import test_figures_beyond
+import test_visual_security
 from docutils.core import publish_doctree
 from hypothesis import given
 from hypothesis import strategies as st
 from leakage import captions, figures
 from leakage.errors import LeakageError
-from leakage.figures import calibration, consistency, fig2, schemes, scorecard, style, verdict
+from leakage.figures import (
+    calibration,
+    consistency,
+    fig2,
+    schemes,
+    scorecard,
+    style,
+    verdict,
+    visual_security,
+)
 from snake import REPOSITORY
 
 REPORT = REPOSITORY / "workflow" / "report"
 WITH_TABLES = {
     **dict.fromkeys(test_figures.PAPERS, test_figures.drawn),
     **dict.fromkeys(test_figures_beyond.COLUMNS, lambda name, _: test_figures_beyond.drawn(name)),
+    "visual_security": lambda name, _: visual_security.draw(test_visual_security.tables(), name),
 }
 
 
@@ -54,7 +65,7 @@ def calibration_rows() -> pd.DataFrame:
 
 
 BY_HAND = {
-    "verdict": (verdict, verdict_rows, "msb_xor on CLIP: a leak up to n = 4"),
+    "verdict": (verdict, verdict_rows, "2 of 3 cells; of msb_xor, on CLIP a leak up to n = 4"),
     "scorecard": (scorecard, scorecard_rows, "The 3 claims"),
     "consistency": (consistency, consistency_rows, "0 of 1 checks hold"),
     "schemes": (schemes, scheme_rows, "the lowest is two at level 10, 0.25 nats"),
@@ -110,7 +121,7 @@ def test_a_table_without_numbers_gives_a_caption_that_says_so(name, tmp_path):
 def test_the_verdict_s_caption_says_why_nothing_was_found():
     rows = verdict_rows()
     few = rows.assign(verdict="too few pictures", pictures=6.0)
-    assert verdict.finding(few) == "too few pictures, 6"
+    assert verdict.finding(few) == "too few pictures (6)"
     none = rows.assign(verdict="no evidence of a leak")
     assert verdict.finding(none) == "no evidence of a leak at 3 levels"
 
@@ -130,9 +141,9 @@ def test_a_number_that_the_figure_does_not_give_is_an_error_that_names_both():
 
 
 def test_a_missing_number_is_said_to_be_missing_and_percent_has_its_space():
-    numbers = {"a": math.nan, "b": 0.125, "c": np.float64("inf"), "d": 3}
-    text = captions.fill("{a:.2f}, {b:.0%}, {c:+.1f}, {d}", numbers, "x")
-    assert text == "no number, 12\u00a0%, no number, 3"
+    numbers = {"a": math.nan, "b": 0.125, "c": np.float64("inf"), "d": 3, "e": -0.001}
+    text = captions.fill("{a:.2f}, {b:.0%}, {c:+.1f}, {d}, {e:.2f}", numbers, "x")
+    assert text == "no number, 12\u00a0%, no number, 3, 0.00"
 
 
 def test_the_caption_that_a_figure_was_saved_with_is_read_from_its_picture(tmp_path):

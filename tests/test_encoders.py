@@ -1,4 +1,4 @@
-"""Encoders: the statistics, the networks of both libraries, and what they refuse."""
+"""Encoders: the statistics, the networks of the libraries, and what they refuse."""
 
 import subprocess
 import sys
@@ -9,7 +9,7 @@ import pytest
 import small_views
 import torch
 from leakage import encoders, files
-from leakage.encoders import network, open_clip, statistics, torchvision
+from leakage.encoders import network, open_clip, statistics, timm, torchvision
 from leakage.errors import LeakageError
 from leakage.settings import validate
 from safetensors.torch import save_file
@@ -125,7 +125,8 @@ def test_a_whole_picture_is_squashed_to_the_size_and_not_cropped(channels):
 def test_checking_the_settings_of_every_kind_imports_neither_torch_nor_pillow():
     code = (
         "import sys; from leakage import encoders; [encoders.module(k).Settings(kind=k) for k in "
-        "encoders.kinds()]; print(sorted(sys.modules.keys() & {'torch', 'PIL', 'open_clip'}))"
+        "encoders.kinds()]; slow = {'torch', 'PIL', 'open_clip', 'timm'}; "
+        "print(sorted(sys.modules.keys() & slow))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
@@ -320,6 +321,146 @@ def test_weights_resolved_for_another_entry_are_refused(squeezenet_file):
         torchvision.load(untrained("squeezenet1_1"), weights, "cpu")
 
 
+# timm
+
+
+def of_timm(model, weights="random", **keys):
+    return timm.Settings(kind="timm", model=model, weights=str(weights), batch_size=4, **keys)
+
+
+def test_an_untrained_transformer_of_timm_says_so_and_tells_patches_apart():
+    encoder = ready(of_timm("vit_tiny_patch16_224"))
+    found = encoder(small_views.some_patches(224)[:3])
+    assert found.shape == (3, 192) and found.dtype == np.float32
+    assert np.isfinite(found).all() and not np.allclose(found[0], found[1])
+    assert (encoder.label, encoder.untrained) == ("ViT tiny/16 224, untrained", True)
+
+
+def test_batch_norm_of_timm_s_networks_is_calibrated_too():
+    entry, patches = of_timm("resnet10t"), small_views.some_patches(SIZE)
+    weights = network.resolve(timm.architecture(entry), entry, 0, "cpu", lambda: patches)
+    calibrated = timm.load(entry, weights, "cpu")
+    initial = timm.load(entry, network.Weights(weights.record, {}), "cpu")
+    assert weights.record.calibrated_on == len(patches)
+    assert calibrated(patches).shape == (len(patches), 512)
+    assert mean_cosine(calibrated(patches)) < mean_cosine(initial(patches)) - 0.02
+    assert calibrated.label == "ResNet-10t, untrained (BatchNorm calibrated on plain patches)"
+
+
+def file_of_timm(path, model, classes, tag="c3_in1k"):
+    """Write a seeded network of timm, and return what it does to the input of its classifier."""
+    import timm as library
+
+    torch.manual_seed(0)
+    whole = library.create_model(f"{model}.{tag}", num_classes=classes).eval()
+    save_file(whole.state_dict(), path)
+    mean, std = (torch.tensor(whole.pretrained_cfg[key]).view(3, 1, 1) for key in ("mean", "std"))
+
+    def pooled(patches):
+        pixels = torch.stack([torch.from_numpy(p.copy()).permute(2, 0, 1) / 255 for p in patches])
+        with torch.inference_mode():
+            features = whole.forward_features((pixels - mean) / std)
+            return whole.forward_head(features, pre_logits=True).numpy()
+
+    return pooled
+
+
+@pytest.mark.parametrize("classes", [0, 7, 1000])
+def test_a_file_of_timm_gives_what_the_classifier_reads_whether_it_holds_one_or_not(
+    tmp_path, classes
+):
+    path, patches = tmp_path / "mine.safetensors", small_views.some_patches(SIZE)[:4]
+    pooled = file_of_timm(path, "resnet10t", classes)
+    encoder = ready(of_timm("resnet10t", path))
+    assert encoder(patches) == pytest.approx(pooled(patches), abs=1e-5)
+    assert encoder.label == "ResNet-10t (mine.safetensors)" and not encoder.untrained
+
+
+@pytest.mark.parametrize("model", ["levit_128s", "caformer_s18", "vit_tiny_patch16_224"])
+def test_a_classifier_of_timm_goes_with_its_norms_and_hidden_layers_and_nothing_else_does(model):
+    import timm as library
+
+    with torch.device("meta"):
+        whole = library.create_model(model, num_classes=7).state_dict()
+        headless = timm.architecture(of_timm(model)).build().state_dict()
+    key = timm.architecture(of_timm(model)).key
+    assert {key(name) for name in whole} - {None} == headless.keys() < whole.keys()
+
+
+def test_a_file_of_timm_with_another_tensor_or_without_one_is_refused(tmp_path):
+    from safetensors.torch import load_file
+
+    path = tmp_path / "mine.safetensors"
+    file_of_timm(path, "resnet10t", 7)
+    state = load_file(path)
+    save_file(state | {"layer5.weight": torch.zeros(1)}, path)
+    with pytest.raises(LeakageError, match=r"ResNet-10t: tensors 1 unexpected \(layer5\.weight\)"):
+        ready(of_timm("resnet10t", path))
+    del state["bn1.weight"]
+    save_file(state, path)
+    with pytest.raises(LeakageError, match=r"tensors 1 missing \(bn1\.weight\)"):
+        ready(of_timm("resnet10t", path))
+
+
+def test_a_first_layer_of_one_channel_is_refused_and_not_adapted(tmp_path):
+    from safetensors.torch import load_file
+
+    path = tmp_path / "mine.safetensors"
+    file_of_timm(path, "resnet10t", 7)
+    state = load_file(path)
+    save_file(state | {"conv1.0.weight": state["conv1.0.weight"][:, :1].contiguous()}, path)
+    with pytest.raises(
+        LeakageError, match=r"1 of another shape \(conv1\.0\.weight \(24, 1, 3, 3\)"
+    ):
+        ready(of_timm("resnet10t", path))
+
+
+def test_a_transformer_trained_at_another_size_is_refused_and_not_interpolated(tmp_path):
+    path = tmp_path / "mine.safetensors"
+    file_of_timm(path, "vit_tiny_patch16_384", 7, "augreg_in21k_ft_in1k")
+    with pytest.raises(LeakageError, match=r"pos_embed \(1, 577, 192\) instead of \(1, 197, 192\)"):
+        ready(of_timm("vit_tiny_patch16_224", path))
+
+
+def test_a_fine_tuned_resnet_of_torchvision_is_a_file_of_timm_too(tmp_path):
+    from torchvision import models
+
+    path, patches = tmp_path / "mine.safetensors", small_views.some_patches(SIZE)[:2]
+    torch.manual_seed(0)
+    whole = models.resnet18().eval()
+    save_file(whole.state_dict(), path)
+    expected = ready(from_file(path, "resnet18"))(patches)
+    whole.fc = torch.nn.Linear(512, 7)
+    save_file(whole.state_dict(), path)
+    found = ready(of_timm("resnet18", path, pixels="tv_in1k"))(patches)
+    assert found == pytest.approx(expected, rel=1e-4, abs=1e-5)
+
+
+def test_the_pixels_are_those_of_the_tag_and_for_a_file_of_the_tag_that_pixels_names():
+    model = "vit_small_patch16_224"
+    entries = [
+        of_timm(model, "augreg_in1k"),
+        of_timm(model, "dino"),
+        of_timm(model, "mine.safetensors", pixels="dino"),
+        of_timm(model, "random", pixels="dino"),
+    ]
+    means = [timm.architecture(entry).mean for entry in entries]
+    dino = (0.485, 0.456, 0.406)
+    assert means == [(0.5, 0.5, 0.5), dino, dino, dino]
+
+
+def test_pixels_beside_a_tag_are_refused_when_the_settings_are_checked():
+    entry = {"kind": "timm", "weights": "dino", "pixels": "augreg_in1k"}
+    with pytest.raises(LeakageError, match=r"^encoders\.mine: found pixels 'augreg_in1k' beside"):
+        validate(timm.Settings, entry, "encoders.mine")
+
+
+def test_a_resnet_of_timm_takes_patches_of_any_size():
+    architecture = timm.architecture(of_timm("resnet10t", "c3_in1k"))
+    for size in (48, 176, 224):
+        network.check_size(architecture, size)
+
+
 # What the libraries do not have
 
 
@@ -332,6 +473,14 @@ def test_weights_resolved_for_another_entry_are_refused(squeezenet_file):
         ({"kind": "open_clip", "weights": "opnai"}, "the nearest is 'openai'"),
         ({"kind": "open_clip", "model": "ViT-B-32"}, "set model: ViT-B-32-quickgelu"),
         ({"kind": "open_clip", "weights": "laion2b_e16"}, "set model: ViT-B-32"),
+        ({"kind": "timm", "model": "vit_smal_patch16_224"}, "nearest is 'vit_small_patch16_224'"),
+        ({"kind": "timm", "model": "vit_tiny_patch16_224_in21k"}, "timm has no 'vit_tiny_patch16"),
+        ({"kind": "timm", "model": "resnet50.a1_in1k"}, "set model: resnet50 and weights: a1_in1k"),
+        ({"kind": "timm", "weights": "augreg_in1"}, "the nearest is 'augreg_in1k'"),
+        ({"kind": "timm", "model": "davit_huge"}, "davit_huge has no .* a path that ends in"),
+        ({"kind": "timm", "model": "gcvit_tiny", "weights": "in1k"}, "convert it to .safetensors"),
+        ({"kind": "timm", "weights": "mine.safetensors"}, "pixels: missing; .* dino: mean"),
+        ({"kind": "timm", "weights": "random", "pixels": "dinno"}, "the nearest is 'dino'"),
     ],
 )
 def test_weights_and_models_that_do_not_go_together_are_answered_with_the_right_one(entry, answer):
@@ -342,9 +491,15 @@ def test_weights_and_models_that_do_not_go_together_are_answered_with_the_right_
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("model", ["ViT-B-32-quickgelu", "vit_b_16"])
-def test_patches_of_a_size_that_a_transformer_does_not_take_are_refused(model):
-    kind = "open_clip" if model.startswith("ViT") else "torchvision"
+@pytest.mark.parametrize(
+    ("kind", "model"),
+    [
+        ("open_clip", "ViT-B-32-quickgelu"),
+        ("timm", "vit_tiny_patch16_224"),
+        ("torchvision", "vit_b_16"),
+    ],
+)
+def test_patches_of_a_size_that_a_transformer_does_not_take_are_refused(kind, model):
     module = encoders.module(kind)
     entry = module.Settings(kind=kind, model=model, weights="random")
     with pytest.raises(LeakageError, match=r"patches\.size: found 192, .* 224 x 224 only"):

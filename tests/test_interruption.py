@@ -355,7 +355,8 @@ def write_embeddings(folder: Path, level: int, seed: int) -> Path:
     path = folder / f"{level}.parquet"
     plain, noise = np.random.default_rng(seed).normal(size=(2, 40, 6)).astype(np.float32)
     rows = [(str(picture), 0, 0, 0) for picture in range(40)]
-    metadata = {"scheme": "msb_xor", "level": level}
+    view = {"scheme": "msb_xor", "level": level}
+    metadata = {**view, "view": view}
     embeddings.write(path, [(rows, plain + level * noise)], 6, metadata)
     return path
 

@@ -1,7 +1,6 @@
 """The examples of docs/plugins.md, word for word, through the real workflow on tiny pictures."""
 
 import shutil
-import subprocess
 from pathlib import Path
 
 import documented
@@ -9,9 +8,10 @@ import numpy as np
 import pandas as pd
 import pytest
 import skimage.data
+from documented import run
 from leakage import files
 from PIL import Image
-from snake import REPOSITORY, TINY, Run, copy_checkout, snakemake, surroundings
+from snake import REPOSITORY, TINY, copy_checkout, snakemake
 
 PAGE = "plugins.md"
 NAMES = ("astronaut", "chelsea", "coffee", "camera", "coins", "rocket")
@@ -32,21 +32,6 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name in ("x", "y"):
         np.save(folder / f"{name}.npy", np.random.default_rng(0).normal(size=(40, 3)))
     return folder
-
-
-def run(folder: Path, words: list[str]) -> Run:
-    """Run a command of the page in the user's checkout."""
-    environment = surroundings() | {"PYTHONPATH": str(folder / "workflow"), "NO_COLOR": "1"}
-    done = subprocess.run(
-        words,
-        cwd=folder,
-        env=environment,
-        text=True,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        timeout=300,
-    )
-    return Run(done.returncode, done.stdout)
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""Weights: found once by their step, through the caches of the two libraries, then loaded."""
+"""Weights: found once by their step, through the caches of the libraries, then loaded."""
 
 import json
 import os
@@ -21,6 +21,8 @@ from safetensors.torch import save_file
 CLIP = {"kind": "open_clip", "model": "ViT-B-32-quickgelu", "weights": "openai"}
 CLIP_REPOSITORY = "timm/vit_base_patch32_clip_224.openai"
 RESNET = {"kind": "torchvision", "model": "resnet50", "weights": "IMAGENET1K_V2"}
+TIMM = {"kind": "timm", "model": "resnet10t", "weights": "c3_in1k"}
+TIMM_REPOSITORY = "timm/resnet10t.c3_in1k"
 WAYS_OUT = ["snakemake download", "weights: path/to/file.safetensors", "weights: random"]
 
 
@@ -158,19 +160,25 @@ def test_resnet_weights_that_cannot_be_had_give_one_message_with_three_ways_out(
 
 
 @pytest.mark.parametrize(
-    "environment",
+    ("entry", "repository", "environment"),
     [
-        {"HF_HUB_OFFLINE": "1"},
-        pytest.param({"HF_ENDPOINT": "http://127.0.0.1:9"}, marks=pytest.mark.slow),
+        (CLIP, CLIP_REPOSITORY, {"HF_HUB_OFFLINE": "1"}),
+        (TIMM, TIMM_REPOSITORY, {"HF_HUB_OFFLINE": "1"}),
+        pytest.param(
+            *(CLIP, CLIP_REPOSITORY, {"HF_ENDPOINT": "http://127.0.0.1:9"}), marks=pytest.mark.slow
+        ),
     ],
 )
-def test_clip_weights_that_cannot_be_had_give_one_message_with_three_ways_out(run, environment):
-    arguments = ["--settings", json.dumps(CLIP), "--seed", "0"]
+def test_weights_of_the_hub_that_cannot_be_had_give_one_message_with_three_ways_out(
+    run, entry, repository, environment
+):
+    arguments = ["--settings", json.dumps(entry), "--seed", "0"]
     environment |= {"HF_HOME": str(run.folder / "empty")}
     done = step("weights", run.weights, *arguments, **environment)
     assert done.returncode == 1 and done.stdout == ""
-    assert done.stderr.startswith("error: encoders.mine: the weights 'openai' of ViT-B-32-quick")
-    assert "HF_HOME" in done.stderr and CLIP_REPOSITORY in done.stderr
+    what = f"the weights '{entry['weights']}' of {entry['model']} cannot be had"
+    assert done.stderr.startswith(f"error: encoders.mine: {what}")
+    assert "HF_HOME" in done.stderr and repository in done.stderr
     assert all(way in done.stderr for way in WAYS_OUT) and "Traceback" not in done.stderr
     assert not run.weights.exists()
 
@@ -215,6 +223,37 @@ def test_clip_by_its_tag_comes_from_the_hub_and_then_from_the_offline_cache(larg
     assert record["sha256"] == files.sha256(repository / "open_clip_model.safetensors")
     assert Path(record["file"]).is_relative_to(large / "hf")
     offline, metadata = run.steps(CLIP, HF_HUB_OFFLINE="1", **environment)
+    assert np.array_equal(offline, found) and metadata["weights"] == record
+
+
+def test_timm_by_its_tag_comes_from_the_hub_as_safetensors_and_then_from_the_offline_cache(large):
+    import timm
+
+    torch.manual_seed(0)
+    stand_in = timm.create_model("resnet10t.c3_in1k").eval()
+    repository = large / "hub" / TIMM_REPOSITORY
+    repository.mkdir(parents=True)
+    save_file(stand_in.state_dict(), repository / "model.safetensors")
+    (repository / "pytorch_model.bin").write_bytes(b"a pickle that nobody opens")
+    run = Run(large, 96)
+    mean, std = (
+        torch.tensor(stand_in.pretrained_cfg[key]).reshape(3, 1, 1) for key in ("mean", "std")
+    )
+    stand_in.reset_classifier(0)
+    with torch.inference_mode():
+        expected = stand_in((run.patches() - mean) / std).numpy()
+    environment = {"HF_HOME": str(large / "hf")}
+    with hub_server.serving(large / "hub") as hub:
+        found, metadata = run.steps(TIMM, HF_ENDPOINT=hub.url, **environment)
+        asked = {path for _, path in hub.requests if TIMM_REPOSITORY in path}
+    assert asked == {f"/{TIMM_REPOSITORY}/resolve/main/model.safetensors"}
+    assert found.shape == (12, 512) and found == pytest.approx(expected, abs=1e-5)
+    assert metadata["label"] == "ResNet-10t (c3_in1k)" and not metadata["untrained"]
+    assert metadata["versions"]["timm"] == timm.__version__
+    record = metadata["weights"]
+    assert record["sha256"] == files.sha256(repository / "model.safetensors")
+    assert Path(record["file"]).is_relative_to(large / "hf")
+    offline, metadata = run.steps(TIMM, HF_HUB_OFFLINE="1", **environment)
     assert np.array_equal(offline, found) and metadata["weights"] == record
 
 

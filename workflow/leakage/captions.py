@@ -24,7 +24,7 @@ class _Numbers(string.Formatter):
     def format_field(self, value: Any, format_spec: str) -> str:
         if isinstance(value, float) and not math.isfinite(value):
             return MISSING
-        text = str(format(value, format_spec))
+        text = re.sub(r"^-(0(\.0*)?)$", r"\1", str(format(value, format_spec)))
         return text.removesuffix("%") + "\u00a0%" if format_spec.endswith("%") else text
 
 

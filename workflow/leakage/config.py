@@ -20,7 +20,9 @@ from leakage.schemes import keystream
 from leakage.settings import Settings, nearest, validate
 
 KEY = r"[A-Za-z0-9][A-Za-z0-9_.]*(-[A-Za-z0-9_.]+)*"
-RESERVED = ("pixels",)
+# What `tables` of a figure calls the table of classic measures, which no estimator makes.
+MEASURES = "measures"
+RESERVED = ("pixels", MEASURES)
 # The key that says what a figure shows, where that is not `representations`.
 DRAWN = {"held_out": "held_out", "pretraining": "controls"}
 
@@ -290,7 +292,7 @@ class Workflow:
         for part in ("clip", "resnet"):
             _defined(getattr(paper, part), self.encoders, f"paper.{part}", "encoder")
         for index, key in enumerate(config.representations):
-            known = [*self.encoders, *RESERVED]
+            known = [*self.encoders, "pixels"]
             _defined(key, known, f"representations.{index}", "representation")
         for index, key in enumerate(config.held_out):
             _defined(key, self.estimators, f"held_out.{index}", "estimator")
@@ -314,9 +316,11 @@ class Workflow:
                     f"can show; name something there, or take {name} out of figures"
                 )
             for estimator, representation, _ in tables.values():
+                if estimator == MEASURES:
+                    continue
                 _defined(estimator, self.estimators, f"estimators (for {figure})", "estimator")
                 encoder = representation.removesuffix("-whole")
-                _defined(encoder, [*self.encoders, *RESERVED], f"figures ({figure})", "encoder")
+                _defined(encoder, [*self.encoders, "pixels"], f"figures ({figure})", "encoder")
 
 
 def module_of(entry: Settings) -> str:

@@ -18,7 +18,7 @@ python_path = filter(None, [str(PACKAGE), os.getenv("PYTHONPATH")])
 os.environ.update(PYTHONPATH=os.pathsep.join(python_path))
 
 from leakage import captions
-from leakage.config import Workflow, module_of
+from leakage.config import MEASURES, Workflow, module_of
 from leakage.devices import has_gpu
 from leakage.digest import code_digest
 from leakage.errors import LeakageError
@@ -103,8 +103,9 @@ def encoders_with_weights():
 
 
 def wanted_tables():
-    """The tables that the requested figures read, each once."""
-    return {table for name in FIGURES for table in CHECKED.tables(DRAWINGS[name]).values()}
+    """The estimates that the requested figures read, each once."""
+    tables = {table for name in FIGURES for table in CHECKED.tables(DRAWINGS[name]).values()}
+    return {each for each in tables if each.estimator != MEASURES}
 
 
 def training_threads(jobs):
@@ -233,9 +234,16 @@ def estimate_options(wildcards):
 def figure_tables(wildcards):
     """The estimates that a figure reads, by their role in it."""
     return {
-        role: RESULTS / f"estimates/{each.estimator}/{each.representation}/{each.scheme}.parquet"
-        for role, each in CHECKED.tables(DRAWINGS[wildcards.figure]).items()
+        role: table_path(*wanted)
+        for role, wanted in CHECKED.tables(DRAWINGS[wildcards.figure]).items()
     }
+
+
+def table_path(estimator, representation, scheme):
+    """The table of an estimate, or that of a scheme's classic measures."""
+    if estimator == MEASURES:
+        return RESULTS / f"measures/{scheme}.parquet"
+    return RESULTS / f"estimates/{estimator}/{representation}/{scheme}.parquet"
 
 
 def figure_views(wildcards):
@@ -303,9 +311,7 @@ def labels_of(figure):
 
 def run_tables():
     """The files of the estimates that the requested figures read."""
-    return sorted(
-        RESULTS / f"estimates/{e}/{r}/{scheme}.parquet" for e, r, scheme in wanted_tables()
-    )
+    return sorted(table_path(*wanted) for wanted in wanted_tables())
 
 
 def summed_up():

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from leakage import encoders, settings
-from leakage.encoders import network
+from leakage.encoders import hub, network
 from leakage.errors import LeakageError
 
 # What a weights file calls the image tower; the rest is the text tower, which nothing here needs.
@@ -39,7 +39,6 @@ def architecture(entry: Settings, where: str = "encoders") -> network.Architectu
     # open_clip is imported here, as it takes 5 s (see leakage.encoders). The tower has no public
     # way of its own: create_model builds the text tower as well, 1.5 s more in every job.
     import open_clip
-    from huggingface_hub import constants
     from open_clip.model import _build_vision_tower
 
     if entry.model not in open_clip.list_models():
@@ -62,8 +61,8 @@ def architecture(entry: Settings, where: str = "encoders") -> network.Architectu
         mean=tuple(pretrained.get("mean", open_clip.OPENAI_DATASET_MEAN)),
         std=tuple(pretrained.get("std", open_clip.OPENAI_DATASET_STD)),
         fetch=lambda: _fetch(pretrained["hf_hub"]),
-        origin=f"{constants.ENDPOINT}/{pretrained.get('hf_hub', '').rstrip('/')}",
-        cache=f"HF_HOME, now {constants.HF_HOME}",
+        origin=hub.origin(pretrained.get("hf_hub", "").rstrip("/")),
+        cache=hub.cache(),
         # timm's networks are many, and some compute with their tensors while they are built.
         on_meta="timm_model_name" not in vision,
         libraries=("torch", "torchvision", "open_clip_torch", "timm"),
@@ -104,28 +103,11 @@ def _pretrained(entry: Settings, quick_gelu: bool, where: str) -> dict[str, Any]
 
 
 def _fetch(address: str) -> Path:
-    """Return the hub's file of open_clip's address `owner/name/` or `owner/name/file`.
-
-    What is in the cache is taken without a question to the network.
-    """
-    import huggingface_hub
-    from huggingface_hub.errors import EntryNotFoundError
+    """Return the hub's file of open_clip's address `owner/name/` or `owner/name/file`."""
     from open_clip.constants import HF_SAFE_WEIGHTS_NAME, HF_WEIGHTS_NAME
 
     repository, _, file = address.rpartition("/")
-    names = [file] if file else [HF_SAFE_WEIGHTS_NAME, HF_WEIGHTS_NAME]
-    for name in names:
-        cached = huggingface_hub.try_to_load_from_cache(repository, name)
-        if isinstance(cached, str):
-            return Path(cached)
-    for name in names:
-        # A question of our own: the hub's client repeats its own for minutes if nobody answers.
-        try:
-            huggingface_hub.get_hf_file_metadata(huggingface_hub.hf_hub_url(repository, name))
-        except EntryNotFoundError:
-            continue
-        return Path(huggingface_hub.hf_hub_download(repository, name))
-    raise FileNotFoundError(f"{repository} has no {' or '.join(names)}")
+    return hub.fetch(repository, [file] if file else [HF_SAFE_WEIGHTS_NAME, HF_WEIGHTS_NAME])
 
 
 def _key(name: str) -> str | None:

@@ -21,6 +21,8 @@ TITLE = "Schemes at equal strength"
 PER_REPRESENTATION = True
 PER_SCHEME = False
 PIXELS, HELD_OUT = "histogram", "held out"
+# Where a scheme's level numbers stand, in points from their marker: each scheme has a side.
+PLACES = [(8, 6), (-8, -7), (9, -6), (-8, 7), (0, 11), (0, -11), (12, 0), (-12, 0)]
 STRENGTH = "strength (share of bits encrypted; of permutations, their reach)"
 
 
@@ -50,9 +52,8 @@ def draw(tables: dict[str, style.Table], name: str) -> "tuple[Figure, pd.DataFra
         shown = table[table["estimate"] == estimate]
         for scheme, part in shown.groupby("scheme", sort=False):
             colour, marker = looks[scheme]
-            columns = (part[column] for column in ("strength", "mean", "low", "high"))
-            style.band(axis, *columns, colour, str(scheme), marker=marker, ms=5)
-            _levels(axis, part, colour)
+            _curve(axis, part, colour, str(scheme), marker)
+            _levels(axis, part, colour, PLACES[schemes.index(scheme) % len(PLACES)])
         axis.set(xlabel=STRENGTH, xlim=(-0.04, 1.06))
         axis.axhline(0, color="0.3", lw=0.8)
     first = {role.partition("/")[2]: table for role, table in reversed(tables.items())}
@@ -108,15 +109,38 @@ def behind(tables: dict[str, style.Table]) -> "pd.DataFrame":
     return pd.concat(parts, ignore_index=True)[columns]
 
 
-def _levels(axis: "Axes", part: "pd.DataFrame", colour: Any) -> None:
-    """Write each point's level beside it."""
+def _curve(axis: "Axes", part: "pd.DataFrame", colour: Any, label: str, marker: str) -> None:
+    """Draw a scheme's levels; one with a single level beside the plain picture has no line."""
+    columns = [part[column] for column in ("strength", "mean", "low", "high")]
+    if len(part) > 2:
+        style.band(axis, *columns, colour, label, marker=marker, ms=5)
+        return
+    strength, mean, low, high = columns
+    axis.errorbar(
+        strength,
+        mean,
+        [mean - low, high - mean],
+        fmt=marker,
+        color=colour,
+        ms=7,
+        mfc="none",
+        mew=1.5,
+        capsize=3,
+        label=label,
+    )
+
+
+def _levels(axis: "Axes", part: "pd.DataFrame", colour: Any, place: tuple[int, int]) -> None:
+    """Write each point's level beside it, that of the plain picture once."""
     for row in part.itertuples():
-        if np.isfinite(row.mean):
+        if np.isfinite(row.mean) and (row.level > 0 or place == PLACES[0]):
             axis.annotate(
                 str(row.level),
                 (row.strength, row.mean),
-                (3, 3),
+                place,
                 textcoords="offset points",
                 fontsize=7,
                 color=colour,
+                ha="center",
+                va="center",
             )

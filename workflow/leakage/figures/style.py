@@ -89,8 +89,17 @@ def level_label(tables: dict[str, Table]) -> str:
     return next(iter(tables.values())).level_label
 
 
-def panels(count: int = 1, width: float = 6.0, height: float = 4.2) -> "tuple[Figure, list[Axes]]":
-    """Return a figure with `count` axes side by side, in the theme of all figures."""
+def panels(
+    count: int = 1, width: float = 6.0, height: float = 4.2, rows: int = 1
+) -> "tuple[Figure, list[Axes]]":
+    """Return a figure with `count` axes (full rows of them), in the theme of all figures.
+
+    Args:
+        count: of axes, a multiple of `rows`.
+        width: of one of them, in inches.
+        height: of one of them, in inches.
+        rows: that they stand in, one below the other.
+    """
     import matplotlib
 
     matplotlib.use("Agg")
@@ -98,8 +107,10 @@ def panels(count: int = 1, width: float = 6.0, height: float = 4.2) -> "tuple[Fi
     import seaborn as sns
 
     sns.set_theme(context="paper", style="ticks", palette="colorblind")
-    figure, axes = plt.subplots(1, count, figsize=(width * count, height), layout="constrained")
-    axes = np.atleast_1d(axes).tolist()
+    columns = count // rows
+    size = (width * columns, height * rows)
+    figure, axes = plt.subplots(rows, columns, figsize=size, layout="constrained")
+    axes = np.ravel(axes).tolist()
     for axis in axes:
         sns.despine(ax=axis)
         axis.grid(True, axis="y", alpha=0.3)

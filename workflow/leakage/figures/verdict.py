@@ -83,10 +83,15 @@ def draw(tables: dict[str, style.Table], name: str) -> "tuple[Figure, pd.DataFra
 
 
 def numbers(table: "pd.DataFrame") -> dict[str, Any]:
-    """Return what the caption says: up to which level a leak is found, per scheme."""
-    rows = table.groupby(["scheme", "representation"], sort=False)
-    words = [f"{scheme} on {part['label'].iloc[0]}: {finding(part)}" for (scheme, _), part in rows]
-    return {"found": "; ".join(words)}
+    """Return what the caption says: how many cells are a leak, and what the first scheme shows."""
+    first = table[table["scheme"] == table["scheme"].iloc[0]]
+    rows = first.groupby("representation", sort=False)
+    return {
+        "cells": len(table),
+        "leaks": int((table["verdict"] == verdicts.LEAK).sum()),
+        "scheme": table["scheme"].iloc[0],
+        "found": "; ".join(f"on {part['label'].iloc[0]} {finding(part)}" for _, part in rows),
+    }
 
 
 def finding(part: "pd.DataFrame") -> str:
@@ -97,7 +102,7 @@ def finding(part: "pd.DataFrame") -> str:
     unable = part[part["verdict"] != verdicts.NO_EVIDENCE]
     if not len(unable):
         return f"{verdicts.NO_EVIDENCE} at {len(part)} levels"
-    return f"{unable['verdict'].iloc[0]}, {unable['pictures'].iloc[0]:.0f}"
+    return f"{unable['verdict'].iloc[0]} ({unable['pictures'].iloc[0]:.0f})"
 
 
 def behind(tables: dict[str, style.Table]) -> "pd.DataFrame":

@@ -1,0 +1,299 @@
+"""The classic measures of visual security, and the step that takes them of every level."""
+
+import hashlib
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import skimage.data
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+from leakage import files, measures
+from leakage.errors import LeakageError
+from leakage.schemes import keystream
+from leakage.steps import measure as step
+from PIL import Image
+
+KEY_FILE = Path(__file__).parents[1] / "workflow/keys/test.key"
+SIDES = st.integers(1, 20)
+SHAPES = st.tuples(SIDES, SIDES, st.sampled_from([1, 3]))
+PICTURES = hnp.arrays(np.uint8, SHAPES)
+GREYS = hnp.arrays(np.uint8, st.tuples(SIDES, SIDES, st.just(1)))
+PAIRS = SHAPES.flatmap(lambda shape: st.tuples(*[hnp.arrays(np.uint8, shape)] * 2))
+PHOTOGRAPH = skimage.data.astronaut()[:256, :256]
+# 200,000 values: a share has a standard deviation of at most 0.12 %.
+LARGE = (256, 256, 3)
+
+
+def uniform(seed: int, shape: tuple[int, ...] = LARGE) -> np.ndarray:
+    return np.random.default_rng(seed).integers(0, 256, shape, dtype=np.uint8)
+
+
+def step_edge(angle: float, size: int = 64) -> np.ndarray:
+    """Return a picture of straight edges, all at an angle (in degrees) to the vertical."""
+    down, right = np.indices((size, size))
+    phase = right * np.cos(np.radians(angle)) + down * np.sin(np.radians(angle))
+    return (127 + 120 * np.sin(phase / 3)).astype(np.uint8)[..., None]
+
+
+@given(PICTURES)
+@settings(deadline=None)  # the first call imports scikit-image
+def test_the_same_picture_is_at_every_measure_s_end_of_similarity(picture):
+    found = measures.measure(picture, picture, picture)
+    assert tuple(found) == measures.NAMES
+    assert found["psnr"] == math.inf and found["npcr"] == 0 and found["uaci"] == 0
+    assert found["ssim"] == pytest.approx(1) or min(picture.shape[:2]) < 3
+    assert found["edge_similarity"] in (pytest.approx(1), 0.5)
+
+
+def test_the_same_photograph_has_an_edge_similarity_of_1():
+    assert measures.edge_similarity(PHOTOGRAPH, PHOTOGRAPH) == pytest.approx(1)
+
+
+def test_independent_uniform_noise_is_where_it_is_expected():
+    found = measures.measure(uniform(0), uniform(1), uniform(1))
+    assert found["ssim"] == pytest.approx(0, abs=0.01)
+    assert found["npcr"] == pytest.approx(100 * 255 / 256, abs=0.06)
+    assert found["uaci"] == pytest.approx(100 * 257 / 768, abs=0.25)
+    assert found["psnr"] == pytest.approx(10 * math.log10(255**2 * 6 / (256**2 - 1)), abs=0.05)
+    assert found["entropy"] == pytest.approx(8, abs=0.002)
+    for direction in measures.NEIGHBOURS:
+        assert found[f"correlation_{direction}"] == pytest.approx(0, abs=0.01)
+
+
+def test_unrelated_directions_have_the_mean_cosine_of_eight_angles():
+    # All blocks of noise have edges, and none of its directions is rarer than another by much.
+    expected = np.abs(np.cos(np.arange(8) * np.pi / 8)).mean()
+    found = measures.edge_similarity(uniform(2, (512, 512, 1)), uniform(3, (512, 512, 1)))
+    assert found == pytest.approx(expected, abs=0.05)
+
+
+@given(PAIRS)
+@settings(deadline=None)
+def test_what_compares_two_pictures_is_symmetric(pair):
+    one, other = pair
+    for compare in (
+        *(measures.psnr, measures.ssim, measures.edge_similarity, measures.npcr, measures.uaci),
+    ):
+        found, turned = compare(one, other), compare(other, one)
+        assert found == pytest.approx(turned, nan_ok=True)
+
+
+@given(PICTURES)
+@settings(deadline=None)
+def test_turning_the_picture_over_swaps_horizontal_and_vertical(picture):
+    over = picture.transpose(1, 0, 2)
+    for one, other in (("horizontal", "vertical"), ("diagonal", "diagonal")):
+        found, turned = measures.correlation(picture, one), measures.correlation(over, other)
+        assert found == pytest.approx(turned, nan_ok=True)
+
+
+@given(GREYS, GREYS.map(lambda picture: picture[..., 0]))
+@settings(deadline=None)
+def test_a_grey_picture_measures_like_its_three_equal_channels(picture, other):
+    other = np.resize(other, picture.shape).astype(np.uint8)
+    grey = measures.measure(picture, other, other)
+    colour = measures.measure(*(np.repeat(each, 3, axis=2) for each in (picture, other, other)))
+    assert colour == pytest.approx(grey, nan_ok=True)
+
+
+@given(PAIRS)
+@settings(deadline=None)
+def test_measures_stay_in_their_ranges(pair):
+    found = measures.measure(pair[0], pair[1], pair[1])
+    assert 0 <= found["entropy"] <= 8 + 1e-9
+    assert 0 <= found["edge_similarity"] <= 1 + 1e-9
+    assert 0 <= found["uaci"] <= found["npcr"] <= 100
+    assert not np.abs([found[f"correlation_{each}"] for each in measures.NEIGHBOURS]).max() > 1
+    assert not abs(found["ssim"]) > 1 + 1e-9
+
+
+@given(st.integers(0, 255), SHAPES)
+@settings(deadline=None)
+def test_a_constant_picture_has_no_entropy_no_correlation_and_no_edge(value, shape):
+    picture = np.full(shape, value, np.uint8)
+    assert measures.entropy(picture) == 0
+    assert all(np.isnan(measures.correlation(picture, each)) for each in measures.NEIGHBOURS)
+    assert measures.edge_similarity(picture, picture) == measures.NO_EDGE_ANYWHERE == 0.5
+
+
+def test_edges_in_one_picture_only_are_a_similarity_of_0():
+    assert measures.edge_similarity(step_edge(0), np.zeros((64, 64, 1), np.uint8)) == 0
+
+
+@pytest.mark.parametrize("steps", range(9))
+def test_edges_turned_by_a_multiple_of_22_5_degrees_score_its_cosine(steps):
+    angle = 22.5 * steps
+    found = measures.edge_similarity(step_edge(0), step_edge(angle))
+    # The border is mirrored, and so turns the directions of some blocks.
+    assert found == pytest.approx(abs(math.cos(math.radians(angle))), abs=0.08)
+
+
+@pytest.mark.parametrize(("height", "edge"), [(15, False), (16, True)])
+def test_a_step_is_an_edge_from_16_grey_levels_on(height, edge):
+    picture = np.zeros((8, 8, 1), np.uint8)
+    picture[:, 4:] = 100
+    low = picture // 100 * np.uint8(height)
+    assert measures.edge_similarity(picture, low) == (pytest.approx(1) if edge else 0)
+
+
+def test_the_edge_of_a_block_that_the_border_cuts_counts_like_any_other():
+    one = np.zeros((8, 17, 1), np.uint8)
+    one[:, 4:] = 100  # an edge in the first of three blocks, of which the last is one pixel wide
+    other = one.copy()
+    other[:4, 15:] = 200  # edges in the second and third
+    assert measures.edge_similarity(one, other) == pytest.approx(1 / 3)
+
+
+def test_a_ramp_is_correlated_along_itself():
+    ramp = np.tile(np.arange(32, dtype=np.uint8), (8, 1))[..., None]
+    assert measures.correlation(ramp, "horizontal") == pytest.approx(1)
+    checks = (255 * (np.indices((9, 9)).sum(axis=0) % 2)).astype(np.uint8)[..., None]
+    assert measures.correlation(checks, "horizontal") == pytest.approx(-1)
+    assert measures.correlation(checks, "diagonal") == pytest.approx(1)
+
+
+def test_a_channel_without_a_correlation_does_not_count():
+    red = np.concatenate([PHOTOGRAPH[..., :1], np.zeros((256, 256, 2), np.uint8)], axis=2)
+    expected = measures.correlation(PHOTOGRAPH[..., :1], "vertical")
+    assert measures.correlation(red, "vertical") == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(("side", "known"), [(1, False), (2, False), (3, True), (4, True)])
+def test_ssim_needs_a_window_of_3_by_3(side, known):
+    picture = uniform(4, (side, 9, 1))
+    found = measures.ssim(picture, picture)
+    assert found == pytest.approx(1) if known else np.isnan(found)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "found"),
+    [
+        (np.zeros((4, 4), np.uint8), r"uint8 of shape \(4, 4\)"),
+        (np.zeros((4, 4, 2), np.uint8), r"uint8 of shape \(4, 4, 2\)"),
+        (np.zeros((0, 4, 1), np.uint8), r"uint8 of shape \(0, 4, 1\)"),
+        (np.zeros((4, 4, 1)), r"float64 of shape \(4, 4, 1\)"),
+    ],
+)
+def test_what_is_no_picture_is_refused_by_every_measure(wrong, found):
+    picture = np.zeros((4, 4, 1), np.uint8)
+    for call in (
+        lambda: measures.entropy(wrong),
+        lambda: measures.correlation(wrong, "diagonal"),
+        *(
+            lambda compare=compare: compare(picture, wrong)
+            for compare in (measures.psnr, measures.ssim, measures.edge_similarity)
+        ),
+        lambda: measures.npcr(wrong, picture),
+        lambda: measures.uaci(wrong, picture),
+    ):
+        with pytest.raises(LeakageError, match=f"found {found}; expected"):
+            call()
+
+
+def test_pictures_of_different_shapes_are_refused():
+    one, other = np.zeros((4, 4, 1), np.uint8), np.zeros((4, 4, 3), np.uint8)
+    with pytest.raises(LeakageError, match=r"shapes \(4, 4, 1\) and \(4, 4, 3\)"):
+        measures.measure(one, one, other)
+
+
+def encryption(**definition: object) -> str:
+    key = keystream.fingerprint(keystream.read_key(KEY_FILE))
+    entry = {"cipher": "msb_xor", "levels": [0, 3, 8], **definition}
+    given = {"scheme": "some", "key_file": str(KEY_FILE), "key_fingerprint": key}
+    return json.dumps(given | {"definition": entry})
+
+
+@pytest.fixture
+def manifest(tmp_path):
+    """Return a manifest of five pictures, one of them grey."""
+    rows = []
+    for index in range(5):
+        pixels = PHOTOGRAPH[: 40 + index, 100:140]
+        path = tmp_path / f"{index}.png"
+        Image.fromarray(pixels[..., 0] if index == 2 else pixels).save(path)
+        digest = hashlib.sha256(path.read_bytes()).hexdigest()
+        rows.append({"image_id": f"{index:03}", "file_name": path.name, "sha256": digest})
+    with files.kept_file(tmp_path / "manifest.csv") as temporary:
+        pd.DataFrame(rows).to_csv(temporary, index=False)
+    return tmp_path / "manifest.csv"
+
+
+def run(manifest: Path, levels: str = "0,3,8", limit: int = 1000, **definition: str):
+    output = manifest.with_name("measures.parquet")
+    chosen = encryption(**definition)
+    step.main(manifest, output, manifest.parent, levels, chosen, limit, "abc")
+    table, metadata = files.read_table(output)
+    return table.to_pandas(), metadata
+
+
+def test_there_is_a_row_per_picture_and_level_and_one_of_noise(manifest):
+    rows, metadata = run(manifest)
+    assert rows.columns.tolist() == ["image_id", "scheme", "level", *measures.NAMES]
+    assert rows["image_id"].tolist() == [f"{i:03}" for i in range(5) for _ in range(4)]
+    assert rows["level"].tolist() == [0, 3, 8, -1] * 5
+    assert rows["scheme"].tolist() == ["some", "some", "some", "noise"] * 5
+    assert metadata["levels"] == [0, 3, 8] and metadata["pictures"] == 5
+    assert metadata["code"] == "abc" and "key" not in metadata
+
+
+def test_level_0_is_the_plain_picture_and_level_8_changes_what_noise_changes(manifest):
+    rows, _ = run(manifest)
+    means = rows.groupby("level")[list(measures.NAMES)].mean()
+    assert means.loc[0, "psnr"] == math.inf and means.loc[0, "npcr"] == 0
+    assert means.loc[8, "npcr"] == pytest.approx(means.loc[-1, "npcr"], abs=0.5)
+    assert means.loc[8, "uaci"] == pytest.approx(means.loc[-1, "uaci"], abs=1)
+    assert np.isnan(means.loc[8, "correlation_vertical"])  # a black view
+
+
+def test_npcr_and_uaci_are_of_the_whole_ciphertext_whatever_is_seen(manifest):
+    clear, whole = (run(manifest, view=view)[0] for view in ("scaled", "full"))
+    for name in ("npcr", "uaci"):
+        assert clear[name].tolist() == whole[name].tolist()
+    at_3 = clear["level"] == 3
+    assert (clear["ssim"] != whole["ssim"])[at_3].all()
+
+
+def test_the_rows_are_what_measure_says_of_the_encrypted_picture(manifest):
+    rows, _ = run(manifest, levels="3", view="full")
+    plain = PHOTOGRAPH[:41, 100:140]
+    stream = keystream.keystream(keystream.read_key(KEY_FILE), "001", plain.size)
+    ciphertext = plain ^ (stream & 0b11100000).reshape(plain.shape)
+    expected = measures.measure(plain, ciphertext, ciphertext)
+    found = rows[(rows["image_id"] == "001") & (rows["level"] == 3)].iloc[0]
+    assert found[list(measures.NAMES)].to_dict() == pytest.approx(expected)
+
+
+def test_the_noise_is_the_same_for_every_scheme_and_another_for_every_picture(manifest):
+    one, other = (run(manifest, view=view)[0].query("level == -1") for view in ("full", "shifted"))
+    assert one[list(measures.NAMES)].equals(other[list(measures.NAMES)])
+    assert not np.array_equal(step.noise("a", (9, 9, 1)), step.noise("b", (9, 9, 1)))
+
+
+def test_at_most_limit_pictures_are_measured_and_they_spread_over_the_manifest(manifest):
+    rows, metadata = run(manifest, limit=2)
+    assert rows["image_id"].unique().tolist() == ["000", "002"]
+    assert metadata["pictures"] == 2 and metadata["limit"] == 2
+
+
+@given(st.integers(1, 10**7), st.integers(1, 300))
+def test_the_spread_takes_each_once_in_order_with_gaps_that_differ_by_at_most_1(count, limit):
+    taken = step.spread(count, limit)
+    assert len(taken) == min(count, limit) and taken[0] == 0 and taken[-1] < count
+    gaps = np.diff([*taken, count])
+    assert gaps.min() >= 1 and gaps.max() - gaps.min() <= 1
+
+
+def test_levels_that_are_no_numbers_are_refused(manifest):
+    with pytest.raises(LeakageError, match=r"--levels 0;3: expected whole numbers, say 0,4,8"):
+        run(manifest, levels="0;3")
+
+
+def test_a_picture_that_is_not_the_manifest_s_is_refused(manifest):
+    manifest.with_name("3.png").write_bytes(b"another")
+    with pytest.raises(LeakageError, match=r"3\.png: the picture is not the one in the manifest"):
+        run(manifest)

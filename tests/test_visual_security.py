@@ -1,0 +1,250 @@
+"""The classic measures beside the verdict: where they disagree, by a rule that is written down."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+from leakage import figures, measures
+from leakage.errors import LeakageError
+from leakage.estimators import tables as estimates
+from leakage.figures import style, visual_security
+from leakage.figures.visual_security import HIDDEN, MEASURES, VISIBLE, role, says
+from leakage.verdicts import LEAK, NO_EVIDENCE, TOO_FEW_PICTURES
+
+LEVELS = [0, 4, 8]
+PICTURES = 40
+SETTINGS = {"folds": 2, "permutations": 999, "confidence": 0.95, "method": "mine"}
+P_VALUES = {0: 0.001, 4: 0.001, 8: 0.6}
+CONFIG = SimpleNamespace(
+    verdict=SimpleNamespace(estimator="mine-held-out"),
+    representations=["clip", "statistics"],
+    paper=SimpleNamespace(scheme="some"),
+    schemes=["other"],
+)
+# Of noise: 2.5 % of 40 pictures are left out on each side, so 1 of the 0 to 39.
+NOISE = np.arange(PICTURES, dtype=float)
+
+
+def estimate(p_values=P_VALUES, pictures=PICTURES, nats=None) -> style.Table:
+    """Return a made-up held-out estimate: (8 - level) / 2 nats."""
+    rows = [
+        {
+            **{"level": level, "nats": (nats or {}).get(level, (8 - level) / 2)},
+            **{"chosen": True, "split": "test", "estimand": "made up", "variant": "matched"},
+            **{"low": -0.1, "high": 4.1, "floor": 0.0, "null_high": 0.1},
+            **{"p_value": p, "pictures": pictures, "ceiling": 9.0, "chance": np.nan},
+        }
+        for level, p in p_values.items()
+    ]
+    table = pd.DataFrame(rows).assign(mean=lambda rows: rows["nats"])
+    source = {"label": "CLIP ViT-B/32", "scheme": "some"}
+    return style.Table(estimates.tidy(table), {"source": source, "settings": SETTINGS})
+
+
+def counted() -> style.Table:
+    """Return a made-up histogram estimate, which tests nothing."""
+    rows = {"level": LEVELS, "nats": [4.0, 2.0, 0.0], "chosen": True, "estimand": "made up"}
+    return style.Table(estimates.tidy(rows), {"source": {}, "settings": {"method": "histogram"}})
+
+
+def measured(**means: dict[int, float]) -> style.Table:
+    """Return a made-up table of measures: 50, 45, 20 at the levels, unless given; noise 0 to 39."""
+    usual = dict(zip(LEVELS, (50.0, 45.0, 20.0), strict=True))
+    parts = []
+    for level in [*LEVELS, -1]:
+        part = {"image_id": [f"{i:03}" for i in range(PICTURES)], "level": level}
+        part["scheme"] = "noise" if level == -1 else "some"
+        for name in measures.NAMES:
+            value = means.get(name, usual).get(level, np.nan)
+            part[name] = NOISE if level == -1 else np.full(PICTURES, value)
+        parts.append(pd.DataFrame(part))
+    return style.Table(pd.concat(parts, ignore_index=True), {"scheme": "some"})
+
+
+def tables(**means: dict[int, float]) -> dict[str, style.Table]:
+    return {
+        role("some", "clip"): estimate(),
+        role("some", "pixels"): counted(),
+        role("some", "measures"): measured(**means),
+    }
+
+
+def one(found: pd.DataFrame, measure: str, representation: str = "clip") -> pd.DataFrame:
+    kept = (found["measure"] == measure) & (found["representation"] == representation)
+    return found[kept].set_index("level")
+
+
+@pytest.fixture(autouse=True)
+def close_figures():
+    yield
+    import matplotlib.pyplot as plt
+
+    plt.close("all")
+
+
+def test_each_scheme_is_asked_for_its_representations_pixels_counted_and_measures():
+    found = visual_security.tables(CONFIG)
+    assert found[role("some", "clip")] == ("mine-held-out", "clip", "some")
+    assert found[role("other", "pixels")] == ("histogram", "pixels", "other")
+    assert {f"{scheme}/measures" for scheme in ("some", "other")} <= set(found)
+    assert len(found) == 2 * 4 and "visual_security" in figures.names()
+
+
+@pytest.mark.parametrize(
+    ("mean", "higher", "expected"),
+    [
+        (38.0, True, HIDDEN),
+        (38.1, True, VISIBLE),
+        (-9.0, True, HIDDEN),
+        (np.inf, True, VISIBLE),
+        (1.0, False, HIDDEN),
+        (0.9, False, VISIBLE),
+        (99.0, False, HIDDEN),
+        (np.nan, True, None),
+    ],
+)
+def test_hidden_is_what_is_no_nearer_to_the_picture_than_the_noise_s_range(mean, higher, expected):
+    assert says(mean, 1.0, 38.0, higher) == expected
+
+
+def test_there_is_a_row_per_representation_measure_and_level():
+    found = visual_security.behind(tables())
+    assert found.columns.tolist() == visual_security.COLUMNS
+    assert len(found) == 2 * len(MEASURES) * len(LEVELS)
+    assert not found.duplicated(["scheme", "representation", "measure", "level"]).any()
+
+
+def test_the_reference_is_the_noise_s_mean_and_95_percent_range():
+    rows = one(visual_security.behind(tables()), "ssim")
+    assert (rows["reference"] == NOISE.mean()).all()
+    assert (rows["reference_low"] == 1).all() and (rows["reference_high"] == 38).all()
+
+
+def test_a_measure_disagrees_where_it_hides_a_leak_or_shows_what_is_none():
+    # The verdict: a leak at 0 and 4, no evidence at 8.
+    hides_a_leak = {0: 50.0, 4: 20.0, 8: 20.0}
+    shows_nothing = {0: 50.0, 4: 50.0, 8: 50.0}
+    found = visual_security.behind(tables(psnr=hides_a_leak, ssim=shows_nothing))
+    assert one(found, "psnr")["verdict"].tolist() == [LEAK, LEAK, NO_EVIDENCE]
+    assert one(found, "psnr")["says"].tolist() == [VISIBLE, HIDDEN, HIDDEN]
+    assert one(found, "psnr")["agrees"].tolist() == [True, False, True]
+    assert one(found, "ssim")["agrees"].tolist() == [True, True, False]
+
+
+@pytest.mark.parametrize("measure", ["entropy", "npcr", "uaci"])
+def test_low_is_visible_where_noise_is_high(measure):
+    found = visual_security.behind(tables(**{measure: {0: 0.0, 4: 0.5, 8: 20.0}}))
+    rows = one(found, measure)
+    assert (rows["visible_side"] == "below").all()
+    assert rows["says"].tolist() == [VISIBLE, VISIBLE, HIDDEN] and rows["agrees"].all()
+
+
+def test_the_correlation_is_the_mean_of_the_directions_that_are_known():
+    given = {"correlation_horizontal": {0: 1.0, 4: 0.5}, "correlation_vertical": {0: 0.4, 4: 0.1}}
+    given |= {"correlation_diagonal": {0: 0.1}}
+    found = one(visual_security.behind(tables(**given)), "correlation")
+    assert found["mean"].tolist()[:2] == pytest.approx([0.5, 0.3]) and np.isnan(found["mean"][8])
+    assert found["says"].isna().tolist() == [False, False, True]
+    assert found["agrees"].isna().tolist() == [False, False, True]
+
+
+def test_where_there_is_no_verdict_nothing_agrees_or_disagrees():
+    few = {**tables(), role("some", "clip"): estimate(pictures=3)}
+    found = visual_security.behind(few)
+    assert (one(found, "ssim")["verdict"] == TOO_FEW_PICTURES).all()
+    assert one(found, "ssim", "pixels")["verdict"].isna().all()
+    assert found["agrees"].isna().all() and found["says"].notna().all()
+    assert one(found, "ssim", "pixels")["nats"].tolist() == [4, 2, 0]
+    figure, _ = visual_security.draw(few, "visual_security")
+    legend = figure.axes[len(MEASURES)].get_legend()
+    assert "no verdict" in [text.get_text() for text in legend.get_texts()]
+    assert "disagrees at 0 of 0" in figure.axes[0].get_title()
+
+
+@pytest.mark.parametrize(
+    ("means", "expected"),
+    [
+        ([50.0, 45.0, 20.0], 1),
+        ([20.0, 45.0, 50.0], -1),
+        ([45.0, 50.0, 20.0], 1 / 3),
+        ([np.inf, 45.0, 20.0], 1),
+        ([50.0, 45.0, np.nan], 1),
+        ([50.0, 50.0, 50.0], np.nan),
+        ([50.0, np.nan, np.nan], np.nan),
+    ],
+)
+def test_tau_compares_the_order_of_the_levels(means, expected):
+    given = dict(zip(LEVELS, means, strict=True))
+    found = one(visual_security.behind(tables(psnr=given)), "psnr")
+    assert found["tau"].tolist() == pytest.approx([expected] * 3, nan_ok=True)
+    figure, _ = visual_security.draw(tables(psnr=given), "visual_security")
+    text = "τ unknown" if np.isnan(expected) else f"τ = {expected:.2f}".replace("-", "\u2212")
+    assert text in figure.axes[0].get_title()
+
+
+def test_one_picture_left_as_it_is_does_not_make_the_psnr_of_all_infinite():
+    given = tables()
+    rows = given[role("some", "measures")].rows
+    rows.loc[(rows["level"] == 4).idxmax(), "psnr"] = np.inf
+    assert one(visual_security.behind(given), "psnr").loc[4, "mean"] == 45
+
+
+@pytest.mark.parametrize("means", [{0: np.inf, 4: 9.0, 8: 8.0}, dict.fromkeys(LEVELS, np.inf)])
+def test_an_infinite_psnr_is_drawn_at_the_edge_and_called_so(means, tmp_path):
+    figure, table = visual_security.draw(tables(psnr=means), "visual_security")
+    axis = figure.axes[0]
+    assert axis.get_xticklabels()[-1].get_text() == "∞"
+    assert axis.get_xlim()[0] < axis.get_xticks()[-1] < axis.get_xlim()[1]
+    style.save(figure, table, tmp_path / "drawn")
+    assert one(pd.read_csv(tmp_path / "drawn.csv"), "psnr").loc[0, "mean"] == np.inf
+
+
+def test_what_is_ringed_is_what_disagrees():
+    figure, table = visual_security.draw(
+        tables(psnr={0: 50.0, 4: 20.0, 8: 60.0}), "visual_security"
+    )
+    for axis, measure in zip(figure.axes, MEASURES, strict=False):
+        rows = one(table, measure)
+        expected = rows.loc[rows["agrees"].eq(False), ["mean", "nats"]].to_numpy()
+        rings = np.concatenate(
+            [each.get_offsets() for each in axis.collections if len(each.get_sizes())]
+        )
+        assert rings.tolist() == expected.tolist()
+    assert len(table[table["measure"].eq("psnr") & table["agrees"].eq(False)]) == 2
+
+
+def test_the_first_representation_is_drawn_and_all_are_in_the_table():
+    figure, table = visual_security.draw(tables(), "visual_security")
+    assert "CLIP ViT-B/32" in figure.get_suptitle() and "40 pictures" in figure.get_suptitle()
+    assert table["representation"].unique().tolist() == ["clip", "pixels"]
+
+
+def test_numbers_lie_on_no_other_number_and_inside_their_axis():
+    crowd = {**tables(), role("other", "clip"): estimate(nats={0: 4.0, 4: 2.1, 8: 0.1})}
+    crowd[role("other", "measures")] = measured()
+    figure, _ = visual_security.draw(crowd, "visual_security")
+    renderer = figure.canvas.get_renderer()
+    for axis in figure.axes[: len(MEASURES)]:
+        # Without the halo, which may touch.
+        boxes = [text.get_window_extent(renderer).shrunk(0.8, 0.5) for text in axis.texts]
+        assert boxes and {"0", "4", "8"} <= {text.get_text() for text in axis.texts}
+        for index, box in enumerate(boxes):
+            assert not any(box.overlaps(other) for other in boxes[:index])
+            assert axis.get_window_extent().contains(*box.min)
+
+
+def test_levels_on_one_point_share_a_number():
+    same = {0: 50.0, 4: 20.0, 8: 20.0}
+    given = {**tables(**dict.fromkeys(measures.NAMES, same))}
+    given[role("some", "clip")] = estimate(nats={0: 4.0, 4: 1.0, 8: 1.0})
+    figure, _ = visual_security.draw(given, "visual_security")
+    assert {text.get_text() for text in figure.axes[1].texts} == {"0", "4–8"}
+
+
+def test_a_scheme_without_measures_is_named():
+    given = {role("some", "clip"): estimate()}
+    with pytest.raises(LeakageError, match="no table 'some/measures'"):
+        visual_security.behind(given)
+    with pytest.raises(LeakageError, match="no representation"):
+        visual_security.behind({role("some", "measures"): measured()})
