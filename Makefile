@@ -5,10 +5,10 @@ BIN := .venv/bin
 READY := .venv/ready
 # Snakemake and the jobs that it starts find this environment's programs first.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
-DEMO := snakemake --cores $(CORES) --rerun-incomplete --configfile demo.yaml -- figures
+DEMO := snakemake --cores $(CORES) --rerun-incomplete --configfile demo.yaml -- figures report
 
 .DEFAULT_GOAL := help
-.PHONY: help environment demo test slow cluster lint
+.PHONY: help environment demo test slow cluster browser lint
 
 help: ## List the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -24,7 +24,7 @@ $(READY): envs/requirements.txt pyproject.toml
 	$(BIN)/python -m pip install --quiet --no-deps --editable .
 	@touch $@
 
-demo: $(READY) ## Every figure of the paper from bundled photographs, into results/demo/figures
+demo: $(READY) ## Every figure and the report from bundled photographs, into results/demo
 	@$(BIN)/python workflow/recover.py --configfile demo.yaml
 	$(DEMO)
 
@@ -37,6 +37,9 @@ slow: $(READY) ## The tests that take minutes: the weights' real loading paths
 
 cluster: $(READY) ## The tests on a real SLURM cluster of one node, started here (root, Debian)
 	$(BIN)/python -m pytest -m cluster
+
+browser: $(READY) ## The report in Chromium (Debian's; root installs it); REPORT=... opens that one
+	$(BIN)/python -m pytest -m browser
 
 lint: $(READY) ## ruff, snakefmt and snakemake --lint
 	ruff check .

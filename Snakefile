@@ -19,6 +19,7 @@ include: "workflow/rules/embeddings.smk"
 include: "workflow/rules/estimates.smk"
 include: "workflow/rules/figures.smk"
 include: "workflow/rules/calibration.smk"
+include: "workflow/rules/report.smk"
 
 
 onstart:
@@ -39,6 +40,9 @@ localrules:
     calibration_table,
     calibration_figure,
     calibration,
+    record,
+    summary,
+    report,
     all,
     download,
 
@@ -51,9 +55,10 @@ rule figures:
 
 
 rule all:
-    """Everything: the figures and the scorecard."""
+    """Everything: the figures, the scorecard and the report."""
     input:
         rules.figures.input,
+        rules.report.output,
         RESULTS / "scorecard.csv" if "scorecard" in FIGURES else [],
 
 

@@ -63,6 +63,19 @@ OF_ALL_REPRESENTATIONS = {
 }
 
 
+# What is made anew after whatever else runs.
+RECORD = {f"record/{name}" for name in ("configuration", "software", "run_times")}
+REPORT = RECORD | {"summary", "report"}
+
+
+def with_report(jobs: set[str]) -> set[str]:
+    """Return what runs with the jobs of a change: where anything runs, the report follows."""
+    if not jobs:
+        return jobs
+    summed_up = jobs & (ESTIMATES | FINER_ESTIMATES | {"figures/verdict", "figures/scorecard"})
+    return jobs | RECORD | {"report"} | ({"summary"} if summed_up else set())
+
+
 @dataclass(frozen=True)
 class Change:
     """A change after a complete run.
@@ -221,8 +234,8 @@ CHANGES = [
     ),
     Change(
         "a key that no job of the run reads",
-        "nothing",
-        set(),
+        "nothing but the report, which shows the configuration",
+        RECORD | {"report"},
         config={
             "calibration": {"seeds": 7},
             "dataset": {"coco": {"count": 7}},
@@ -256,6 +269,8 @@ Each row is tried by `tests/test_reruns.py` on a real run; this page is made fro
 
 What also holds:
 
+- Of the targets `report` and `all`: after whatever runs again, the record of the run and the report
+  are made anew (seconds), and the summary where an estimate, the verdict or the scorecard was.
 - How pictures are fetched (`connections`, `retries`, `timeout` of `dataset.coco`) is no reason to
   fetch them again. A picture that comes into a `folder`, leaves it or changes its size is.
 - Of the key, the fingerprint counts. Another key makes all views anew.

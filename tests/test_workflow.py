@@ -1,12 +1,23 @@
 """The laws of the whole workflow, seen through real runs of Snakemake on a tiny configuration."""
 
+import base64
+import html
+import json
+import re
 import subprocess
 import sys
 from pathlib import Path
 
+import figure_texts
 import pandas as pd
 import pytest
-from snake import Run, snakemake
+import yaml
+from leakage import captions
+from leakage.config import MEASURES, Workflow
+from leakage.figures import style
+from leakage.steps.record import run_times
+from leakage.views import View
+from snake import REPOSITORY, Run, snakemake
 
 FIGURES = [
     *("fig1", "fig2", "fig3a", "fig3b", "fig4", "fig5", "fig6a", "fig6b", "fig7", "fig8"),
@@ -73,6 +84,86 @@ def test_grey_and_colour_photographs_both_pass(results: Path) -> None:
     for level in (0, 4, 8):
         path = results / "embeddings" / "statistics" / "msb_xor" / f"{level}.parquet"
         assert set(pd.read_parquet(path)["image_id"]) == set(channels.index)
+
+
+def test_the_report_holds_every_figure_with_its_caption_and_no_key(results: Path) -> None:
+    report = (results / "report.html").read_text(encoding="utf-8")
+    held = json.loads(re.search(r"^    var results = (.*);$", report, re.MULTILINE)[1])
+    for name in FIGURES:
+        path = results / "figures" / f"{name}.png"
+        found = held[str(path)]
+        assert found["data_uri"].endswith(base64.b64encode(path.read_bytes()).decode())
+        words = html.unescape(re.sub(r"<[^>]+>", "", found["caption"])).split()
+        assert words == captions.inside(path).split()
+        assert found["labels"]["figure"] == name and found["labels"]["shows"]
+    assert (REPOSITORY / "workflow" / "keys" / "test.key").read_text().strip() not in report
+    log = (results / "logs" / "report.log").read_text()
+    assert "Report created" in log and "metadata" not in log and "Warning" not in log
+
+
+def test_the_record_s_configuration_is_the_run_s(results: Path) -> None:
+    merged = yaml.safe_load((results / "record" / "configuration.yaml").read_text())
+    assert merged["results"] == str(results)
+    assert merged["encryption"]["schemes"]["msb_xor"]["levels"] == [0, 4, 8]
+    assert Workflow(merged).key_fingerprint in (results / "record/configuration.html").read_text()
+
+
+def test_the_run_times_are_those_of_all_timed_jobs(results: Path) -> None:
+    found = {each["jobs"]: each for each in run_times(results / "benchmarks")}
+    assert found["figures"]["count"] == len(FIGURES)
+    assert found["estimates/mine"]["count"] == 2 and found["estimates/mine"]["total"] > 0
+    assert "estimates/mine" in (results / "record" / "run_times.html").read_text()
+
+
+def test_the_summary_says_what_the_verdict_and_the_scorecard_say(results: Path) -> None:
+    text = (results / "summary.md").read_text()
+    for verdict in set(pd.read_csv(results / "figures" / "verdict.csv")["verdict"]):
+        assert verdict in text
+    for claim in set(pd.read_csv(results / "scorecard.csv")["claim"]):
+        assert claim in text
+    assert "**Too few pictures**" in text and "**Test key**" in text
+
+
+@pytest.mark.parametrize(
+    ("config", "scheduled"),
+    [
+        ({"figures": ["fig2"]}, False),
+        ({"report": {"calibration": True}}, True),
+    ],
+)
+def test_a_report_can_go_without_verdicts_and_calibrates_if_asked(
+    tmp_path: Path, config: dict, scheduled: bool
+) -> None:
+    run = snakemake(tmp_path / "results", "-n", targets=("report",), config=config)
+    assert run.status == 0, run.output
+    made = {str(Path(path).relative_to(tmp_path / "results")) for path in run.outputs()}
+    assert {"report.html", "summary.md", "record/run_times.html"} <= made
+    assert ("calibration/calibration.png" in made) == scheduled
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_no_text_of_a_figure_is_cut_and_no_label_runs_into_another(
+    results: Path, name: str
+) -> None:
+    checked = Workflow(yaml.safe_load((results / "record" / "configuration.yaml").read_text()))
+    drawing = checked.figures()[name]
+    if hasattr(drawing.module, "READS_VIEWS"):
+        folder = results / "views" / drawing.scheme
+        read = [View(folder / f"{level}.parquet") for level in checked.levels(drawing.scheme)]
+    else:
+        read = {
+            role: style.read(results / path_of(*wanted))
+            for role, wanted in checked.tables(drawing).items()
+        }
+    figure, _ = drawing.module.draw(read, name)
+    assert figure_texts.shown(figure)
+    assert figure_texts.cut(figure) == [] and figure_texts.overlapping(figure) == []
+
+
+def path_of(estimator: str, representation: str, scheme: str) -> Path:
+    if estimator == MEASURES:
+        return Path(f"measures/{scheme}.parquet")
+    return Path(f"estimates/{estimator}/{representation}/{scheme}.parquet")
 
 
 def test_second_run_has_nothing_to_do(results: Path) -> None:

@@ -103,6 +103,13 @@ class Calibration(Settings):
     """pictures in each of these families"""
 
 
+class Report(Settings):
+    """What the report is made of, beside the figures."""
+
+    calibration: bool = True
+    """whether the calibration is made for it and shown in it; of the paper's, an hour of one core"""
+
+
 class Config(Settings):
     """The whole configuration."""
 
@@ -139,6 +146,8 @@ class Config(Settings):
     """by what it is decided whether a level leaks at all"""
     calibration: Calibration = Calibration()
     """which estimators meet which known truths: the target `calibration`"""
+    report: Report = Report()
+    """what the target `report` holds, beside the figures"""
     figures: list[str]
     """the figures that the target `figures` draws: names of modules of `leakage.figures`"""
 

@@ -102,8 +102,8 @@ rule calibration_figure:
         png=report(
             RESULTS / "calibration/calibration.png",
             caption="../report/figure.rst",
-            category="calibration",
-            labels={"figure": "calibration"},
+            category=CATEGORIES["calibration"],
+            labels={"figure": "calibration", "shows": "Estimates against known truths"},
         ),
         pdf=RESULTS / "calibration/calibration.pdf",
         csv=RESULTS / "calibration/calibration.csv",
@@ -117,6 +117,7 @@ rule calibration_figure:
         runtime=growing(15),
     params:
         caption=caption_of("calibration"),
+        filled=filled_caption,
         stem=RESULTS / "calibration/calibration",
         code=code("figure", "leakage.figures.calibration"),
     shell:

@@ -4,6 +4,7 @@
 # as one JSON text, and `code`, the digest of the modules that its step imports, are the two that
 # matter. Snakemake compares params as a set without their names, so what could change places
 # (two numbers, say) stands in one text, `options`. Threads, memory and run time do not count.
+import hashlib
 import json
 import os
 import shlex
@@ -16,6 +17,7 @@ sys.path.insert(0, str(PACKAGE))
 python_path = filter(None, [str(PACKAGE), os.getenv("PYTHONPATH")])
 os.environ.update(PYTHONPATH=os.pathsep.join(python_path))
 
+from leakage import captions
 from leakage.config import MEASURES, Workflow, module_of
 from leakage.devices import has_gpu
 from leakage.digest import code_digest
@@ -33,6 +35,12 @@ FIGURES = list(CHECKED.figures())
 # Any figure of any scheme can be asked for by its file's name.
 DRAWINGS = {name: each for s in CHECKED.schemes for name, each in CHECKED.drawings(s).items()}
 FIGURE_FILES = ["png", "pdf", "csv"]
+# Where in the report the figures of a module stand; all others are the paper's or beyond it.
+CHECKS, THIS_RUN = "Verdict and checks", "This run"
+TEMPLATES = Path(workflow.basedir) / "workflow" / "report"
+CATEGORIES = {"calibration": "Calibration"} | dict.fromkeys(
+    ["consistency", "scorecard", "verdict"], CHECKS
+)
 ENVIRONMENT = "../../envs/environment.yaml"
 # A large dataset is encrypted and embedded in shards: a level's view is then a folder of files.
 SHARDS = CHECKED.shards
@@ -261,11 +269,80 @@ def figure_module(wildcards):
 
 
 def caption(wildcards):
-    """The text that goes with a figure, into its files and into the report."""
+    """The text that goes with a figure, before its numbers are filled in."""
     return caption_of(figure_module(wildcards).rpartition(".")[2])
 
 
 def caption_of(module):
-    """The text of workflow/report that goes with the figures of a module."""
-    text = Path(workflow.basedir) / "workflow" / "report" / f"{module}.rst"
-    return " ".join(text.read_text(encoding="utf-8").split())
+    """The text of workflow/report that goes with the figures of a module, `{named}` numbers in it."""
+    return " ".join((TEMPLATES / f"{module}.rst").read_text(encoding="utf-8").split())
+
+
+def filled_caption(wildcards, output):
+    """The text that a figure's job has put into the picture, for the report to show.
+
+    A param that is made from the output counts for no rerun.
+    """
+    return captions.as_rst(captions.inside(output[0]))
+
+
+def category(wildcards):
+    """Where in the report a figure stands."""
+    return category_of(DRAWINGS[wildcards.figure])
+
+
+def category_of(drawing):
+    """The same, of what is drawn."""
+    name = drawing.module.__name__.rpartition(".")[2]
+    return CATEGORIES.get(name, "Figures of the paper" if name[:3] == "fig" else "Beyond the paper")
+
+
+def labels(wildcards):
+    """What the report's table says of a figure."""
+    return labels_of(wildcards.figure)
+
+
+def labels_of(figure):
+    """Its name, what it shows and, where there are several, of which scheme."""
+    drawing = DRAWINGS[figure]
+    row = {"figure": figure.rpartition("/")[2], "shows": drawing.module.TITLE}
+    return row | ({"scheme": drawing.scheme} if CONFIG.figures_of else {})
+
+
+def run_tables():
+    """The files of the estimates that the requested figures read."""
+    return sorted(table_path(*wanted) for wanted in wanted_tables())
+
+
+def summed_up():
+    """What the summary puts together, by the option that names it; only what the run has."""
+    files = {}
+    for name in ("verdict", "scorecard"):
+        if name in FIGURES:
+            files[name] = RESULTS / f"figures/{name}.csv"
+    if CONFIG.report.calibration:
+        files["calibrated"] = RESULTS / "calibration/table.parquet"
+        files["errors"] = RESULTS / "calibration/verdict.parquet"
+    return files
+
+
+def summary_options():
+    """The same as command-line options, and what else the summary says."""
+    again = f"snakemake --cores 8 --configfile {RESULTS}/record/configuration.yaml -- calibration"
+    options = [
+        *summed_up().items(),
+        *(("table", path) for path in run_tables()),
+        ("estimator", CONFIG.verdict.estimator),
+        ("key", CHECKED.key_fingerprint),
+        ("calibrate", again),
+    ]
+    return " ".join(f"--{name} {shlex.quote(str(value))}" for name, value in options)
+
+
+def templates():
+    """What the report looks like, in short: its own texts, and what its table says of a figure."""
+    texts = [
+        (TEMPLATES / name).read_text() for name in ("figure.rst", "workflow.rst", "report.css")
+    ]
+    said = [(category_of(DRAWINGS[name]), labels_of(name)) for name in FIGURES]
+    return hashlib.sha256(repr([texts, said]).encode()).hexdigest()[:16]

@@ -10,8 +10,8 @@ rule figure:
         png=report(
             RESULTS / "figures/{figure}.png",
             caption="../report/figure.rst",
-            category="figures",
-            labels={"figure": "{figure}"},
+            category=category,
+            labels=labels,
         ),
         pdf=RESULTS / "figures/{figure}.pdf",
         csv=RESULTS / "figures/{figure}.csv",
@@ -28,6 +28,7 @@ rule figure:
         runtime=growing(15),
     params:
         caption=caption,
+        filled=filled_caption,
         stem=lambda wildcards: RESULTS / f"figures/{wildcards.figure}",
         module=lambda wildcards: figure_module(wildcards).rpartition(".")[2],
         options=figure_options,

@@ -6,6 +6,9 @@ its role, or (estimator, representation, scheme) where that is not the own schem
 the paper are drawn for each of the configuration's `representations` (`PER_REPRESENTATION`); those
 that compare schemes, or test what the paper says of its own, are drawn once (no `PER_SCHEME`).
 Drawing computes no estimate.
+
+Its `TITLE` says in a few words what it shows, for the report. It may offer `numbers(table)`, the
+named numbers of the table behind it that its caption (workflow/report/{module}.rst) says.
 """
 
 import importlib

@@ -10,6 +10,9 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
+TITLE = "Estimates against known truths"
+DEFAULT = "mine-held-out"
+
 
 def tables(config: Any, representation: str = "") -> dict[str, tuple[str, str]]:
     """Return no estimate: the target `calibration` gives its own table."""
@@ -64,3 +67,19 @@ def draw(tables: dict[str, style.Table], name: str) -> "tuple[Figure, pd.DataFra
     draws = int(table["draws"].max())
     figure.suptitle(f"Held-out estimates against known truths (mean and range of {draws} draws)")
     return figure, table
+
+
+def numbers(table: "pd.DataFrame") -> dict[str, Any]:
+    """Return what the caption says: the default estimator's largest error."""
+    names = list(dict.fromkeys(table["estimator"]))
+    default = DEFAULT if DEFAULT in names else names[0]
+    part = table[table["estimator"] == default].dropna(subset="bias")
+    worst = part.loc[part["bias"].abs().idxmax()] if len(part) else {}
+    return {
+        "estimators": len(names),
+        "tasks": table["task"].nunique(),
+        "default": default,
+        "bias": worst.get("bias", float("nan")),
+        "task": str(worst.get("task", "no task")).replace("_", " "),
+        "truth": worst.get("truth", float("nan")),
+    }

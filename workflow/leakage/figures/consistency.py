@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
+TITLE = "Laws the estimate must keep"
 # What counts as 0 nats where nothing is left, and as no difference after rescaling.
 ZERO = 0.05
 SAME = 1e-3
@@ -58,6 +59,16 @@ def draw(tables: dict[str, style.Table], name: str) -> "tuple[Figure, pd.DataFra
         last = label
     title = "Is the held-out estimate consistent with itself?"
     return text_table(WIDTHS, rows, fills, title), table
+
+
+def numbers(table: "pd.DataFrame") -> dict[str, Any]:
+    """Return what the caption says: how many laws are kept, and how many levels were cut."""
+    asked = table[table["holds"].notna()]
+    return {
+        "asked": len(asked),
+        "kept": int((asked["holds"].astype(bool)).sum()),
+        "cut": int(table.loc[table["check"] == "ceiling", "value"].sum()),
+    }
 
 
 def behind(tables: dict[str, style.Table]) -> "pd.DataFrame":

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from leakage import captions
 from leakage.figures import style
 from leakage.figures.epochs import cut_below
 
@@ -80,6 +81,11 @@ def pictures(parts: "Iterable[pd.DataFrame]") -> str:
     if not counts:
         return "pictures"
     return f"{' to '.join(map(str, dict.fromkeys([counts[0], counts[-1]])))} pictures"
+
+
+def levels(values: "Iterable[int]") -> str:
+    """Return the distinct levels in words, `n = 0, 1 and 4`."""
+    return f"n = {captions.listed(sorted({int(level) for level in values}))}"
 
 
 def curve(

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
+TITLE = "Distance to the maximum"
 PER_REPRESENTATION = True
 SERIES = {
     "train": "training pairs, last epoch (the paper's way)",
@@ -49,6 +50,20 @@ def draw(tables: dict[str, style.Table], name: str) -> "tuple[Figure, pd.DataFra
     seeds = mine.rows["seed"].nunique()
     axis.set_title(f"MINE on {mine.label}\n(mean and range of {seeds} seeds){note}")
     return figure, table
+
+
+def numbers(table: "pd.DataFrame") -> dict[str, Any]:
+    """Return what the caption says: the first level, per series, that lost half of the maximum."""
+    return {series: _halved(table[table["series"] == series]) for series in SERIES}
+
+
+def _halved(part: "pd.DataFrame") -> str:
+    """Return the first level above the maximum's whose distance is a half or more, in words."""
+    distances = part.set_index("level")["distance"].dropna()
+    if not len(distances):
+        return "nowhere (not drawn)"
+    lost = distances[(distances >= 0.5) & (distances.index > distances.idxmin())]
+    return f"at n = {lost.index.min()}" if len(lost) else "at no level"
 
 
 def behind(mine: style.Table, exact: dict[int, float]) -> "pd.DataFrame":

@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
+TITLE = "MINE over epochs"
 PER_REPRESENTATION = True
 SIDES = {"train": "training pairs (the paper's way)", "test": "held-out pairs"}
 # Held-out values below this share of the largest one are cut off: a critic that has learned its
@@ -56,6 +57,17 @@ def draw(tables: dict[str, style.Table], name: str) -> "tuple[Figure, pd.DataFra
     how = f", critic reads {mine.metadata['settings']['pixels']['input']}s" if exact else ""
     figure.suptitle(f"MINE on {mine.label}{how} (mean and range of {seeds} seeds)")
     return figure, table
+
+
+def numbers(table: "pd.DataFrame") -> dict[str, Any]:
+    """Return what the caption says: epochs, and the largest values after the last one."""
+    last = table[table["epoch"] == table["epoch"].max()]
+    found = {"epochs": int(table["epoch"].max()), "levels": table["level"].nunique()}
+    for split in SIDES:
+        part = last[last["split"] == split].set_index("level")["nats"].dropna()
+        found[split] = part.max()
+        found[f"{split}_level"] = part.idxmax() if len(part) else "no level"
+    return found | {"exact": table["exact_nats"].max()}
 
 
 def behind(rows: "pd.DataFrame") -> "pd.DataFrame":

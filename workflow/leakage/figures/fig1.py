@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from leakage.views import View
 
+TITLE = "A picture at every level"
 # This figure shows views, it reads no estimate.
 READS_VIEWS = True
 
@@ -54,3 +55,15 @@ def draw(views: "list[View]", name: str) -> "tuple[Figure, pd.DataFrame]":
     what = f", view '{last['view']}'" if last["view"] else ""
     figure.suptitle(f"Picture {last.image_id} under {last.scheme}{what}:\n{said}")
     return figure, frame
+
+
+def numbers(table: "pd.DataFrame") -> dict[str, Any]:
+    """Return what the caption says: which picture, and how many values it has at the ends."""
+    first, last = table.iloc[0], table.iloc[-1]
+    return {
+        "picture": first["image_id"],
+        "levels": len(table),
+        "last": last["level"],
+        "plain_values": first["distinct_values"],
+        "last_values": last["distinct_values"],
+    }

@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
+TITLE = "Pixels: histogram MI, linear fit"
+
 
 def tables(config: Any, representation: str = "") -> dict[str, tuple[str, str]]:
     """Return the histogram estimate on pixels."""
@@ -43,6 +45,21 @@ def draw(tables: dict[str, style.Table], name: str) -> "tuple[Figure, pd.DataFra
     axis.set_title(f"Pixels: histogram MI over {int(table['pictures'].iloc[0])} pictures")
     axis.legend(frameon=False)
     return figure, table
+
+
+def numbers(table: "pd.DataFrame") -> dict[str, Any]:
+    """Return what the caption says: how many pictures, the values at the ends, the fit."""
+    first, last = table.iloc[0], table.iloc[-1]
+    slope, r2 = first["slope"], first["r_squared"]
+    fit = f"The straight line through it has a slope of {slope:.3f} bit per level and R² = {r2:.4f}"
+    return {
+        "pictures": int(first["pictures"]),
+        "lowest": int(first["level"]),
+        "highest": int(last["level"]),
+        "first": first["mi_bits"],
+        "last": last["mi_bits"],
+        "fit": fit if np.isfinite([slope, r2]).all() else "No straight line goes through it",
+    }
 
 
 def behind(rows: "pd.DataFrame") -> "pd.DataFrame":

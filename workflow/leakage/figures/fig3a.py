@@ -8,6 +8,8 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
+TITLE = "CLIP: cosine of whole pictures"
+
 
 def tables(config: Any, representation: str = "") -> dict[str, tuple[str, str]]:
     """Return the cosine of the encoder that plays CLIP, on whole pictures."""
@@ -42,3 +44,13 @@ def draw(tables: dict[str, style.Table], name: str) -> "tuple[Figure, pd.DataFra
     axis.set_title(f"Whole pictures: cosine similarity\n{source.label}")
     axis.legend(frameon=False, title="mean over pictures (95 % interval)")
     return figure, table
+
+
+def numbers(table: "pd.DataFrame") -> dict[str, Any]:
+    """Return what the caption says: both cosines at the highest level."""
+    last = table[table["level"] == table["level"].max()].set_index("statistic")["cosine"]
+    return {
+        "highest": int(table["level"].max()),
+        "raw": last.get("raw", float("nan")),
+        "centred": last.get("centred", float("nan")),
+    }

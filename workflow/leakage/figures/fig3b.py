@@ -8,6 +8,8 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
+TITLE = "CLIP: MI of rounded features"
+
 
 def tables(config: Any, representation: str = "") -> dict[str, tuple[str, str]]:
     """Return the rounded histogram of the encoder that plays CLIP, on whole pictures."""
@@ -46,3 +48,15 @@ def draw(tables: dict[str, style.Table], name: str) -> "tuple[Figure, pd.DataFra
     axis.set_title(f"Whole pictures: features rounded to {decimals} decimals\n{source.label}")
     axis.legend(frameon=False)
     return figure, table
+
+
+def numbers(table: "pd.DataFrame") -> dict[str, Any]:
+    """Return what the caption says: the values at the ends, and the ceiling."""
+    first, last = table.iloc[0], table.iloc[-1]
+    return {
+        "lowest": int(first["level"]),
+        "highest": int(last["level"]),
+        "first": first["mi_bits"],
+        "last": last["mi_bits"],
+        "ceiling": first["ceiling_bits"],
+    }

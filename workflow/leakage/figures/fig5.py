@@ -2,9 +2,10 @@
 
 from typing import Any
 
-from leakage.figures.epochs import draw
+from leakage.figures.epochs import draw, numbers
 
-__all__ = ["draw", "tables"]
+TITLE = "MINE on CLIP over epochs"
+__all__ = ["TITLE", "draw", "numbers", "tables"]
 
 
 def tables(config: Any, representation: str = "") -> dict[str, tuple[str, str]]:

@@ -2,9 +2,10 @@
 
 from typing import Any
 
-from leakage.figures.distance import draw
+from leakage.figures.distance import draw, numbers
 
-__all__ = ["draw", "tables"]
+TITLE = "Distance to the maximum, CLIP"
+__all__ = ["TITLE", "draw", "numbers", "tables"]
 
 
 def tables(config: Any, representation: str = "") -> dict[str, tuple[str, str]]:

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+TITLE = "All estimators, held out"
 PER_REPRESENTATION = True
 # A ceiling this many times above all values would flatten them; the legend gives it instead.
 FAR = 2.0
@@ -56,6 +57,25 @@ def draw(tables: dict[str, style.Table], name: str) -> "tuple[Figure, pd.DataFra
     )
     curves.legend_below(figure, axis)
     return figure, table
+
+
+def numbers(table: "pd.DataFrame") -> dict[str, Any]:
+    """Return what the caption says: the estimators' range at the ends, what is at a ceiling."""
+    lowest, highest = (
+        table[table["level"] == end] for end in (table["level"].min(), table["level"].max())
+    )
+    bounded = table[table["at_ceiling"]]
+    return {
+        "estimators": table["estimator"].nunique(),
+        "pictures": curves.pictures([table]),
+        "lowest": int(table["level"].min()),
+        "highest": int(table["level"].max()),
+        "lowest_least": lowest["mean"].min(),
+        "lowest_most": lowest["mean"].max(),
+        "highest_least": highest["mean"].min(),
+        "highest_most": highest["mean"].max(),
+        "at_ceiling": f"at {curves.levels(bounded['level'])}" if len(bounded) else "none here",
+    }
 
 
 def behind(tables: dict[str, style.Table]) -> "pd.DataFrame":

@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
+TITLE = "Training against held-out values"
 PER_REPRESENTATION = True
 SERIES = {
     "train": "training pairs, last epoch (the paper's number)",
@@ -60,6 +61,17 @@ def draw(tables: dict[str, style.Table], name: str) -> "tuple[Figure, pd.DataFra
         f"(bands: range of {seeds} seeds; cross-fitted: {curves.interval(held_out)})"
     )
     return figure, table
+
+
+def numbers(table: "pd.DataFrame") -> dict[str, Any]:
+    """Return what the caption says: where training and cross-fitted values differ the most."""
+    means = table.pivot_table(index="level", columns="series", values="mean")
+    means = means.reindex(columns=list(SERIES)).dropna(subset=["train", "cross_fitted"])
+    if not len(means):
+        return {"level": "no level", "train": float("nan"), "held_out": float("nan")}
+    level = (means["train"] - means["cross_fitted"]).abs().idxmax()
+    train, held_out = means.loc[level, ["train", "cross_fitted"]]
+    return {"level": level, "train": train, "held_out": held_out}
 
 
 def behind(mine: style.Table, held_out: style.Table) -> "pd.DataFrame":

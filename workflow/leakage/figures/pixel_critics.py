@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
+TITLE = "Three ways to read a byte"
 CRITICS = {
     "scalar": "scalar: a byte is one number",
     "bits": "bits: a byte is its eight bits",
@@ -60,6 +61,13 @@ def draw(tables: dict[str, style.Table], name: str) -> "tuple[Figure, pd.DataFra
         f"\nthe critic fails (bands: {over})"
     )
     return figure, table
+
+
+def numbers(table: "pd.DataFrame") -> dict[str, Any]:
+    """Return what the caption says: each critic's largest error in nats."""
+    return {
+        critic: table.loc[table["critic"] == critic, "difference"].abs().max() for critic in CRITICS
+    }
 
 
 def behind(tables: dict[str, style.Table]) -> "pd.DataFrame":

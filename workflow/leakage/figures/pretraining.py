@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
+TITLE = "What pretraining adds"
 MEASURES = {
     "information": (curves.INFORMATION, curves.NATS),
     "found": ("top 1", "share of held-out views found first (top 1)"),
@@ -61,6 +62,18 @@ def draw(tables: dict[str, style.Table], name: str) -> "tuple[Figure, pd.DataFra
         f"(bands: {curves.interval(first)})"
     )
     return figure, table
+
+
+def numbers(table: "pd.DataFrame") -> dict[str, Any]:
+    """Return what the caption says: where pretraining makes the largest difference, by measure."""
+    found: dict[str, Any] = {}
+    for measure in MEASURES:
+        part = table[table["measure"] == measure].dropna(subset="difference")
+        most = part.loc[part["difference"].abs().idxmax()] if len(part) else {}
+        found[f"{measure}_level"] = most.get("level", "no level")
+        for side in SIDES:
+            found[f"{measure}_{side}"] = most.get(f"{side}_mean", float("nan"))
+    return found
 
 
 def behind(tables: dict[str, style.Table]) -> "pd.DataFrame":

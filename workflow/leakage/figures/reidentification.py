@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
+TITLE = "Is the right picture found?"
 STATISTICS = {
     "top 1": "found at the first place (top 1)",
     "top 5": "found among the first five (top 5)",
@@ -56,6 +57,20 @@ def draw(tables: dict[str, style.Table], name: str) -> "tuple[Figure, pd.DataFra
         f"(bands: {curves.interval(first)})"
     )
     return figure, table
+
+
+def numbers(table: "pd.DataFrame") -> dict[str, Any]:
+    """Return what the caption says: the best representation's top 1 at the ends, and chance."""
+    first = table[table["statistic"] == "top 1"]
+    best = first.groupby("level")["mean"].max()
+    return {
+        "pictures": curves.pictures([table]),
+        "lowest": int(best.index.min()),
+        "highest": int(best.index.max()),
+        "first": best.iloc[0],
+        "last": best.iloc[-1],
+        "chance": first["chance"].mean(),
+    }
 
 
 def behind(tables: dict[str, style.Table]) -> "pd.DataFrame":

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+TITLE = "Schemes at equal strength"
 PER_REPRESENTATION = True
 PER_SCHEME = False
 PIXELS, HELD_OUT = "histogram", "held out"
@@ -71,6 +72,19 @@ def draw(tables: dict[str, style.Table], name: str) -> "tuple[Figure, pd.DataFra
         f"{curves.interval(first[HELD_OUT])})"
     )
     return figure, table
+
+
+def numbers(table: "pd.DataFrame") -> dict[str, Any]:
+    """Return what the caption says: the schemes, and which leaks least at its strongest level."""
+    shown = table[(table["estimate"] == HELD_OUT) & table["mean"].notna()]
+    strongest = shown.sort_values("strength").groupby("scheme", sort=False).tail(1)
+    least = strongest.loc[strongest["mean"].idxmin()] if len(strongest) else {}
+    return {
+        "schemes": table["scheme"].nunique(),
+        "least": least.get("scheme", "none"),
+        "level": least.get("level", "no level"),
+        "nats": least.get("mean", float("nan")),
+    }
 
 
 def behind(tables: dict[str, style.Table]) -> "pd.DataFrame":

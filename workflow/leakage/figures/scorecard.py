@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
+TITLE = "The paper's claims"
 HOLDS, FAILS = "holds", "does not hold"
 NO_WEIGHTS = "cannot be tested with these weights"
 NO_LEVELS = "cannot be tested at these levels"
@@ -131,6 +132,18 @@ def draw(tables: dict[str, style.Table], name: str) -> "tuple[Figure, pd.DataFra
     labels = dict.fromkeys(tables[role].label for role in ("mine_clip", "mine_resnet"))
     title = f"What the paper claims, and what the numbers say\n{'; '.join(labels)}"
     return text_table(WIDTHS, rows, fills, title), behind(found)
+
+
+def numbers(table: "pd.DataFrame") -> dict[str, Any]:
+    """Return what the caption says: how many claims hold, do not, and cannot be tested."""
+    verdicts = table.drop_duplicates("claim")["verdict"]
+    holds, fails = int((verdicts == HOLDS).sum()), int((verdicts == FAILS).sum())
+    return {
+        "claims": len(verdicts),
+        "holds": holds,
+        "fails": fails,
+        "untested": len(verdicts) - holds - fails,
+    }
 
 
 def behind(found: list[Claim]) -> "pd.DataFrame":

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+TITLE = "Is a leak found?"
 # One grid for all schemes.
 PER_SCHEME = False
 # Light tints of Okabe and Ito's vermilion and blue, and greys: told apart by the colour-blind, and
@@ -65,7 +66,7 @@ def draw(tables: dict[str, style.Table], name: str) -> "tuple[Figure, pd.DataFra
     for place, part in enumerate(rows.values()):
         for row in part.itertuples():
             _cell(axis, levels.index(row.level), place, row)
-        axis.text(len(levels) - 0.4, place, _quiet(part), va="center", fontsize=9)
+        axis.text(len(levels) - 0.4, place, quiet(part), va="center", fontsize=9)
     label = "level of the scheme" if len(schemes) > 1 else style.level_label(tables)
     axis.set(xlim=(-0.5, len(levels) + 1.9), ylim=(len(rows) - 0.5, -0.5), xlabel=label)
     axis.set_xticks(range(len(levels)), [str(level) for level in levels])
@@ -79,6 +80,29 @@ def draw(tables: dict[str, style.Table], name: str) -> "tuple[Figure, pd.DataFra
         f"Is a leak found? Tested at {sure} confidence, p corrected for all levels of a row (Holm)"
     )
     return figure, table
+
+
+def numbers(table: "pd.DataFrame") -> dict[str, Any]:
+    """Return what the caption says: how many cells are a leak, and what the first scheme shows."""
+    first = table[table["scheme"] == table["scheme"].iloc[0]]
+    rows = first.groupby("representation", sort=False)
+    return {
+        "cells": len(table),
+        "leaks": int((table["verdict"] == verdicts.LEAK).sum()),
+        "scheme": table["scheme"].iloc[0],
+        "found": "; ".join(f"on {part['label'].iloc[0]} {finding(part)}" for _, part in rows),
+    }
+
+
+def finding(part: "pd.DataFrame") -> str:
+    """Return what is found on one representation of one scheme, in words."""
+    leaks = part.loc[part["verdict"] == verdicts.LEAK, "level"]
+    if len(leaks):
+        return f"a leak up to n = {leaks.max()}"
+    unable = part[part["verdict"] != verdicts.NO_EVIDENCE]
+    if not len(unable):
+        return f"{verdicts.NO_EVIDENCE} at {len(part)} levels"
+    return f"{unable['verdict'].iloc[0]} ({unable['pictures'].iloc[0]:.0f})"
 
 
 def behind(tables: dict[str, style.Table]) -> "pd.DataFrame":
@@ -166,7 +190,7 @@ def _cell(axis: "Axes", column: int, row: int, found: Any) -> None:
     axis.text(column, row, "\n".join(lines), ha="center", va="center", fontsize=8)
 
 
-def _quiet(part: "pd.DataFrame") -> str:
+def quiet(part: "pd.DataFrame") -> str:
     """Return from which level on nothing is found, in words."""
     first, for_good = part["quiet_from"].iloc[0], part["quiet_for_good"].iloc[0]
     units = "pixel pairs" if "pixel pairs" in part["label"].iloc[0] else "pictures"

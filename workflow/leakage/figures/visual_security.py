@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+TITLE = "Classic measures against MI"
 PER_SCHEME = False
 TABLE, PIXELS, COUNTED = "measures", "pixels", "histogram"
 NOISE = "noise"
@@ -130,6 +131,19 @@ def draw(tables: dict[str, style.Table], name: str) -> "tuple[Figure, pd.DataFra
     for measure, axis in panels.items():
         _numbers(axis, placed[measure], looks)
     return figure, table
+
+
+def numbers(table: "pd.DataFrame") -> dict[str, Any]:
+    """Return what the caption says: how often measures contradict the verdict, and which most."""
+    shown = table[table["representation"] == table["representation"].iloc[0]]
+    asked = shown[shown["agrees"].notna()]
+    wrong = asked.loc[~asked["agrees"].astype(bool), "measure"].value_counts()
+    return {
+        "label": shown["label"].iloc[0],
+        "asked": len(asked),
+        "wrong": int(wrong.sum()),
+        "most": MEASURES[wrong.index[0]].title if len(wrong) else "none",
+    }
 
 
 def behind(tables: dict[str, style.Table]) -> "pd.DataFrame":

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from leakage import figures
+from leakage import captions, figures
 from leakage.errors import LeakageError
 from leakage.figures import style
 from leakage.views import View
@@ -16,7 +16,9 @@ def main(
     output: Annotated[Path, typer.Argument(help="path without suffix; .png, .pdf, .csv are made")],
     table: Annotated[list[str] | None, typer.Option(help="ROLE=PATH of an estimate")] = None,
     view: Annotated[list[Path] | None, typer.Option(help="a view, one per level")] = None,
-    caption: Annotated[str, typer.Option(help="a text to write into the pictures")] = "",
+    caption: Annotated[
+        str, typer.Option(help="a text for the pictures, with {named} numbers")
+    ] = "",
 ) -> None:
     """Draw one figure as PNG, PDF and the CSV behind it."""
     module = figures.module(name)
@@ -24,7 +26,8 @@ def main(
         drawn, behind = module.draw([View(path) for path in view or []], name)
     else:
         drawn, behind = module.draw(dict(map(_read, table or [])), name)
-    style.save(drawn, behind, output, caption)
+    numbers = module.numbers(behind) if hasattr(module, "numbers") else {}
+    style.save(drawn, behind, output, captions.fill(caption, numbers, name))
 
 
 def _read(option: str) -> tuple[str, style.Table]:

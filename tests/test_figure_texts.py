@@ -1,0 +1,43 @@
+"""What finds texts that are cut or run into each other finds them, and nothing else."""
+
+import figure_texts
+import pytest
+from matplotlib.figure import Figure
+
+
+@pytest.fixture
+def figure() -> Figure:
+    """A figure whose texts have room."""
+    figure = Figure(layout="constrained")
+    axes = figure.add_subplot()
+    axes.plot([0, 1], [0, 1])
+    axes.set(title="A title", xlabel="below", ylabel="beside")
+    return figure
+
+
+def test_a_figure_whose_texts_have_room_has_none_cut(figure):
+    assert {"A title", "below", "beside"} <= {
+        text.get_text() for text in figure_texts.shown(figure)
+    }
+    assert figure_texts.cut(figure) == [] and figure_texts.overlapping(figure) == []
+
+
+def test_a_text_beyond_the_edge_is_cut(figure):
+    figure.text(0.95, 0.5, "too long for what is left of it")
+    assert figure_texts.cut(figure) == ["too long for what is left of it"]
+
+
+def test_a_title_wider_than_the_figure_is_cut(figure):
+    figure.axes[0].set_title("words " * 40)
+    assert len(figure_texts.cut(figure)) == 1
+
+
+def test_ticks_too_near_to_each_other_overlap(figure):
+    figure.axes[0].set_xticks([0.5, 0.52, 1], ["five tenths", "a little more", "one"])
+    assert figure_texts.overlapping(figure) == [("five tenths", "a little more")]
+
+
+def test_what_is_hidden_is_not_cut(figure):
+    figure.text(2, 2, "far away", visible=False)
+    figure.axes[0].set_axis_off()
+    assert figure_texts.cut(figure) == []

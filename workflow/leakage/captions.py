@@ -1,0 +1,67 @@
+"""Captions: texts with named numbers, filled from the table behind a figure, kept inside its PNG.
+
+A template is a text with `str.format` fields, `falls by {slope:.3f} bit`. Its numbers come from the
+figure's module, which offers `numbers(table)`. The filled text lies in the picture, and the report
+reads it there: both say the same.
+"""
+
+import math
+import re
+import string
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from leakage.errors import LeakageError
+
+# What stands for a number that is missing.
+MISSING = "no number"
+
+
+class _Numbers(string.Formatter):
+    """`str.format`, with words where a number is missing and a space before the sign of percent."""
+
+    def format_field(self, value: Any, format_spec: str) -> str:
+        if isinstance(value, float) and not math.isfinite(value):
+            return MISSING
+        text = re.sub(r"^-(0(\.0*)?)$", r"\1", str(format(value, format_spec)))
+        return text.removesuffix("%") + "\u00a0%" if format_spec.endswith("%") else text
+
+
+def fill(template: str, numbers: Mapping[str, Any], figure: str) -> str:
+    """Return a caption with its numbers in it; one that is NaN is said to be missing.
+
+    Raises:
+        LeakageError: the template names a number that the figure does not give.
+    """
+    fields = {name for _, name, _, _ in string.Formatter().parse(template) if name is not None}
+    if missing := sorted(fields - set(numbers)):
+        known = ", ".join(sorted(numbers)) or "none"
+        raise LeakageError(
+            f"caption of {figure}: {{{missing[0]}}} is no number that the figure gives (it gives: "
+            f"{known}); mend the text in workflow/report, or `numbers` in the figure's module"
+        )
+    return _Numbers().vformat(template, (), numbers)
+
+
+def inside(png: Path | str) -> str:
+    """Return the caption that lies in a PNG; nothing where there is no such file, or no caption."""
+    from PIL import Image
+
+    if not Path(png).is_file():
+        return ""
+    with Image.open(png) as picture:
+        return str(picture.info.get("Description", ""))
+
+
+def as_rst(text: str) -> str:
+    """Return plain text as reStructuredText, in which nothing of it is markup."""
+    return re.sub(r"([\\*`_|])", r"\\\1", text)
+
+
+def listed(items: Iterable[Any], last: str = "and") -> str:
+    """Return `0, 4 and 8`; `none` of nothing."""
+    texts = [str(each) for each in items]
+    if len(texts) < 2:
+        return texts[0] if texts else "none"
+    return f"{', '.join(texts[:-1])} {last} {texts[-1]}"
