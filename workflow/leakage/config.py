@@ -107,7 +107,7 @@ class Report(Settings):
     """What the report is made of, beside the figures."""
 
     calibration: bool = True
-    """whether the calibration is made for it and shown in it; of the paper's, an hour of one core"""
+    """whether the calibration is made for it and shown in it; config.yaml's takes an hour"""
 
 
 class Config(Settings):
