@@ -164,6 +164,11 @@ BAD = {
         "mine-heldout",
         ["verdict.estimator: estimator 'mine-heldout' is not", "nearest is 'mine-held-out'"],
     ),
+    "an estimator of the verdict that tests nothing": (
+        "verdict.estimator",
+        "cosine",
+        ["verdict.estimator: 'cosine' has no held-out test of each level", "mine-held-out"],
+    ),
     "control of an undefined encoder": (
         "controls.clap",
         "clip-untrained",

@@ -15,6 +15,11 @@ from leakage import files
 from leakage.schemes import cipher
 
 
+class Settings:
+    unit: str = "nats"
+    """of what is drawn"""
+
+
 def main(x):
     """Return x."""
     # why
@@ -79,10 +84,20 @@ def test_everything_that_a_step_imports_counts_inside_functions_and_in_turn(pack
         ("# why", "# because"),
         ('"""Make views."""', '"""Make views, as before."""'),
         ('    """Return x."""\n', ""),
+        ('"""of what is drawn"""', '"""what is drawn is in it"""'),
+        ('    """of what is drawn"""\n', ""),
         ("    return files.kept(", "\n\n    return files.kept( "),
         ("\n\n\ndef main", "\n\n\n\n\ndef main"),
     ],
-    ids=["comment", "docstring of a module", "docstring of a function", "layout", "empty lines"],
+    ids=[
+        "comment",
+        "docstring of a module",
+        "docstring of a function",
+        "docstring of a field",
+        "no docstring of a field",
+        "layout",
+        "empty lines",
+    ],
 )
 def test_how_a_module_is_written_leaves_the_digest(package, old, new):
     before = found()
@@ -94,6 +109,7 @@ def test_how_a_module_is_written_leaves_the_digest(package, old, new):
     ("name", "old", "new"),
     [
         ("steps/view.py", "+ value", "- value"),
+        ("steps/view.py", '"nats"', '"bits"'),
         ("files.py", "return x", "return -x"),
         ("schemes/cipher.py", "2", "3"),
         ("schemes/__init__.py", "\n", "\nX = 1\n"),

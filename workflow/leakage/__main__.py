@@ -17,6 +17,7 @@ import click
 import typer
 from typer.core import TyperGroup
 
+from leakage import progress
 from leakage.errors import LeakageError
 
 STEPS = Path(__file__).with_name("steps")
@@ -54,11 +55,12 @@ class Steps(TyperGroup):
             formatter.write_dl(rows)
 
 
-app = typer.Typer(cls=Steps, add_completion=False, rich_markup_mode=None)
+app = typer.Typer(cls=Steps, add_completion=False, rich_markup_mode=None, no_args_is_help=True)
 
 
 @app.callback()
 def main(
+    context: typer.Context,
     threads: Annotated[
         int | None, typer.Option(help="Threads of every library; default: the environment's.")
     ] = None,
@@ -66,6 +68,7 @@ def main(
     """Measure how much of a picture leaks through selective encryption, step by step."""
     if threads is not None:
         os.environ.update(dict.fromkeys(THREAD_VARIABLES, str(threads)))
+    context.with_resource(progress.shown(context.invoked_subcommand or ""))
     if job := os.environ.get("SLURM_JOB_ID"):
         gpu = os.environ.get("CUDA_VISIBLE_DEVICES") or "none"
         where = f"SLURM job {job} on {platform.node()}"

@@ -23,93 +23,133 @@ KEY = r"[A-Za-z0-9][A-Za-z0-9_.]*(-[A-Za-z0-9_.]+)*"
 # What `tables` of a figure calls the table of classic measures, which no estimator makes.
 MEASURES = "measures"
 RESERVED = ("pixels", MEASURES)
+# What the settings of an estimator have whose p-values a verdict can rest on.
+TESTED = {"folds", "permutations", "confidence"}
 # The key that says what a figure shows, where that is not `representations`.
 DRAWN = {"held_out": "held_out", "pretraining": "controls"}
 
 
 class Dataset(Settings):
-    """Which pictures: the kind that is used, and one branch per kind.
-
-    A dataset of more than `shard_size` pictures is encrypted and embedded in shards, a job each.
-    """
+    """Which pictures: the kind that is used, and one branch per kind."""
 
     name: str
+    """which of the kinds below: the branch of that name is read, the others are not"""
     shard_size: int = pydantic.Field(default=1000, ge=1)
+    """pictures; a dataset of more is encrypted and embedded in parts of so many, a job each"""
     coco: dict[str, Any] | None = None
+    """the largest pictures of one split of COCO, fetched from its host or a mirror"""
     photographs: dict[str, Any] | None = None
+    """those that scikit-image and scikit-learn carry in their packages: no download"""
     folder: dict[str, Any] | None = None
+    """your own: every picture file in a folder and below it"""
 
 
 class Encryption(Settings):
     """The key and the schemes, by the name that they have in paths."""
 
     key_file: str
+    """a file with the key of all schemes: 64 hexadecimal digits, as `openssl rand -hex 32` makes"""
     schemes: dict[str, dict[str, Any] | None]
+    """the schemes, by names of your choice, which stand in paths, tables and figures"""
 
 
 class Patches(Settings):
     """Windows of a view, and how many of their embeddings an estimator is given at most."""
 
     size: int = pydantic.Field(default=224, ge=8)
+    """side of a patch, in pixels; patches are cut out, never resized"""
     per_image: int = pydantic.Field(default=9, ge=1)
+    """patches per picture, at places drawn once per picture, the same at every level"""
     per_estimate: int = pydantic.Field(default=10_000, ge=3)
+    """patches that an estimator is given at most, of as many pictures as there are"""
 
 
 class Paper(Settings):
     """Who plays the parts of the paper in figures 1 to 8."""
 
     clip: str
+    """the encoder that plays CLIP"""
     resnet: str
+    """the encoder that plays ResNet"""
     scheme: str = "msb_xor"
+    """the scheme that plays the XOR of most significant bits"""
 
 
 class Verdict(Settings):
     """Whether a level leaks at all: by which held-out estimator, and how sure to be."""
 
     estimator: str = "mine-held-out"
+    """the entry of `estimators`, a held-out one, whose p-values decide"""
     confidence: float = pydantic.Field(default=0.95, gt=0.5, lt=1)
+    """1 minus the chance of any false leak among the levels of a scheme; of the held-out
+    estimators' intervals as well"""
 
 
 class Calibration(Settings):
     """Which estimators meet which known truths, on how many pairs, how often."""
 
     estimators: list[str] = pydantic.Field(default=[])
+    """the entries of `estimators` that are calibrated"""
     tasks: dict[str, int | None] = pydantic.Field(default={})
+    """pairs drawn of each task, by the task's name; null takes one out"""
     seeds: int = pydantic.Field(default=3, ge=1)
+    """draws of each task, for bias and standard deviation"""
     settings: dict[str, Any] = pydantic.Field(default={})
+    """settings over those of each estimator that has them"""
     verdict_draws: int = pydantic.Field(default=200, ge=1)
+    """families of levels with nothing to find, at least, on which the verdict's error is counted;
+    and a quarter as many at each strength of a leak, for its power"""
     verdict_pictures: int = pydantic.Field(default=60, ge=6)
+    """pictures in each of these families"""
 
 
 class Report(Settings):
-    """What the report is made of, beside the figures: the calibration, unless it takes too long."""
+    """What the report is made of, beside the figures."""
 
     calibration: bool = True
+    """whether the calibration is made for it and shown in it; config.yaml's takes an hour"""
 
 
 class Config(Settings):
     """The whole configuration."""
 
     results: str
+    """the run's folder: everything that is made lies in it"""
     seed: int = pydantic.Field(default=0, ge=0)
+    """of everything random: places of patches, untrained networks, estimators"""
     device: Literal["auto", "cpu", "cuda"] = "auto"
+    """where networks and critics run; auto: on the GPU if there is one, else on the CPU"""
     dataset: Dataset
+    """which pictures"""
     encryption: Encryption
+    """the key and the schemes"""
     patches: Patches = Patches()
+    """the windows of a view that are embedded, and how many"""
     encoders: dict[str, dict[str, Any] | None]
+    """what turns patches into vectors, by names of your choice"""
     paper: Paper
+    """who plays the parts of the paper in figures 1 to 8"""
     schemes: list[str] = pydantic.Field(default=[])
     """which are compared, in the figures `schemes`, `verdict` and `visual_security`"""
     figures_of: list[str] = pydantic.Field(default=[])
     """schemes that get the whole set of figures as well, in figures/{scheme}/"""
     representations: list[str] = pydantic.Field(default=[])
+    """encoders, or `pixels`, that the figures beyond the paper are drawn for"""
     controls: dict[str, str | None] = pydantic.Field(default={})
+    """beside each trained encoder its untrained twin, for the figure `pretraining`; null takes
+    one out"""
     estimators: dict[str, dict[str, Any] | None]
+    """what estimates the leakage, by names of your choice"""
     held_out: list[str] = pydantic.Field(default=[])
+    """the entries of `estimators` that the figure `held_out` shows"""
     verdict: Verdict = Verdict()
+    """by what it is decided whether a level leaks at all"""
     calibration: Calibration = Calibration()
+    """which estimators meet which known truths: the target `calibration`"""
     report: Report = Report()
+    """what the target `report` holds, beside the figures"""
     figures: list[str]
+    """the figures that the target `figures` draws: names of modules of `leakage.figures`"""
 
 
 class Wanted(NamedTuple):
@@ -297,6 +337,7 @@ class Workflow:
         for index, key in enumerate(config.held_out):
             _defined(key, self.estimators, f"held_out.{index}", "estimator")
         _defined(config.verdict.estimator, self.estimators, "verdict.estimator", "estimator")
+        self._verdict_tests()
         for index, key in enumerate(config.calibration.estimators):
             _defined(key, self.estimators, f"calibration.estimators.{index}", "estimator")
         for task in self.tasks():
@@ -321,6 +362,16 @@ class Workflow:
                 _defined(estimator, self.estimators, f"estimators (for {figure})", "estimator")
                 encoder = representation.removesuffix("-whole")
                 _defined(encoder, [*self.encoders, "pixels"], f"figures ({figure})", "encoder")
+
+    def _verdict_tests(self) -> None:
+        """Refuse an estimator for the verdict that tests nothing."""
+        key = self.config.verdict.estimator
+        if not type(self.estimators[key]).model_fields.keys() >= TESTED:
+            able = [k for k, v in self.estimators.items() if type(v).model_fields.keys() >= TESTED]
+            raise LeakageError(
+                f"verdict.estimator: {key!r} has no held-out test of each level; expected one of "
+                f"{', '.join(able)}"
+            )
 
 
 def module_of(entry: Settings) -> str:

@@ -3,7 +3,7 @@
 Found from the source alone: a step's module, the modules of this package that it imports
 (anywhere in the file, so also inside functions), the modules that those import, and so on. A name
 that ends in .py is a plug-in's file; of what it imports, only this package's modules count.
-Comments, docstrings and layout do not count; time stamps do not count.
+Comments, docstrings (those of fields too) and layout do not count; time stamps do not count.
 """
 
 import ast
@@ -42,7 +42,7 @@ def _module(name: str) -> tuple[str, tuple[str, ...]]:
     imports = {parent for parent in _with_parents(name) if parent != name}
     for node in ast.walk(tree):
         imports.update(_imports_of(node, name))
-        _drop_docstring(node)
+        _drop_docstrings(node)
     return hashlib.sha256(ast.dump(tree).encode()).hexdigest(), tuple(sorted(imports))
 
 
@@ -85,10 +85,14 @@ def _exists(name: str) -> bool:
     return _source(name).is_file()
 
 
-def _drop_docstring(node: ast.AST) -> None:
-    body = getattr(node, "body", None)
-    documented = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
-    if isinstance(node, documented) and body and isinstance(body[0], ast.Expr):
-        value = body[0].value
-        if isinstance(value, ast.Constant) and isinstance(value.value, str):
-            node.body = body[1:]
+def _drop_docstrings(node: ast.AST) -> None:
+    """Take out of a block every statement that is a string: wherever it stands, it does nothing."""
+    # Of an expression such as a lambda, `body` is no list.
+    if isinstance(body := getattr(node, "body", None), list):
+        node.body = [each for each in body if not _is_text(each)]
+
+
+def _is_text(statement: ast.AST) -> bool:
+    value = getattr(statement, "value", None)
+    is_text = isinstance(value, ast.Constant) and isinstance(value.value, str)
+    return isinstance(statement, ast.Expr) and is_text

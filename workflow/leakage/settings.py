@@ -13,10 +13,11 @@ from leakage.errors import LeakageError
 class Settings(pydantic.BaseModel):
     """A branch of the configuration: unknown keys and wrong types are errors, values are fixed.
 
-    A number may come as text, as it does from Snakemake's `--config`; true and false are none.
+    A number may come as text, as it does from Snakemake's `--config`; true and false are none. What
+    a key means stands in a string below its field, which docs/configuration.md is made from.
     """
 
-    model_config = pydantic.ConfigDict(extra="forbid", frozen=True)
+    model_config = pydantic.ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
     @pydantic.field_validator("*", mode="before")
     @classmethod

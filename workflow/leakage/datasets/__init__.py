@@ -13,7 +13,9 @@ import importlib
 import pkgutil
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
+
+import pydantic
 
 from leakage import files
 from leakage.errors import LeakageError
@@ -32,7 +34,12 @@ COLUMNS = (
 SKIPPED_COLUMNS = ("image_id", "file_name", "width", "height", "reason")
 
 Row = dict[str, Any]
-TooSmall = Literal["refuse", "skip"]
+TooSmall = Annotated[
+    Literal["refuse", "skip"],
+    pydantic.Field(
+        description="what a picture smaller than a patch does: it stops the run, or is left out"
+    ),
+]
 
 
 def kinds() -> list[str]:

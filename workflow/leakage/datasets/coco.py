@@ -20,7 +20,7 @@ from urllib.parse import quote, urlsplit
 import pydantic
 from pydantic import Field, field_validator
 
-from leakage import datasets, files
+from leakage import datasets, files, progress
 from leakage.errors import LeakageError
 from leakage.settings import Settings as Branch
 
@@ -66,13 +66,21 @@ class Settings(Branch):
     """The branch `dataset.coco`."""
 
     split: str = Field("val2017", pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$")
+    """the split, as the host names it: val2017, train2017, …; of a mirror any other"""
     count: Annotated[int, Field(ge=1)] | Literal["all"] = 100
+    """how many pictures: those of the most pixels, of equal ones the lower id; `all`: the whole
+    split"""
     base_url: str = BASE_URL
+    """where the splits' folders and the annotations lie: the host or a mirror, http or https"""
     annotations: str | None = Field(None, min_length=1)
+    """the zip that lists the split's pictures, below `base_url`; null: COCO's own place for it"""
     too_small: datasets.TooSmall = "refuse"
     connections: int = Field(8, ge=1, le=64)
+    """downloads at the same time"""
     retries: int = Field(5, ge=0)
+    """attempts after the first one that failed, with longer and longer waits"""
     timeout: float = Field(30.0, gt=0)
+    """seconds without a byte after which an attempt has failed"""
 
     @field_validator("base_url")
     @classmethod
@@ -187,7 +195,8 @@ def collect(
         wanted = [entry for entry in selected if entry.id in ids]
         _download(settings, pictures, wanted, session)
     licenses = {entry.id: entry for entry in listing.licenses}
-    return [_row(pictures, entry, licenses) for entry in wanted], skipped
+    rows = [_row(pictures, entry, licenses) for entry in progress.over(wanted, "pictures read")]
+    return rows, skipped
 
 
 def select(images: list[Picture], settings: Settings) -> list[Picture]:
@@ -322,13 +331,10 @@ def _download(
     settings: Settings, pictures: Path, wanted: list[Picture], session: "Session"
 ) -> None:
     """Bring the wanted pictures to `pictures`, several at once, leaving those that verify."""
-    from tqdm import tqdm
-
     with ThreadPoolExecutor(settings.connections) as pool:
         jobs = [pool.submit(_bring, settings, pictures, entry, session) for entry in wanted]
-        bar = tqdm(as_completed(jobs), settings.split, len(jobs), unit=" pictures", disable=None)
         try:
-            for job in bar:
+            for job in progress.over(as_completed(jobs), "downloads", len(jobs)):
                 job.result()
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)

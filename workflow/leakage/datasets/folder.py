@@ -5,7 +5,7 @@ from pathlib import Path
 
 from pydantic import Field
 
-from leakage import datasets
+from leakage import datasets, progress
 from leakage.errors import LeakageError
 from leakage.settings import Settings as Branch
 
@@ -16,7 +16,9 @@ class Settings(Branch):
     """The branch `dataset.folder`."""
 
     path: str = Field(min_length=1)
+    """the folder; pictures in folders below it count as well"""
     license: str = ""
+    """of all these pictures, for the manifest"""
     too_small: datasets.TooSmall = "refuse"
 
 
@@ -48,7 +50,10 @@ def collect(
     root = Path(settings.path)
     names = _picture_files(root)
     _refuse_same_ids(names)
-    rows = [datasets.describe(root, image_id(name), name, settings.license, name) for name in names]
+    rows = [
+        datasets.describe(root, image_id(name), name, settings.license, name)
+        for name in progress.over(names, "pictures")
+    ]
     return datasets.divide_by_size(rows, patch_size, settings.too_small, "dataset.folder")
 
 

@@ -87,6 +87,7 @@ class Settings(Branch):
     """The branch `dataset.photographs`."""
 
     names: list[str] = Field(default=list(PHOTOGRAPHS))
+    """which photographs, each once"""
     too_small: datasets.TooSmall = "refuse"
 
     @field_validator("names")

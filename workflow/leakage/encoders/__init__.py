@@ -80,6 +80,7 @@ class Kind(settings.Settings):
     model_config = pydantic.ConfigDict(extra="ignore")
 
     kind: str
+    """what encodes: a module of `leakage.encoders`, or the path of a Python file"""
 
 
 class PlugIn(settings.Settings):

@@ -34,19 +34,16 @@ NAMED = 3
 
 
 class Entry(Settings):
-    """An entry of `encoders` of a kind with a network.
-
-    Attributes:
-        kind: the name of its module.
-        model: the library's name of the network.
-        weights: a tag of the library, a path that ends in .safetensors, or `random`.
-        batch_size: patches per forward pass.
-    """
+    """An entry of `encoders` of a kind with a network."""
 
     kind: str
+    """the name of its module"""
     model: str
+    """the library's name of the network"""
     weights: str
+    """a tag of the library, a path that ends in .safetensors, or `random` (untrained)"""
     batch_size: int = pydantic.Field(16, ge=1)
+    """patches per forward pass"""
 
     @pydantic.field_validator("weights")
     @classmethod

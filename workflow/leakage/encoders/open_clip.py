@@ -22,7 +22,9 @@ class Settings(network.Entry):
 
     kind: Literal["open_clip"]
     model: str = "ViT-B-32-quickgelu"
+    """open_clip's name of the network; OpenAI's weights need one that ends in -quickgelu"""
     weights: str = "openai"
+    """one of open_clip's tags, a path that ends in .safetensors, or `random` (untrained)"""
 
 
 def architecture(entry: Settings, where: str = "encoders") -> network.Architecture:

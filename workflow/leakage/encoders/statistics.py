@@ -15,7 +15,9 @@ class Settings(settings.Settings):
     """An entry of `encoders` of this kind."""
 
     kind: Literal["statistics"]
+    """the name of its module"""
     grid: int = pydantic.Field(4, ge=1, le=32)
+    """cells along each side of a patch; each gives nine numbers"""
 
 
 def load(entry: Settings, record: Any = None, device: str = "cpu") -> encoders.Encoder:

@@ -30,7 +30,10 @@ class Settings(network.Entry):
 
     kind: Literal["torchvision"]
     model: str = "resnet50"
+    """torchvision's name of the classification network, which is read up to its classifier"""
     weights: str = "IMAGENET1K_V2"
+    """a name of torchvision's enum of weights, a path that ends in .safetensors, or `random`
+    (untrained)"""
 
 
 def architecture(entry: Settings, where: str = "encoders") -> network.Architecture:

@@ -20,9 +20,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
 import pydantic
-from tqdm import tqdm
 
-from leakage import devices
+from leakage import devices, progress
 from leakage.estimators import canonical, inputs, splits, tables
 from leakage.settings import Settings as Branch
 
@@ -49,51 +48,75 @@ class Pixels(Branch):
     """How pairs of pixel values (bytes) are drawn, read by the critic, and held out."""
 
     pairs: int = pydantic.Field(default=60_000, ge=10)
+    """pairs of pixel values that are drawn over the whole set"""
     input: Literal["scalar", "bits", "fourier"] = "bits"
+    """what the critic reads of a byte: the number, its 8 bits, or sines and cosines of 8 octaves"""
     split: Literal["pictures", "pairs"] = "pictures"
+    """what is held out together: the pixels of a picture, or no more than a single pair"""
 
 
 class Protocol(Branch):
-    """What every held-out estimate has, trained or not.
-
-    `rescale` is (a, b): the views' items y are given as a y + b.
-    """
+    """What every held-out estimate has, trained or not."""
 
     folds: int = pydantic.Field(default=5, ge=3)
+    """parts that the pictures are dealt into; each is read once by critics that never saw it"""
     seeds: int = pydantic.Field(default=1, ge=1)
+    """repetitions, each with critics and draws of its own"""
     base: Literal["gaussian", "none"] = "gaussian"
+    """the fixed part of a critic: the log density ratio of a Gaussian fitted to the training pairs,
+    or nothing"""
     pca: Annotated[int, pydantic.Field(ge=1)] | Literal["auto"] | None = "auto"
+    """principal components kept of each side; auto: one per 32 training pairs; null: no turning,
+    all coordinates"""
     marginals: Literal["normal", "standard"] = "normal"
+    """how a coordinate is scaled: made normal by its ranks, or to mean 0 and variance 1"""
     rescale: tuple[float, float] = (1.0, 0.0)
+    """(a, b): the views' items y are given as a y + b, which must change no estimate"""
     floor: bool = True
+    """whether all is estimated a second time on mismatched pictures, where nothing leaks"""
     permutations: int = pydantic.Field(default=1999, ge=0)
+    """mismatches of the held-out pictures, for the null and the p-value; 0: neither"""
     bootstraps: int = pydantic.Field(default=500, ge=0)
+    """resamplings of the pictures, for the interval; 0: none"""
     confidence: float = pydantic.Field(default=0.95, gt=0, lt=1)
+    """of the interval and of the null's quantile; `verdict.confidence` unless given here"""
     scored_pairs: int = pydantic.Field(default=4_000, ge=4)
+    """held-out pairs of a fold that the value is read on, at most; ln of them is its ceiling"""
     pixels: Pixels = Pixels()
+    """what holds for pairs of pixel values, in place of embeddings"""
     device: Literal["auto", "cpu", "cuda"] = "auto"
+    """where the critics run; the `device` of the whole configuration unless given here"""
 
 
 class Settings(Protocol):
-    """The critics and their training.
-
-    A training has `epochs` passes over the training pairs, but not many more than `steps` steps. A
-    stack of networks stops when the validation value of none has risen for `patience` epochs.
-    """
+    """The critics and their training."""
 
     epochs: int = pydantic.Field(default=40, ge=0)
+    """passes over the training pairs, at most"""
     steps: int = pydantic.Field(default=800, ge=1)
+    """gradient steps, at most, but for the rest of the epoch in which they are reached"""
     patience: int = pydantic.Field(default=10, ge=1)
+    """epochs without a better validation value in any network of a stack, after which it stops"""
     batch: int = pydantic.Field(default=256, ge=2)
+    """pairs per step; fewer where the training pairs make less than eight such batches"""
     critic: Literal["separable", "joint"] = "separable"
+    """a product of a network on x and one on y; or one network on both, with `base: none` only"""
     hidden: int = pydantic.Field(default=64, ge=1)
+    """width of the critic's hidden layers"""
     layers: int = pydantic.Field(default=2, ge=1)
+    """number of the critic's hidden layers"""
     features: int = pydantic.Field(default=32, ge=1)
+    """length of the vectors whose product a separable critic is"""
     learning_rate: float = pydantic.Field(default=1e-3, gt=0)
+    """the highest of AdamW's one-cycle schedule"""
     weight_decay: float = pydantic.Field(default=0.1, ge=0)
+    """AdamW's"""
     noise: float = pydantic.Field(default=0.3, ge=0)
+    """standard deviation of the noise on the items in training, in units of their own"""
     averaging: float = pydantic.Field(default=0.95, ge=0, lt=1)
+    """what a step keeps of the moving average of the parameters, which is what is read"""
     validated_pairs: int = pydantic.Field(default=1_000, ge=2)
+    """validation pairs of a fold on which the step is chosen, at most"""
 
     @pydantic.model_validator(mode="after")
     def _joint_critics_stand_alone(self) -> "Settings":
@@ -176,14 +199,11 @@ def estimate(
     data = _prepare(x, y, groups, seed, settings)
     finished: list[Any] = (checkpoint and checkpoint.load()) or []
     stacks = _stacks(data, settings)
-    bar = tqdm(total=sum(map(len, stacks)), desc="seeds and folds", disable=None)
-    bar.update(sum(map(len, stacks[: len(finished)])))
-    for units in stacks[len(finished) :]:
+    done = len(finished)
+    for units in progress.over(stacks[done:], "stacks of networks", done=done):
         finished.append(_fit(bound(), data, units, settings))
-        bar.update(len(units))
         if checkpoint:
             checkpoint.keep(partial(list, finished))
-    bar.close()
     return _table(finished, data, levels, settings, estimand)
 
 
@@ -395,7 +415,7 @@ def _train(
     asked = _index([side.validation for side in sides], limit, units)
     values = [_validate(bound, critic, batches, asked)]
     top, chosen = values[0].clone(), torch.zeros_like(values[0], dtype=torch.int64)
-    for epoch in range(1, epochs + 1):
+    for epoch in progress.over(range(1, epochs + 1), "epochs"):
         order = torch.stack(
             [
                 torch.from_numpy(side.train)[torch.randperm(len(side.train), generator=g)[:trained]]

@@ -31,14 +31,12 @@ ESTIMANDS = {
 
 
 class Settings(Branch):
-    """Every distinct value is a bin of its own; only how the bias is corrected can be chosen.
-
-    `auto` keeps the plug-in value where the view is a function of the pixel, which is exact there,
-    and takes Grassberger's correction elsewhere, picture by picture and channel by channel.
-    """
+    """Every distinct value is a bin of its own; only how the bias is corrected can be chosen."""
 
     method: Literal["histogram"] = "histogram"
     correction: Literal["auto", "none", "grassberger"] = "auto"
+    """how the bias is taken off; auto: by Grassberger's entropy, picture by picture and channel by
+    channel, but not where the view is a function of the pixel, where counting is exact"""
 
 
 def estimate(

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 import pydantic
 
+from leakage import progress
 from leakage.errors import LeakageError
 from leakage.estimators import tables
 from leakage.settings import Settings as Branch
@@ -38,9 +39,13 @@ class Settings(Branch):
 
     method: Literal["ksg"] = "ksg"
     neighbours: int = pydantic.Field(default=3, ge=1)
+    """k: the neighbour whose distance is taken, counted among the pairs of other pictures"""
     pca: int | None = pydantic.Field(default=16, ge=1)
+    """principal components kept of each side; null: all coordinates"""
     permutations: int = pydantic.Field(default=20, ge=0)
+    """mismatches of the pictures, for floor, null and p-value; 0: none of them"""
     bootstraps: int = pydantic.Field(default=500, ge=0)
+    """resamplings of the pictures, for the interval; 0: none"""
 
 
 def estimate(
@@ -98,7 +103,7 @@ def estimate(
     orders = [mismatched(members, shuffles) for _ in range(settings.permutations)]
     plain = Side(x, members, settings.pca, [seed, 1])
     rows = []
-    for values in y:
+    for values in progress.over(y, "levels"):
         seen = Side(values, members, settings.pca, [seed, 2])
         terms = _terms(plain, seen, settings.neighbours)
         null = [_terms(plain, seen, settings.neighbours, order).mean() for order in orders]

@@ -22,6 +22,7 @@ class Settings(held_out.Settings):
 
     method: Literal["mine"] = "mine"
     ema_rate: float = pydantic.Field(default=0.01, gt=0, le=1)
+    """weight of a new batch in the moving average that is the gradient's denominator"""
 
 
 def _bound(settings: Settings) -> Any:

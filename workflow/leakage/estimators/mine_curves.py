@@ -12,9 +12,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import pydantic
-from tqdm import tqdm
 
-from leakage import devices
+from leakage import devices, progress
 from leakage.estimators import inputs, splits, tables
 from leakage.settings import Settings as Branch
 
@@ -38,9 +37,13 @@ class Pixels(Branch):
     """How pairs of pixel values (bytes) are drawn, read by the critic, and held out."""
 
     pairs: int = pydantic.Field(default=20_000, ge=10)
+    """pairs of pixel values that are drawn over the whole set, those held out included"""
     batch: int = pydantic.Field(default=500, ge=2)
+    """pairs of pixel values per step"""
     input: Literal["scalar", "bits", "fourier"] = "scalar"
+    """what the critic reads of a byte: the number, its 8 bits, or sines and cosines of 8 octaves"""
     split: Literal["pictures", "pairs"] = "pictures"
+    """what is held out together: the pixels of a picture, or no more than a single pair"""
 
 
 class Settings(Branch):
@@ -48,20 +51,35 @@ class Settings(Branch):
 
     method: Literal["mine_curves"] = "mine_curves"
     epochs: int = pydantic.Field(default=200, ge=1)
+    """passes over the training pairs, the same for every representation"""
     batch: int = pydantic.Field(default=100, ge=2)
+    """pairs per step"""
     hidden: int = pydantic.Field(default=128, ge=1)
+    """width of the critic's hidden layers"""
     layers: int = pydantic.Field(default=2, ge=1)
+    """number of the critic's hidden layers"""
     learning_rate: float = pydantic.Field(default=1e-3, gt=0)
+    """Adam's"""
     ema_rate: float = pydantic.Field(default=0.01, gt=0, le=1)
+    """weight of a new batch in the moving average that is the gradient's denominator"""
     self_pairs: bool = False
+    """whether a shuffle may pair an item with itself, which makes ln(pairs) a ceiling"""
     pca: int | None = pydantic.Field(default=None, ge=1)
+    """principal components kept of each side; null: all coordinates"""
     seeds: int = pydantic.Field(default=5, ge=1)
+    """networks per level, each with splits and shuffles of its own: the figures' bands"""
     validation: float = pydantic.Field(default=0.2, gt=0, lt=0.5)
+    """share of the pictures that choose the step"""
     test: float = pydantic.Field(default=0.2, gt=0, lt=0.5)
+    """share of the pictures that the held-out value is read on"""
     evaluation_pairs: int = pydantic.Field(default=2_000, ge=2)
+    """pairs of each side that a value is read on after every epoch, at most"""
     evaluation_shuffles: int = pydantic.Field(default=10, ge=1)
+    """mismatches of these pairs that stand for independent ones, at most"""
     pixels: Pixels = Pixels()
+    """what holds for pairs of pixel values, in place of embeddings"""
     device: Literal["auto", "cpu", "cuda"] = "auto"
+    """where the critics run; the `device` of the whole configuration unless given here"""
 
 
 def estimate(
@@ -156,9 +174,7 @@ def _train(
         average = _restore(kept, critic, optimiser, generators, values).to(device)
     evaluation = _evaluation(sides, seeds, settings)
     done = len(values["train"])
-    for _ in tqdm(
-        range(done, settings.epochs), "epochs", settings.epochs, initial=done, disable=None
-    ):
+    for _ in progress.over(range(done, settings.epochs), "epochs", done=done):
         order = torch.stack(
             [
                 torch.from_numpy(side.train)[torch.randperm(len(side.train), generator=g)[:trained]]

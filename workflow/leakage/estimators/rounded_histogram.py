@@ -26,6 +26,7 @@ class Settings(Branch):
 
     method: Literal["rounded_histogram"] = "rounded_histogram"
     decimals: int = pydantic.Field(default=2, ge=0, le=15)
+    """decimal places that the coordinates are rounded to"""
 
 
 def estimate(

@@ -21,6 +21,7 @@ class Settings(held_out.Settings):
 
     method: Literal["smile"] = "smile"
     clip: float = pydantic.Field(default=5.0, gt=0)
+    """nats, either side of 0, to which the critic's values are cut in the normaliser"""
 
 
 def _bound(settings: Settings) -> Any:

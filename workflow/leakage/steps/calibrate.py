@@ -6,7 +6,7 @@ import pandas as pd
 import pyarrow as pa
 import typer
 
-from leakage import estimators, files, truths
+from leakage import estimators, files, progress, truths
 from leakage.settings import parse
 
 
@@ -23,9 +23,10 @@ def main(
 ) -> None:
     """Write the estimate of every draw and level beside the truth, in nats."""
     chosen = parse(estimators.settings_of(method), settings, method)
+    progress.about(f"{label or method} {task}")
     tables = [
         one_draw(method, truths.sample(task, pairs, each), each, chosen)
-        for each in range(seed, seed + draws)
+        for each in progress.over(range(seed, seed + draws), "draws")
     ]
     table = pd.concat(tables, ignore_index=True)
     table.insert(0, "estimator", label or method)

@@ -6,9 +6,8 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import typer
-from tqdm import tqdm
 
-from leakage import estimators, files, verdicts
+from leakage import estimators, files, progress, verdicts
 from leakage.settings import parse
 
 # A family is what one verdict is about: a scheme's levels.
@@ -35,32 +34,33 @@ def main(
     """Write one row per strength, family and level: p-value, corrected p-value and verdict."""
     chosen = parse(estimators.settings_of(method), settings, method)
     sets = -(-draws // FAMILIES)
+    # Errors are rare, and take many draws to count; what is found is not.
+    counts = {each: sets if each == 0 else max(1, sets // 4) for each in STRENGTHS}
+    drawn = [(strength, each) for strength, count in counts.items() for each in range(count)]
+    progress.about(label or method)
     rows = []
-    for strength in STRENGTHS:
-        # Errors are rare, and take many draws to count; what is found is not.
-        some = sets if strength == 0 else max(1, sets // 4)
-        for each in tqdm(range(some), f"strength {strength}", disable=None):
-            x, y, groups = sample(strength, pictures, seed + each)
-            levels = list(range(len(y)))
-            table = estimators.run(method, x, y, groups, levels, seed + each, chosen)
-            p = table[table["chosen"]].groupby("level")["p_value"].first().to_numpy()
-            for family in range(FAMILIES):
-                of_family = p[family * LEVELS : (family + 1) * LEVELS]
-                found = verdicts.verdict(
-                    of_family, pictures, chosen.folds, chosen.permutations, chosen.confidence
+    for strength, each in progress.over(drawn, "sets of families"):
+        x, y, groups = sample(strength, pictures, seed + each)
+        levels = list(range(len(y)))
+        table = estimators.run(method, x, y, groups, levels, seed + each, chosen)
+        p = table[table["chosen"]].groupby("level")["p_value"].first().to_numpy()
+        for family in range(FAMILIES):
+            of_family = p[family * LEVELS : (family + 1) * LEVELS]
+            found = verdicts.verdict(
+                of_family, pictures, chosen.folds, chosen.permutations, chosen.confidence
+            )
+            rows.append(
+                pd.DataFrame(
+                    {
+                        "strength": strength,
+                        "family": each * FAMILIES + family,
+                        "level": range(LEVELS),
+                        "p_value": of_family,
+                        "corrected_p": [each.corrected for each in found],
+                        "verdict": [each.verdict for each in found],
+                    }
                 )
-                rows.append(
-                    pd.DataFrame(
-                        {
-                            "strength": strength,
-                            "family": each * FAMILIES + family,
-                            "level": range(LEVELS),
-                            "p_value": of_family,
-                            "corrected_p": [each.corrected for each in found],
-                            "verdict": [each.verdict for each in found],
-                        }
-                    )
-                )
+            )
     table = pd.concat(rows, ignore_index=True)
     table.insert(0, "estimator", label or method)
     table["nats"] = -DIM / 2 * np.log(1 - table["strength"] ** 2)

@@ -10,9 +10,8 @@ from typing import Annotated, Any
 import numpy as np
 import pandas as pd
 import typer
-from tqdm import tqdm
 
-from leakage import embeddings, encoders, files, patches
+from leakage import embeddings, encoders, files, patches, progress
 from leakage.embeddings import WHOLE, Row
 from leakage.encoders import network
 from leakage.errors import LeakageError
@@ -37,7 +36,9 @@ def main(
     opened = View(view)
     record = _weights(entry, weights, where)
     ready = encoders.load(entry, record, device)
-    pictures = tqdm(opened, total=len(opened), desc=encoder, unit="picture", disable=None)
+    about = _of_view(opened)
+    progress.about(f"{encoder} {about['scheme']} {about['level']}")
+    pictures = progress.over(opened, "pictures")
     parts = encoders.embed(ready, _patches(pictures, _places(places, opened), size))
     first = next(parts)
     dim = first[1].shape[1]
@@ -46,7 +47,7 @@ def main(
         "label": ready.label,
         "untrained": ready.untrained,
         "weights": record.record.model_dump() if record else None,
-        **_of_view(opened),
+        **about,
         "patch_size": size,
         "dim": dim,
         "device": ready.device,

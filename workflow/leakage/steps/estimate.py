@@ -17,7 +17,7 @@ import pandas as pd
 import pyarrow as pa
 import typer
 
-from leakage import checkpoints, devices, embeddings, estimators, files
+from leakage import checkpoints, devices, embeddings, estimators, files, progress
 from leakage.errors import LeakageError
 from leakage.settings import validate
 from leakage.views import View
@@ -50,6 +50,7 @@ def main(
 ) -> None:
     """Estimate the leakage at every level with one estimator."""
     chosen = _settings(name, settings)
+    progress.about(" ".join(filter(None, [label or name, representation])))
     kept = None
     if checkpoint and x.suffix != ".npy" and getattr(estimators.module(name), "RESUMES", False):
         identity = _identity(name, x, y, (rows, limit, seed), chosen, code)
@@ -197,7 +198,8 @@ def _of_levels(views: list[dict[str, Any]]) -> dict[str, Any]:
 
 def _pixels(plain: View, seen: list[View]) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
     """Yield id, x (pixels, channels) and y (levels, pixels, channels), uint8, per picture."""
-    for (image_id, x), *rest in zip(plain, *seen, strict=True):
+    pictures = zip(plain, *seen, strict=True)
+    for (image_id, x), *rest in progress.over(pictures, "pictures", len(plain)):
         if any(other != image_id for other, _ in rest):
             raise LeakageError(f"{plain.path}: its pictures are not those of the other levels")
         channels = x.shape[2]

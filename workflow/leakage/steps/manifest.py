@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from leakage import datasets, files
+from leakage import datasets, files, progress
 from leakage.settings import Settings, parse, validate
 
 
@@ -42,6 +42,7 @@ def main(
     chosen = parse(Manifest, settings, "dataset")
     dataset = datasets.module(chosen.name)
     given = chosen.settings | json.loads(fetching)
+    progress.about(chosen.name)
     branch = validate(dataset.Settings, given, f"dataset.{chosen.name}")
     rows, left_out = dataset.collect(branch, pictures, chosen.patch_size)
     _write(skipped, datasets.SKIPPED_COLUMNS, left_out)

@@ -9,9 +9,8 @@ from typing import Annotated, Any
 import numpy as np
 import pyarrow as pa
 import typer
-from tqdm import tqdm
 
-from leakage import files
+from leakage import files, progress
 from leakage.errors import LeakageError
 from leakage.measures import NAMES, measure
 from leakage.schemes import keystream
@@ -52,9 +51,10 @@ def main(
         raise LeakageError("--settings: no definition of the scheme; give its entry as definition")
     rows = all_rows(files.check(manifest), 0, 1)
     rows = rows.iloc[spread(len(rows), limit)]
+    progress.about(encryption.scheme)
 
     def measured() -> Iterator[dict[str, Any]]:
-        for row in tqdm(rows.itertuples(), total=len(rows), disable=None):
+        for row in progress.over(rows.itertuples(), "pictures", len(rows)):
             plain = picture(pictures_folder / row.file_name, row.sha256)
             for level in asked:
                 ciphertext = scheme.encrypt(row.image_id, plain, level)

@@ -6,9 +6,8 @@ from typing import Annotated, Any
 
 import numpy as np
 import typer
-from tqdm import tqdm
 
-from leakage import files, pictures, schemes, views
+from leakage import files, pictures, progress, schemes, views
 from leakage.errors import LeakageError
 from leakage.schemes import keystream
 from leakage.settings import Settings, parse, validate
@@ -49,9 +48,10 @@ def main(
     if scheme is None and level > 0:
         raise LeakageError(f"--level {level}: the settings have no definition of the scheme")
     rows = own_rows(files.check(manifest), shard, shards)
+    progress.about(f"{encryption.scheme} {level}")
 
     def observed() -> Iterator[tuple[str, np.ndarray]]:
-        for row in tqdm(rows.itertuples(), total=len(rows), disable=None):
+        for row in progress.over(rows.itertuples(), "pictures", len(rows)):
             plain = picture(pictures_folder / row.file_name, row.sha256)
             if scheme is None:
                 yield row.image_id, plain

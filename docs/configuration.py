@@ -1,0 +1,262 @@
+"""Every key of the configuration, from the typed models that check it: docs/configuration.md.
+
+python docs/configuration.py > docs/configuration.md
+"""
+
+import inspect
+import sys
+import types
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
+
+import yaml
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "workflow"))
+
+from leakage import config, datasets, encoders, estimators, schemes
+from leakage.settings import Settings
+
+HEAD = """# Every key of the configuration
+
+`config.yaml` holds the paper's experiment; a file given with `--configfile` is merged over it, key
+by key (a list is replaced as a whole), and `null` takes out an entry that you or we have named.
+A misspelt key, a value of another type or outside its range is refused before anything runs, and
+the nearest right key is told. What is "required" has no default.
+
+This page is made from the models that check the configuration, by
+`python docs/configuration.py > docs/configuration.md`: correct the text there, below each field."""
+COLUMNS = ("key", "type", "default", "meaning")
+SIMPLE = {
+    **{int: "whole number", float: "number", str: "text", bool: "true or false"},
+    **{dict[str, Any]: "branch", types.NoneType: "`null`", Any: "anything"},
+}
+BOUNDS = {"ge": "≥", "gt": ">", "le": "≤", "lt": "<"}
+
+Row = tuple[str, str, str, str]
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A branch whose keys depend on a module: of each there is a model.
+
+    Attributes:
+        branch: where it stands in the configuration.
+        noun: what it describes.
+        names: returns the modules' names.
+        module: returns the module of a name.
+        key: which of its keys names the module; empty where the branch's own name does.
+        unnamed: what is taken where that key is left out; empty where it is required.
+        plug_in: the model where the module is a file of the user's; None without such.
+    """
+
+    branch: str
+    noun: str
+    names: Callable[[], list[str]]
+    module: Callable[[str], ModuleType]
+    key: str = ""
+    unnamed: str = ""
+    plug_in: type[Settings] | None = None
+
+    def models(self) -> dict[str, type[Settings]]:
+        """Return the model of every module, by its name."""
+        return {name: getattr(self.module(name), "Settings", self.plug_in) for name in self.names()}
+
+
+# By the top-level key that they stand below.
+CHOICES = {
+    "dataset": Choice("dataset", "dataset", datasets.kinds, datasets.module),
+    "encryption": Choice(
+        "encryption.schemes",
+        "scheme",
+        schemes.names,
+        schemes.module,
+        "cipher",
+        "the entry's name",
+        schemes.PlugIn,
+    ),
+    "encoders": Choice(
+        "encoders", "encoder", encoders.kinds, encoders.module, "kind", "", encoders.PlugIn
+    ),
+    "estimators": Choice(
+        "estimators",
+        "estimator",
+        estimators.names,
+        estimators.module,
+        "method",
+        "the entry's name",
+        estimators.PlugIn,
+    ),
+}
+
+
+def page() -> str:
+    """Return docs/configuration.md."""
+    return "\n\n".join([HEAD, *_sections()]) + "\n"
+
+
+def meaning(model: type[Settings], name: str) -> str:
+    """Return what a key means: of a field without a text, what it means where it is inherited from.
+
+    It is empty where nothing says it.
+    """
+    fields = [base.model_fields.get(name) for base in _ancestry(model)]
+    texts = [field.description for field in fields if field and field.description]
+    # Paragraphs become sentences of one cell.
+    parts = [" ".join(part.split()).rstrip(".") for part in texts[0].split("\n\n")] if texts else []
+    return ". ".join(parts)
+
+
+def inner_model(model: type[Settings], name: str) -> type[Settings] | None:
+    """Return the model of a key that is a branch with keys of its own; None of any other."""
+    annotation = model.model_fields[name].annotation
+    is_model = isinstance(annotation, type) and issubclass(annotation, Settings)
+    return annotation if is_model else None
+
+
+def readable(annotation: Any, metadata: Iterable[Any] = ()) -> str:
+    """Return a type in words, with the bounds that a field's metadata give."""
+    origin, parts = get_origin(annotation), get_args(annotation)
+    if origin is Annotated:
+        inner, *given = parts
+        return readable(inner, [each for field in given for each in field.metadata])
+    if origin in (Union, types.UnionType):
+        return " or ".join(readable(part, metadata) for part in parts)
+    if origin is Literal:
+        values = ", ".join(f"`{value}`" for value in parts)
+        return f"one of {values}" if len(parts) > 1 else values
+    if isinstance(annotation, type) and issubclass(annotation, Settings):
+        return SIMPLE[dict[str, Any]]
+    if annotation in SIMPLE:
+        bounded = annotation in (int, float)
+        return SIMPLE[annotation] + (_bounds(metadata) if bounded else "")
+    if origin is list:
+        return f"list of {readable(parts[0])}s"
+    if origin is tuple:
+        return f"list of {len(parts)} {readable(parts[0])}s"
+    if origin is dict:
+        return f"{readable(parts[1])} under each name"
+    raise TypeError(f"{annotation}: no words for this type; give it some in {Path(__file__).name}")
+
+
+def _sections() -> Iterator[str]:
+    yield "## Top level"
+    yield _table(_rows(config.Config, config.Config.model_fields))
+    for name in config.Config.model_fields:
+        model = inner_model(config.Config, name)
+        if model or name in CHOICES:
+            yield f"## `{name}`"
+            about = meaning(config.Config, name)
+            yield _summary(model) if model else f"{about[0].upper()}{about[1:]}."
+        if model:
+            yield _table(_rows(model, model.model_fields))
+        if name in CHOICES:
+            yield from _choice(CHOICES[name])
+
+
+def _choice(choice: Choice) -> Iterator[str]:
+    """Yield what is shared by several models of a branch once, then what each one adds to it."""
+    models = choice.models()
+    if choice.key:
+        known = ", ".join(f"`{name}`" for name in models)
+        about = f"which {choice.noun} it is; the other keys of the entry depend on it"
+        known = f"one of {known}; or the path of a Python file"
+        yield f"### An entry of `{choice.branch}`"
+        yield _table([(f"`{choice.key}`", known, choice.unnamed or "required", about)])
+    # A class is listed after those that it is made from.
+    counts = Counter(base for model in models.values() for base in _ancestry(model))
+    shared = sorted((base for base in counts if counts[base] > 1), key=lambda b: len(b.__mro__))
+    for base in shared:
+        *most, last = [f"`{name}`" for name, model in models.items() if issubclass(model, base)]
+        some = f"{', '.join(most)} and {last}"
+        who = some if len(most) + 1 < len(models) else f"every {choice.noun}"
+        yield f"### Keys of {who}"
+        yield _summary(base)
+        yield _table(_rows(base, _own(base, shared, choice.key)))
+    for name, model in models.items():
+        yield f"### {choice.key} `{name}`" if choice.key else f"### `{choice.branch}.{name}`"
+        yield _summary(choice.module(name))
+        yield from _additions(model, shared, choice.key)
+    if choice.plug_in:
+        yield f"### {choice.key}: a Python file"
+        yield f"{_summary(choice.plug_in)} How to write one: [plugins.md](plugins.md)."
+        yield from _additions(choice.plug_in, shared, choice.key)
+
+
+def _additions(model: type[Settings], shared: list[type[Settings]], key: str) -> Iterator[str]:
+    names = _own(model, shared, key)
+    inherits = any(base in shared for base in _ancestry(model))
+    if names:
+        yield _table(_rows(model, names))
+    else:
+        yield "It has the shared keys only." if inherits else "It has no other key."
+
+
+def _own(model: type[Settings], shared: list[type[Settings]], key: str) -> list[str]:
+    """Return the keys that a model adds to those of the shared ones, or changes; without `key`."""
+    above = [base for base in _ancestry(model)[1:] if base in shared]
+    said = {row for base in above[:1] for row in _rows(base, base.model_fields)}
+    return [
+        name for name in model.model_fields if name != key and not set(_rows(model, [name])) <= said
+    ]
+
+
+def _ancestry(model: type[Settings]) -> list[type[Settings]]:
+    """Return a model and the models that it is made from, nearest first."""
+    bases = [base for base in model.__mro__ if issubclass(base, Settings)]
+    return [base for base in bases if base is not Settings]
+
+
+def _rows(model: type[Settings], names: Iterable[str], prefix: str = "") -> list[Row]:
+    found = []
+    for name in names:
+        field, inner = model.model_fields[name], inner_model(model, name)
+        about = meaning(model, name)
+        shown, kind = f"`{prefix}{name}`", readable(field.annotation, field.metadata)
+        has_section = model is config.Config and (inner or name in CHOICES)
+        found.append(
+            (f"[{shown}](#{name})" if has_section else shown, kind, _default(field), about)
+        )
+        if inner and not has_section:
+            found += _rows(inner, inner.model_fields, f"{prefix}{name}.")
+    return found
+
+
+def _default(field: Any) -> str:
+    if field.is_required():
+        return "required"
+    value = field.get_default(call_default_factory=True)
+    if isinstance(value, Settings):
+        return ""
+    value = list(value) if isinstance(value, tuple) else value
+    # After a scalar it writes a line of dots.
+    first = yaml.safe_dump(value, default_flow_style=True, width=1e6).partition("\n")[0]
+    return f"`{first}`"
+
+
+def _bounds(metadata: Iterable[Any]) -> str:
+    """Return ` ≥ 1`, ` 1 to 64`, ` > 0 and < 1`, or nothing."""
+    given = {
+        name: getattr(each, name) for each in metadata for name in BOUNDS if hasattr(each, name)
+    }
+    if given.keys() == {"ge", "le"}:
+        return f" {given['ge']} to {given['le']}"
+    return " and".join(f" {BOUNDS[name]} {given[name]}" for name in BOUNDS if name in given)
+
+
+def _summary(documented: Any) -> str:
+    """Return the first paragraph of what a class or a module says of itself."""
+    return (inspect.getdoc(documented) or "").partition("\n\n")[0]
+
+
+def _table(rows: Iterable[Row]) -> str:
+    lines = [COLUMNS, ("---",) * len(COLUMNS), *rows]
+    cells = ([cell.replace("|", "\\|") for cell in line] for line in lines)
+    return "\n".join(f"| {' | '.join(line)} |" for line in cells)
+
+
+if __name__ == "__main__":
+    print(page(), end="")

@@ -1,0 +1,197 @@
+"""How far a step is: lines in a log, a bar on a terminal, nothing from a library call."""
+
+import io
+import json
+import re
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from leakage import __main__, progress
+from leakage.estimators import estimate
+from leakage.schemes import keystream
+from leakage.steps import calibrate_verdict
+from typer.testing import CliRunner
+
+KEY_FILE = Path(__file__).parents[1] / "workflow" / "keys" / "test.key"
+NAMES = ["astronaut", "camera", "coins"]
+FEW = {"folds": 3, "permutations": 9, "bootstraps": 9, "device": "cpu"}
+TRAINED = FEW | {"epochs": 2, "hidden": 8}
+LINE = re.compile(
+    r"(?P<title>.+): (?P<done>\d+) of (?P<total>\d+) (?P<unit>[a-z ]+), \d+ s, "
+    r"\d+\.\d ((?P=unit)/s|s each)"
+)
+
+
+class Terminal(io.StringIO):
+    """A standard error that says it is a terminal."""
+
+    def isatty(self):
+        return True
+
+
+def step(*arguments: object) -> str:
+    """Run a step as the command line does and return its standard error."""
+    done = CliRunner().invoke(__main__.app, list(map(str, arguments)), catch_exceptions=False)
+    assert done.exit_code == 0, done.output
+    return done.stderr
+
+
+def encryption() -> str:
+    key = keystream.fingerprint(keystream.read_key(KEY_FILE))
+    given = {"scheme": "msb", "key_file": str(KEY_FILE), "key_fingerprint": key}
+    return json.dumps(given | {"definition": {"cipher": "msb_xor", "levels": [0, 4]}})
+
+
+def steps(folder: Path) -> dict[str, list[object]]:
+    """Return the commands of a small run, in their order; the last one depends on all others."""
+    manifest, places, plain = (folder / each for each in ("m.csv", "p.csv", "0.parquet"))
+    view, embedding, table = (folder / each for each in ("4.parquet", "e.parquet", "t.parquet"))
+    pictures = ["--pictures", folder / "pictures"]
+    photographs = {"name": "photographs", "settings": {"names": NAMES}, "patch_size": 48}
+    own = {"name": "folder", "settings": {"path": str(folder / "pictures")}, "patch_size": 48}
+    skipped, of_view = ["--skipped", folder / "s.csv", "--settings"], ["--settings", encryption()]
+    few, trained = json.dumps(FEW), json.dumps(TRAINED)
+    pairs = ["--pairs", 200, "--draws", 2, "--settings", few]
+    families = ["--draws", 10, "--pictures", 12, "--settings", few]
+    encoder = ["--encoder", "st", "--settings", '{"kind": "statistics"}', "--size", "48"]
+    drawn = {"seed": 0, "size": 48, "per_image": 2}
+    curves = json.dumps({"epochs": 3, "seeds": 1, "batch": 10, "device": "cpu"})
+    np.save(folder / "x.npy", np.random.default_rng(0).normal(size=(60, 2)))
+    arrays = [folder / "x.npy", folder / "x.npy", "--settings"]
+    return {
+        "manifest": ["manifest", manifest, *pictures, *skipped, json.dumps(photographs)],
+        "own": ["manifest", folder / "own.csv", *pictures, *skipped, json.dumps(own)],
+        "places": ["places", manifest, places, "--settings", json.dumps(drawn)],
+        "plain": ["view", manifest, plain, *pictures, "--level", 0, *of_view],
+        "view": ["view", manifest, view, *pictures, "--level", 4, *of_view],
+        "measure": ["measure", manifest, table, *pictures, "--levels", "0,4", *of_view],
+        "embed": ["embed", view, places, embedding, *encoder, "--code", ""],
+        "pixels": ["estimate", "histogram", plain, plain, view, "--output", folder / "h.csv"],
+        "mine": ["estimate", "mine", *arrays, trained],
+        "cca": ["estimate", "cca", *arrays, few],
+        "mine_curves": ["estimate", "mine_curves", *arrays, curves],
+        "ksg": ["estimate", "ksg", *arrays, '{"permutations": 2}'],
+        "calibrate": ["calibrate", "staircase", "cca", folder / "c.parquet", *pairs],
+        "calibrate_verdict": ["calibrate_verdict", "cca", folder / "v.parquet", *families],
+    }
+
+
+# Per command: what its lines begin with, and what the loops go over.
+HEARD = {
+    "own": ("manifest folder", {"pictures": 3}),
+    "plain": ("view msb 0", {"pictures": 3}),
+    "view": ("view msb 4", {"pictures": 3}),
+    "measure": ("measure msb", {"pictures": 3}),
+    "embed": ("embed st msb 4", {"pictures": 3}),
+    "pixels": ("estimate histogram", {"pictures": 3}),
+    "mine": ("estimate mine", {"epochs": 2, "stacks of networks": 1}),
+    "cca": ("estimate cca", {"stacks of networks": 1}),
+    "mine_curves": ("estimate mine_curves", {"epochs": 3}),
+    "ksg": ("estimate ksg", {"levels": 1}),
+    "calibrate": ("calibrate cca staircase", {"draws": 2, "stacks of networks": 1}),
+    "calibrate_verdict": (
+        "calibrate_verdict cca",
+        {"sets of families": 2, "stacks of networks": 3},
+    ),
+}
+
+
+@pytest.fixture
+def always(monkeypatch):
+    """A line after everything that is done, as if each had taken ten seconds."""
+    monkeypatch.setattr(progress, "EVERY", 0.0)
+
+
+@pytest.fixture(scope="module")
+def logs(tmp_path_factory) -> dict[str, str]:
+    """What each step writes into its log when every item takes long."""
+    folder = tmp_path_factory.mktemp("progress")
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(progress, "EVERY", 0.0)
+        patched.setattr(calibrate_verdict, "STRENGTHS", (0.0, 0.9))
+        return {name: step(*arguments) for name, arguments in steps(folder).items()}
+
+
+@pytest.mark.parametrize("name", HEARD)
+def test_the_log_of_a_long_step_says_line_by_line_how_far_it_is(logs, name):
+    assert "\r" not in logs[name]
+    found = [match for each in logs[name].splitlines() if (match := LINE.fullmatch(each))]
+    title, loops = HEARD[name]
+    assert {match["title"] for match in found} == {title}
+    assert {match["unit"]: int(match["total"]) for match in found} == loops
+    for unit, total in loops.items():
+        counts = [int(match["done"]) for match in found if match["unit"] == unit]
+        assert counts[:total] == list(range(1, total + 1))
+
+
+def test_a_short_step_writes_no_line(tmp_path):
+    commands = steps(tmp_path)
+    assert step(*commands["manifest"]).count("\n") == 1
+    assert [step(*commands[name]) for name in ("places", "view", "measure", "mine")] == [""] * 4
+
+
+@pytest.mark.parametrize("name", ["view", "mine"])
+def test_a_step_on_a_terminal_draws_a_bar_and_no_lines(tmp_path, name, monkeypatch, always):
+    commands = steps(tmp_path)
+    step(*commands["manifest"])
+    title, loops = HEARD[name]
+    terminal = Terminal()
+    shown = progress.over
+
+    def on_terminal(*arguments, **options):
+        monkeypatch.setattr(sys, "stderr", terminal)
+        return shown(*arguments, **options)
+
+    monkeypatch.setattr(progress, "over", on_terminal)
+    step(*commands[name])
+    drawn = terminal.getvalue()
+    assert f"\r{title}: 100%|" in drawn
+    assert all(f" 0/{total} [" in drawn for total in loops.values())
+    assert not any(map(LINE.fullmatch, re.split(r"[\r\n]", drawn)))
+
+
+@pytest.mark.parametrize("stream", [io.StringIO, Terminal])
+def test_an_estimate_of_arrays_from_python_is_quiet(stream, monkeypatch, always):
+    heard = stream()
+    monkeypatch.setattr(sys, "stderr", heard)
+    x = np.random.default_rng(0).normal(size=(60, 2))
+    estimate("mine", x, x, **TRAINED)
+    estimate("ksg", x, x, permutations=2)
+    assert heard.getvalue() == ""
+
+
+def test_a_step_that_has_ended_lets_nothing_more_be_heard(tmp_path, capsys, always):
+    commands = steps(tmp_path)
+    assert "estimate ksg: 1 of 1 levels" in step(*commands["ksg"])
+    assert list(progress.over([1, 2], "things")) == [1, 2]
+    assert capsys.readouterr().err == ""
+
+
+def test_lines_are_ten_seconds_apart_and_the_pace_is_that_of_this_run(monkeypatch, capsys):
+    now = 0.0
+    monkeypatch.setattr(progress.time, "monotonic", lambda: now)
+    with progress.shown("view"):
+        for _ in progress.over(range(30, 39), "pictures", done=30):
+            now += 4.0
+    assert capsys.readouterr().err.splitlines() == [
+        "view: 33 of 39 pictures, 12 s, 4.0 s each",
+        "view: 36 of 39 pictures, 24 s, 4.0 s each",
+        "view: 39 of 39 pictures, 36 s, 4.0 s each",
+    ]
+
+
+def test_a_loop_that_is_left_early_gives_its_items_up():
+    closed = []
+
+    def items():
+        try:
+            yield from range(5)
+        finally:
+            closed.append(True)
+
+    with progress.shown("view"):
+        for _ in progress.over(items(), "things", 5):
+            break
+    assert closed == [True]
