@@ -29,16 +29,19 @@ CATEGORIES = {
     "Verdict and checks",
 }
 PAGES = {"Summary", "Configuration", "Software", "Run times"}
-# Texts that are cut: what they hold is wider than they are, or they stand out of the window.
+# Texts that are cut: what they hold is wider than they are, or they stand out of the window or of
+# the panel on the left, which then scrolls sideways.
 CUT = """
-return [...document.querySelectorAll("nav span, nav td, nav th, nav li, nav p, h1 span")]
+const panel = document.querySelector("nav.h-screen");
+const scrolls = panel.scrollWidth > panel.clientWidth + 1 ? ["the panel: " + panel.innerText] : [];
+return scrolls.concat( [...document.querySelectorAll("nav span, nav td, nav th, nav li, nav p, h1 span")]
     .filter(each => each.innerText.trim())
     .filter(each => {
         const box = each.getBoundingClientRect();
         const wide = each.clientWidth > 0 && each.scrollWidth > each.clientWidth + 1;
         return wide || box.left < 0 || box.right > window.innerWidth + 1;
     })
-    .map(each => each.innerText)
+    .map(each => each.innerText))
 """
 
 

@@ -116,7 +116,8 @@ rule calibration_figure:
         mem_mb=growing(1_000),
         runtime=growing(15),
     params:
-        caption=caption_of("calibration"),
+        # A function, for its braces are no wildcards.
+        caption=lambda wildcards: caption_of("calibration"),
         filled=filled_caption,
         stem=RESULTS / "calibration/calibration",
         code=code("figure", "leakage.figures.calibration"),
