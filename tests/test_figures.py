@@ -205,3 +205,20 @@ def test_a_seed_whose_values_are_not_above_0_has_no_distance(tmp_path):
     assert set(distance.behind(mine, {})["series"]) == {"train"}
     figure, _ = distance.draw({"mine": mine}, "fig6a")
     assert "not drawn, maximum not above 0: held-out" in titles(figure)
+
+
+def test_values_are_called_exact_only_where_every_view_is_a_function_of_the_pixel():
+    rows = histogram_rows()
+    assert fig2.behind(rows)["is_exact"].all()
+    noise = np.random.default_rng(1).integers(0, 256, (len(LEVELS), 600, 1), dtype=np.uint8)
+    x = np.random.default_rng(0).integers(0, 256, (600, 1), dtype=np.uint8)
+    other = estimate("histogram", x, noise, np.arange(600) % 2, levels=LEVELS)
+    table = fig2.behind(other.assign(bound=8.0))
+    assert not table["is_exact"].any()
+    assert "corrected for its bias" in fig2.numbers(table)["relation"]
+    assert "equals the exact entropy" in fig2.numbers(fig2.behind(rows))["relation"]
+    source = {"source": {}, "settings": {}}
+    labels = [
+        epochs.exact_label({"histogram": style.Table(each, source)}) for each in (rows, other)
+    ]
+    assert labels == ["exact", "counted"]

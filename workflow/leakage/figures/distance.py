@@ -7,7 +7,7 @@ on the training pairs; the same of the held-out values stands beside it.
 from typing import TYPE_CHECKING, Any
 
 from leakage.figures import style
-from leakage.figures.epochs import exact_values
+from leakage.figures.epochs import exact_label, exact_values
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -18,7 +18,7 @@ PER_REPRESENTATION = True
 SERIES = {
     "train": "training pairs, last epoch (the paper's way)",
     "test": "held-out pairs, step chosen on validation",
-    "exact": "exact",
+    "exact": "counted",
 }
 
 
@@ -34,7 +34,8 @@ def draw(tables: dict[str, style.Table], name: str) -> "tuple[Figure, pd.DataFra
     figure, (axis,) = style.panels()
     looks = {"train": {"marker": "o"}, "test": {"marker": "s", "ls": "-."}, "exact": {"ls": "--"}}
     colours = style.colours(3)
-    for colour, (series, label) in zip(colours, SERIES.items(), strict=True):
+    named = SERIES | {"exact": exact_label(tables)}
+    for colour, (series, label) in zip(colours, named.items(), strict=True):
         part = table[table["series"] == series]
         if len(part):
             columns = (part[name] for name in ("level", "distance", "low", "high"))

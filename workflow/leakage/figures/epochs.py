@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from leakage.figures import style
+from leakage.figures.fig2 import is_exact
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -51,7 +52,7 @@ def draw(tables: dict[str, style.Table], name: str) -> "tuple[Figure, pd.DataFra
     handles, labels = axes[0].get_legend_handles_labels()
     if exact:
         handles.append(axes[0].axhline(float("nan"), color="0.3", ls="--", lw=0.8))
-        labels.append("exact")
+        labels.append(exact_label(tables))
     figure.legend(handles, labels, loc="outside right center", frameon=False)
     seeds = mine.rows["seed"].nunique()
     how = f", critic reads {mine.metadata['settings']['pixels']['input']}s" if exact else ""
@@ -76,6 +77,12 @@ def behind(rows: "pd.DataFrame") -> "pd.DataFrame":
     groups = kept.groupby(["split", "level", "step"])["nats"]
     table = groups.agg(nats="mean", low="min", high="max").reset_index()
     return table.rename(columns={"step": "epoch"})
+
+
+def exact_label(tables: dict[str, style.Table]) -> str:
+    """Return what the counted values are called: exact where views are functions of the pixel."""
+    table = tables.get("histogram")
+    return "exact" if table is not None and is_exact(table.answer).all() else "counted"
 
 
 def exact_values(tables: dict[str, style.Table]) -> dict[int, float]:

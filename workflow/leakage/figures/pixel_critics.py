@@ -20,6 +20,10 @@ CRITICS = {
 TOLERANCE = (0.05, 0.03)
 
 
+# The exact values that critics are held against are those of the paper's scheme.
+PER_SCHEME = False
+
+
 def tables(config: Any, representation: str = "") -> dict[str, tuple[str, str]]:
     """Return MINE on pixels once per reading of a byte, and the histogram for the exact values."""
     mine = {critic: (f"mine-{critic}", "pixels") for critic in CRITICS}
