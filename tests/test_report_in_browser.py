@@ -34,7 +34,8 @@ PAGES = {"Summary", "Configuration", "Software", "Run times"}
 CUT = """
 const panel = document.querySelector("nav.h-screen");
 const scrolls = panel.scrollWidth > panel.clientWidth + 1 ? ["the panel: " + panel.innerText] : [];
-return scrolls.concat( [...document.querySelectorAll("nav span, nav td, nav th, nav li, nav p, h1 span")]
+const labels = document.querySelectorAll("nav span, nav td, nav th, nav li, nav p, h1 span");
+return scrolls.concat([...labels]
     .filter(each => each.innerText.trim())
     .filter(each => {
         const box = each.getBoundingClientRect();
