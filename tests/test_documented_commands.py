@@ -122,13 +122,6 @@ RUN_AS_A_WHOLE = {
     "plugins.md": "tests/test_plugin_examples.py",
 }
 
-# Commands and pages that wait for a file which comes with another change.
-AWAITED = {
-    "snakemake --cores 8 report": "workflow/rules/report.smk",
-    "python docs/configuration.py > docs/configuration.md": "docs/configuration.py",
-    "openssl rand -hex 32": "docs/configuration.py",
-}
-
 
 def collected() -> dict[str, str]:
     """Return the page of every command, those of pages that are run as a whole left out."""
@@ -145,20 +138,10 @@ def collected() -> dict[str, str]:
 def tried(*kinds: type) -> list[Any]:
     """Return the commands that are tried in these ways, and how, as parameters of a test."""
     return [
-        pytest.param(command, how, id=command, marks=_awaiting(command))
+        pytest.param(command, how, id=command)
         for command, how in TRIED.items()
         if isinstance(how, kinds)
     ]
-
-
-def _awaiting(command: str) -> list[pytest.MarkDecorator]:
-    waits = command in waiting()
-    return [pytest.mark.xfail(reason=f"{AWAITED[command]} is to come")] if waits else []
-
-
-def waiting() -> set[str]:
-    """Return the commands whose file has not come."""
-    return {command for command, file in AWAITED.items() if not (REPOSITORY / file).exists()}
 
 
 @pytest.fixture(scope="module")
@@ -200,7 +183,7 @@ def test_every_documented_command_is_tried() -> None:
 
 
 def test_no_command_is_tried_that_no_page_holds() -> None:
-    assert not TRIED.keys() - collected().keys() - waiting()
+    assert not TRIED.keys() - collected().keys()
 
 
 @pytest.mark.parametrize(("command", "how"), tried(Dry))

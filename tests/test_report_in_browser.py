@@ -34,8 +34,8 @@ PAGES = {"Summary", "Configuration", "Software", "Run times"}
 CUT = """
 const panel = document.querySelector("nav.h-screen");
 const scrolls = panel.scrollWidth > panel.clientWidth + 1 ? ["the panel: " + panel.innerText] : [];
-const labels = document.querySelectorAll("nav span, nav td, nav th, nav li, nav p, h1 span");
-return scrolls.concat([...labels]
+const texts = document.querySelectorAll("nav span, nav td, nav th, nav li, nav p, h1 span");
+return scrolls.concat([...texts]
     .filter(each => each.innerText.trim())
     .filter(each => {
         const box = each.getBoundingClientRect();
@@ -238,6 +238,13 @@ def test_the_pages_of_the_run_can_be_read(opened: Reader) -> None:
 
 def test_no_label_is_cut(opened: Reader) -> None:
     assert {where: texts for where, texts in opened.cut.items() if texts} == {}
+
+
+def test_the_menu_on_the_dark_panel_is_light(opened: Reader) -> None:
+    opened.home()
+    items = opened.find("nav ul li a")
+    colours = [re.findall(r"[\d.]+", each.value_of_css_property("color"))[:3] for each in items]
+    assert len(colours) > 3 and min(float(part) for colour in colours for part in colour) > 200
 
 
 def test_the_heads_of_the_tables_say_what_stands_below(opened: Reader) -> None:
