@@ -65,9 +65,7 @@ def view(
     ciphertext: np.ndarray, level: int, keystream: Keystream, settings: Settings
 ) -> np.ndarray:
     """Return what an observer reads off uint8 `ciphertext`, as uint8 of the same shape."""
-    if settings.view == "full":
-        return ciphertext
-    return bitplanes.clear(ciphertext, bitplanes.mask(settings.planes[:level]))
+    return bitplanes.seen(ciphertext, bitplanes.mask(settings.planes[:level]), settings.view)
 
 
 clear_bits, strength, nested = bitplanes.clear_bits, bitplanes.strength, bitplanes.nested

@@ -26,6 +26,11 @@ def clear(ciphertext: np.ndarray, encrypted: np.uint8) -> np.ndarray:
     return ciphertext & ~encrypted
 
 
+def seen(ciphertext: np.ndarray, encrypted: np.uint8, view: str) -> np.ndarray:
+    """Return uint8 `ciphertext` as it is (`full`), or with its encrypted bits at 0 (`clear`)."""
+    return ciphertext if view == "full" else clear(ciphertext, encrypted)
+
+
 def clear_bits(level: int, settings: Settings) -> int:
     """Return how many bits of a pixel stay clear: no view tells more about it."""
     return PLANES - level

@@ -39,9 +39,7 @@ def view(
     ciphertext: np.ndarray, level: int, keystream: Keystream, settings: Settings
 ) -> np.ndarray:
     """Return what an observer reads off uint8 `ciphertext`, as uint8 of the same shape."""
-    if settings.view == "full":
-        return ciphertext
-    return bitplanes.clear(ciphertext, bitplanes.mask(range(level)))
+    return bitplanes.seen(ciphertext, bitplanes.mask(range(level)), settings.view)
 
 
 clear_bits, strength, nested = bitplanes.clear_bits, bitplanes.strength, bitplanes.nested
