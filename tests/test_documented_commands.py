@@ -63,6 +63,7 @@ TRIED: dict[str, Dry | Run | Elsewhere] = {
     "make lint": Elsewhere(CI, "make lint"),
     "make slow": Elsewhere(CI, "make slow"),
     "make cluster": Elsewhere(CI, "make cluster"),
+    "make browser": Elsewhere(CI, "make browser"),
     "make environment": Run(instead="make --dry-run environment"),
     "source .venv/bin/activate": Run(),
     "python -m pytest tests/test_views.py": Run(

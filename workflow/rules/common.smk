@@ -305,13 +305,27 @@ def labels(wildcards):
 def labels_of(figure):
     """Its name, what it shows and, where there are several, of which scheme."""
     drawing = DRAWINGS[figure]
-    row = {"figure": figure.rpartition("/")[2], "shows": drawing.module.TITLE}
+    row = {"figure": Path(figure).name, "shows": drawing.module.TITLE}
     return row | ({"scheme": drawing.scheme} if CONFIG.figures_of else {})
+
+
+def page(name, title):
+    """A page of the record that the report shows."""
+    return report(
+        RESULTS / f"record/{name}.html",
+        category=THIS_RUN,
+        labels={"page": title},
+    )
 
 
 def run_tables():
     """The files of the estimates that the requested figures read."""
     return sorted(table_path(*wanted) for wanted in wanted_tables())
+
+
+def no_setting(path):
+    """A path as a param that counts for no rerun, as none does that is made from the output."""
+    return lambda wildcards, output: path
 
 
 def summed_up():

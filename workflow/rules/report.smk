@@ -2,10 +2,6 @@
 # report.html, one file to pass on: Snakemake's own report of the figures and of these pages.
 
 CALIBRATED = CONFIG.report.calibration
-# Where this checkout lies is no setting: these stand in the commands, not in their params.
-SNAKEFILE, STYLE = workflow.main_snakefile, TEMPLATES / "report.css"
-PINS = Path(workflow.basedir) / "envs" / "requirements.txt"
-TEST_KEY = PACKAGE / "keys" / "test.key"
 # What the report shows, in the order in which it is made.
 SHOWN = [
     *(RESULTS / f"figures/{name}.png" for name in FIGURES),
@@ -13,15 +9,6 @@ SHOWN = [
     RESULTS / "summary.html",
     *(RESULTS / f"record/{name}.html" for name in ("configuration", "software", "run_times")),
 ]
-
-
-def page(name, title):
-    """A page of the record that the report shows."""
-    return report(
-        RESULTS / f"record/{name}.html",
-        category=THIS_RUN,
-        labels={"page": title},
-    )
 
 
 rule record:
@@ -47,13 +34,15 @@ rule record:
     params:
         folder=RESULTS / "record",
         benchmarks=RESULTS / "benchmarks",
+        # Where this checkout lies is no setting.
+        pins=no_setting(Path(workflow.basedir) / "envs" / "requirements.txt"),
         # As it was given: the order of its keys is no setting, but the reader's.
         configuration=json.dumps(config),
         key=CHECKED.key_fingerprint,
         code=code("record"),
     shell:
         "python -m leakage --threads {threads} record {params.folder:q}"
-        " --benchmarks {params.benchmarks:q} --pins {PINS:q} --key {params.key}"
+        " --benchmarks {params.benchmarks:q} --pins {params.pins:q} --key {params.key}"
         " --configuration {params.configuration:q} 2>&1 | tee {log:q}"
 
 
@@ -82,10 +71,11 @@ rule summary:
     params:
         stem=RESULTS / "summary",
         options=summary_options(),
+        test_key=no_setting(PACKAGE / "keys" / "test.key"),
         code=code("summary"),
     shell:
         "python -m leakage --threads {threads} summary {params.stem:q} --manifest {input.manifest:q}"
-        " --test-key {TEST_KEY:q} {params.options} 2>&1 | tee {log:q}"
+        " --test-key {params.test_key:q} {params.options} 2>&1 | tee {log:q}"
 
 
 rule report:
@@ -109,9 +99,11 @@ rule report:
         # Snakefile and configuration; it wants a name that ends in .html, and writes in pieces.
         new=RESULTS / ".report.html",
         templates=templates(),
+        snakefile=no_setting(workflow.main_snakefile),
+        style=no_setting(TEMPLATES / "report.css"),
     shell:
         "SNAKEMAKE_PROFILE=none python -m snakemake --report {params.new:q} --nolock --cores 1"
         " --workflow-profile none"
-        " --snakefile {SNAKEFILE:q} --configfile {input.configuration:q}"
-        " --report-stylesheet {STYLE:q} -- {input.shown:q} 2>&1 | tee {log:q}"
+        " --snakefile {params.snakefile:q} --configfile {input.configuration:q}"
+        " --report-stylesheet {params.style:q} -- {input.shown:q} 2>&1 | tee {log:q}"
         " && mv {params.new:q} {output:q}"
