@@ -1,5 +1,6 @@
 """Held-out mutual information by every estimator, against the level, on one representation."""
 
+import itertools
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,6 +16,8 @@ TITLE = "All estimators, held out"
 PER_REPRESENTATION = True
 # A ceiling this many times above all values would flatten them; the legend gives it instead.
 FAR = 2.0
+# Ceilings nearer to one another than this share of the highest value would write into each other.
+NEAR = 0.08
 
 
 def tables(config: Any, representation: str = "") -> dict[str, tuple[str, str]]:
@@ -107,6 +110,7 @@ def _ceilings(axis: "Axes", table: "pd.DataFrame") -> None:
     known = known.assign(rounded=known["ceiling"].round(2))
     highest = np.nanmax(table[["mean", "high"]].to_numpy())
     usual = known["rounded"].mode().tolist()[:1]
+    above = dict(itertools.pairwise(sorted(known["rounded"].unique())))
     for rounded, part in known.groupby("rounded"):
         text = ceiling_label(part["ceiling"].iloc[0])
         if rounded not in usual:
@@ -116,8 +120,11 @@ def _ceilings(axis: "Axes", table: "pd.DataFrame") -> None:
             continue
         axis.axhline(rounded, color="0.3", ls=":", lw=1)
         place = {"xy": (1, rounded), "xycoords": ("axes fraction", "data")}
-        shift = {"xytext": (0, 2), "textcoords": "offset points"}
-        axis.annotate(text, **place, **shift, ha="right", va="bottom", fontsize=8, color="0.3")
+        # Of two near ones, the lower is named below its line.
+        below = above.get(rounded, np.inf) - rounded < NEAR * highest
+        shift = {"xytext": (0, -2 if below else 2), "textcoords": "offset points"}
+        side = "top" if below else "bottom"
+        axis.annotate(text, **place, **shift, ha="right", va=side, fontsize=8, color="0.3")
         axis.set_ylim(top=max(axis.get_ylim()[1], 1.07 * rounded))
 
 
