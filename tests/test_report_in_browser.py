@@ -238,7 +238,7 @@ def test_the_pages_of_the_run_can_be_read(opened: Reader) -> None:
 
 
 def test_no_label_is_cut(opened: Reader) -> None:
-    assert {where: texts for where, texts in opened.cut.items() if texts} == {}
+    assert [(where, text) for where, texts in opened.cut.items() for text in texts] == []
 
 
 def test_the_menu_on_the_dark_panel_is_light(opened: Reader) -> None:
