@@ -56,7 +56,8 @@ def consistency_rows() -> pd.DataFrame:
 
 def scheme_rows() -> pd.DataFrame:
     rows = {"scheme": ["one", "one", "two"], "level": [0, 8, 10], "strength": [0.0, 1.0, 1.0]}
-    return pd.DataFrame(rows | {"estimate": schemes.HELD_OUT, "mean": [3.0, 0.5, 0.25]})
+    values = {"mean": [3.0, 0.5, 0.25], "floor": [0.0, 0.3, 0.1]}
+    return pd.DataFrame(rows | {"estimate": schemes.HELD_OUT} | values)
 
 
 def calibration_rows() -> pd.DataFrame:
@@ -65,10 +66,10 @@ def calibration_rows() -> pd.DataFrame:
 
 
 BY_HAND = {
-    "verdict": (verdict, verdict_rows, "2 of 3 cells; of msb_xor, on CLIP a leak up to n = 4"),
+    "verdict": (verdict, verdict_rows, "2 of 3 cells. msb_xor: on CLIP a leak up to n = 4."),
     "scorecard": (scorecard, scorecard_rows, "The 3 claims"),
     "consistency": (consistency, consistency_rows, "0 of 1 checks hold"),
-    "schemes": (schemes, scheme_rows, "the lowest is two at level 10, 0.25 nats"),
+    "schemes": (schemes, scheme_rows, "between 0.25 and 0.50 nats, where the floors reach 0.30"),
     "calibration": (calibration, calibration_rows, "spiral: -0.25 nats where the truth is 2.00"),
 }
 

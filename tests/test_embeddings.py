@@ -125,7 +125,7 @@ def test_a_view_that_does_not_say_its_level_is_refused(tmp_path, places):
 def test_a_network_without_resolved_weights_is_refused(tmp_path, places):
     view = small_views.write_view(tmp_path / "view.parquet", 0)
     settings = json.dumps({"kind": "torchvision", "weights": "random"})
-    with pytest.raises(LeakageError, match=r"encoders\.resnet: --weights is missing"):
+    with pytest.raises(LeakageError, match=r"encoders\.resnet \(torchvision\): --weights is"):
         embed.main(view, places, tmp_path / "o.parquet", "resnet", settings, SIZE, "")
 
 

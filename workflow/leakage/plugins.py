@@ -7,10 +7,11 @@ snakemake runs. What a plug-in raises or returns amiss is told as a mistake of t
 import functools
 import hashlib
 import importlib
+import inspect
 import pkgutil
 import sys
 import traceback
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import Any, TypeVar
@@ -35,7 +36,11 @@ def names(package: ModuleType, shared: Iterable[str]) -> list[str]:
 
 
 def find(
-    package: ModuleType, name: str, shared: Iterable[str], noun: str, functions: tuple[str, ...]
+    package: ModuleType,
+    name: str,
+    shared: Iterable[str],
+    noun: str,
+    functions: Mapping[str, tuple[str, ...]],
 ) -> ModuleType:
     """Return the module of a package or of a file, importing no other.
 
@@ -44,19 +49,22 @@ def find(
         name: one of them, or a path that ends in .py.
         shared: modules of the package that are not of this kind.
         noun: what they are, for messages.
-        functions: of these a plug-in has at least one.
+        functions: of these a plug-in has at least one, and what each is called with.
 
     Raises:
         LeakageError: there is no such module or file (the nearest one is named), the file cannot
-            be imported, or it has none of the functions.
+            be imported, or it has none of the functions, or one that takes something else.
     """
     if is_file(name):
         module = _load(name)
-        if not any(callable(getattr(module, each, None)) for each in functions):
+        present = [each for each in functions if callable(getattr(module, each, None))]
+        if not present:
             raise LeakageError(
                 f"{noun} {name}: has no function {' or '.join(functions)}; docs/plugins.md has a "
                 "complete example"
             )
+        for each in present:
+            _refuse_other_arguments(f"{noun} {name}", getattr(module, each), functions[each])
         return module
     known = names(package, shared)
     if name not in known:
@@ -65,6 +73,19 @@ def find(
             f"{', '.join(known)}, or the path of a Python file that ends in {SUFFIX})"
         )
     return importlib.import_module(f"{package.__name__}.{name}")
+
+
+def _refuse_other_arguments(
+    where: str, function: Callable[..., Any], arguments: tuple[str, ...]
+) -> None:
+    signature = inspect.signature(function)
+    try:
+        signature.bind(*arguments)
+    except TypeError:
+        raise LeakageError(
+            f"{where}: {function.__name__}{signature} is called with {len(arguments)} arguments, "
+            f"({', '.join(arguments)}); let it take them"
+        ) from None
 
 
 def reference(package: str, name: str) -> str:

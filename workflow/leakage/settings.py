@@ -57,7 +57,9 @@ def _explain(model: type[Settings], problem: typing.Any, where: str) -> str:
         close = ".".join([*key.split(".")[:-1], nearest(str(word), known)]) if known else "none"
         return f"{key}: unknown key; the nearest known one is {close} (known: {', '.join(known)})"
     if problem["type"] == "missing":
-        return f"{key}: missing; give it a value"
+        field = model.model_fields.get(str(problem["loc"][-1]))
+        meaning = f" ({field.description})" if field and field.description else ""
+        return f"{key}: missing; give it a value{meaning}"
     if problem["type"] == "value_error":
         return f"{key}: {problem['ctx']['error']}"
     return f"{key}: found {problem['input']!r}; {problem['msg'][0].lower()}{problem['msg'][1:]}"

@@ -63,15 +63,22 @@ class Encoder:
         Raises:
             LeakageError: `encode` returned something else.
         """
-        found = self.encode(patches)
-        fits = isinstance(found, np.ndarray) and found.ndim == 2 and found.dtype.kind == "f"
-        if not fits or len(found) != len(patches) or found.shape[1] == 0:
-            raise LeakageError(
-                f"encoder {self.label}: encode returned {plugins.describe(found)} for "
-                f"{len(patches)} patches; expected an array of float32 with shape "
-                f"({len(patches)}, dim)"
-            )
-        return found.astype(np.float32, copy=False)
+        return checked(f"encoder {self.label}", self.encode(patches), len(patches))
+
+
+def checked(where: str, found: Any, patches: int) -> np.ndarray:
+    """Return what an encoder's `encode` returned for so many patches, as float32 (patches, dim).
+
+    Raises:
+        LeakageError: it is something else.
+    """
+    fits = isinstance(found, np.ndarray) and found.ndim == 2 and found.dtype.kind == "f"
+    if not fits or len(found) != patches or found.shape[1] == 0:
+        raise LeakageError(
+            f"{where}: encode returned {plugins.describe(found)} for {patches} patches; expected "
+            f"an array of float32 with shape ({patches}, dim)"
+        )
+    return found.astype(np.float32, copy=False)
 
 
 class Kind(settings.Settings):
@@ -107,7 +114,8 @@ def module(kind: str) -> ModuleType:
     Raises:
         LeakageError: there is no such kind.
     """
-    return plugins.find(sys.modules[__name__], kind, SHARED, "kind", functions=("load", "encode"))
+    called_with = {"load": ("settings", "record", "device"), "encode": ("patches", "settings")}
+    return plugins.find(sys.modules[__name__], kind, SHARED, "kind", functions=called_with)
 
 
 def settings_of(kind: str) -> type[settings.Settings]:
@@ -122,7 +130,8 @@ def load(entry: Any, record: Any, device: str) -> Encoder:
         return kind.load(entry, record, device)
 
     def encode(patches: list[np.ndarray]) -> np.ndarray:
-        return plugins.call(f"encoder {entry.kind}", kind.encode, patches, entry)
+        where = f"encoder {entry.kind}"
+        return checked(where, plugins.call(where, kind.encode, patches, entry), len(patches))
 
     return Encoder(
         encode=encode,

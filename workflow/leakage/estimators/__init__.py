@@ -50,7 +50,10 @@ def module(method: str) -> ModuleType:
     Raises:
         LeakageError: there is no such estimator; the message names the nearest one.
     """
-    return plugins.find(sys.modules[__name__], method, SHARED, "estimator", functions=("estimate",))
+    called_with = ("x", "y", "groups", "levels", "seed", "settings")
+    return plugins.find(
+        sys.modules[__name__], method, SHARED, "estimator", functions={"estimate": called_with}
+    )
 
 
 def settings_of(method: str) -> type[Settings]:

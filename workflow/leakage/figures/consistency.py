@@ -57,7 +57,9 @@ def draw(tables: dict[str, style.Table], name: str) -> "tuple[Figure, pd.DataFra
         rows.append(["" if label == last else label, text, value + allowed, verdict or "not asked"])
         fills.append([None, None, None, COLOURS.get(verdict, COLOURS[NO_WEIGHTS])])
         last = label
-    title = "Is the held-out estimate consistent with itself?"
+    scheme = next(iter(tables.values())).scheme
+    under = f" under {scheme}" if scheme else ""
+    title = f"Is the held-out estimate{under} consistent with itself?"
     return text_table(WIDTHS, rows, fills, title), table
 
 

@@ -43,7 +43,11 @@ def draw(tables: dict[str, style.Table], name: str) -> "tuple[Figure, pd.DataFra
     axis.set(xlabel=mine.level_label, ylabel="relative distance, 1 − I(n) / max I")
     axis.set_xticks(sorted(mine.rows["level"].unique()))
     axis.set_ylim(-0.05, limit := highest(table))
-    axis.legend(frameon=False, loc="best")
+    if len(table):
+        axis.legend(frameon=False, loc="best")
+    else:
+        nothing = "nothing to draw: no value is above 0"
+        axis.text(0.5, 0.5, nothing, transform=axis.transAxes, ha="center", color="0.3")
     missing = [SERIES[s] for s in ("train", "test") if s not in set(table["series"])]
     note = f"\nnot drawn, maximum not above 0: {missing[0]}" if missing else ""
     if table["high"].max() > limit:

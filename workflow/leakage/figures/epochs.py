@@ -56,7 +56,8 @@ def draw(tables: dict[str, style.Table], name: str) -> "tuple[Figure, pd.DataFra
     figure.legend(handles, labels, loc="outside right center", frameon=False)
     seeds = mine.rows["seed"].nunique()
     how = f", critic reads {mine.metadata['settings']['pixels']['input']}s" if exact else ""
-    figure.suptitle(f"MINE on {mine.label}{how} (mean and range of {seeds} seeds)")
+    under = f" under {mine.scheme}" if mine.scheme else ""
+    figure.suptitle(f"MINE on {mine.label}{under}{how} (mean and range of {seeds} seeds)")
     return figure, table
 
 

@@ -40,7 +40,9 @@ def draw(tables: dict[str, style.Table], name: str) -> "tuple[Figure, pd.DataFra
     if np.isfinite(slope):
         label = f"linear fit: {slope:.3f} bit per level, R² = {r2:.4f}"
         axis.plot(n, table["fit_bits"], "--", color=green, label=label)
-    axis.plot(n, table["bound_bits"], ":", color=red, label="bound: bits that stay clear")
+    # Of a scheme that states no bound, only the plain picture has one.
+    if table["bound_bits"][table["level"] > 0].notna().any():
+        axis.plot(n, table["bound_bits"], ":", color=red, label="bound: bits that stay clear")
     axis.set(xlabel=style.level_label(tables), ylabel="mutual information (bits per pixel)")
     axis.set_xticks(n)
     axis.set_title(f"Pixels: histogram MI over {int(table['pictures'].iloc[0])} pictures")
@@ -82,7 +84,7 @@ def is_exact(rows: "pd.DataFrame") -> "pd.Series":
 
 
 def behind(rows: "pd.DataFrame") -> "pd.DataFrame":
-    """Return what the figure draws, in bits; the fit needs two levels."""
+    """Return what the figure draws, in bits; the fit needs three levels."""
     import pandas as pd
 
     bits = style.BITS_PER_NAT
@@ -100,7 +102,7 @@ def behind(rows: "pd.DataFrame") -> "pd.DataFrame":
         }
     ).reset_index(drop=True)
     slope = intercept = r2 = np.nan
-    if len(table) > 1:
+    if len(table) > 2:
         slope, intercept = np.polyfit(table["level"], table["mi_bits"], 1)
         spread = np.var(table["mi_bits"])
         residual = table["mi_bits"] - (slope * table["level"] + intercept)

@@ -52,7 +52,7 @@ def draw(tables: dict[str, style.Table], name: str) -> "tuple[Figure, pd.DataFra
         shown = table[table["estimate"] == estimate]
         for scheme, part in shown.groupby("scheme", sort=False):
             colour, marker = looks[scheme]
-            _curve(axis, part, colour, str(scheme), marker)
+            _curve(axis, part, colour, _named(tables, str(scheme)), marker)
             _levels(axis, part, colour, PLACES[schemes.index(scheme) % len(PLACES)])
         axis.set(xlabel=STRENGTH, xlim=(-0.04, 1.06))
         axis.axhline(0, color="0.3", lw=0.8)
@@ -74,16 +74,24 @@ def draw(tables: dict[str, style.Table], name: str) -> "tuple[Figure, pd.DataFra
     return figure, table
 
 
+def _named(tables: dict[str, style.Table], scheme: str) -> str:
+    """Return a scheme with what is seen of it, and with what its strength is if it says none."""
+    source = tables[f"{scheme}/{HELD_OUT}"].metadata["source"]
+    view = (source.get("view", {}).get("definition") or {}).get("view", "ciphertext")
+    said = source.get("strength", {})
+    known = all(value is not None for level, value in said.items() if level != "0")
+    return f"{scheme} (view: {view})" + ("" if known else ", strength: level / highest")
+
+
 def numbers(table: "pd.DataFrame") -> dict[str, Any]:
-    """Return what the caption says: the schemes, and which leaks least at its strongest level."""
+    """Return what the caption says: how many schemes, and where their strongest levels lie."""
     shown = table[(table["estimate"] == HELD_OUT) & table["mean"].notna()]
     strongest = shown.sort_values("strength").groupby("scheme", sort=False).tail(1)
-    least = strongest.loc[strongest["mean"].idxmin()] if len(strongest) else {}
     return {
         "schemes": table["scheme"].nunique(),
-        "least": least.get("scheme", "none"),
-        "level": least.get("level", "no level"),
-        "nats": least.get("mean", float("nan")),
+        "least": strongest["mean"].min(),
+        "most": strongest["mean"].max(),
+        "floor": shown["floor"].max(),
     }
 
 

@@ -83,14 +83,18 @@ def draw(tables: dict[str, style.Table], name: str) -> "tuple[Figure, pd.DataFra
 
 
 def numbers(table: "pd.DataFrame") -> dict[str, Any]:
-    """Return what the caption says: how many cells are a leak, and what the first scheme shows."""
-    first = table[table["scheme"] == table["scheme"].iloc[0]]
-    rows = first.groupby("representation", sort=False)
+    """Return what the caption says: how many cells are a leak, and what each scheme shows."""
+    found = {
+        scheme: [
+            f"on {part['label'].iloc[0]} {finding(part)}"
+            for _, part in rows.groupby("representation", sort=False)
+        ]
+        for scheme, rows in table.groupby("scheme", sort=False)
+    }
     return {
         "cells": len(table),
         "leaks": int((table["verdict"] == verdicts.LEAK).sum()),
-        "scheme": table["scheme"].iloc[0],
-        "found": "; ".join(f"on {part['label'].iloc[0]} {finding(part)}" for _, part in rows),
+        "found": ". ".join(f"{scheme}: {'; '.join(said)}" for scheme, said in found.items()),
     }
 
 
@@ -184,7 +188,8 @@ def _cell(axis: "Axes", column: int, row: int, found: Any) -> None:
 
     corner = column - 0.48, row - 0.46
     axis.add_patch(Rectangle(corner, 0.96, 0.92, facecolor=COLOURS[found.verdict], edgecolor="0.4"))
-    lines = [SHORT[found.verdict], p_text(found.corrected_p)]
+    able = found.verdict in (verdicts.LEAK, verdicts.NO_EVIDENCE)
+    lines = [SHORT[found.verdict], *([p_text(found.corrected_p)] if able else [])]
     if found.verdict == verdicts.LEAK:
         lines.insert(1, f"{found.nats:.2g} nats" if abs(found.nats) < 10 else f"{found.nats:.0f}")
     axis.text(column, row, "\n".join(lines), ha="center", va="center", fontsize=8)

@@ -11,13 +11,14 @@ offer:
     Settings      a `Definition` with its keys in the configuration; without it, `PlugIn`
     decrypt       the inverse, called like `encrypt`; a plug-in's is checked on every picture
     view          what an observer reads off the ciphertext, called like `encrypt`; the same shape
-    clear_bits    (level, settings) -> bits per pixel that the view tells at most; 8
+    clear_bits    (level, settings) -> bits per pixel that the view tells at most; without it, no
+                  bound is drawn
     strength      (level, settings) -> 0 (plain) to 1 (the strongest there is); without it, figures
                   take the share of the highest level
     nested        (settings) -> whether each level's view is a function of a lower level's; False
     LEVEL         what a level counts, for axes
 
-A scheme whose pictures come encrypted has `read(image_id, level, settings)` for `encrypt`.
+A scheme whose pictures come encrypted has `read(image_id, plain, level, settings)` for `encrypt`.
 """
 
 import sys
@@ -35,6 +36,7 @@ from leakage.settings import Settings
 
 SHARED = {"bitplanes", "blocks", "keystream"}
 BYTE = 8.0
+CALLED_WITH = ("pixels", "level", "keystream", "settings")
 
 
 class Definition(Settings):
@@ -80,7 +82,11 @@ def module(cipher: str) -> ModuleType:
         LeakageError: there is no such cipher; the message names the nearest one.
     """
     return plugins.find(
-        sys.modules[__name__], cipher, SHARED, "cipher", functions=("encrypt", "read")
+        sys.modules[__name__],
+        cipher,
+        SHARED,
+        "cipher",
+        functions={"encrypt": CALLED_WITH, "read": ("image_id", "plain", "level", "settings")},
     )
 
 
@@ -114,7 +120,7 @@ class Scheme:
         if level == 0:
             return plain
         if hasattr(cipher, "read"):
-            found = self._call("read", image_id, level, self.definition)
+            found = self._call("read", level, image_id, image_id, plain, level, self.definition)
             return self._checked("read", found, image_id, plain, level)
         found = self._with_keystream("encrypt", image_id, plain, level)
         if plugins.is_file(self.definition.cipher) and hasattr(cipher, "decrypt"):
@@ -136,10 +142,10 @@ class Scheme:
     def about(self, level: int) -> dict[str, Any]:
         """Return what is known of a level beside its pictures: for the view's metadata."""
         cipher, definition = self._cipher, self.definition
-        asked: dict[str, float | None] = {"clear_bits": BYTE, "strength": None}
+        asked: dict[str, float | None] = {"clear_bits": None, "strength": None}
         for name in asked.keys() & vars(cipher).keys():
-            asked[name] = float(self._call(name, level, definition))
-        nested = hasattr(cipher, "nested") and bool(self._call("nested", definition))
+            asked[name] = float(self._call(name, level, "any", level, definition))
+        nested = hasattr(cipher, "nested") and bool(self._call("nested", level, "any", definition))
         label = getattr(cipher, "LEVEL", "encryption level")
         return {**asked, "nested": nested, "level_label": label}
 
@@ -154,14 +160,14 @@ class Scheme:
         # A plug-in that wrote into its input would change the plain picture of the next level.
         shown.flags.writeable = False
         stream = Keystream(self.key or bytes(32), image_id)
-        found = self._call(function, shown, level, stream, self.definition)
+        found = self._call(function, level, image_id, shown, level, stream, self.definition)
         return self._checked(function, found, image_id, pixels, level)
 
-    def _call(self, function: str, *args: Any) -> Any:
+    def _call(self, function: str, level: int, image_id: str, *args: Any) -> Any:
         called = getattr(self._cipher, function)
         if not plugins.is_file(self.definition.cipher):
             return called(*args)
-        return plugins.call(f"scheme {self.name} ({self.definition.cipher})", called, *args)
+        return plugins.call(self._where(image_id, level), called, *args)
 
     def _checked(
         self, function: str, found: Any, image_id: str, expected: np.ndarray, level: int

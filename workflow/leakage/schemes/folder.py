@@ -46,11 +46,12 @@ class Settings(Definition):
         return {**values, "levels": levels}
 
 
-def read(image_id: str, level: int, settings: Settings) -> np.ndarray:
-    """Return the encrypted picture, uint8 of shape (height, width, channels).
+def read(image_id: str, plain: np.ndarray, level: int, settings: Settings) -> np.ndarray:
+    """Return the encrypted picture, uint8 of shape (height, width, channels), as the plain one's.
 
     Raises:
-        LeakageError: there is none or more than one of that name, or it cannot be read.
+        LeakageError: there is none or more than one of that name, it cannot be read, or it is of
+            another shape than the plain picture.
     """
     from leakage import pictures
 
@@ -63,7 +64,17 @@ def read(image_id: str, level: int, settings: Settings) -> np.ndarray:
             f"{folder / image_id}.png: expected one encrypted picture of that name, found {what}; "
             "put it there, or take the picture out of the dataset"
         )
-    return pictures.read(found[0])
+    pixels = pictures.read(found[0])
+    if pixels.shape != plain.shape:
+        here, there = (
+            f"{each.shape[1]} x {each.shape[0]} with {each.shape[2]} channels"
+            for each in (pixels, plain)
+        )
+        raise LeakageError(
+            f"{found[0]}: {here}, and the plain picture has {there}; encrypt it anew at that size, "
+            "or take the picture out of the dataset"
+        )
+    return pixels
 
 
 def files(settings: Settings, level: int) -> list[str]:

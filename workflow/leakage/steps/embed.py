@@ -33,6 +33,7 @@ def main(
     """Embed the patches and the whole pictures of one view."""
     where = f"encoders.{encoder}"
     entry = encoders.parse(settings, where)
+    where = f"{where} ({entry.kind})"
     opened = View(view)
     record = _weights(entry, weights, where)
     ready = encoders.load(entry, record, device)
@@ -102,7 +103,8 @@ def refuse_nan(rows: list[Row], found: np.ndarray, where: str) -> tuple[list[Row
     if wrong.size:
         raise LeakageError(
             f"{where}: the embedding of picture {rows[wrong[0]][0]} is not finite (NaN or "
-            "infinity); the encoder's weights are damaged or not this model's, or its code errs"
+            "infinity): of a plug-in, mend its code; of a network, the weights are damaged or not "
+            "this model's"
         )
     return rows, found
 
