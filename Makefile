@@ -33,7 +33,7 @@ test: $(READY) ## The tests, without the slow ones
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
 slow: $(READY) ## The tests that take minutes: the weights' real loading paths
-	$(BIN)/python -m pytest -m slow
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m slow --numprocesses 2 --dist loadfile
 
 cluster: $(READY) ## The tests on a real SLURM cluster of one node, started here (root, Debian)
 	$(BIN)/python -m pytest -m cluster
