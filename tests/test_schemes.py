@@ -219,6 +219,7 @@ def test_a_level_hides_its_eighths_of_the_blocks_whole(level):
 
 def test_an_unknown_view_or_cipher_level_of_full_is_refused():
     assert schemes.settings_of("full")().levels == [0, 1]
+    assert scheme("full").about(1)["clear_bits"] == 0 and scheme("full").about(1)["strength"] == 1
     with pytest.raises(ValueError, match=r"outside 0\.\.1"):
         schemes.settings_of("full")(levels=[0, 2])
 

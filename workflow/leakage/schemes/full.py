@@ -36,3 +36,8 @@ decrypt = encrypt
 def clear_bits(level: int, settings: Settings) -> int:
     """Return that no bit stays clear."""
     return 0
+
+
+def strength(level: int, settings: Settings) -> float:
+    """Return the share of the bits that are encrypted."""
+    return float(level)
