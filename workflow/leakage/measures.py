@@ -117,7 +117,7 @@ def edge_similarity(plain: np.ndarray, seen: np.ndarray) -> float:
         w = |cos(phi(e1) - phi(e2))| where both blocks have an edge, else 0,
         c = 0 where neither has one, else 1,
 
-    and 0.5 where no block of either picture has an edge (the paper's convention: nothing is known).
+    and 0.5 where no block of either picture has an edge (a convention: nothing is known then).
     Unrelated directions give 0.63 where all blocks have edges, which is why a score means nothing
     without that of noise beside it.
 
