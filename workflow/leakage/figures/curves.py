@@ -1,6 +1,7 @@
 """Held-out values against the level: what the figures beyond the paper share."""
 
-from collections.abc import Iterable
+import itertools
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -66,6 +67,15 @@ def methods(tables: dict[str, style.Table]) -> dict[str, str]:
         found[role] = METHODS.get(method, method)
     several = {name for name in found.values() if list(found.values()).count(name) > 1}
     return {role: f"{name}, {role}" if name in several else name for role, name in found.items()}
+
+
+def looks(names: Sequence[str]) -> dict[str, tuple[Any, str]]:
+    """Return a colour and a marker for each of some names, the same in every figure of them."""
+    markers = itertools.cycle(MARKERS)
+    return {
+        name: (colour, marker)
+        for name, colour, marker in zip(names, style.colours(len(names)), markers, strict=False)
+    }
 
 
 def interval(table: style.Table) -> str:

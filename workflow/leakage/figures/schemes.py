@@ -41,13 +41,7 @@ def draw(tables: dict[str, style.Table], name: str) -> "tuple[Figure, pd.DataFra
     table = behind(tables)
     figure, (left, right) = style.panels(2, 6.0, 4.8)
     schemes = list(dict.fromkeys(table["scheme"]))
-    markers = curves.MARKERS * (len(schemes) // len(curves.MARKERS) + 1)
-    looks = {
-        scheme: (colour, marker)
-        for scheme, colour, marker in zip(
-            schemes, style.colours(len(schemes)), markers, strict=False
-        )
-    }
+    looks = curves.looks(schemes)
     for axis, estimate in ((left, PIXELS), (right, HELD_OUT)):
         shown = table[table["estimate"] == estimate]
         for scheme, part in shown.groupby("scheme", sort=False):

@@ -107,12 +107,7 @@ def draw(tables: dict[str, style.Table], name: str) -> "tuple[Figure, pd.DataFra
     columns = -(-(len(MEASURES) + 1) // 2)
     figure, axes = style.panels(2 * columns, 3.9, 3.9, rows=2)
     schemes = list(dict.fromkeys(shown["scheme"]))
-    looks = {
-        scheme: (colour, marker)
-        for scheme, colour, marker in zip(
-            schemes, style.colours(len(schemes)), curves.MARKERS * 4, strict=False
-        )
-    }
+    looks = curves.looks(schemes)
     panels = dict(zip(MEASURES, axes, strict=False))
     placed = {measure: _panel(axis, shown, measure, looks) for measure, axis in panels.items()}
     for axis in axes[::columns]:

@@ -120,8 +120,9 @@ class Scheme:
         if level == 0:
             return plain
         if hasattr(cipher, "read"):
-            found = self._call("read", level, image_id, image_id, plain, level, self.definition)
-            return self._checked("read", found, image_id, plain, level)
+            where = self._where(image_id, level)
+            found = self._call(where, "read", image_id, plain, level, self.definition)
+            return self._checked(where, "read", found, plain)
         found = self._with_keystream("encrypt", image_id, plain, level)
         if plugins.is_file(self.definition.cipher) and hasattr(cipher, "decrypt"):
             back = self._with_keystream("decrypt", image_id, found, level)
@@ -144,8 +145,8 @@ class Scheme:
         cipher, definition = self._cipher, self.definition
         asked: dict[str, float | None] = {"clear_bits": None, "strength": None}
         for name in asked.keys() & vars(cipher).keys():
-            asked[name] = float(self._call(name, level, "any", level, definition))
-        nested = hasattr(cipher, "nested") and bool(self._call("nested", level, "any", definition))
+            asked[name] = float(self._call(self._named, name, level, definition))
+        nested = hasattr(cipher, "nested") and bool(self._call(self._named, "nested", definition))
         label = getattr(cipher, "LEVEL", "encryption level")
         return {**asked, "nested": nested, "level_label": label}
 
@@ -159,26 +160,30 @@ class Scheme:
         shown = pixels.view()
         # A plug-in that wrote into its input would change the plain picture of the next level.
         shown.flags.writeable = False
-        stream = Keystream(self.key or bytes(32), image_id)
-        found = self._call(function, level, image_id, shown, level, stream, self.definition)
-        return self._checked(function, found, image_id, pixels, level)
+        # What comes encrypted has no key, and its view no keystream.
+        stream = None if self.key is None else Keystream(self.key, image_id)
+        where = self._where(image_id, level)
+        found = self._call(where, function, shown, level, stream, self.definition)
+        return self._checked(where, function, found, pixels)
 
-    def _call(self, function: str, level: int, image_id: str, *args: Any) -> Any:
+    def _call(self, where: str, function: str, *args: Any) -> Any:
         called = getattr(self._cipher, function)
         if not plugins.is_file(self.definition.cipher):
             return called(*args)
-        return plugins.call(self._where(image_id, level), called, *args)
+        return plugins.call(where, called, *args)
 
-    def _checked(
-        self, function: str, found: Any, image_id: str, expected: np.ndarray, level: int
-    ) -> np.ndarray:
+    def _checked(self, where: str, function: str, found: Any, expected: np.ndarray) -> np.ndarray:
         fits = isinstance(found, np.ndarray) and found.dtype == np.uint8
         if not fits or found.shape != expected.shape:
             raise LeakageError(
-                f"{self._where(image_id, level)}: {function} returned {plugins.describe(found)}; "
-                f"expected an array of uint8 with shape {expected.shape}"
+                f"{where}: {function} returned {plugins.describe(found)}; expected an array of "
+                f"uint8 with shape {expected.shape}"
             )
         return found
 
     def _where(self, image_id: str, level: int) -> str:
-        return f"scheme {self.name} ({self.definition.cipher}), picture {image_id} at level {level}"
+        return f"{self._named}, picture {image_id} at level {level}"
+
+    @property
+    def _named(self) -> str:
+        return f"scheme {self.name} ({self.definition.cipher})"
