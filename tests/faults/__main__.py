@@ -1,0 +1,81 @@
+"""Run the campaign, two draws at a time, and print the table."""
+
+import argparse
+import concurrent.futures
+import multiprocessing
+import os
+import shutil
+import sys
+import tempfile
+from collections import Counter
+from pathlib import Path
+
+import faults
+from tqdm import tqdm
+
+HEADS = ("fault", "draws", "survived", "lost", "survived means")
+
+
+def main() -> None:
+    """Run the campaign; fail where anything was lost."""
+    parser = argparse.ArgumentParser(description=faults.__doc__.partition("\n")[0])
+    parser.add_argument("modules", nargs="*", help="of this folder; all by default")
+    parser.add_argument("--short", action="store_true", help="as few draws as in `make test`")
+    parser.add_argument("--seed", type=int, default=faults.SEED, help="of all draws")
+    given = parser.parse_args()
+    # The jobs of two draws share the cores, one thread each.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    chosen = faults.all_faults(*given.modules)
+    draws = [
+        (fault.title, number)
+        for fault in chosen
+        for number in range(fault.short if given.short else fault.draws)
+    ]
+    done, lost, reasons = Counter(), Counter(), {}
+    context = multiprocessing.get_context("spawn")
+    with concurrent.futures.ProcessPoolExecutor(2, context) as pool:
+        jobs = {pool.submit(one, *draw, given.seed, tuple(given.modules)): draw for draw in draws}
+        for job in tqdm(concurrent.futures.as_completed(jobs), "draws", len(jobs), disable=None):
+            title, _ = jobs[job]
+            try:
+                why = job.result()
+            except faults.NotHere as error:
+                reasons[title] = str(error)
+                continue
+            done[title] += 1
+            if why:
+                lost[title] += 1
+                print(why, file=sys.stderr)
+    print(table(chosen, done, lost, reasons))
+    if lost:
+        sys.exit(f"error: {lost.total()} of {done.total()} draws were lost; see above")
+
+
+def one(title: str, number: int, seed: int, modules: tuple[str, ...]) -> str:
+    """Do one draw in a folder of its own, which stays only if something was lost."""
+    (fault,) = [each for each in faults.all_faults(*modules) if each.title == title]
+    folder = Path(tempfile.mkdtemp(prefix="leakage-fault-"))
+    why = faults.run(fault, number, folder / "draw", seed)
+    if why:
+        return f"{why}\n(its files: {folder})"
+    shutil.rmtree(folder, ignore_errors=True)
+    return ""
+
+
+def table(
+    chosen: list[faults.Fault], done: Counter[str], lost: Counter[str], reasons: dict[str, str]
+) -> str:
+    """Return the outcome as a table in Markdown."""
+    rows = [HEADS, ("---", "---:", "---:", "---:", "---")]
+    for fault in chosen:
+        title = fault.title
+        numbers = (done[title], done[title] - lost[title], lost[title])
+        means = f"not done here: {reasons[title]}" if title in reasons else fault.outcome
+        rows.append((title, *(f"{number:,}" for number in numbers), means))
+    total = (done.total(), done.total() - lost.total(), lost.total())
+    rows.append(("**all**", *(f"{number:,}" for number in total), ""))
+    return "\n".join("| " + " | ".join(row) + " |" for row in rows)
+
+
+if __name__ == "__main__":
+    main()
