@@ -23,10 +23,9 @@ include: "workflow/rules/report.smk"
 
 
 onstart:
-    # What a killed job has half written. No job of this run writes yet; an orphan of a killed run
-    # that still does fails then, which spares the new files.
-    for path in RESULTS.rglob(".*.part"):
-        path.unlink(missing_ok=True)
+    # Before any job: a full disk or a folder that may not be written is one line, and what killed
+    # jobs have half written goes.
+    prepare_results()
 
 
 # On a cluster these run where Snakemake does: the first need the network, the others take seconds.

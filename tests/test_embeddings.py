@@ -79,6 +79,10 @@ def test_metadata_says_all_that_an_embedding_depends_on(tmp_path, places):
         "dim": found.shape[1],
         "device": "cpu",
         "code": "0123abcd",
+        "inputs": {
+            "view": [files.sha256(tmp_path / "view-3.parquet")],
+            "places": [files.sha256(places)],
+        },
     }
     assert versions.keys() == {"python", "numpy"}
 

@@ -5,8 +5,10 @@ from pathlib import Path
 import faults
 import pytest
 
+SHORT = [fault for fault in faults.all_faults() if fault.short]
 
-@pytest.mark.parametrize("fault", faults.all_faults(), ids=lambda fault: fault.title)
+
+@pytest.mark.parametrize("fault", SHORT, ids=lambda fault: fault.title)
 def test_every_draw_is_survived(fault: faults.Fault, tmp_path: Path) -> None:
     for number in range(fault.short):
         try:
@@ -19,4 +21,4 @@ def test_every_draw_is_survived(fault: faults.Fault, tmp_path: Path) -> None:
 def test_every_fault_has_its_own_title_and_is_drawn() -> None:
     found = faults.all_faults()
     assert len({fault.title for fault in found}) == len(found) > 0
-    assert all(1 <= fault.short <= fault.draws for fault in found)
+    assert all(0 <= fault.short <= fault.draws and fault.draws > 0 for fault in found)

@@ -19,6 +19,7 @@ from leakage.steps.record import run_times
 from leakage.views import View
 from snake import REPOSITORY, Run, snakemake
 
+FIGURE_FILES = ("png", "pdf", "csv", "json")
 FIGURES = [
     *("fig1", "fig2", "fig3a", "fig3b", "fig4", "fig5", "fig6a", "fig6b", "fig7", "fig8"),
     *("epochs-statistics", "distance-statistics", "held_out-statistics", "memory-statistics"),
@@ -52,7 +53,7 @@ def leftovers(folder: Path) -> list[Path]:
     return [path for path in folder.rglob("*") if path.name.endswith(".part")]
 
 
-def test_tiny_run_makes_every_figure_as_png_pdf_and_csv(results: Path) -> None:
+def test_tiny_run_makes_every_figure_as_png_pdf_and_csv_with_its_provenance(results: Path) -> None:
     starts = {"png": b"\x89PNG", "pdf": b"%PDF"}
     for name in FIGURES:
         for suffix, start in starts.items():
@@ -60,7 +61,7 @@ def test_tiny_run_makes_every_figure_as_png_pdf_and_csv(results: Path) -> None:
             assert content.startswith(start) and len(content) > 1000
         assert len(pd.read_csv(results / "figures" / f"{name}.csv")) > 0
     made = {path.name for path in (results / "figures").iterdir()}
-    assert made == {f"{name}.{suffix}" for name in FIGURES for suffix in ("png", "pdf", "csv")}
+    assert made == {f"{name}.{suffix}" for name in FIGURES for suffix in FIGURE_FILES}
     assert leftovers(results) == []
 
 
@@ -194,7 +195,7 @@ def test_changed_setting_schedules_only_its_estimator_and_the_figures_that_read_
         for table in tables
         for scheme in schemes
     }
-    drawn = {Path(f"figures/{name}.{end}") for name in figures for end in ("png", "pdf", "csv")}
+    drawn = {Path(f"figures/{name}.{end}") for name in figures for end in FIGURE_FILES}
     assert {path for path in outputs if path.suffix != ".sha256"} == estimates | drawn
 
 

@@ -1,5 +1,6 @@
 """Checkpoints: a training that is interrupted goes on where it was, to the same result."""
 
+import io
 import sys
 import time
 import zipfile
@@ -54,8 +55,10 @@ class Checkpoint:
             return
         import torch
 
+        content = io.BytesIO()
+        torch.save({"identity": self.identity, "state": state()}, content)
         with files.whole_file(self.path) as temporary:
-            torch.save({"identity": self.identity, "state": state()}, temporary)
+            temporary.write_bytes(content.getbuffer())
         self._last = time.monotonic()
 
     def remove(self) -> None:

@@ -93,7 +93,8 @@ def gather(shards: Sequence[Path | str], output: Path | str) -> None:
             metadata = _of_all_shards(files.decode(opened.schema_arrow.metadata))
             if writer is None:
                 of_first = metadata
-                schema = opened.schema_arrow.with_metadata(files.encode(metadata))
+                made_of = {"inputs": {"shards": [*map(_checksum, shards)]}}
+                schema = opened.schema_arrow.with_metadata(files.encode(metadata | made_of))
                 writer = stack.enter_context(
                     pq.ParquetWriter(temporary, schema, compression="zstd")
                 )
@@ -110,7 +111,11 @@ def gather(shards: Sequence[Path | str], output: Path | str) -> None:
 def _of_all_shards(metadata: dict[str, Any]) -> dict[str, Any]:
     """Return the metadata without what is one shard's alone."""
     view = {key: value for key, value in metadata["view"].items() if key != "shard"}
-    return {**metadata, "view": view}
+    return {key: value for key, value in metadata.items() if key != "inputs"} | {"view": view}
+
+
+def _checksum(path: Path | str) -> str:
+    return files.recorded(files.check(path))[0]
 
 
 def read(

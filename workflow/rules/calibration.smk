@@ -107,6 +107,7 @@ rule calibration_figure:
         ),
         pdf=RESULTS / "calibration/calibration.pdf",
         csv=RESULTS / "calibration/calibration.csv",
+        provenance=RESULTS / "calibration/calibration.json",
     log:
         RESULTS / "logs/calibration/figure.log",
     conda:
@@ -123,4 +124,5 @@ rule calibration_figure:
         code=code("figure", "leakage.figures.calibration"),
     shell:
         "python -m leakage --threads {threads} figure calibration {params.stem:q}"
-        " --table calibration={input:q} --caption {params.caption:q} 2>&1 | tee {log:q}"
+        " --table calibration={input:q} --caption {params.caption:q} --code {params.code}"
+        " 2>&1 | tee {log:q}"

@@ -17,10 +17,9 @@ sys.path.insert(0, str(PACKAGE))
 python_path = filter(None, [str(PACKAGE), os.getenv("PYTHONPATH")])
 os.environ.update(PYTHONPATH=os.pathsep.join(python_path))
 
-from leakage import captions
+from leakage import captions, files, jobs, provenance
 from leakage.config import MEASURES, Workflow, module_of
 from leakage.devices import has_gpu
-from leakage.digest import code_digest
 from leakage.errors import LeakageError
 
 try:
@@ -34,7 +33,7 @@ RESULTS = Path(CONFIG.results)
 FIGURES = list(CHECKED.figures())
 # Any figure of any scheme can be asked for by its file's name.
 DRAWINGS = {name: each for s in CHECKED.schemes for name, each in CHECKED.drawings(s).items()}
-FIGURE_FILES = ["png", "pdf", "csv"]
+FIGURE_FILES = ["png", "pdf", "csv", "json"]
 # Where in the report the figures of a module stand; all others are the paper's or beyond it.
 CHECKS, THIS_RUN = "Verdict and checks", "This run"
 TEMPLATES = Path(workflow.basedir) / "workflow" / "report"
@@ -48,6 +47,12 @@ PART = "{level}" if SHARDS == 1 else "{level}/{shard}"
 MANIFEST_SETTINGS, FETCHING = map(json.dumps, CHECKED.dataset_settings())
 # How the pictures come (time-outs, retries) makes no other pictures: no param, but a variable.
 os.environ.update(LEAKAGE_FETCHING=FETCHING)
+# What a figure is made of is recorded with it, and is no reason to draw it anew.
+RECORDED = {
+    "configuration": {key: value for key, value in config.items() if key != "results"},
+    "code": jobs.digests(CHECKED),
+}
+os.environ.update({provenance.VARIABLE: json.dumps(RECORDED, default=str)})
 # Jobs that a cluster runs get so many threads where they can use more than one; `--set-threads`
 # gives them others. Snakemake knows a number of nodes only where a cluster runs the jobs.
 CLUSTER_THREADS = 4
@@ -81,6 +86,15 @@ wildcard_constraints:
     task="|".join(CHECKED.tasks()) or "none",
 
 
+def prepare_results():
+    """Make the run's folder ready for jobs that write to it, or say why it cannot be."""
+    try:
+        files.refuse_unwritable(RESULTS)
+    except LeakageError as error:
+        sys.exit(f"error: results: {error}")
+    files.remove_abandoned(RESULTS)
+
+
 def as_json(value):
     """One nested value as text: order and type of everything in it count."""
     return json.dumps(value, sort_keys=True)
@@ -88,7 +102,7 @@ def as_json(value):
 
 def code(step, *modules):
     """The digest of what `python -m leakage STEP` runs, with the modules that it loads by name."""
-    return code_digest("leakage.__main__", f"leakage.steps.{step}", *modules)
+    return jobs.code(step, *modules)
 
 
 def pictures_folder():

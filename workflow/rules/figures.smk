@@ -1,4 +1,5 @@
-# Stage 5: figures. Makes figures/{name}.png, .pdf and .csv from tables (figure 1: from views).
+# Stage 5: figures. Makes figures/{name}.png, .pdf and .csv from tables (figure 1: from views), and
+# figures/{name}.json, what they were made of.
 
 
 rule figure:
@@ -15,6 +16,7 @@ rule figure:
         ),
         pdf=RESULTS / "figures/{figure}.pdf",
         csv=RESULTS / "figures/{figure}.csv",
+        provenance=RESULTS / "figures/{figure}.json",
     log:
         RESULTS / "logs/figures/{figure}.log",
     benchmark:
@@ -35,7 +37,7 @@ rule figure:
         code=lambda wildcards: code("figure", figure_module(wildcards)),
     shell:
         "python -m leakage --threads {threads} figure {params.module} {params.stem:q}"
-        " {params.options} --caption {params.caption:q} 2>&1 | tee {log:q}"
+        " {params.options} --caption {params.caption:q} --code {params.code} 2>&1 | tee {log:q}"
 
 
 rule scorecard:

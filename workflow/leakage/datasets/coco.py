@@ -9,7 +9,6 @@ import json
 import lzma
 import re
 import struct
-import tempfile
 import zipfile
 import zlib
 from concurrent.futures import ThreadPoolExecutor, as_completed
@@ -291,9 +290,8 @@ def _from_whole_zip(session: "Session", settings: Settings, pictures: Path) -> b
     """Return the list out of a downloaded zip, which is thrown away afterwards."""
     from leakage import downloads
 
-    pictures.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".annotations-", dir=pictures) as folder:
-        content = b""
+    content = b""
+    with files.temporary_folder(pictures / "annotations") as folder:
 
         def broken(path: Path) -> str | None:
             nonlocal content
@@ -304,7 +302,7 @@ def _from_whole_zip(session: "Session", settings: Settings, pictures: Path) -> b
                 return f"the zip cannot be read ({error})"
             return None
 
-        archive = Path(folder) / "annotations.zip"
+        archive = folder / "annotations.zip"
         downloads.fetch(session, settings.annotations_url(), archive, broken, LARGEST_ARCHIVE)
         return content
 

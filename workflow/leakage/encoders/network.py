@@ -263,10 +263,11 @@ def batch_norm_statistics(features: "torch.nn.Module") -> dict[str, "torch.Tenso
 
 def write(path: Path | str, weights: Weights) -> None:
     """Write what was resolved as a safetensors file, the record as JSON in its header."""
-    from safetensors.torch import save_file
+    from safetensors.torch import save
 
+    content = save(weights.statistics, {RECORD_KEY: weights.record.model_dump_json()})
     with files.kept_file(path) as temporary:
-        save_file(weights.statistics, temporary, {RECORD_KEY: weights.record.model_dump_json()})
+        temporary.write_bytes(content)
 
 
 def read(path: Path | str) -> Weights:

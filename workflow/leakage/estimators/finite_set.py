@@ -59,7 +59,7 @@ def estimate(
         {
             "level": levels,
             "nats": [plug_in.mutual_information(plain, each) for each in seen],
-            "ceiling": np.log(len(x)),
+            "ceiling": plug_in.logarithm(len(x)),
             "estimand": ESTIMAND.format(len(x)),
             "distinct": [len(np.unique(each)) for each in seen],
             "pictures": len(x) if groups is None else len(np.unique(groups)),

@@ -5,21 +5,30 @@ there is, and where one variable is a function of the other; on a sample of anyt
 mutual information is too large by about (Kx - 1)(Ky - 1) / 2N nats.
 """
 
+import functools
+import math
 from collections.abc import Callable
+from decimal import Context, Decimal
 from typing import NamedTuple
 
 import numpy as np
 
 BYTES = 256
+EULER = 0.5772156649015329
+# NumPy's and the C library's logarithms differ in the last bit from one kind of processor to the
+# next; this one is computed in more digits, and rounded.
+_DIGITS = Context(prec=30)
+
+
+@functools.cache
+def logarithm(n: int) -> float:
+    """Return ln of a positive integer: the nearest float64, the same on every machine."""
+    return float(_DIGITS.ln(Decimal(n)))
 
 
 def entropy(counts: np.ndarray) -> float:
-    """Return -sum p ln p of the frequencies that non-negative `counts` (any shape) stand for."""
-    counts = counts[counts > 0]
-    if len(counts) < 2:
-        return 0.0  # exactly, where the sum below would leave a rounding error
-    total = counts.sum()
-    return float(np.log(total) - (counts * np.log(counts)).sum() / total)
+    """Return -sum p ln p of the frequencies that non-negative integer `counts` stand for."""
+    return _entropy(counts, lambda n: np.array([logarithm(each) for each in n.tolist()]))
 
 
 def grassberger_entropy(counts: np.ndarray) -> float:
@@ -29,18 +38,28 @@ def grassberger_entropy(counts: np.ndarray) -> float:
     H = ln N - 1/N sum n G(n), with G(n) = psi(n) + (-1)^n / 2 [psi((n + 1) / 2) - psi(n / 2)]. Its
     bias falls exponentially with the expected counts. One symbol alone has entropy 0.
     """
-    # Imported here: the settings of an estimator are read at every parse of the Snakefile.
-    from scipy.special import digamma
+    return _entropy(counts, lambda n: _grassberger(int(n.max()).bit_length())[n // 2])
 
-    counts = counts[counts > 0]
-    if len(counts) < 2:
-        return 0.0
-    # Few counts are distinct, and G is needed once for each of them.
-    n, times = np.unique(counts, return_counts=True)
-    sign = np.where(n % 2, -1, 1)
-    g = digamma(n) + sign / 2 * (digamma((n + 1) / 2) - digamma(n / 2))
-    total = counts.sum()
-    return float(np.log(total) - (times * n * g).sum() / total)
+
+def _entropy(counts: np.ndarray, term: Callable[[np.ndarray], np.ndarray]) -> float:
+    """Return ln N - 1/N sum n term(n), the sum rounded once; 0 for one symbol alone."""
+    # Few counts are distinct, and the term is needed once for each of them.
+    n, times = np.unique(counts[counts > 0], return_counts=True)
+    if times.sum() < 2:
+        return 0.0  # exactly, where the sum would leave a rounding error
+    total = int((times * n).sum())
+    return logarithm(total) - math.fsum((times * n * term(n)).tolist()) / total
+
+
+@functools.cache
+def _grassberger(bits: int) -> np.ndarray:
+    """Return G(n) at n // 2, for all n below 2^bits.
+
+    G(1) = -gamma - ln 2, G(2k + 1) = G(2k) and G(2k) = G(1) + sum over j < k of 2 / (2j + 1).
+    """
+    odd = 2.0 * np.arange(1 << max(0, bits - 1)) + 1
+    sums = np.concatenate([[0.0], np.cumsum(2 / odd)])
+    return sums - EULER - logarithm(2)
 
 
 class Counts(NamedTuple):
@@ -58,7 +77,7 @@ class Counts(NamedTuple):
     @property
     def ceiling(self) -> float:
         """ln of the smaller number of symbols: no plug-in MI is larger."""
-        return float(np.log(min(len(self.x), len(self.y))))
+        return logarithm(min(len(self.x), len(self.y)))
 
     def information(self, of: Callable[[np.ndarray], float] = entropy) -> float:
         """Return H(X) + H(Y) - H(X,Y), each entropy by `of`; exactly 0 where a side is constant."""

@@ -65,7 +65,7 @@ def estimate(
             "level": levels,
             "nats": mean,
             "standard_error": standard_error,
-            "ceiling": np.log(x.shape[1]),
+            "ceiling": plug_in.logarithm(x.shape[1]),
             "estimand": ESTIMAND,
         }
     )

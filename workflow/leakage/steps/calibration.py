@@ -20,6 +20,13 @@ def main(
     draws = pd.concat([files.read_table(path)[0].to_pandas() for path in table])
     found, metadata = files.read_table(verdict)
     rows = summary(draws)
+    metadata |= {
+        "calibrated": sorted(set(draws["estimator"])),
+        "inputs": {
+            role: [digest for path in paths for digest in files.recorded(path)]
+            for role, paths in {"draws": table, "verdict": [verdict]}.items()
+        },
+    }
     text = page(rows, errors(found.to_pandas()))
     files.write_table(
         output.with_suffix(".parquet"), pa.Table.from_pandas(rows, preserve_index=False), metadata

@@ -54,6 +54,11 @@ def main(
         "device": ready.device,
         "versions": _versions(ready.libraries),
         "code": code,
+        "inputs": {
+            role: files.recorded(path)
+            for role, path in {"view": view, "places": places, "weights": weights}.items()
+            if path is not None
+        },
     }
     finite = (refuse_nan(*part, where) for part in itertools.chain([first], parts))
     embeddings.write(output, finite, dim, metadata)

@@ -22,6 +22,9 @@ from leakage.errors import LeakageError
 from leakage.settings import validate
 from leakage.views import View
 
+# Written out: computed, its last bit is not the same on every machine.
+LN_2 = 0.6931471805599453
+
 
 def main(
     name: Annotated[str, typer.Argument(help="histogram, rounded_histogram, cosine, mine, …")],
@@ -79,6 +82,12 @@ def main(
         "versions": {each: importlib.metadata.version(each) for each in ("numpy", "torch")},
         "source": source,
     }
+    if x.suffix != ".npy":
+        read = {"plain": [x], "levels": y}
+        metadata["inputs"] = {
+            role: [digest for path in paths for digest in files.recorded(path)]
+            for role, paths in read.items()
+        }
     _write(output, table, metadata)
     if kept:
         kept.remove()
@@ -88,11 +97,7 @@ def _identity(
     name: str, x: Path, y: list[Path], which: tuple[Any, ...], chosen: Any, code: str
 ) -> str:
     """Return the digest of all that an estimate from kept files depends on."""
-    inputs = [
-        checksum.read_text()
-        for path in (x, *y)
-        for checksum in sorted(path.glob("*.sha256")) or [files.checksum_path(path)]
-    ]
+    inputs = [digest for path in (x, *y) for digest in files.recorded(path)]
     depends = [name, *inputs, *which, chosen.model_dump(mode="json"), code, _device(chosen)]
     depends.append(importlib.metadata.version("torch"))
     return hashlib.sha256(json.dumps(depends).encode()).hexdigest()
@@ -176,7 +181,7 @@ def _from_views(
     else:
         raise LeakageError(f"estimator {name}: reads embeddings only, and {x} is a view")
     bits = {view.metadata["level"]: view.metadata["clear_bits"] for view in seen}
-    table["bound"] = table["level"].map(bits) * np.log(2)
+    table["bound"] = table["level"].map(bits) * LN_2
     return table, {**seen[-1].metadata, **_of_levels([view.metadata for view in seen])}
 
 

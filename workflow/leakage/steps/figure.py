@@ -1,11 +1,12 @@
 """Draw one figure from its tables (or, Figure 1, from the views)."""
 
+import json
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from leakage import captions, figures
+from leakage import captions, figures, provenance
 from leakage.errors import LeakageError
 from leakage.figures import style
 from leakage.views import View
@@ -13,25 +14,33 @@ from leakage.views import View
 
 def main(
     name: Annotated[str, typer.Argument(help="fig1 to fig8, epochs, distance, …")],
-    output: Annotated[Path, typer.Argument(help="path without suffix; .png, .pdf, .csv are made")],
+    output: Annotated[Path, typer.Argument(help="path without suffix of what is made")],
     table: Annotated[list[str] | None, typer.Option(help="ROLE=PATH of an estimate")] = None,
     view: Annotated[list[Path] | None, typer.Option(help="a view, one per level")] = None,
     caption: Annotated[
         str, typer.Option(help="a text for the pictures, with {named} numbers")
     ] = "",
+    code: Annotated[str, typer.Option(help="digest of the code, to be recorded")] = "",
+    recorded: Annotated[
+        str, typer.Option(envvar=provenance.VARIABLE, help="what else is recorded, as JSON")
+    ] = "{}",
 ) -> None:
-    """Draw one figure as PNG, PDF and the CSV behind it."""
+    """Draw one figure as PNG, PDF and the CSV behind it, and record what it was made of."""
     module = figures.module(name)
-    if getattr(module, "READS_VIEWS", False):
-        drawn, behind = module.draw([View(path) for path in view or []], name)
-    else:
-        drawn, behind = module.draw(dict(map(_read, table or [])), name)
+    paths = dict(map(_role, table or []))
+    tables = {role: style.read(path) for role, path in paths.items()}
+    views = [View(path) for path in view or []]
+    read = views if getattr(module, "READS_VIEWS", False) else tables
+    drawn, behind = module.draw(read, name)
     numbers = module.numbers(behind) if hasattr(module, "numbers") else {}
     style.save(drawn, behind, output, captions.fill(caption, numbers, name))
+    shown = {role: (paths[role], each.metadata) for role, each in tables.items()}
+    shown |= {f"view {each.metadata['level']}": (each.path, each.metadata) for each in views}
+    provenance.write(output, name, code, shown, json.loads(recorded))
 
 
-def _read(option: str) -> tuple[str, style.Table]:
+def _role(option: str) -> tuple[str, Path]:
     role, separator, path = option.partition("=")
     if not separator:
         raise LeakageError(f"--table {option}: expected ROLE=PATH, say mine=mine.parquet")
-    return role, style.read(path)
+    return role, Path(path)

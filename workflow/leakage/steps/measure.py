@@ -78,6 +78,7 @@ def main(
                 name: importlib.metadata.version(name) for name in ("numpy", "scikit-image")
             },
             "code": code,
+            "inputs": {"manifest": files.recorded(manifest)},
         },
     )
 

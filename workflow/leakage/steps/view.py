@@ -71,6 +71,7 @@ def main(
             "key_fingerprint": encryption.key_fingerprint,
             **(PLAIN if scheme is None else scheme.about(level)),
             "code": code,
+            "inputs": {"manifest": files.recorded(manifest)},
         },
     )
 

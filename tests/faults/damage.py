@@ -1,0 +1,163 @@
+"""One wrong bit in what a run has kept, met by the jobs that read it."""
+
+import contextlib
+import functools
+import io
+import random
+import re
+import shlex
+import shutil
+import tempfile
+from pathlib import Path
+from typing import NamedTuple
+
+from killed_runs import FEW_FIGURES, PATIENCE, RESULTS, Campaign, digests
+from leakage.__main__ import app
+from leakage.errors import LeakageError
+from snake import copy_checkout
+
+import faults
+from faults.processes import assert_none_other
+
+# A network with weights of the user's, in the folder where Snakemake runs.
+WEIGHTS = "net.safetensors"
+NETWORK = {
+    "encoders": {"net": {"kind": "torchvision", "model": "squeezenet1_0", "weights": WEIGHTS}},
+    "paper": {"clip": "net"},
+}
+EMBEDDED = ("embeddings/net/msb_xor/4.parquet",)
+JOB = re.compile(
+    r"^(?:local)?rule (\w+):\n(.*?)^Shell command: python -m leakage (.*?) 2>&1 \| tee", re.M | re.S
+)
+# What a message that gives a remedy says.
+REMEDY = re.compile(r"; .*(delete|put|replace|make|get)\b")
+
+
+class Job(NamedTuple):
+    """A job of a run: its rule, the paths that it reads, its command after `python -m leakage`."""
+
+    rule: str
+    inputs: list[str]
+    words: list[str]
+
+
+def jobs(campaign: Campaign) -> list[Job]:
+    """Return every job of a run."""
+    campaign.finish("--dry-run", "--printshellcmds", "--forceall")
+    found = []
+    for rule, lines, command in JOB.findall(campaign.output()):
+        inputs = re.search(r"^    input: (.*)$", lines, re.MULTILINE)
+        found.append(Job(rule, inputs[1].split(", ") if inputs else [], shlex.split(command)))
+    return found
+
+
+@functools.cache
+def complete(with_network: bool) -> tuple[Path, list[Job]]:
+    """Return a checkout with a complete run, made once per process, and its jobs."""
+    checkout = copy_checkout(Path(tempfile.mkdtemp(prefix="leakage-complete-")))
+    campaign = Campaign(checkout, FEW_FIGURES)
+    if with_network:
+        write_weights(checkout / WEIGHTS)
+        campaign = Campaign(checkout, NETWORK, EMBEDDED)
+    campaign.finish()
+    return checkout, jobs(campaign)
+
+
+def write_weights(path: Path) -> None:
+    import torch
+    import torchvision
+    from safetensors.torch import save_file
+
+    torch.manual_seed(0)
+    save_file(torchvision.models.squeezenet1_0().state_dict(), path)
+
+
+def copy(folder: Path, with_network: bool = False) -> tuple[Path, list[Job]]:
+    """Return a copy of that checkout, to be damaged, and its jobs."""
+    checkout, found = complete(with_network)
+    return Path(shutil.copytree(checkout, folder / "checkout")), found
+
+
+def flip(rng: random.Random, path: Path) -> None:
+    """Turn one bit of a file."""
+    content = bytearray(path.read_bytes())
+    content[rng.randrange(len(content))] ^= 1 << rng.randrange(8)
+    path.write_bytes(content)
+
+
+def refusal(checkout: Path, words: list[str]) -> str:
+    """Run a step there, in this process, and return what it refuses; nothing if it went through."""
+    try:
+        with contextlib.chdir(checkout), contextlib.redirect_stderr(io.StringIO()):
+            app(words, standalone_mode=False)
+    except LeakageError as error:
+        return str(error)
+    return ""
+
+
+def refused(
+    rng: random.Random, checkout: Path, path: str, readers: list[Job], named: str = ""
+) -> None:
+    """Flip a bit of a file; one of its readers must name it, give the remedy and make nothing."""
+    flip(rng, checkout / path)
+    before = digests(checkout / RESULTS)
+    said = refusal(checkout, rng.choice(readers).words)
+    assert (named or path) in said and REMEDY.search(said) and "\n" not in said, said
+    assert digests(checkout / RESULTS) == before
+
+
+def in_kept(pattern: str, rng: random.Random, folder: Path) -> None:
+    """Damage a file that one job has made and others read."""
+    checkout, found = copy(folder)
+    path = rng.choice(sorted({each for job in found for each in job.inputs if pattern in each}))
+    refused(rng, checkout, path, [job for job in found if path in job.inputs])
+
+
+def in_picture(rng: random.Random, folder: Path) -> None:
+    """Damage a picture of the dataset."""
+    checkout, found = copy(folder)
+    pictures = sorted((checkout / RESULTS / "pictures").glob("*.[pj][np]g"))
+    path = str(rng.choice(pictures).relative_to(checkout))
+    refused(rng, checkout, path, [job for job in found if job.rule == "view"])
+
+
+def in_weights(rng: random.Random, folder: Path) -> None:
+    """Damage the user's weights, or the record of which ones were found."""
+    checkout, found = copy(folder, with_network=True)
+    readers = [job for job in found if job.rule == "embedding"]
+    path = rng.choice([WEIGHTS, str(RESULTS / "weights" / WEIGHTS)])
+    refused(rng, checkout, path, readers)
+
+
+def then_the_remedy(rng: random.Random, folder: Path) -> None:
+    """Damage a kept table; Snakemake must stop with its name, and end well once it is deleted."""
+    checkout, found = copy(folder)
+    campaign = Campaign(checkout, FEW_FIGURES)
+    paths = sorted({each for job in found for each in job.inputs})
+    path = checkout / rng.choice(paths)
+    flip(rng, path)
+    with campaign.start() as run:
+        assert run.wait(PATIENCE) != 0, "a damaged file went through"
+    named = str(path.relative_to(checkout))
+    lines = [line for line in campaign.output().splitlines() if line.startswith("error: ")]
+    assert lines and all(named in line and "delete it and run" in line for line in lines), lines
+    path.unlink()
+    # Where the figures are right still, Snakemake makes anew only what it is asked for.
+    again = Campaign(checkout, FEW_FIGURES, ("figures", str(path.relative_to(campaign.results))))
+    again.finish("--rerun-incomplete")
+    assert path.is_file()
+    assert_none_other(campaign)
+
+
+RIGHT = "the run stops and says so; once the file is deleted, all are as undisturbed"
+TOLD = "the job that reads it names the file and the remedy, and makes nothing"
+FAULTS = [
+    faults.Fault(f"a wrong bit in {what}", draw, draws, short, TOLD)
+    for what, draw, draws, short in (
+        ("a Parquet table", functools.partial(in_kept, ".parquet"), 400, 40),
+        ("the manifest or the places", functools.partial(in_kept, ".csv"), 100, 10),
+        ("a picture", in_picture, 100, 10),
+        ("weights", in_weights, 60, 4),
+    )
+]
+FAULTS.append(faults.Fault("a wrong bit, Snakemake, then the remedy", then_the_remedy, 8, 1, RIGHT))

@@ -1,0 +1,138 @@
+"""Runs that are stopped by a signal at a random moment, and two runs at once."""
+
+import functools
+import os
+import random
+import signal
+import tempfile
+import time
+from pathlib import Path
+
+from killed_runs import FEW_FIGURES, PATIENCE, STAGES, Campaign, digests, half_written
+from snake import copy_checkout
+
+import faults
+
+EQUAL = "the documented recovery completes, all files equal an undisturbed run's"
+LONGEST = 1.0  # seconds between the start of a stage's job and the signal, at most
+
+
+@functools.cache
+def undisturbed() -> dict[str, str]:
+    """Return the digests of a run that nothing disturbs, made once per process."""
+    with tempfile.TemporaryDirectory(prefix="leakage-undisturbed-") as folder:
+        campaign = Campaign(copy_checkout(Path(folder)), FEW_FIGURES)
+        campaign.finish()
+        return digests(campaign.results)
+
+
+def assert_like_undisturbed(campaign: Campaign) -> None:
+    """Assert that nothing is missing, different or half written."""
+    assert_none_other(campaign)
+    missing = undisturbed().keys() - digests(campaign.results).keys()
+    assert not missing, f"missing: {', '.join(sorted(missing))}"
+
+
+def assert_none_other(campaign: Campaign) -> None:
+    """Assert that what is there is what an undisturbed run makes."""
+    assert half_written(campaign.checkout) == []
+    found = digests(campaign.results)
+    other = [path for path in sorted(found) if found[path] != undisturbed().get(path)]
+    assert not other, f"not as in an undisturbed run: {', '.join(other)}"
+
+
+def stopped(how: signal.Signals, stage: str, rng: random.Random, folder: Path) -> None:
+    """Send a signal while a stage's job runs, recover as documented, and compare all files."""
+    campaign = Campaign(copy_checkout(folder), FEW_FIGURES)
+    with campaign.start() as run:
+        campaign.wait_for(run, stage)
+        time.sleep(rng.uniform(0, LONGEST))
+        if how is signal.SIGTERM and rng.random() < 0.5:
+            run.terminate()  # Snakemake alone: `kill PID`
+        else:
+            # All of them: Ctrl-C at a terminal, a machine that goes down, a power cut.
+            os.killpg(run.pid, how)
+        status = run.wait(PATIENCE)
+    assert status != 0 or how is signal.SIGTERM, campaign.output()
+    if how is not signal.SIGINT:
+        campaign.unlock()
+    campaign.finish(*([] if how is signal.SIGINT else ["--rerun-incomplete"]))
+    assert_like_undisturbed(campaign)
+
+
+def at_once(rng: random.Random, folder: Path) -> None:
+    """Start a second run of the same figures while the first one works."""
+    campaign = Campaign(copy_checkout(folder), FEW_FIGURES)
+    second = Campaign(campaign.checkout, FEW_FIGURES, log="second.txt")
+    with campaign.start() as run:
+        campaign.wait_for(run, rng.choice(("manifest", "view", "embed")))
+        time.sleep(rng.uniform(0, LONGEST))
+        with second.start() as other:
+            status = other.wait(PATIENCE)
+        assert run.poll() is None, "the first run ended too early to meet the second one"
+        assert status != 0 and "cannot be locked" in second.output(), second.output()
+        assert run.wait(PATIENCE) == 0, campaign.output()
+    assert_like_undisturbed(campaign)
+
+
+def side_by_side(rng: random.Random, folder: Path) -> None:
+    """Start a second run of another figure, which Snakemake allows, while the first one writes."""
+    campaign = Campaign(copy_checkout(folder), FEW_FIGURES)
+    campaign.finish()
+    figures = {"fig2": "histogram/pixels", "fig5": "mine/statistics"}
+    for figure, estimate in figures.items():
+        for path in (campaign.results / "figures").glob(f"{figure}.*"):
+            path.unlink()
+        (campaign.results / "estimates" / estimate / "msb_xor.parquet").unlink()
+    names = rng.sample(sorted(figures), 2)
+    runs = [
+        Campaign(campaign.checkout, FEW_FIGURES, (f"figures/{name}.png",), log=f"{name}.txt")
+        for name in names
+    ]
+    with runs[0].start() as first:
+        runs[0].wait_for(first, "estimate")
+        time.sleep(rng.uniform(0, LONGEST))
+        with runs[1].start() as second:
+            assert second.wait(PATIENCE) == 0, runs[1].output()
+        assert first.wait(PATIENCE) == 0, runs[0].output()
+    assert_like_undisturbed(campaign)
+
+
+SIGNALS = {
+    signal.SIGKILL: "SIGKILL of everything",
+    signal.SIGTERM: "SIGTERM",
+    signal.SIGINT: "Ctrl-C",
+}
+# In `make test` one of each; the rest of the interruptions there is tests/test_interruption.py.
+IN_SHORT = {
+    (signal.SIGKILL, "embed"),
+    (signal.SIGTERM, "view"),
+    (signal.SIGINT, "estimate"),
+}
+FAULTS = [
+    faults.Fault(
+        title=f"{words}, in stage {stage}",
+        draw=functools.partial(stopped, how, stage),
+        draws=3,
+        short=int((how, stage) in IN_SHORT),
+        outcome=EQUAL,
+    )
+    for how, words in SIGNALS.items()
+    for stage in STAGES
+]
+FAULTS += [
+    faults.Fault(
+        title="two runs at once of the same figures",
+        draw=at_once,
+        draws=5,
+        short=1,
+        outcome="the second one says that the folder is locked, the first one ends as undisturbed",
+    ),
+    faults.Fault(
+        title="two runs at once of other figures",
+        draw=side_by_side,
+        draws=5,
+        short=0,
+        outcome="both end as undisturbed",
+    ),
+]

@@ -1,0 +1,151 @@
+"""The same configuration gives the same bytes on every machine, and training the same numbers."""
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import threadpoolctl
+import torch
+from leakage import files
+from leakage.estimators import estimate, plug_in
+from leakage.schemes import keystream
+from leakage.steps import manifest, places, view
+from leakage.views import View
+from snake import REPOSITORY
+
+KEY_FILE = REPOSITORY / "workflow" / "keys" / "test.key"
+PHOTOGRAPHS = ["coffee", "camera", "rocket"]  # PNG in colour and grey, JPEG
+LEVELS = (0, 4, 8)
+SCHEMES = ("msb_xor", "pixel_permutation")
+# SHA-256 of what the machines so far have made; with other versions of Pillow or NumPy, or a change
+# of what is computed, another one may be right.
+KNOWN = {
+    "manifest.csv": "611d864fb48ec2af89875fede2f6f57ea2bc047da39a743b33381c5383a80b84",
+    "patches.csv": "208381aa761e9f6d6c17888fe78bac55889008aa387eec8894049f17b3bea8cd",
+    "msb_xor-0": "c2277841d1481dab5456d63eb1bbe511890a21d454a04663058817e320c797e8",
+    "msb_xor-4": "0553299989a4090ad056af9976d4b8574139d6c5d873ae1539b661ce228e69fe",
+    "msb_xor-8": "3dff2266e3587ee317edfc322f6503ad5f41ff4b21b39f6061d54fac1ada3418",
+    "pixel_permutation-0": "c2277841d1481dab5456d63eb1bbe511890a21d454a04663058817e320c797e8",
+    "pixel_permutation-4": "8b2676cb5cecf8a5e1b7a73dea13c42c3dcb1dc7a44112c5487479b3fdbfad30",
+    "pixel_permutation-8": "771066504c42c5ac68d3f5ab82a300539bfa3b5620db9f27f5a64f1229508a3b",
+    "histogram": "2db48249bbc8d89a70589488383e9b1d280e71f1ef70fd1f44e61f6e41859b43",
+}
+# What NumPy computes with where the processor has it, and does without where it has not.
+EXTENSIONS = "X86_V3 X86_V4 AVX512_ICL AVX512_SPR AVX512F AVX512_SKX AVX2 FMA3"
+# Nats by which training with other numbers of threads may differ: docs/method.md.
+TOLERANCE = 1e-3
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Manifest, places and views of three photographs, by the steps."""
+    folder = tmp_path_factory.mktemp("made")
+    settings = {"names": PHOTOGRAPHS, "too_small": "refuse"}
+    dataset = {"name": "photographs", "settings": settings, "patch_size": 64}
+    listed, pictures = folder / "manifest.csv", folder / "pictures"
+    manifest.main(listed, pictures, folder / "skipped.csv", json.dumps(dataset))
+    drawn = json.dumps({"seed": 0, "size": 64, "per_image": 9})
+    places.main(listed, folder / "patches.csv", drawn)
+    fingerprint = keystream.fingerprint(keystream.read_key(KEY_FILE))
+    for scheme in SCHEMES:
+        for level in LEVELS:
+            encryption = {
+                "scheme": scheme,
+                "definition": {"cipher": scheme, "levels": [level]},
+                "key_file": str(KEY_FILE),
+                "key_fingerprint": fingerprint,
+            }
+            output = folder / f"{scheme}-{level}.parquet"
+            view.main(listed, output, pictures, level, json.dumps(encryption))
+    return folder
+
+
+def digest(values: Iterator[bytes]) -> str:
+    found = hashlib.sha256()
+    for value in values:
+        found.update(value)
+    return found.hexdigest()
+
+
+def histogram(folder: Path, without: str = "") -> bytes:
+    """Return the exact estimate's table as text, computed without some processor extensions."""
+    paths = [str(folder / f"msb_xor-{level}.parquet") for level in (0, *LEVELS)]
+    output = folder / f"histogram-{len(without)}.csv"
+    line = [sys.executable, "-m", "leakage", "--threads", "1", "estimate", "histogram", *paths]
+    environment = os.environ | {"NPY_DISABLE_CPU_FEATURES": without, "PYTHONWARNINGS": "ignore"}
+    subprocess.run([*line, "--output", str(output)], env=environment, check=True)
+    return output.read_bytes()
+
+
+def test_manifest_places_views_and_exact_estimates_are_those_of_every_machine(made: Path) -> None:
+    found = {name: files.sha256(made / name) for name in ("manifest.csv", "patches.csv")}
+    for scheme in SCHEMES:
+        for level in LEVELS:
+            pictures = View(made / f"{scheme}-{level}.parquet")
+            parts = (f"{name} {seen.shape}".encode() + seen.tobytes() for name, seen in pictures)
+            found[f"{scheme}-{level}"] = digest(parts)
+    found["histogram"] = digest(iter([histogram(made)]))
+    assert found == KNOWN
+
+
+def test_exact_estimates_do_not_depend_on_what_the_processor_can(made: Path) -> None:
+    assert histogram(made, EXTENSIONS) == histogram(made)
+
+
+def test_logarithms_are_the_nearest_numbers_to_the_true_ones() -> None:
+    # 40 digits of ln 2, ln 10 and ln 1,000,003, by another way: the series of atanh in integers.
+    for n in (2, 3, 10, 255, 65_536, 1_000_003):
+        assert plug_in.logarithm(n) == exact_logarithm(n)
+
+
+def exact_logarithm(n: int, digits: int = 40) -> float:
+    """Return ln n = m ln 2 + 2 atanh((r - 1) / (r + 1)), n = 2^m r, in fixed point."""
+    scale = 10**digits
+
+    def twice_atanh(top: int, bottom: int) -> int:
+        term = scale * top // bottom
+        total, square, k = 0, (top * top, bottom * bottom), 1
+        while term:
+            total += term // k
+            term, k = term * square[0] // square[1], k + 2
+        return 2 * total
+
+    m = n.bit_length() - 1
+    value = m * twice_atanh(1, 3) + twice_atanh(n - 2**m, n + 2**m)
+    return value / scale  # division of whole numbers rounds once
+
+
+@pytest.mark.parametrize(
+    ("method", "settings"),
+    [
+        ("mine", {"epochs": 4, "folds": 3, "seeds": 1, "permutations": 19, "bootstraps": 20}),
+        ("mine_curves", {"epochs": 8, "batch": 30, "seeds": 1, "pca": 32}),
+    ],
+)
+def test_training_gives_the_same_numbers_with_one_two_and_four_threads(
+    method: str, settings: dict
+) -> None:
+    generator = np.random.default_rng(0)
+    x = generator.normal(size=(300, 128)).astype(np.float32)
+    y = np.stack([x + scale * generator.normal(size=x.shape) for scale in (0.5, 4)])
+    groups = np.arange(len(x)) // 6
+    tables = [threaded(count, method, x, y, groups, settings) for count in (1, 2, 4)]
+    for other in tables[1:]:
+        pd.testing.assert_frame_equal(other, tables[0], check_exact=False, atol=TOLERANCE, rtol=0)
+
+
+def threaded(count: int, method: str, x, y, groups, settings: dict) -> pd.DataFrame:
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        with threadpoolctl.threadpool_limits(count):
+            return estimate(method, x, y.astype(np.float32), groups, device="cpu", **settings)
+    finally:
+        torch.set_num_threads(before)

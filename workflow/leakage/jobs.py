@@ -1,0 +1,32 @@
+"""The code digests of a workflow's jobs: what each step runs under a configuration."""
+
+from leakage.config import Workflow, module_of
+from leakage.digest import code_digest
+
+
+def code(step: str, *modules: str) -> str:
+    """Return the digest of what `python -m leakage STEP` runs, with the modules loaded by name."""
+    return code_digest("leakage.__main__", f"leakage.steps.{step}", *modules)
+
+
+def digests(workflow: Workflow) -> dict[str, str]:
+    """Return the code digest of every kind of job but the figures', by step and what it is for."""
+    found = {
+        "manifest": code("manifest", module_of(workflow.dataset)),
+        "places": code("places"),
+        "view plain": code("view"),
+        "calibration": code("calibration"),
+        "calibrate_verdict": code(
+            "calibrate_verdict", module_of(workflow.estimators[workflow.config.verdict.estimator])
+        ),
+    }
+    kinds = {
+        ("view", "measure"): workflow.schemes,
+        ("weights", "embed"): workflow.encoders,
+        ("estimate", "calibrate"): workflow.estimators,
+    }
+    for steps, definitions in kinds.items():
+        for name, definition in definitions.items():
+            module = module_of(definition)
+            found |= {f"{step} {name}": code(step, module) for step in steps}
+    return found

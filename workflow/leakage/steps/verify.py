@@ -1,0 +1,153 @@
+"""Tell whether figures on disk still belong to the code and the data that are present.
+
+python -m leakage verify results/demo
+"""
+
+import csv
+import functools
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from leakage import files, jobs, progress, provenance
+from leakage.config import Workflow
+from leakage.errors import LeakageError
+
+# The one figure that lies elsewhere.
+CALIBRATION = "calibration"
+
+
+def main(
+    results: Annotated[Path, typer.Argument(help="the run's folder")],
+    figure: Annotated[
+        list[str] | None, typer.Argument(help="which figures, say fig5; default: all")
+    ] = None,
+) -> None:
+    """Tell whether figures on disk still belong to the code and the data that are present.
+
+    A line per figure, with every reason why one does not; the exit status says whether all do.
+    Nothing is changed. Whether the configuration is still the same: `snakemake -n`.
+    """
+    names = figure or sorted(_drawn(results))
+    if not names:
+        raise LeakageError(f"{results}: no figure was drawn there; name the folder of a run")
+    present = Present(results)
+    wrong = 0
+    for name in progress.over(names, "figures"):
+        folder = CALIBRATION if name == CALIBRATION else "figures"
+        sidecar = results / folder / f"{name}{provenance.SUFFIX}"
+        doubts = present.doubts(sidecar)
+        wrong += bool(doubts)
+        print(f"{name}: {'does not belong: ' + '; '.join(doubts) if doubts else 'belongs'}")
+    if wrong:
+        sys.exit(
+            f"error: {wrong} of {len(names)} figures do not belong to what is present; run "
+            "the workflow again, after deleting what is named as damaged or altered"
+        )
+
+
+def _drawn(results: Path) -> Iterator[str]:
+    for folder in ("figures", CALIBRATION):
+        for sidecar in (results / folder).rglob(f"*{provenance.SUFFIX}"):
+            yield sidecar.relative_to(results / folder).with_suffix("").as_posix()
+
+
+class Present:
+    """What lies in a run's folder now.
+
+    Args:
+        results: the run's folder.
+    """
+
+    def __init__(self, results: Path):
+        self.results = results
+        self._kept = {}
+        for sidecar in results.rglob(f"*{files.checksum_path('')}"):
+            self._kept[sidecar.read_text().split()[0]] = Path(str(sidecar).removesuffix(".sha256"))
+        self._pictures_say: dict[Path, list[str]] = {}
+
+    def doubts(self, sidecar: Path) -> list[str]:
+        """Return why a figure does not belong to the code and data present; nothing if it does."""
+        try:
+            said = json.loads(sidecar.read_text())
+            recorded, inputs, code = said["files"], said["inputs"], said["code"]
+        except (OSError, ValueError, KeyError, TypeError):
+            return [f"{sidecar.name} is missing or damaged, so nothing is known"]
+        stem = str(sidecar).removesuffix(provenance.SUFFIX)
+        found = [
+            f"{Path(stem).name}{suffix} is not the file that was drawn"
+            for suffix, digest in recorded.items()
+            if _digest(Path(f"{stem}{suffix}")) != digest
+        ]
+        found += self._of_code(said)
+        for each in inputs.values():
+            for digest in each["sha256"]:
+                found += self._of_input(each["file"], digest)
+        if "manifest" in code:
+            found += self._of_pictures(said["configuration"])
+        return list(dict.fromkeys(found))
+
+    def _of_code(self, said: dict[str, Any]) -> list[str]:
+        if said["configuration"] is None:
+            return ["it was drawn by hand, so its code is not known"]
+        try:
+            now = jobs.digests(Workflow({**said["configuration"], "results": "."}))
+        except LeakageError as error:
+            return [f"its configuration is none for the code present ({error})"]
+        name = said["figure"]
+        now[f"figure {name}"] = jobs.code("figure", f"leakage.figures.{name}")
+        changed = [job for job, digest in said["code"].items() if now.get(job) != digest]
+        return [f"the code has changed of: {', '.join(changed)}"] if changed else []
+
+    def _of_input(self, name: str, digest: str) -> list[str]:
+        """Return what is amiss with a kept file that was read, and with what that was made of."""
+        path = self._kept.get(digest)
+        if path is None:
+            return [f"{name}: what was read is not there any more"]
+        return self._of_kept(path, digest)
+
+    @functools.cache  # noqa: B019 - one object per command
+    def _of_kept(self, path: Path, digest: str) -> list[str]:
+        if _digest(path) != digest:
+            return [f"{path.relative_to(self.results)} is damaged or gone"]
+        if path.suffix != ".parquet":
+            return []
+        found = []
+        metadata = files.read_metadata(path)
+        for role, digests in metadata.get("inputs", {}).items():
+            name = f"{role} of {path.relative_to(self.results)}"
+            for each in digests:
+                found += self._of_input(name, each)
+        return found + list(_of_weights(metadata.get("weights")))
+
+    def _of_pictures(self, configuration: dict[str, Any] | None) -> list[str]:
+        """Return what is amiss with the pictures that the manifest lists."""
+        dataset = (configuration or {}).get("dataset", {})
+        own = (dataset.get("folder") or {}).get("path") if dataset.get("name") == "folder" else None
+        root = self.results / "pictures" if own is None else Path(own)
+        if root not in self._pictures_say:
+            self._pictures_say[root] = list(_changed_pictures(self.results / "manifest.csv", root))
+        return self._pictures_say[root]
+
+
+def _of_weights(weights: dict[str, Any] | None) -> Iterator[str]:
+    """Yield what is amiss with the file of a network's weights."""
+    if weights and weights["file"] and _digest(Path(weights["file"])) != weights["sha256"]:
+        yield f"{weights['file']}: the weights have changed or are gone"
+
+
+def _changed_pictures(manifest: Path, root: Path) -> Iterator[str]:
+    if not manifest.is_file():
+        return  # the views say that
+    with open(manifest, encoding="utf-8", newline="") as stream:
+        for row in csv.DictReader(stream):
+            if _digest(root / row["file_name"]) != row["sha256"]:
+                yield f"{root / row['file_name']}: the picture has changed or is gone"
+
+
+def _digest(path: Path) -> str | None:
+    return files.sha256(path) if path.is_file() else None
