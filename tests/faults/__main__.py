@@ -10,8 +10,9 @@ import tempfile
 from collections import Counter
 from pathlib import Path
 
-import faults
 from tqdm import tqdm
+
+import faults
 
 HEADS = ("fault", "draws", "survived", "lost", "survived means")
 

@@ -1,0 +1,584 @@
+"""The host misbehaves: a real web server on loopback, and the downloads of COCO that meet it.
+
+Each draw lets a first run meet a bad server and a second run a healthy one. The first ends in
+success or in one message; what it kept is right, and the second run asks for the rest alone.
+"""
+
+import contextlib
+import functools
+import hashlib
+import io
+import json
+import random
+import re
+import struct
+import tempfile
+import threading
+import time
+import zipfile
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import mirror
+import servers
+from leakage.datasets import coco
+from leakage.errors import LeakageError
+from PIL import Image
+
+from faults import Fault
+
+ZIP = "/annotations/annotations_trainval2017.zip"
+SIZES = ((160, 128), (128, 160), (96, 96), (144, 144), (48, 32), (128, 128))
+COUNT = 4  # pictures that are asked for, of those
+RETRIES = 2
+ALWAYS = 99  # more often than anything is tried
+PATIENT, IMPATIENT, HASTY = 10.0, 0.5, 0.05  # seconds without a byte
+# How a message may end: with what to do.
+REMEDIES = (coco.REMEDY, "(dataset.coco.base_url)", "correct dataset.coco.split or annotations")
+
+
+@dataclass(frozen=True)
+class Host:
+    """The healthy host: its folder, and what an undisturbed run makes of it.
+
+    Attributes:
+        root: the folder that is served.
+        sizes: width and height of each picture that is asked for, by its file name.
+        collected: the rows of the manifest, and those left out.
+    """
+
+    root: Path
+    sizes: dict[str, tuple[int, int]]
+    collected: tuple[list, list]
+
+    def paths(self) -> list[str]:
+        """Return where the pictures lie on the server."""
+        return [f"/val2017/{name}" for name in self.sizes]
+
+
+@functools.cache
+def healthy() -> Host:
+    """Return the host that all draws share; nobody writes to it."""
+    folder = tempfile.TemporaryDirectory(prefix="leakage-mirror-")
+    root = mirror.make(Path(folder.name) / "mirror", sizes=SIZES)
+    with servers.serving(root) as server:
+        collected = collect(server.url, Path(folder.name) / "pictures", PATIENT)
+    sizes = {row["file_name"]: (row["width"], row["height"]) for row in collected[0]}
+    host = Host(root, sizes, collected)
+    _KEPT.append(folder)
+    return host
+
+
+_KEPT = []  # a temporary folder is deleted with the object that stands for it
+
+
+def collect(url: str, pictures: Path, timeout: float, count: int = COUNT) -> tuple[list, list]:
+    """Run the download as the workflow's first step does."""
+    settings = coco.Settings(base_url=url, count=count, retries=RETRIES, timeout=timeout)
+    return coco.collect(settings, pictures, 16)
+
+
+def refusal(url: str, pictures: Path, timeout: float) -> str:
+    """Return what a run says that fails, and nothing for one that succeeds with the right rows."""
+    try:
+        collected = collect(url, pictures, timeout)
+    except LeakageError as error:
+        assert str(error)
+        return str(error)
+    assert collected == healthy().collected
+    return ""
+
+
+def meet(
+    folder: Path,
+    disturb: Callable[[servers.Server], None],
+    *,
+    ranges: bool = True,
+    etags: bool = True,
+    timeout: float = PATIENT,
+    closed: float = 0.0,
+    arrived: int = 0,
+) -> str:
+    """Let a first run meet a disturbed server and a second one a healthy one, and judge both.
+
+    Args:
+        folder: an empty one.
+        disturb: what is done to the server before the first run.
+        ranges: whether the server serves ranges.
+        etags: whether it states ETags.
+        timeout: of the first run.
+        closed: seconds after the first run's start before which the port is closed; with
+            `ALWAYS` it is closed until that run's end.
+        arrived: how many pictures an earlier, undisturbed run has brought.
+
+    Returns:
+        What the first run said, or nothing if it succeeded.
+    """
+    pictures, port = folder / "run" / "pictures", servers.closed_port()
+    with servers.quick_retries():
+        if arrived:
+            with servers.serving(healthy().root, port=port) as server:
+                collect(server.url, pictures, PATIENT, arrived)
+        before = right_pictures(pictures)
+        with watched(pictures) as seen, ThreadPoolExecutor(1) as pool:
+            run = functools.partial(
+                pool.submit, refusal, f"http://127.0.0.1:{port}", pictures, timeout
+            )
+            message, requests = first_run(run, port, disturb, closed, ranges, etags)
+        if message:
+            assert_one_clear_line(message, port)
+        assert_nothing_lies_elsewhere(folder, pictures)
+        good = right_pictures(pictures)
+        assert before <= good, "good files did not stay"
+        for name in good - before:
+            assert_as_its_etag_states(pictures / name, requests)
+        for name, content in seen:
+            assert_whole(name, content)
+        second_run(port, pictures, good)
+    return message
+
+
+def first_run(run, port, disturb, closed, ranges, etags) -> tuple[str, list[servers.Request]]:
+    """Return what a run said that met the disturbed server, and what it asked for."""
+    if closed == ALWAYS:
+        return run().result(), []
+    job = run() if closed else None
+    time.sleep(closed)
+    with servers.serving(healthy().root, ranges=ranges, etags=etags, port=port) as server:
+        disturb(server)
+        return (job or run()).result(), server.requests
+
+
+def second_run(port: int, pictures: Path, good: set[str]) -> None:
+    """Assert that a run on the healthy host succeeds and asks only for what is missing."""
+    listed = any(pictures.glob("coco-*-list.json"))
+    # A server of its own: a request that the first one has yet to answer is not this run's.
+    with servers.serving(healthy().root, port=port) as server:
+        said = refusal(server.url, pictures, PATIENT)
+        assert not said, f"the second run failed: {said}"
+        asked = sorted(path for path in server.paths() if path != ZIP)
+        assert asked == sorted(f"/val2017/{name}" for name in healthy().sizes.keys() - good)
+        assert (ZIP in server.paths()) != listed, "the list is asked for only where it is missing"
+    assert right_pictures(pictures) == healthy().sizes.keys()
+
+
+@contextlib.contextmanager
+def watched(pictures: Path) -> Iterator[set[tuple[str, bytes]]]:
+    """Yield a set to which every content that a final name ever has is added, with the name."""
+    seen, states, over = set(), {}, threading.Event()
+
+    def look() -> None:
+        for path in pictures.glob("[!.]*"):
+            # What is gone again before it is read was no file with a final name.
+            with contextlib.suppress(FileNotFoundError):
+                state = path.stat()
+                state = (state.st_ino, state.st_size, state.st_mtime_ns)
+                if states.get(path) != state:
+                    states[path] = state
+                    seen.add((path.name, path.read_bytes()))
+
+    def watch() -> None:
+        while not over.wait(0.001):
+            look()
+
+    thread = threading.Thread(target=watch, daemon=True)
+    thread.start()
+    try:
+        yield seen
+    finally:
+        over.set()
+        thread.join()
+        look()
+
+
+def assert_one_clear_line(message: str, port: int) -> None:
+    """Assert that a message names an address of the server, a reason and a way out."""
+    address, _, rest = message.partition(": ")
+    assert "\n" not in message and rest, message
+    assert address.startswith(f"http://127.0.0.1:{port}/"), message
+    assert urlsplit(address).path in [ZIP, *healthy().paths()], message
+    (remedy,) = [remedy for remedy in REMEDIES if rest.endswith(remedy)] or [""]
+    assert remedy and len(rest) > len(remedy) + 5, message
+
+
+def assert_nothing_lies_elsewhere(folder: Path, pictures: Path) -> None:
+    """Assert that a run has written to its own folder only, and left nothing half done there."""
+    outside = [path for path in folder.rglob("*") if not path.is_dir()]
+    outside = [path for path in outside if path.parent != pictures]
+    assert not outside, f"written outside the pictures' folder: {outside}"
+    hidden = [path.name for path in pictures.glob(".*")] + list(pictures.glob("*.part"))
+    assert not hidden, f"left half done: {hidden}"
+
+
+def right_pictures(pictures: Path) -> set[str]:
+    """Return the names of the pictures that are there, having seen that all are right."""
+    found = {path.name for path in pictures.glob("*.jpg")}
+    for name in found:
+        assert_whole(name, (pictures / name).read_bytes())
+    return found
+
+
+def assert_whole(name: str, content: bytes) -> None:
+    """Assert that what has a final name is whole: a picture, a checksum or the list."""
+    if name.endswith(".sha256"):
+        expected = rb"[0-9a-f]{64}  " + re.escape(name.removesuffix(".sha256").encode()) + rb"\n"
+        assert re.fullmatch(expected, content), f"{name} holds {content!r}"
+    elif name.endswith(".json"):
+        assert len(json.loads(content)["images"]) == len(SIZES), f"{name} is not the list"
+    else:
+        found = size_of_whole_jpeg(content)
+        assert found == healthy().sizes[name], f"{name}: accepted, and it is {found}"
+
+
+@functools.lru_cache(64)
+def size_of_whole_jpeg(content: bytes) -> tuple[int, int] | str:
+    """Return width and height of a JPEG whose pixels and end are there, else what is wrong."""
+    try:
+        with Image.open(io.BytesIO(content)) as image:
+            image.load()
+    except Exception as error:
+        return f"no whole picture ({error})"
+    # A picture of another length than its host's may be filled up behind its end.
+    whole = content.startswith(b"\xff\xd8") and content.rstrip(b"\0").endswith(b"\xff\xd9")
+    return image.size if image.format == "JPEG" and whole else "no whole JPEG"
+
+
+def assert_as_its_etag_states(path: Path, requests: list[servers.Request]) -> None:
+    """Assert that a picture has the MD5 of the last ETag sent with its bytes, if there is one."""
+    *_, last = [each for each in requests if each.path == f"/val2017/{path.name}"]
+    assert last.status in (200, 206), f"{path.name}: accepted with status {last.status}"
+    if last.etag:
+        found = hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest()
+        assert last.etag == f'"{found}"', f"{path.name}: accepted with the MD5 {found}"
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of misbehaviour, one row of the table.
+
+    Attributes:
+        title: of the row.
+        fault: makes one for an address (its path) at random.
+        says: what a message says of it, as a regular expression.
+        passes: whether a run that meets it at most `RETRIES` times must succeed; else it may.
+        final: whether a run that meets it once must fail.
+        on_list: whether it can befall the zip with the list.
+        on_pictures: whether it can befall a picture.
+        ranges: whether the server serves ranges.
+        timeout: of the run that meets it.
+        weight: how often it is drawn in the random sequences.
+    """
+
+    title: str
+    fault: Callable[[random.Random, str], servers.Fault]
+    says: str
+    passes: bool = True
+    final: bool = False
+    on_list: bool = True
+    on_pictures: bool = True
+    ranges: bool = True
+    timeout: float = PATIENT
+    weight: float = 1.0
+
+    def draw(self, rng: random.Random, folder: Path) -> None:
+        """Let it befall the list or one picture, once or more often than is tried."""
+        targets = [ZIP] * self.on_list + rng.sample(healthy().paths(), 1) * self.on_pictures
+        target, times = rng.choice(targets), rng.choice([*range(1, RETRIES + 1), ALWAYS])
+
+        def disturb(server: servers.Server) -> None:
+            server.faults[target] = [self.fault(rng, target) for _ in range(times)]
+
+        etags = rng.random() < 0.7
+        message = meet(folder, disturb, ranges=self.ranges, etags=etags, timeout=self.timeout)
+        if self.final or (times == ALWAYS and self.passes):
+            assert message, f"{times} times at {target}, and the run succeeded"
+        if message:
+            assert not self.passes or times == ALWAYS, message
+            assert target in message and re.search(self.says, message), message
+
+
+def cut(rng: random.Random, path: str) -> servers.Fault:
+    """End the body anywhere, its full length announced."""
+    return _cut_anywhere(rng, servers.cut)
+
+
+def reset(rng: random.Random, path: str) -> servers.Fault:
+    """Reset the connection anywhere in the body."""
+    return _cut_anywhere(rng, servers.cut, reset=True)
+
+
+def cut_unannounced(rng: random.Random, path: str) -> servers.Fault:
+    """End the body anywhere, no length announced."""
+    return _cut_anywhere(rng, servers.cut_unannounced)
+
+
+def shorter(rng: random.Random, path: str) -> servers.Fault:
+    """Serve a part of the body as if it were all of it."""
+    place = rng.random()
+
+    def fault(answer: servers.Answer) -> None:
+        answer.body = answer.body[: int(place * len(answer.body))]
+
+    return fault
+
+
+def _cut_anywhere(rng: random.Random, fault: Callable, **how: object) -> servers.Fault:
+    place = rng.random()
+    return lambda answer: fault(int(place * len(answer.body)), **how)(answer)
+
+
+def stall(rng: random.Random, path: str) -> servers.Fault:
+    """Fall silent before the answer or anywhere in its body."""
+    if rng.random() < 0.5:
+        return servers.silent(60)
+    return _cut_anywhere(rng, servers.cut, stall=60)
+
+
+def forbidden(rng: random.Random, path: str) -> servers.Fault:
+    """Answer 403."""
+    return servers.status(403)
+
+
+def not_found(rng: random.Random, path: str) -> servers.Fault:
+    """Answer 404."""
+    return servers.status(404)
+
+
+def too_many(rng: random.Random, path: str) -> servers.Fault:
+    """Answer 429, and ask for a pause of any length."""
+    pauses = ["0", "1", "3600", "Wed, 21 Oct 2099 07:28:00 GMT", "Wed, 21 Oct 2015 07:28:00 GMT"]
+    return servers.status(429, Retry_After=rng.choice(pauses))
+
+
+def broken(rng: random.Random, path: str) -> servers.Fault:
+    """Answer with a status of the server's own failing."""
+    return servers.status(rng.choice([500, 502, 503, 504]))
+
+
+def loop(rng: random.Random, path: str) -> servers.Fault:
+    """Lead back to the same address, named in any way."""
+    return servers.redirect(rng.choice([path, "?again", f"?{rng.random()}", f"{path}#again"]))
+
+
+def wrong_bytes(rng: random.Random, path: str) -> servers.Fault:
+    """Serve as many bytes, but others: noise, or what only an ETag can tell."""
+    seed = rng.random()
+
+    def fault(answer: servers.Answer) -> None:
+        rng, length = random.Random(seed), len(answer.body)
+        # Without an ETag, nobody could tell another picture of the same size from the right one.
+        kinds = ["noise", "flipped", "another"] if "ETag" in answer.headers else ["noise"]
+        kind = "noise" if path == ZIP else rng.choice(kinds)
+        if kind == "noise":
+            # No marker of a JPEG, such as its end, comes about by chance.
+            answer.body = rng.randbytes(length).replace(b"\xff", b"\xfe")
+        elif kind == "flipped" and length:
+            place = rng.randrange(length)
+            changed = bytes([answer.body[place] ^ 1 << rng.randrange(8)])
+            answer.body = answer.body[:place] + changed + answer.body[place + 1 :]
+        else:
+            other = mirror.jpeg(*healthy().sizes[Path(path).name], seed=rng.randrange(100, 200))
+            answer.body = other[:length].ljust(length, b"\0")
+
+    return fault
+
+
+def wrong_size(rng: random.Random, path: str) -> servers.Fault:
+    """Serve a whole JPEG that has not the listed size."""
+    width, height = healthy().sizes.get(Path(path).name, (64, 64))
+    other = rng.choice([(height, width + 8), (width - 8, height), (8, 8), (2 * width, 2 * height)])
+    return _file_instead(rng, mirror.jpeg(*other))
+
+
+def no_jpeg(rng: random.Random, path: str) -> servers.Fault:
+    """Serve what is no JPEG: a page, another kind of picture, nothing."""
+    stream = io.BytesIO()
+    size = healthy().sizes.get(Path(path).name, (64, 64))
+    Image.new("RGB", size).save(stream, rng.choice(["PNG", "GIF", "BMP", "WEBP", "TIFF"]))
+    page = b"<!DOCTYPE html><title>Sign in to the network</title>"
+    return _file_instead(rng, rng.choice([stream.getvalue(), page, b"", b"\xff\xd8\xff\xd9"]))
+
+
+def _file_instead(rng: random.Random, content: bytes) -> servers.Fault:
+    """Serve another file, whole, with its own ETag or none."""
+    digest = hashlib.md5(content, usedforsecurity=False).hexdigest()
+    stated = {"ETag": f'"{digest}"'} if rng.random() < 0.5 else {}
+
+    def fault(answer: servers.Answer) -> None:
+        servers.body(content)(answer)
+        answer.headers.pop("ETag", None)
+        answer.headers |= stated
+
+    return fault
+
+
+# Where a field lies in an entry of a zip's directory, and in the record at its end (APPNOTE of
+# PKWARE, 4.3.12 and 4.3.16): offset and format.
+ENTRY = {
+    "version": (6, "<H"),
+    "flags": (8, "<H"),
+    "method": (10, "<H"),
+    "crc": (16, "<I"),
+    "compressed": (20, "<I"),
+    "size": (24, "<I"),
+    "name": (28, "<H"),
+    "extra": (30, "<H"),
+    "comment": (32, "<H"),
+    "header": (42, "<I"),
+}
+END = {"disk": (4, "<H"), "entries": (10, "<H"), "length": (12, "<I"), "start": (16, "<I")}
+
+
+def lying_zip(rng: random.Random, path: str) -> servers.Fault:
+    """Serve the zip with a directory in which some fields are not true."""
+    content = bytearray((healthy().root / ZIP.lstrip("/")).read_bytes())
+    for _ in range(rng.randint(1, 3)):
+        record, fields = rng.choice([(b"PK\x01\x02", ENTRY), (b"PK\x05\x06", END)])
+        offset, form = rng.choice(list(fields.values()))
+        offset += content.rfind(record)
+        (true,) = struct.unpack_from(form, content, offset)
+        most = (1 << 8 * struct.calcsize(form)) - 1
+        lie = rng.choice([0, 1, true + 1, true // 2, most, most >> 1, rng.randint(0, most)])
+        struct.pack_into(form, content, offset, min(lie, most))
+
+    def fault(answer: servers.Answer) -> None:
+        answer.headers.pop("ETag", None)
+        part = re.match(r"bytes (\d+)-", answer.headers.get("Content-Range", ""))
+        if part:
+            answer.body = bytes(content[int(part[1]) :][: len(answer.body)])
+        else:
+            servers.body(bytes(content))(answer)
+
+    return fault
+
+
+def refused(rng: random.Random, folder: Path) -> None:
+    """Close the port for all of a run, or for its beginning; some pictures may be there."""
+    closed = rng.choice([ALWAYS, rng.uniform(0.0, 0.01)])
+    message = meet(folder, lambda server: None, closed=closed, arrived=rng.randint(0, COUNT - 1))
+    assert message or closed != ALWAYS
+    assert not message or "Connection refused" in message, message
+
+
+def climbing(rng: random.Random, folder: Path) -> str:
+    """Return a name that would leave its folder, or hide in it, were it taken for a path."""
+    up = "../" * rng.randint(1, 3)
+    names = [f"{up}evil.jpg", f"a/{up}../evil.jpg", f"{folder}/evil.jpg", f"..\\{up}evil.jpg"]
+    names += [".evil.jpg", "evil.jpg\0.jpg", "evil.jpg\n", "a/evil.jpg", "%2e%2e%2fevil.jpg"]
+    names += ["~/evil.jpg", "evil.jpg/..", "\u2025/evil.jpg", "coco-val2017-list.json", "..", ""]
+    return rng.choice(names)
+
+
+def listed_name(rng: random.Random, folder: Path) -> None:
+    """Let the list name a picture so that its name leaves the folder."""
+    name, number = climbing(rng, folder), rng.randrange(len(SIZES))
+    root = copy_of_the_host(folder)
+    listing = the_list(root)
+    listing["images"][number]["file_name"] = name
+    mirror.write_zip(root, "val2017", listing)
+    message = meet_root(rng, folder, root)
+    assert f"images.{number}.file_name is {name!r}" in message, message or "accepted"
+
+
+def zip_member(rng: random.Random, folder: Path) -> None:
+    """Put members into the zip whose names leave the folder, before and behind the list."""
+    root = copy_of_the_host(folder)
+    listing = json.dumps(the_list(root))
+    members = [(climbing(rng, folder) or "/", "evil") for _ in range(rng.randint(1, 5))]
+    members += [("annotations/captions_val2017.json", listing), ("../" * 9 + "evil.json", listing)]
+    rng.shuffle(members)
+    with zipfile.ZipFile(root / ZIP.lstrip("/"), "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in members:
+            archive.writestr(name, content)
+    message = meet_root(rng, folder, root)
+    assert not message, message
+
+
+def copy_of_the_host(folder: Path) -> Path:
+    """Return the folder of a host of this draw's own, pictures included."""
+    place = tempfile.mkdtemp(prefix="host-", dir=folder.parent)
+    return mirror.make(Path(place), sizes=SIZES)
+
+
+def the_list(root: Path) -> dict:
+    """Return the list of a host."""
+    with zipfile.ZipFile(root / ZIP.lstrip("/")) as archive:
+        return json.loads(archive.read("annotations/captions_val2017.json"))
+
+
+def meet_root(rng: random.Random, folder: Path, root: Path) -> str:
+    """Let a first run meet the files of another host, by range or whole."""
+
+    def disturb(server: servers.Server) -> None:
+        server.root = root
+
+    # Deep enough that no name climbs out of what is looked at.
+    return meet(folder / "a" / "b", disturb, ranges=rng.random() < 0.5)
+
+
+class Misfortunes(dict):
+    """What befalls each address: a list drawn at its first request, the same in any order."""
+
+    def __init__(self, seed: float):
+        self.seed = seed
+
+    def __missing__(self, path: str) -> list[servers.Fault | None]:
+        rng = random.Random(f"{self.seed} {path}")
+        # Without the list nothing is asked for: mostly it arrives.
+        times = rng.choice([0, 0, 0, 1, 2] if path == ZIP else [0, 1, 1, 2, 3, ALWAYS // 10])
+        weights = [kind.weight for kind in KINDS]
+        self[path] = [
+            None if rng.random() < 0.2 else rng.choices(KINDS, weights)[0].fault(rng, path)
+            for _ in range(times)
+        ]
+        return self[path]
+
+
+def random_sequence(rng: random.Random, folder: Path) -> None:
+    """Let any request meet any fault, on a server of any kind, which may start late."""
+
+    def disturb(server: servers.Server) -> None:
+        server.faults = Misfortunes(rng.random())
+
+    meet(
+        folder,
+        disturb,
+        ranges=rng.random() < 0.8,
+        etags=rng.random() < 0.7,
+        timeout=HASTY,
+        closed=rng.uniform(0.0, 0.01) if rng.random() < 0.1 else 0.0,
+        arrived=rng.choice([0, 0, 0, 1, 2]),
+    )
+
+
+BROKE_OFF = "broke off|cannot be read|Connection aborted|reset by peer"
+WRONG = "JPEG|MD5|cannot be read|it is no JSON"
+KINDS = [
+    Kind("reset in mid-body", reset, BROKE_OFF),
+    Kind("a stall", stall, "timed out", timeout=IMPATIENT, weight=0.4),
+    Kind("403", forbidden, "answered 403", passes=False, final=True, weight=0.2),
+    Kind("404", not_found, "answered 404", passes=False, final=True, weight=0.2),
+    Kind("429 with Retry-After", too_many, "answered 429"),
+    Kind("500, 502, 503, 504", broken, "answered 50[0234]"),
+    Kind("a body cut, its length announced", cut, BROKE_OFF),
+    Kind("a body cut, no length announced", cut_unannounced, WRONG),
+    Kind("a body cut, the length that of the rest", shorter, WRONG),
+    Kind("wrong bytes of the right length", wrong_bytes, WRONG),
+    Kind("a redirect loop", loop, "Exceeded 5 redirects"),
+    Kind("no range support, and a cut", cut, BROKE_OFF, ranges=False),
+    Kind("a zip whose directory lies", lying_zip, ".", passes=False, on_pictures=False, weight=0.3),
+    Kind("a JPEG of another size", wrong_size, "are listed", on_list=False),
+    Kind("a file that is no JPEG", no_jpeg, "is no (whole )?JPEG", on_list=False),
+]
+OUTCOME = "success after retries or one message; good files stay; the rest alone is fetched later"
+INSIDE = "nothing is written outside the folder"
+FAULTS = [
+    Fault("network: connection refused", refused, 20, 2, OUTCOME),
+    *(Fault(f"network: {kind.title}", kind.draw, 20, 2, OUTCOME) for kind in KINDS),
+    Fault("network: listed names that leave the folder", listed_name, 20, 2, f"refused; {INSIDE}"),
+    Fault("network: zip members that leave the folder", zip_member, 20, 2, f"success; {INSIDE}"),
+    Fault("network: random sequences", random_sequence, 1000, 100, "no wrong file is accepted"),
+]
