@@ -209,7 +209,7 @@ def test_a_redirect_to_plain_http_on_another_host_is_refused(server, target):
 @pytest.mark.parametrize("nowhere", ["http://[x", "\xff\xfe", "ftp://127.0.0.1/x", "http://host:x"])
 def test_a_redirect_to_no_address_is_one_message(server, target, nowhere):
     server.faults["/old"] = [servers.redirect(nowhere)]
-    with pytest.raises(LeakageError, match="(?i)redirect|adapters"):
+    with pytest.raises(LeakageError, match=r"(?i)redirect|adapters"):
         fetch(f"{server.url}/old", target)
 
 

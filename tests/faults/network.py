@@ -270,6 +270,7 @@ class Kind:
         ranges: whether the server serves ranges.
         timeout: of the run that meets it.
         weight: how often it is drawn in the random sequences.
+        draws: how many there are of the row.
     """
 
     title: str
@@ -282,6 +283,7 @@ class Kind:
     ranges: bool = True
     timeout: float = PATIENT
     weight: float = 1.0
+    draws: int = 20
 
     def draw(self, rng: random.Random, folder: Path) -> None:
         """Let it befall the list or one picture, once or more often than is tried."""
@@ -317,17 +319,26 @@ def cut_unannounced(rng: random.Random, path: str) -> servers.Fault:
 
 def shorter(rng: random.Random, path: str) -> servers.Fault:
     """Serve a part of the body as if it were all of it."""
-    place = rng.random()
+    place = _place(rng)
 
     def fault(answer: servers.Answer) -> None:
-        answer.body = answer.body[: int(place * len(answer.body))]
+        answer.body = answer.body[: place(len(answer.body))]
 
     return fault
 
 
 def _cut_anywhere(rng: random.Random, fault: Callable, **how: object) -> servers.Fault:
-    place = rng.random()
-    return lambda answer: fault(int(place * len(answer.body)), **how)(answer)
+    place = _place(rng)
+    return lambda answer: fault(place(len(answer.body)), **how)(answer)
+
+
+def _place(rng: random.Random) -> Callable[[int], int]:
+    """Draw where bodies of any length are cut: anywhere, or where little but the end is lost."""
+    if rng.random() < 0.3:
+        lost = rng.randint(1, 3)
+        return lambda length: max(0, length - lost)
+    share = rng.random()
+    return lambda length: int(share * length)
 
 
 def stall(rng: random.Random, path: str) -> servers.Fault:
@@ -488,6 +499,8 @@ def zip_member(rng: random.Random, folder: Path) -> None:
     root = copy_of_the_host(folder)
     listing = json.dumps(the_list(root))
     members = [(climbing(rng, folder) or "/", "evil") for _ in range(rng.randint(1, 5))]
+    # Each name once: of two of them the zip would hold both.
+    members = list(dict(members).items())
     members += [("annotations/captions_val2017.json", listing), ("../" * 9 + "evil.json", listing)]
     rng.shuffle(members)
     with zipfile.ZipFile(root / ZIP.lstrip("/"), "w", zipfile.ZIP_DEFLATED) as archive:
@@ -569,7 +582,15 @@ KINDS = [
     Kind("wrong bytes of the right length", wrong_bytes, WRONG),
     Kind("a redirect loop", loop, "Exceeded 5 redirects"),
     Kind("no range support, and a cut", cut, BROKE_OFF, ranges=False),
-    Kind("a zip whose directory lies", lying_zip, ".", passes=False, on_pictures=False, weight=0.3),
+    Kind(
+        "a zip whose directory lies",
+        lying_zip,
+        "zip",
+        passes=False,
+        on_pictures=False,
+        weight=0.3,
+        draws=100,
+    ),
     Kind("a JPEG of another size", wrong_size, "are listed", on_list=False),
     Kind("a file that is no JPEG", no_jpeg, "is no (whole )?JPEG", on_list=False),
 ]
@@ -577,7 +598,7 @@ OUTCOME = "success after retries or one message; good files stay; the rest alone
 INSIDE = "nothing is written outside the folder"
 FAULTS = [
     Fault("network: connection refused", refused, 20, 2, OUTCOME),
-    *(Fault(f"network: {kind.title}", kind.draw, 20, 2, OUTCOME) for kind in KINDS),
+    *(Fault(f"network: {kind.title}", kind.draw, kind.draws, 2, OUTCOME) for kind in KINDS),
     Fault("network: listed names that leave the folder", listed_name, 20, 2, f"refused; {INSIDE}"),
     Fault("network: zip members that leave the folder", zip_member, 20, 2, f"success; {INSIDE}"),
     Fault("network: random sequences", random_sequence, 1000, 100, "no wrong file is accepted"),
