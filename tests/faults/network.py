@@ -4,6 +4,7 @@ Each draw lets a first run meet a bad server and a second run a healthy one. The
 success or in one message; what it kept is right, and the second run asks for the rest alone.
 """
 
+import atexit
 import contextlib
 import functools
 import hashlib
@@ -11,7 +12,7 @@ import io
 import json
 import random
 import re
-import struct
+import shutil
 import tempfile
 import threading
 import time
@@ -22,6 +23,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import bad_answers
 import mirror
 import servers
 from leakage.datasets import coco
@@ -31,6 +33,7 @@ from PIL import Image
 from faults import Fault
 
 ZIP = "/annotations/annotations_trainval2017.zip"
+LIST = "annotations/captions_val2017.json"  # in the zip
 SIZES = ((160, 128), (128, 160), (96, 96), (144, 144), (48, 32), (128, 128))
 COUNT = 4  # pictures that are asked for, of those
 RETRIES = 2
@@ -61,18 +64,14 @@ class Host:
 
 @functools.cache
 def healthy() -> Host:
-    """Return the host that all draws share; nobody writes to it."""
-    folder = tempfile.TemporaryDirectory(prefix="leakage-mirror-")
-    root = mirror.make(Path(folder.name) / "mirror", sizes=SIZES)
+    """Return the host that all draws of this process share; nobody writes to it."""
+    folder = Path(tempfile.mkdtemp(prefix="leakage-mirror-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    root = mirror.make(folder / "mirror", sizes=SIZES)
     with servers.serving(root) as server:
-        collected = collect(server.url, Path(folder.name) / "pictures", PATIENT)
+        collected = collect(server.url, folder / "pictures", PATIENT)
     sizes = {row["file_name"]: (row["width"], row["height"]) for row in collected[0]}
-    host = Host(root, sizes, collected)
-    _KEPT.append(folder)
-    return host
-
-
-_KEPT = []  # a temporary folder is deleted with the object that stands for it
+    return Host(root, sizes, collected)
 
 
 def collect(url: str, pictures: Path, timeout: float, count: int = COUNT) -> tuple[list, list]:
@@ -92,27 +91,30 @@ def refusal(url: str, pictures: Path, timeout: float) -> str:
     return ""
 
 
-def meet(
-    folder: Path,
-    disturb: Callable[[servers.Server], None],
-    *,
-    ranges: bool = True,
-    etags: bool = True,
-    timeout: float = PATIENT,
-    closed: float = 0.0,
-    arrived: int = 0,
-) -> str:
-    """Let a first run meet a disturbed server and a second one a healthy one, and judge both.
+@dataclass(frozen=True)
+class Trouble:
+    """What a first run meets.
 
-    Args:
-        folder: an empty one.
-        disturb: what is done to the server before the first run.
+    Attributes:
+        disturb: what is done to the server before it.
         ranges: whether the server serves ranges.
         etags: whether it states ETags.
-        timeout: of the first run.
-        closed: seconds after the first run's start before which the port is closed; with
-            `ALWAYS` it is closed until that run's end.
+        timeout: of the run.
+        closed: seconds for which the port is still closed when the run has started; with
+            `ALWAYS` it is closed until the run's end.
         arrived: how many pictures an earlier, undisturbed run has brought.
+    """
+
+    disturb: Callable[[servers.Server], None] = lambda server: None
+    ranges: bool = True
+    etags: bool = True
+    timeout: float = PATIENT
+    closed: float = 0.0
+    arrived: int = 0
+
+
+def meet(folder: Path, trouble: Trouble) -> str:
+    """Let a first run meet trouble and a second one a healthy server, and judge both.
 
     Returns:
         What the first run said, or nothing if it succeeded.
@@ -120,40 +122,40 @@ def meet(
     # Deep enough that no name of `climbing` leaves what is looked at.
     pictures, port = folder / "a" / "b" / "run" / "pictures", servers.closed_port()
     with servers.quick_retries():
-        if arrived:
+        if trouble.arrived:
             with servers.serving(healthy().root, port=port) as server:
-                collect(server.url, pictures, PATIENT, arrived)
+                collect(server.url, pictures, PATIENT, trouble.arrived)
         before = right_pictures(pictures)
-        with watched(pictures) as seen, ThreadPoolExecutor(1) as pool:
-            run = functools.partial(
-                pool.submit, refusal, f"http://127.0.0.1:{port}", pictures, timeout
-            )
-            message, requests = first_run(run, port, disturb, closed, ranges, etags)
-        if message:
-            assert_one_clear_line(message, port)
-        assert_nothing_lies_elsewhere(folder, pictures)
+        with watched(pictures) as seen:
+            message, requests = first_run(pictures, port, trouble)
+        for name, content in seen:
+            assert_whole(name, content)
         good = right_pictures(pictures)
         assert before <= good, "good files did not stay"
         for name in good - before:
             assert_as_its_etag_states(pictures / name, requests)
-        for name, content in seen:
-            assert_whole(name, content)
-        second_run(port, pictures, good)
+        assert_nothing_lies_elsewhere(folder, pictures)
+        if message:
+            assert_one_clear_line(message, port)
+        second_run(pictures, port, good)
     return message
 
 
-def first_run(run, port, disturb, closed, ranges, etags) -> tuple[str, list[servers.Request]]:
-    """Return what a run said that met the disturbed server, and what it asked for."""
-    if closed == ALWAYS:
-        return run().result(), []
-    job = run() if closed else None
-    time.sleep(closed)
-    with servers.serving(healthy().root, ranges=ranges, etags=etags, port=port) as server:
-        disturb(server)
-        return (job or run()).result(), server.requests
+def first_run(pictures: Path, port: int, trouble: Trouble) -> tuple[str, list[servers.Request]]:
+    """Return what the run said that met the trouble, and what it asked for."""
+    run = functools.partial(refusal, f"http://127.0.0.1:{port}", pictures, trouble.timeout)
+    how = {"ranges": trouble.ranges, "etags": trouble.etags, "port": port}
+    with ThreadPoolExecutor(1) as pool:
+        early = pool.submit(run) if trouble.closed else None
+        if trouble.closed == ALWAYS:
+            return early.result(), []
+        time.sleep(trouble.closed)
+        with servers.serving(healthy().root, **how) as server:
+            trouble.disturb(server)
+            return early.result() if early else run(), server.requests
 
 
-def second_run(port: int, pictures: Path, good: set[str]) -> None:
+def second_run(pictures: Path, port: int, good: set[str]) -> None:
     """Assert that a run on the healthy host succeeds and asks only for what is missing."""
     listed = any(pictures.glob("coco-*-list.json"))
     # A server of its own: a request that the first one has yet to answer is not this run's.
@@ -185,14 +187,14 @@ def watched(pictures: Path) -> Iterator[set[tuple[str, bytes]]]:
         while not over.wait(0.001):
             look()
 
-    thread = threading.Thread(target=watch, daemon=True)
-    thread.start()
-    try:
-        yield seen
-    finally:
-        over.set()
-        thread.join()
-        look()
+    with ThreadPoolExecutor(1) as pool:
+        watching = pool.submit(watch)
+        try:
+            yield seen
+        finally:
+            over.set()
+    watching.result()
+    look()
 
 
 def assert_one_clear_line(message: str, port: int) -> None:
@@ -201,17 +203,17 @@ def assert_one_clear_line(message: str, port: int) -> None:
     assert "\n" not in message and rest, message
     assert address.startswith(f"http://127.0.0.1:{port}/"), message
     assert urlsplit(address).path in [ZIP, *healthy().paths()], message
-    (remedy,) = [remedy for remedy in REMEDIES if rest.endswith(remedy)] or [""]
+    remedy = next((each for each in REMEDIES if rest.endswith(each)), "")
     assert remedy and len(rest) > len(remedy) + 5, message
 
 
 def assert_nothing_lies_elsewhere(folder: Path, pictures: Path) -> None:
     """Assert that a run has written to its own folder only, and left nothing half done there."""
-    outside = [path for path in folder.rglob("*") if not path.is_dir()]
-    outside = [path for path in outside if path.parent != pictures]
+    found = [path for path in folder.rglob("*") if path not in (pictures, *pictures.parents)]
+    outside = [str(path) for path in found if path.parent != pictures]
     assert not outside, f"written outside the pictures' folder: {outside}"
-    hidden = [path.name for path in pictures.glob(".*")] + list(pictures.glob("*.part"))
-    assert not hidden, f"left half done: {hidden}"
+    left = [path.name for path in found if path.name.startswith(".") or path.suffix == ".part"]
+    assert not left, f"left half done: {left}"
 
 
 def right_pictures(pictures: Path) -> set[str]:
@@ -262,10 +264,10 @@ class Kind:
 
     Attributes:
         title: of the row.
-        fault: makes one for an address (its path) at random.
+        fault: draws one for a file of the host.
         says: what a message says of it, as a regular expression.
-        passes: whether a run that meets it at most `RETRIES` times must succeed; else it may.
-        final: whether a run that meets it once must fail.
+        cured: whether a run that meets it at most `RETRIES` times must succeed; if not, one that
+            meets it once must fail; None: either may be.
         on_list: whether it can befall the zip with the list.
         on_pictures: whether it can befall a picture.
         ranges: whether the server serves ranges.
@@ -275,10 +277,9 @@ class Kind:
     """
 
     title: str
-    fault: Callable[[random.Random, str], servers.Fault]
+    fault: Callable[[random.Random, Path], servers.Fault]
     says: str
-    passes: bool = True
-    final: bool = False
+    cured: bool | None = True
     on_list: bool = True
     on_pictures: bool = True
     ranges: bool = True
@@ -292,185 +293,22 @@ class Kind:
         target, times = rng.choice(targets), rng.choice([*range(1, RETRIES + 1), ALWAYS])
 
         def disturb(server: servers.Server) -> None:
-            server.faults[target] = [self.fault(rng, target) for _ in range(times)]
+            file = healthy().root / target.lstrip("/")
+            server.faults[target] = [self.fault(rng, file) for _ in range(times)]
 
         etags = rng.random() < 0.7
-        message = meet(folder, disturb, ranges=self.ranges, etags=etags, timeout=self.timeout)
-        if self.final or (times == ALWAYS and self.passes):
-            assert message, f"{times} times at {target}, and the run succeeded"
+        message = meet(folder, Trouble(disturb, self.ranges, etags, self.timeout))
+        if self.cured is not None:
+            fails = not self.cured or times == ALWAYS
+            assert bool(message) == fails, message or f"success, {times} times at {target}"
         if message:
-            assert not self.passes or times == ALWAYS, message
             assert target in message and re.search(self.says, message), message
-
-
-def cut(rng: random.Random, path: str) -> servers.Fault:
-    """End the body anywhere, its full length announced."""
-    return _cut_anywhere(rng, servers.cut)
-
-
-def reset(rng: random.Random, path: str) -> servers.Fault:
-    """Reset the connection anywhere in the body."""
-    return _cut_anywhere(rng, servers.cut, reset=True)
-
-
-def cut_unannounced(rng: random.Random, path: str) -> servers.Fault:
-    """End the body anywhere, no length announced."""
-    return _cut_anywhere(rng, servers.cut_unannounced)
-
-
-def shorter(rng: random.Random, path: str) -> servers.Fault:
-    """Serve a part of the body as if it were all of it."""
-    place = _place(rng)
-
-    def fault(answer: servers.Answer) -> None:
-        answer.body = answer.body[: place(len(answer.body))]
-
-    return fault
-
-
-def _cut_anywhere(rng: random.Random, fault: Callable, **how: object) -> servers.Fault:
-    place = _place(rng)
-    return lambda answer: fault(place(len(answer.body)), **how)(answer)
-
-
-def _place(rng: random.Random) -> Callable[[int], int]:
-    """Draw where bodies of any length are cut: anywhere, or where little but the end is lost."""
-    if rng.random() < 0.3:
-        lost = rng.randint(1, 3)
-        return lambda length: max(0, length - lost)
-    share = rng.random()
-    return lambda length: int(share * length)
-
-
-def stall(rng: random.Random, path: str) -> servers.Fault:
-    """Fall silent before the answer or anywhere in its body."""
-    if rng.random() < 0.5:
-        return servers.silent(60)
-    return _cut_anywhere(rng, servers.cut, stall=60)
-
-
-def forbidden(rng: random.Random, path: str) -> servers.Fault:
-    """Answer 403."""
-    return servers.status(403)
-
-
-def not_found(rng: random.Random, path: str) -> servers.Fault:
-    """Answer 404."""
-    return servers.status(404)
-
-
-def too_many(rng: random.Random, path: str) -> servers.Fault:
-    """Answer 429, and ask for a pause of any length."""
-    pauses = ["0", "1", "3600", "Wed, 21 Oct 2099 07:28:00 GMT", "Wed, 21 Oct 2015 07:28:00 GMT"]
-    return servers.status(429, Retry_After=rng.choice(pauses))
-
-
-def broken(rng: random.Random, path: str) -> servers.Fault:
-    """Answer with a status of the server's own failing."""
-    return servers.status(rng.choice([500, 502, 503, 504]))
-
-
-def loop(rng: random.Random, path: str) -> servers.Fault:
-    """Lead back to the same address, named in any way."""
-    return servers.redirect(rng.choice([path, "?again", f"?{rng.random()}", f"{path}#again"]))
-
-
-def wrong_bytes(rng: random.Random, path: str) -> servers.Fault:
-    """Serve as many bytes, but others: noise, or what only an ETag can tell."""
-    seed = rng.random()
-
-    def fault(answer: servers.Answer) -> None:
-        rng, length = random.Random(seed), len(answer.body)
-        # Without an ETag, nobody could tell another picture of the same size from the right one.
-        kinds = ["noise", "flipped", "another"] if "ETag" in answer.headers else ["noise"]
-        kind = "noise" if path == ZIP else rng.choice(kinds)
-        if kind == "noise":
-            # No marker of a JPEG, such as its end, comes about by chance.
-            answer.body = rng.randbytes(length).replace(b"\xff", b"\xfe")
-        elif kind == "flipped" and length:
-            place = rng.randrange(length)
-            changed = bytes([answer.body[place] ^ 1 << rng.randrange(8)])
-            answer.body = answer.body[:place] + changed + answer.body[place + 1 :]
-        else:
-            other = mirror.jpeg(*healthy().sizes[Path(path).name], seed=rng.randrange(100, 200))
-            answer.body = other[:length].ljust(length, b"\0")
-
-    return fault
-
-
-def wrong_size(rng: random.Random, path: str) -> servers.Fault:
-    """Serve a whole JPEG that has not the listed size."""
-    width, height = healthy().sizes.get(Path(path).name, (64, 64))
-    other = rng.choice([(height, width + 8), (width - 8, height), (8, 8), (2 * width, 2 * height)])
-    return _file_instead(rng, mirror.jpeg(*other))
-
-
-def no_jpeg(rng: random.Random, path: str) -> servers.Fault:
-    """Serve what is no JPEG: a page, another kind of picture, nothing."""
-    stream = io.BytesIO()
-    size = healthy().sizes.get(Path(path).name, (64, 64))
-    Image.new("RGB", size).save(stream, rng.choice(["PNG", "GIF", "BMP", "WEBP", "TIFF"]))
-    page = b"<!DOCTYPE html><title>Sign in to the network</title>"
-    return _file_instead(rng, rng.choice([stream.getvalue(), page, b"", b"\xff\xd8\xff\xd9"]))
-
-
-def _file_instead(rng: random.Random, content: bytes) -> servers.Fault:
-    """Serve another file, whole, with its own ETag or none."""
-    digest = hashlib.md5(content, usedforsecurity=False).hexdigest()
-    stated = {"ETag": f'"{digest}"'} if rng.random() < 0.5 else {}
-
-    def fault(answer: servers.Answer) -> None:
-        servers.body(content)(answer)
-        answer.headers.pop("ETag", None)
-        answer.headers |= stated
-
-    return fault
-
-
-# Where a field lies in an entry of a zip's directory, and in the record at its end (APPNOTE of
-# PKWARE, 4.3.12 and 4.3.16): offset and format.
-ENTRY = {
-    "version": (6, "<H"),
-    "flags": (8, "<H"),
-    "method": (10, "<H"),
-    "crc": (16, "<I"),
-    "compressed": (20, "<I"),
-    "size": (24, "<I"),
-    "name": (28, "<H"),
-    "extra": (30, "<H"),
-    "comment": (32, "<H"),
-    "header": (42, "<I"),
-}
-END = {"disk": (4, "<H"), "entries": (10, "<H"), "length": (12, "<I"), "start": (16, "<I")}
-
-
-def lying_zip(rng: random.Random, path: str) -> servers.Fault:
-    """Serve the zip with a directory in which some fields are not true."""
-    content = bytearray((healthy().root / ZIP.lstrip("/")).read_bytes())
-    for _ in range(rng.randint(1, 3)):
-        record, fields = rng.choice([(b"PK\x01\x02", ENTRY), (b"PK\x05\x06", END)])
-        offset, form = rng.choice(list(fields.values()))
-        offset += content.rfind(record)
-        (true,) = struct.unpack_from(form, content, offset)
-        most = (1 << 8 * struct.calcsize(form)) - 1
-        lie = rng.choice([0, 1, true + 1, true // 2, most, most >> 1, rng.randint(0, most)])
-        struct.pack_into(form, content, offset, min(lie, most))
-
-    def fault(answer: servers.Answer) -> None:
-        answer.headers.pop("ETag", None)
-        part = re.match(r"bytes (\d+)-", answer.headers.get("Content-Range", ""))
-        if part:
-            answer.body = bytes(content[int(part[1]) :][: len(answer.body)])
-        else:
-            servers.body(bytes(content))(answer)
-
-    return fault
 
 
 def refused(rng: random.Random, folder: Path) -> None:
     """Close the port for all of a run, or for its beginning; some pictures may be there."""
     closed = rng.choice([ALWAYS, rng.uniform(0.0, 0.01)])
-    message = meet(folder, lambda server: None, closed=closed, arrived=rng.randint(0, COUNT - 1))
+    message = meet(folder, Trouble(closed=closed, arrived=rng.randrange(COUNT)))
     assert message or closed != ALWAYS
     assert not message or "Connection refused" in message, message
 
@@ -502,7 +340,7 @@ def zip_member(rng: random.Random, folder: Path) -> None:
     members = [(climbing(rng, folder) or "/", "evil") for _ in range(rng.randint(1, 5))]
     # Each name once: of two of them the zip would hold both.
     members = list(dict(members).items())
-    members += [("annotations/captions_val2017.json", listing), ("../../evil.json", listing)]
+    members += [(LIST, listing), ("../../evil.json", listing)]
     rng.shuffle(members)
     with zipfile.ZipFile(root / ZIP.lstrip("/"), "w", zipfile.ZIP_DEFLATED) as archive:
         for name, content in members:
@@ -520,7 +358,7 @@ def copy_of_the_host(folder: Path) -> Path:
 def the_list(root: Path) -> dict:
     """Return the list of a host."""
     with zipfile.ZipFile(root / ZIP.lstrip("/")) as archive:
-        return json.loads(archive.read("annotations/captions_val2017.json"))
+        return json.loads(archive.read(LIST))
 
 
 def meet_root(rng: random.Random, folder: Path, root: Path) -> str:
@@ -529,7 +367,7 @@ def meet_root(rng: random.Random, folder: Path, root: Path) -> str:
     def disturb(server: servers.Server) -> None:
         server.root = root
 
-    return meet(folder, disturb, ranges=rng.random() < 0.5)
+    return meet(folder, Trouble(disturb, ranges=rng.random() < 0.5))
 
 
 class Misfortunes(dict):
@@ -542,9 +380,9 @@ class Misfortunes(dict):
         rng = random.Random(f"{self.seed} {path}")
         # Without the list nothing is asked for: mostly it arrives.
         times = rng.choice([0, 0, 0, 1, 2] if path == ZIP else [0, 1, 1, 2, 3, ALWAYS // 10])
-        weights = [kind.weight for kind in KINDS]
+        file, weights = healthy().root / path.lstrip("/"), [kind.weight for kind in KINDS]
         self[path] = [
-            None if rng.random() < 0.2 else rng.choices(KINDS, weights)[0].fault(rng, path)
+            None if rng.random() < 0.2 else rng.choices(KINDS, weights)[0].fault(rng, file)
             for _ in range(times)
         ]
         return self[path]
@@ -556,8 +394,7 @@ def random_sequence(rng: random.Random, folder: Path) -> None:
     def disturb(server: servers.Server) -> None:
         server.faults = Misfortunes(rng.random())
 
-    meet(
-        folder,
+    trouble = Trouble(
         disturb,
         ranges=rng.random() < 0.8,
         etags=rng.random() < 0.7,
@@ -565,34 +402,35 @@ def random_sequence(rng: random.Random, folder: Path) -> None:
         closed=rng.uniform(0.0, 0.01) if rng.random() < 0.1 else 0.0,
         arrived=rng.choice([0, 0, 0, 1, 2]),
     )
+    meet(folder, trouble)
 
 
 BROKE_OFF = "broke off|cannot be read|Connection aborted|reset by peer"
 WRONG = "JPEG|MD5|cannot be read|it is no JSON"
 KINDS = [
-    Kind("reset in mid-body", reset, BROKE_OFF),
-    Kind("a stall", stall, "timed out", timeout=IMPATIENT, weight=0.4),
-    Kind("403", forbidden, "answered 403", passes=False, final=True, weight=0.2),
-    Kind("404", not_found, "answered 404", passes=False, final=True, weight=0.2),
-    Kind("429 with Retry-After", too_many, "answered 429"),
-    Kind("500, 502, 503, 504", broken, "answered 50[0234]"),
-    Kind("a body cut, its length announced", cut, BROKE_OFF),
-    Kind("a body cut, no length announced", cut_unannounced, WRONG),
-    Kind("a body cut, the length that of the rest", shorter, WRONG),
-    Kind("wrong bytes of the right length", wrong_bytes, WRONG),
-    Kind("a redirect loop", loop, "Exceeded 5 redirects"),
-    Kind("no range support, and a cut", cut, BROKE_OFF, ranges=False),
+    Kind("reset in mid-body", bad_answers.reset, BROKE_OFF),
+    Kind("a stall", bad_answers.stall, "timed out", timeout=IMPATIENT, weight=0.4),
+    Kind("403", bad_answers.forbidden, "answered 403", cured=False, weight=0.2),
+    Kind("404", bad_answers.not_found, "answered 404", cured=False, weight=0.2),
+    Kind("429 with Retry-After", bad_answers.too_many, "answered 429"),
+    Kind("500, 502, 503, 504", bad_answers.failing, "answered 50[0234]"),
+    Kind("a body cut, its length announced", bad_answers.cut, BROKE_OFF),
+    Kind("a body cut, no length announced", bad_answers.cut_unannounced, WRONG),
+    Kind("a body cut, the length that of the rest", bad_answers.shorter, WRONG),
+    Kind("wrong bytes of the right length", bad_answers.wrong_bytes, WRONG),
+    Kind("a redirect loop", bad_answers.loop, "Exceeded 5 redirects"),
+    Kind("no range support, and a cut", bad_answers.cut, BROKE_OFF, ranges=False),
     Kind(
         "a zip whose directory lies",
-        lying_zip,
+        bad_answers.lying_zip,
         "zip",
-        passes=False,
+        cured=None,
         on_pictures=False,
         weight=0.3,
         draws=100,
     ),
-    Kind("a JPEG of another size", wrong_size, "are listed", on_list=False),
-    Kind("a file that is no JPEG", no_jpeg, "is no (whole )?JPEG", on_list=False),
+    Kind("a JPEG of another size", bad_answers.wrong_size, "are listed", on_list=False),
+    Kind("a file that is no JPEG", bad_answers.no_jpeg, "is no (whole )?JPEG", on_list=False),
 ]
 OUTCOME = "success after retries or one message; good files stay; the rest alone is fetched later"
 INSIDE = "nothing is written outside the folder"
