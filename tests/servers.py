@@ -4,6 +4,7 @@ import contextlib
 import email.utils
 import hashlib
 import http.server
+import os
 import re
 import socket
 import ssl
@@ -16,15 +17,17 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from unittest import mock
 
-import pytest
 
-
-def make_retries_quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let downloads wait hundredths of a second between attempts, and reach loopback directly."""
-    monkeypatch.setattr("leakage.downloads.BACK_OFF", 0.01)
-    monkeypatch.setattr("leakage.downloads.LONGEST_PAUSE", 0.05)
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+@contextlib.contextmanager
+def quick_retries() -> Iterator[None]:
+    """Let downloads wait some milliseconds between attempts, and reach loopback directly."""
+    with (
+        mock.patch.multiple("leakage.downloads", BACK_OFF=0.002, LONGEST_PAUSE=0.01),
+        mock.patch.dict(os.environ, NO_PROXY="127.0.0.1"),
+    ):
+        yield
 
 
 @dataclass
@@ -35,6 +38,7 @@ class Request:
     path: str
     range: str | None
     status: int = 0
+    etag: str = ""
     sent: int = 0  # bytes of the body
 
 
@@ -180,6 +184,8 @@ class _Listener(http.server.ThreadingHTTPServer):
 
 class _Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    # Headers and body are two writes, between which the kernel would wait for 40 ms.
+    disable_nagle_algorithm = True
     server_state: Server
 
     def do_GET(self) -> None:
@@ -191,7 +197,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             fault = state.faults[path].pop(0) if state.faults[path] else None
         if fault:
             fault(answer)
-        request.status = answer.status
+        request.status, request.etag = answer.status, answer.headers.get("ETag", "")
         with contextlib.suppress(ConnectionError, ssl.SSLError):
             self._send(request, answer)
 

@@ -22,8 +22,9 @@ REAL = Path(__file__).parents[2] / "shared" / "coco-mirror"
 
 
 @pytest.fixture(autouse=True)
-def quick(monkeypatch):
-    servers.make_retries_quick(monkeypatch)
+def quick():
+    with servers.quick_retries():
+        yield
 
 
 @pytest.fixture

@@ -18,8 +18,9 @@ PATH = "/a/file.bin"
 
 
 @pytest.fixture(autouse=True)
-def quick(monkeypatch):
-    servers.make_retries_quick(monkeypatch)
+def quick():
+    with servers.quick_retries():
+        yield
 
 
 @pytest.fixture
@@ -203,6 +204,18 @@ def test_a_redirect_is_followed_and_a_loop_is_one_message(server, target):
 def test_a_redirect_to_plain_http_on_another_host_is_refused(server, target):
     server.faults[PATH] = [servers.redirect("http://localhost:1/file.bin")]
     assert "plain HTTP is refused" in refusal(server.url + PATH, target)
+
+
+@pytest.mark.parametrize("nowhere", ["http://[x", "\xff\xfe", "ftp://127.0.0.1/x", "http://host:x"])
+def test_a_redirect_to_no_address_is_one_message(server, target, nowhere):
+    server.faults["/old"] = [servers.redirect(nowhere)]
+    with pytest.raises(LeakageError, match=r"(?i)redirect|adapters"):
+        fetch(f"{server.url}/old", target)
+
+
+def test_a_header_in_two_lines_is_told_in_one(server, target):
+    server.faults[PATH] = [servers.status(206, Content_Range="bytes 1-\r\n 2/3")] * 2
+    assert "another part" in refusal(server.url + PATH, target, retries=1)
 
 
 @pytest.fixture(scope="module")

@@ -80,9 +80,16 @@ class Session(requests.Session):
 
     def get_redirect_target(self, response: requests.Response) -> str | None:
         """Return where a redirect leads, refusing one that gives up TLS or the host named."""
-        target = super().get_redirect_target(response)
+        try:
+            target = super().get_redirect_target(response)
+            new = urlsplit(urljoin(response.url, target or ""))
+        except ValueError as error:
+            found = response.headers["Location"]
+            raise self.failure(
+                response.url, f"a redirect to no address is refused ({found!r}: {error})"
+            ) from None
         if target is not None:
-            old, new = urlsplit(response.url), urlsplit(urljoin(response.url, target))
+            old = urlsplit(response.url)
             if new.scheme == "http" and (old.scheme, old.hostname) != ("http", new.hostname):
                 raise self.failure(
                     response.url, f"a redirect to plain HTTP is refused ({new.geturl()})"
@@ -97,8 +104,9 @@ class Session(requests.Session):
             yield attempt
 
     def failure(self, url: str | None, why: str) -> LeakageError:
-        """Return the one message for a file that cannot be had."""
-        return LeakageError(f"{url}: {why}; {self.remedy}")
+        """Return the one message for a file that cannot be had, in one line."""
+        # A header that a server folded has its line ends in it.
+        return LeakageError(f"{url}: {' '.join(why.split())}; {self.remedy}")
 
     def exhausted(self, url: str, why: str) -> LeakageError:
         """Return the message for a file whose last attempt failed as well."""

@@ -281,9 +281,7 @@ def _by_range(session: "Session", settings: Settings) -> bytes | None:
             return None
         except broken as error:
             why = str(error) or type(error).__name__
-    raise session.failure(
-        url, f"the zip cannot be read ({why}), at the last of {session.retries + 1} attempts"
-    )
+    raise session.exhausted(url, f"the zip cannot be read ({why})")
 
 
 def _from_whole_zip(session: "Session", settings: Settings, pictures: Path) -> bytes:
