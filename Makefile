@@ -8,7 +8,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 DEMO := snakemake --cores $(CORES) --rerun-incomplete --configfile demo.yaml -- figures report
 
 .DEFAULT_GOAL := help
-.PHONY: help environment demo test slow cluster browser lint
+.PHONY: help environment demo test slow cluster browser faults lint
 
 help: ## List the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
@@ -40,6 +40,10 @@ cluster: $(READY) ## The tests on a real SLURM cluster of one node, started here
 
 browser: $(READY) ## The report in Chromium (Debian's; root installs it); REPORT=... opens that one
 	$(BIN)/python -m pytest -m browser
+
+# Two draws at a time.
+faults: $(READY) ## Harm of every kind to real parts, as a table: what is survived, what is lost
+	PYTHONPATH=tests $(BIN)/python -m faults
 
 lint: $(READY) ## ruff, snakefmt and snakemake --lint
 	ruff check .

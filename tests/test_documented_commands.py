@@ -64,6 +64,16 @@ TRIED: dict[str, Dry | Run | Elsewhere] = {
     "make slow": Elsewhere(CI, "make slow"),
     "make cluster": Elsewhere(CI, "make cluster"),
     "make browser": Elsewhere(CI, "make browser"),
+    # Its short form is in `make test`.
+    "make faults": Run(instead="env PYTHONPATH=tests python -m faults --help"),
+    "python -m leakage verify results/demo": Elsewhere("tests/test_provenance.py", "verify"),
+    "python -m leakage verify results/demo fig5": Elsewhere("tests/test_provenance.py", "verify"),
+    "snakemake --forcerun manifest": Dry(plans=("results/paper/manifest.csv",)),
+    # It asks a host for known vulnerabilities.
+    "python -m venv audit && audit/bin/pip install pip-audit": Run(instead="python -m venv audit"),
+    "audit/bin/pip-audit --requirement envs/requirements.txt --no-deps": Run(
+        instead="test -s envs/requirements.txt"
+    ),
     "make environment": Run(instead="make --dry-run environment"),
     "source .venv/bin/activate": Run(),
     "python -m pytest tests/test_views.py": Run(
