@@ -17,7 +17,7 @@ import pydantic
 
 from leakage import devices, encoders, files
 from leakage.errors import LeakageError
-from leakage.settings import Settings
+from leakage.settings import Settings, path, shown
 
 # torch, safetensors and what they bring are imported inside the functions: this module is imported
 # whenever the configuration is checked, and torch alone takes 2.5 s.
@@ -42,17 +42,19 @@ class Entry(Settings):
     """the library's name of the network"""
     weights: str
     """a tag of the library, a path that ends in .safetensors, or `random` (untrained)"""
-    batch_size: int = pydantic.Field(16, ge=1)
+    batch_size: int = pydantic.Field(16, ge=1, le=100_000)
     """patches per forward pass"""
 
     @pydantic.field_validator("weights")
     @classmethod
     def _holds_no_code(cls, weights: str) -> str:
+        path(weights)
         unsafe = "/" in weights or weights.endswith((".pt", ".pth", ".bin", ".ckpt", ".npz"))
         if unsafe and not weights.endswith(".safetensors"):
             raise ValueError(
-                f"found {weights!r}, expected a .safetensors file (others can hold code that runs "
-                "when they are read; safetensors.torch.save_file converts them), a tag, or random"
+                f"found {shown(weights)}, expected a .safetensors file (others can hold code that "
+                "runs when they are read; safetensors.torch.save_file converts them), a tag, or "
+                "random"
             )
         return weights
 

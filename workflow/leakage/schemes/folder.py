@@ -12,6 +12,8 @@ import pydantic
 
 from leakage.errors import LeakageError
 from leakage.schemes import Definition
+from leakage.settings import PathText
+from leakage.settings import path as checked_path
 
 SUFFIXES = (".png", ".bmp", ".tif", ".tiff", ".webp", ".jpg", ".jpeg")
 
@@ -20,7 +22,7 @@ class Settings(Definition):
     """Where the encrypted pictures lie."""
 
     cipher: Literal["folder"] = "folder"
-    path: str = pydantic.Field(min_length=1)
+    path: PathText
     """the folder with a subfolder per level, named by its number"""
     levels: list[int] = pydantic.Field(default=[])
     """which levels are measured; none given: 0 and every subfolder that is named by a number"""
@@ -30,13 +32,17 @@ class Settings(Definition):
     def _levels_are_there(cls, values: Any) -> Any:
         if not isinstance(values, dict) or not isinstance(values.get("path"), str):
             return values
-        root = Path(values["path"])
+        root = Path(checked_path(values["path"]))
         if not root.is_dir():
             raise ValueError(
                 f"{root} is no folder; name the one with encrypted pictures, a subfolder per level"
             )
         found = sorted(int(each.name) for each in root.iterdir() if _is_level(each))
-        levels = values.get("levels") or [0, *(level for level in found if level > 0)]
+        levels = values.get("levels")
+        if levels in (None, []):
+            levels = [0, *(level for level in found if level > 0)]
+        if not isinstance(levels, list) or not all(isinstance(each, int) for each in levels):
+            return values
         missing = [level for level in levels if level not in {0, *found}]
         if missing or levels == [0]:
             raise ValueError(
