@@ -120,6 +120,14 @@ def survived(values: dict[str, Any]) -> str:
     return ""
 
 
+def parsed_with(edit: dict[str, Any]) -> None:
+    """Ask tests/tiny.yaml's configuration with an edit merged over it for the same."""
+    values = copy.deepcopy(valid("tiny.yaml"))
+    update_config(values, edit)
+    with contextlib.chdir(REPOSITORY):
+        parsed(values)
+
+
 def parsed(values: dict[str, Any]) -> None:
     """Ask a configuration for all that workflow/rules asks it for."""
     checked = config.Workflow(values)

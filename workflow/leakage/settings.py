@@ -57,6 +57,17 @@ def path(text: str) -> str:
     return text
 
 
+def input_path(text: str) -> str:
+    """Return a text that can be the path of a job's input, in which Snakemake looks for wildcards.
+
+    Raises:
+        ValueError: it cannot.
+    """
+    if set(path(text)) & set("{}"):
+        raise ValueError(f"found {shown(text)}; expected a path without braces; rename it")
+    return text
+
+
 PathText = typing.Annotated[str, pydantic.AfterValidator(path)]
 
 

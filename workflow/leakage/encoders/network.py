@@ -17,7 +17,7 @@ import pydantic
 
 from leakage import devices, encoders, files
 from leakage.errors import LeakageError
-from leakage.settings import Settings, path, shown
+from leakage.settings import Settings, input_path, shown
 
 # torch, safetensors and what they bring are imported inside the functions: this module is imported
 # whenever the configuration is checked, and torch alone takes 2.5 s.
@@ -48,7 +48,7 @@ class Entry(Settings):
     @pydantic.field_validator("weights")
     @classmethod
     def _holds_no_code(cls, weights: str) -> str:
-        path(weights)
+        input_path(weights)
         unsafe = "/" in weights or weights.endswith((".pt", ".pth", ".bin", ".ckpt", ".npz"))
         if unsafe and not weights.endswith(".safetensors"):
             raise ValueError(

@@ -12,8 +12,7 @@ import pydantic
 
 from leakage.errors import LeakageError
 from leakage.schemes import Definition
-from leakage.settings import PathText
-from leakage.settings import path as checked_path
+from leakage.settings import input_path, shown
 
 SUFFIXES = (".png", ".bmp", ".tif", ".tiff", ".webp", ".jpg", ".jpeg")
 
@@ -22,7 +21,7 @@ class Settings(Definition):
     """Where the encrypted pictures lie."""
 
     cipher: Literal["folder"] = "folder"
-    path: PathText
+    path: str = pydantic.Field(min_length=1)
     """the folder with a subfolder per level, named by its number"""
     levels: list[int] = pydantic.Field(default=[])
     """which levels are measured; none given: 0 and every subfolder that is named by a number"""
@@ -32,7 +31,7 @@ class Settings(Definition):
     def _levels_are_there(cls, values: Any) -> Any:
         if not isinstance(values, dict) or not isinstance(values.get("path"), str):
             return values
-        root = Path(checked_path(values["path"]))
+        root = Path(input_path(values["path"]))
         if not root.is_dir():
             raise ValueError(
                 f"{root} is no folder; name the one with encrypted pictures, a subfolder per level"
@@ -49,6 +48,9 @@ class Settings(Definition):
                 f"{root} has no subfolder {missing[0] if missing else '1, 2, …'} (found: "
                 f"{', '.join(map(str, found)) or 'none'}); expected one per level"
             )
+        for path in (path for level in levels for path in _pictures(root / str(level))):
+            if set(path) & set("{}"):  # which Snakemake takes for wildcards
+                raise ValueError(f"found {shown(path)}; expected no braces in it; rename it")
         return {**values, "levels": levels}
 
 
@@ -85,7 +87,10 @@ def read(image_id: str, plain: np.ndarray, level: int, settings: Settings) -> np
 
 def files(settings: Settings, level: int) -> list[str]:
     """Return the picture files of a level, sorted: when one changes, the level is read anew."""
-    folder = Path(settings.path) / str(level)
+    return _pictures(Path(settings.path) / str(level))
+
+
+def _pictures(folder: Path) -> list[str]:
     found = folder.iterdir() if folder.is_dir() else []
     return sorted(str(path) for path in found if path.suffix.lower() in SUFFIXES)
 
