@@ -5,6 +5,7 @@ Nothing that comes as data is ever run, and the key stays in its file.
 
 import base64
 import contextlib
+import copy
 import gzip
 import io
 import json
@@ -21,15 +22,18 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
+import config_edits
 import numpy as np
 import odd_pictures
 import pyarrow.parquet as pq
 import snake
+import yaml
 from leakage import checkpoints
 from leakage.errors import LeakageError
 from leakage.schemes import keystream
 from leakage.steps import estimate, weights
 from PIL import Image
+from snakemake.utils import update_config
 
 from faults import Fault
 
@@ -59,16 +63,15 @@ def hostile_names(draw: random.Random, folder: Path) -> None:
         pixels = generator.integers(0, 256, (60, 60, 3), dtype=np.uint8)
         Image.fromarray(pixels).save(pictures / name)
     (checkout / f"{key}.key").write_text(secrets.token_hex(32))
-    config = FEW | {
-        "dataset": {
-            "name": "folder",
-            "folder": {"path": f"own/{own}", "license": draw.choice(NAMES)},
-        },
-        "encryption": {"key_file": f"{key}.key"},
-    }
+    values = copy.deepcopy(config_edits.valid("tiny.yaml"))
+    update_config(values, FEW)
+    values["results"] = results
+    values["dataset"] = {"name": "folder", "folder": {"path": f"own/{own}", "license": own}}
+    values["encryption"]["key_file"] = f"{key}.key"
+    (checkout / "config.yaml").write_text(yaml.safe_dump(values))
     if refused := not draw.randrange(6):
         (pictures / names[0]).rename(pictures / "a\n$(touch pwned).png")
-    run = snake.snakemake(Path(results), config=config, checkout=checkout)
+    run = snake.plain(checkout=checkout)
     assert "Traceback" not in run.output, run.output
     if refused:
         (line,) = run.lines_with("error: ")
