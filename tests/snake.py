@@ -46,16 +46,37 @@ def snakemake(
     """
     # Many tests run in this one repository at a time, each with results of its own.
     lock = ("--nolock",) if checkout == REPOSITORY else ()
+    line = command(
+        results,
+        *lock,
+        *options,
+        targets=targets,
+        config=config,
+        configfile=configfile,
+        checkout=checkout,
+    )
+    return _run(line, checkout, environment)
+
+
+def plain(*options: str, checkout: Path, targets: tuple[str, ...] = ("figures",)) -> Run:
+    """Run Snakemake in `checkout` on its config.yaml as it is."""
+    line = [
+        sys.executable,
+        "-m",
+        "snakemake",
+        "--cores",
+        "2",
+        "--nocolor",
+        *options,
+        "--",
+        *targets,
+    ]
+    return _run(line, checkout)
+
+
+def _run(line: list[str], checkout: Path, environment: dict[str, str] | None = None) -> Run:
     done = subprocess.run(
-        command(
-            results,
-            *lock,
-            *options,
-            targets=targets,
-            config=config,
-            configfile=configfile,
-            checkout=checkout,
-        ),
+        line,
         cwd=checkout,
         env=surroundings() | (environment or {}),
         stdout=subprocess.PIPE,

@@ -280,7 +280,9 @@ def test_the_calibration_s_settings_go_over_those_of_the_estimators_that_have_th
     kept = {key: value for key, value in over.items() if key in cca}
     assert "epochs" not in kept and kept
     assert checked.calibration_settings("cca") == cca | kept
-    with pytest.raises(LeakageError, match=r"^calibration\.settings \(for cca\).*permutations"):
+    with pytest.raises(
+        LeakageError, match=r"^calibration\.settings \(for mine-held-out\).*permutations"
+    ):
         wrong = edited("calibration.settings.permutations", "many")
         Workflow(wrong).calibration_settings("cca")
 

@@ -12,6 +12,8 @@ and asserts what must hold. An assertion that fails is a draw that was lost.
 import importlib
 import pkgutil
 import random
+import shutil
+import tempfile
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -63,4 +65,18 @@ def run(fault: Fault, number: int, folder: Path, seed: int = SEED) -> str:
         raise
     except Exception:
         return f"{fault.title}, draw {number}:\n{traceback.format_exc()}"
+    return ""
+
+
+def alone(title: str, number: int, seed: int, modules: tuple[str, ...]) -> str:
+    """Do one draw in a folder of its own, which stays only if something was lost.
+
+    Here and not in `__main__`, which a new process does not import.
+    """
+    (fault,) = [each for each in all_faults(*modules) if each.title == title]
+    folder = Path(tempfile.mkdtemp(prefix="leakage-fault-"))
+    why = run(fault, number, folder / "draw", seed)
+    if why:
+        return f"{why}\n(its files: {folder})"
+    shutil.rmtree(folder, ignore_errors=True)
     return ""

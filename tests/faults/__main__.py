@@ -4,11 +4,8 @@ import argparse
 import concurrent.futures
 import multiprocessing
 import os
-import shutil
 import sys
-import tempfile
 from collections import Counter
-from pathlib import Path
 
 from tqdm import tqdm
 
@@ -35,7 +32,10 @@ def main() -> None:
     done, lost, reasons = Counter(), Counter(), {}
     context = multiprocessing.get_context("spawn")
     with concurrent.futures.ProcessPoolExecutor(2, context) as pool:
-        jobs = {pool.submit(one, *draw, given.seed, tuple(given.modules)): draw for draw in draws}
+        jobs = {
+            pool.submit(faults.alone, *draw, given.seed, tuple(given.modules)): draw
+            for draw in draws
+        }
         for job in tqdm(concurrent.futures.as_completed(jobs), "draws", len(jobs), disable=None):
             title, _ = jobs[job]
             try:
@@ -50,17 +50,6 @@ def main() -> None:
     print(table(chosen, done, lost, reasons))
     if lost:
         sys.exit(f"error: {lost.total()} of {done.total()} draws were lost; see above")
-
-
-def one(title: str, number: int, seed: int, modules: tuple[str, ...]) -> str:
-    """Do one draw in a folder of its own, which stays only if something was lost."""
-    (fault,) = [each for each in faults.all_faults(*modules) if each.title == title]
-    folder = Path(tempfile.mkdtemp(prefix="leakage-fault-"))
-    why = faults.run(fault, number, folder / "draw", seed)
-    if why:
-        return f"{why}\n(its files: {folder})"
-    shutil.rmtree(folder, ignore_errors=True)
-    return ""
 
 
 def table(

@@ -39,15 +39,16 @@ class Checkpoint:
                 if damaged := parts.testzip():
                     raise zipfile.BadZipFile(f"its part {damaged} is damaged")
             kept = torch.load(self.path, map_location="cpu", weights_only=True)
+            identity, state = kept["identity"], kept["state"]
         # Damaged bytes make the reader raise almost anything; the training then starts afresh.
         except Exception as error:
             why = str(error).partition("\n")[0]
             print(f"{self.path}: unreadable ({why}); training from the start", file=sys.stderr)
             return None
-        if kept["identity"] != self.identity:
+        if identity != self.identity:
             print(f"{self.path}: of another training; training from the start", file=sys.stderr)
             return None
-        return kept["state"]
+        return state
 
     def keep(self, state: Callable[[], dict[str, Any]]) -> None:
         """Keep what `state` returns (tensors, numbers, text, lists and dicts), if it is time to."""

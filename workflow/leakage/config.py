@@ -10,18 +10,33 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 
 import pydantic
 
 from leakage import datasets, encoders, estimators, figures, plugins, schemes, shards, truths
 from leakage.errors import LeakageError
 from leakage.schemes import keystream
-from leakage.settings import Settings, nearest, validate
+from leakage.settings import (
+    PathText,
+    Settings,
+    nearest,
+    path,
+    refuse_odd,
+    shown,
+    shown_key,
+    validate,
+)
 
 KEY = r"[A-Za-z0-9][A-Za-z0-9_.]*(-[A-Za-z0-9_.]+)*"
+LONGEST_KEY = 64
+# In a folder of its name a scheme's figures lie beside fig1.png, and so on.
+TAKEN = (".png", ".pdf", ".csv", ".json", ".parquet", ".sha256", ".md", ".html", ".log", ".tsv")
 # What `tables` of a figure calls the table of classic measures, which no estimator makes.
 MEASURES = "measures"
+# Jobs per stage, at most.
+MOST_SHARDS = 10_000
+TaskPairs = Annotated[int, pydantic.Field(ge=100, le=10**9)]
 RESERVED = ("pixels", MEASURES)
 # What the settings of an estimator have whose p-values a verdict can rest on.
 TESTED = {"folds", "permutations", "confidence"}
@@ -47,7 +62,7 @@ class Dataset(Settings):
 class Encryption(Settings):
     """The key and the schemes, by the name that they have in paths."""
 
-    key_file: str
+    key_file: PathText
     """a file with the key of all schemes: 64 hexadecimal digits, as `openssl rand -hex 32` makes"""
     schemes: dict[str, dict[str, Any] | None]
     """the schemes, by names of your choice, which stand in paths, tables and figures"""
@@ -56,9 +71,9 @@ class Encryption(Settings):
 class Patches(Settings):
     """Windows of a view, and how many of their embeddings an estimator is given at most."""
 
-    size: int = pydantic.Field(default=224, ge=8)
+    size: int = pydantic.Field(default=224, ge=8, le=65_536)
     """side of a patch, in pixels; patches are cut out, never resized"""
-    per_image: int = pydantic.Field(default=9, ge=1)
+    per_image: int = pydantic.Field(default=9, ge=1, le=10_000)
     """patches per picture, at places drawn once per picture, the same at every level"""
     per_estimate: int = pydantic.Field(default=10_000, ge=3)
     """patches that an estimator is given at most, of as many pictures as there are"""
@@ -90,16 +105,16 @@ class Calibration(Settings):
 
     estimators: list[str] = pydantic.Field(default=[])
     """the entries of `estimators` that are calibrated"""
-    tasks: dict[str, int | None] = pydantic.Field(default={})
+    tasks: dict[str, TaskPairs | None] = pydantic.Field(default={})
     """pairs drawn of each task, by the task's name; null takes one out"""
-    seeds: int = pydantic.Field(default=3, ge=1)
+    seeds: int = pydantic.Field(default=3, ge=1, le=1000)
     """draws of each task, for bias and standard deviation"""
     settings: dict[str, Any] = pydantic.Field(default={})
     """settings over those of each estimator that has them"""
-    verdict_draws: int = pydantic.Field(default=200, ge=1)
+    verdict_draws: int = pydantic.Field(default=200, ge=1, le=100_000)
     """families of levels with nothing to find, at least, on which the verdict's error is counted;
     and a quarter as many at each strength of a leak, for its power"""
-    verdict_pictures: int = pydantic.Field(default=60, ge=6)
+    verdict_pictures: int = pydantic.Field(default=60, ge=6, le=100_000)
     """pictures in each of these families"""
 
 
@@ -115,7 +130,7 @@ class Config(Settings):
 
     results: str
     """the run's folder: everything that is made lies in it"""
-    seed: int = pydantic.Field(default=0, ge=0)
+    seed: int = pydantic.Field(default=0, ge=0, lt=2**32)
     """of everything random: places of patches, untrained networks, estimators"""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """where networks and critics run; auto: on the GPU if there is one, else on the CPU"""
@@ -150,6 +165,26 @@ class Config(Settings):
     """what the target `report` holds, beside the figures"""
     figures: list[str]
     """the figures that the target `figures` draws: names of modules of `leakage.figures`"""
+
+    @pydantic.field_validator("results")
+    @classmethod
+    def _a_folder_of_its_own(cls, results: str) -> str:
+        found = path(results)
+        if found.startswith("-") or found != found.strip() or set(found) & set("{}"):
+            raise ValueError(
+                f"found {shown(found)}; expected a folder without braces, which Snakemake takes "
+                "for wildcards, without a dash before it or spaces around it"
+            )
+        place = Path(found).absolute()
+        if file := next((each for each in (place, *place.parents) if each.is_file()), None):
+            raise ValueError(f"found {shown(found)}; expected a folder, and {file} is none")
+        # Half written files are looked for, and deleted, everywhere in it.
+        if Path.cwd().is_relative_to(place.resolve()):
+            raise ValueError(
+                f"found {shown(found)}, which holds the folder where snakemake runs; expected one "
+                "of its own, such as results/mine"
+            )
+        return found
 
 
 class Wanted(NamedTuple):
@@ -186,13 +221,14 @@ class Workflow:
     """
 
     def __init__(self, values: dict[str, Any]):
+        refuse_odd(values)
         self.config: Config = validate(Config, values, "")
         config, dataset = self.config, self.config.dataset
         kind = datasets.module(dataset.name)
         self.dataset = validate(
             kind.Settings, getattr(dataset, dataset.name), f"dataset.{dataset.name}"
         )
-        self.shards = shards.count(kind.expected(self.dataset), dataset.shard_size)
+        self.shards = _shards(kind.expected(self.dataset), dataset.shard_size)
         self.schemes = _definitions(config.encryption.schemes, "encryption.schemes", _scheme)
         self.encoders = _definitions(config.encoders, "encoders", _encoder)
         self.estimators = _definitions(config.estimators, "estimators", self._estimator)
@@ -340,6 +376,7 @@ class Workflow:
         self._verdict_tests()
         for index, key in enumerate(config.calibration.estimators):
             _defined(key, self.estimators, f"calibration.estimators.{index}", "estimator")
+            self.calibration_settings(key)
         for task in self.tasks():
             _defined(task, truths.names(), "calibration.tasks", "task")
         for trained, untrained in self.controls().items():
@@ -382,14 +419,25 @@ def module_of(entry: Settings) -> str:
     return type(entry).__module__
 
 
+def _shards(pictures: int, size: int) -> int:
+    found = shards.count(pictures, size)
+    if found > MOST_SHARDS:
+        raise LeakageError(
+            f"dataset.shard_size: found {size}, which divides {pictures} pictures into {found} "
+            f"parts; expected at most {MOST_SHARDS}, so raise it or ask for fewer pictures"
+        )
+    return found
+
+
 def _definitions(branch: dict[str, Any], where: str, parse: Any) -> dict[str, Any]:
     """Return the definitions of a branch; an entry that is null was taken out by a later file."""
     present = {key: values for key, values in branch.items() if values is not None}
     for key in present:
         if not _is_name(key):
             raise LeakageError(
-                f"{where}.{key}: a name stands in file names; expected letters, digits, _ . and -, "
-                f"not ending in -whole, and not {', '.join(RESERVED)}"
+                f"{where}.{shown_key(key)}: a name stands in file names; expected at most "
+                f"{LONGEST_KEY} letters, digits, _ . and -, not ending in -whole or as a file does "
+                f"({', '.join(TAKEN)}), and not {', '.join(RESERVED)}"
             )
     return {key: parse(key, values) for key, values in present.items()}
 
@@ -397,8 +445,8 @@ def _definitions(branch: dict[str, Any], where: str, parse: Any) -> dict[str, An
 def _is_name(key: str) -> bool:
     import re
 
-    fits = re.fullmatch(KEY, key) is not None
-    return fits and not key.endswith("-whole") and key not in RESERVED
+    fits = len(key) <= LONGEST_KEY and re.fullmatch(KEY, key) is not None
+    return fits and not key.endswith(("-whole", *TAKEN)) and key not in RESERVED
 
 
 def _scheme(key: str, values: dict[str, Any]) -> Settings:
@@ -424,8 +472,10 @@ def _encoder(key: str, values: dict[str, Any]) -> Settings:
 
 
 def _module(find: Any, name: object, where: str) -> Any:
+    if not isinstance(name, str):
+        raise LeakageError(f"{where}: found {shown(name)}; expected a name")
     try:
-        return find(str(name))
+        return find(name)
     except LeakageError as error:
         raise LeakageError(f"{where}: {error}") from None
 
@@ -435,5 +485,5 @@ def _defined(name: str, known: Iterable[str], where: str, what: str) -> None:
     if name not in known:
         close = f"; the nearest is {nearest(name, known)!r}" if known else ""
         raise LeakageError(
-            f"{where}: {what} {name!r} is not defined{close} (defined: {', '.join(known)})"
+            f"{where}: {what} {shown(name)} is not defined{close} (defined: {', '.join(known)})"
         )

@@ -17,7 +17,7 @@ from types import ModuleType
 from typing import Any, TypeVar
 
 from leakage.errors import LeakageError
-from leakage.settings import nearest
+from leakage.settings import nearest, path, shown
 
 SUFFIX = ".py"
 
@@ -69,7 +69,7 @@ def find(
     known = names(package, shared)
     if name not in known:
         raise LeakageError(
-            f"{noun} {name!r} is not known; the nearest is {nearest(name, known)!r} (known: "
+            f"{noun} {shown(name)} is not known; the nearest is {nearest(name, known)!r} (known: "
             f"{', '.join(known)}, or the path of a Python file that ends in {SUFFIX})"
         )
     return importlib.import_module(f"{package.__name__}.{name}")
@@ -123,28 +123,33 @@ def describe(value: Any) -> str:
 
 
 @functools.cache
-def _load(path: str) -> ModuleType:
+def _load(name: str) -> ModuleType:
     """Return the module of a file; what the file says now, not what a cache of Python's holds."""
-    file = Path(path)
-    if not file.is_file():
+    try:
+        file = Path(path(name))
+    except ValueError as error:
+        raise LeakageError(str(error)) from None
+    # A command line would take the dash for an option's.
+    if not file.is_file() or name.startswith("-"):
         raise LeakageError(
-            f"{path}: no such file; give the path of a Python file, relative to the folder where "
-            "snakemake runs"
+            f"{name}: no such file; give the path of a Python file, relative to the folder where "
+            "snakemake runs (of -x.py: ./-x.py)"
         )
     # By the whole path: two plug-ins may have the same file name.
-    name = f"leakage_plugin_{hashlib.sha256(str(file.resolve()).encode()).hexdigest()[:12]}"
-    module = ModuleType(name)
+    unique = f"leakage_plugin_{hashlib.sha256(str(file.resolve()).encode()).hexdigest()[:12]}"
+    module = ModuleType(unique)
     module.__file__ = str(file.resolve())
     # pydantic and dataclasses look a class's module up there.
-    sys.modules[name] = module
+    sys.modules[unique] = module
     try:
         exec(compile(file.read_bytes(), str(file), "exec"), module.__dict__)
     except (Exception, SystemExit) as error:
-        del sys.modules[name]
+        del sys.modules[unique]
         line = (
             getattr(error, "lineno", None) or traceback.extract_tb(error.__traceback__)[-1].lineno
         )
         raise LeakageError(
-            f"{path}: cannot be imported: {type(error).__name__}: {error} (line {line})"
+            f"{name}: cannot be imported: {type(error).__name__}: {' '.join(str(error).split())} "
+            f"(line {line})"
         ) from error
     return module

@@ -1,13 +1,23 @@
 """Typed settings: the base of every configuration branch, and errors that a person can read."""
 
+import datetime
 import difflib
 import json
 import typing
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from pathlib import Path
 
 import pydantic
 
 from leakage.errors import LeakageError
+
+# Of what was found, a message repeats so many characters.
+LONGEST_SHOWN = 200
+LONGEST_PATH = 1000
+DEEPEST = 50
+# Beyond it a number is not the same in every program that reads it from JSON.
+LARGEST = 2**53
+KINDS = {datetime.date: "a date", datetime.datetime: "a time", bytes: "bytes", set: "a set"}
 
 
 class Settings(pydantic.BaseModel):
@@ -17,15 +27,111 @@ class Settings(pydantic.BaseModel):
     a key means stands in a string below its field, which docs/configuration.md is made from.
     """
 
-    model_config = pydantic.ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+    model_config = pydantic.ConfigDict(
+        extra="forbid", frozen=True, use_attribute_docstrings=True, allow_inf_nan=False
+    )
 
     @pydantic.field_validator("*", mode="before")
     @classmethod
     def _truth_is_no_number(cls, value: object, info: pydantic.ValidationInfo) -> object:
         annotation = cls.model_fields[str(info.field_name)].annotation
-        if isinstance(value, bool) and annotation in (int, float):
-            raise ValueError(f"found {value}; expected a number")
+        if _is_of_numbers(annotation) and (found := list(_truths(value))):
+            raise ValueError(f"found {found[0]}; expected a number")
         return value
+
+
+def path(text: str) -> str:
+    """Return a text that can be a path.
+
+    Raises:
+        ValueError: it cannot.
+    """
+    if not text or not text.isprintable() or len(text) > LONGEST_PATH:
+        raise ValueError(
+            f"found {shown(text)}; expected a path of 1 to {LONGEST_PATH} printable characters"
+        )
+    try:
+        Path(text).exists()
+    except OSError as error:
+        raise ValueError(f"found {shown(text)}; expected a path ({error.strerror})") from None
+    return text
+
+
+def input_path(text: str) -> str:
+    """Return a text that can be the path of a job's input, in which Snakemake looks for wildcards.
+
+    Raises:
+        ValueError: it cannot.
+    """
+    if set(path(text)) & set("{}"):
+        raise ValueError(f"found {shown(text)}; expected a path without braces; rename it")
+    return text
+
+
+PathText = typing.Annotated[str, pydantic.AfterValidator(path)]
+
+
+def shown(value: object) -> str:
+    """Return what was found as one line for a message, cut short."""
+    try:
+        text = repr(value)
+    except ValueError:  # Python writes no number of more than 4300 digits out
+        return "a number of thousands of digits"
+    return text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}…"
+
+
+def shown_key(key: object) -> str:
+    """Return a key as it is, where it can stand in one line."""
+    plain = isinstance(key, str) and key.isprintable() and 0 < len(key) <= LONGEST_SHOWN
+    return str(key) if plain else shown(key)
+
+
+def refuse_odd(values: object) -> None:
+    """Refuse what YAML can say and no setting, command line or JSON text can carry.
+
+    Raises:
+        LeakageError: one line per key that is no text, and per value that is a date, bytes, a set,
+            a number beyond `LARGEST`, or a text that is no Unicode.
+    """
+    if lines := list(_odd(values, ())):
+        raise LeakageError("\n".join(lines))
+
+
+def _odd(value: object, above: tuple[object, ...]) -> Iterator[str]:
+    where = ".".join(map(shown_key, above))
+    if len(above) > DEEPEST:
+        yield f"{shown_key(above[0])}: found branches more than {DEEPEST} deep; expected fewer"
+    elif isinstance(value, dict):
+        for key, below in value.items():
+            if isinstance(key, str) and key.isprintable():
+                yield from _odd(below, (*above, key))
+            else:
+                it = ".".join(map(shown_key, (*above, key)))
+                yield f"{it}: found this key, expected printable text; put it in quotes"
+    elif isinstance(value, list):
+        for index, below in enumerate(value):
+            yield from _odd(below, (*above, index))
+    elif isinstance(value, str):
+        if "\0" in value or any("\ud800" <= each <= "\udfff" for each in value):
+            yield f"{where}: found {shown(value)}; expected text without NUL and surrogates"
+    elif isinstance(value, int) and abs(value) > LARGEST:
+        yield f"{where}: found {shown(value)}; expected a number of at most {LARGEST}"
+    elif not isinstance(value, int | float | None):
+        kind = KINDS.get(type(value), f"a {type(value).__name__}")
+        yield f"{where}: found {shown(value)}, {kind}; expected text: put it in quotes"
+
+
+def _is_of_numbers(annotation: object) -> bool:
+    """Return whether a type is that of a number, or of a list or branch of them."""
+    return annotation in (int, float) or any(map(_is_of_numbers, typing.get_args(annotation)))
+
+
+def _truths(value: object) -> Iterator[bool]:
+    if isinstance(value, bool):
+        yield value
+    elif isinstance(value, dict | list):
+        for each in value.values() if isinstance(value, dict) else value:
+            yield from _truths(each)
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
@@ -50,28 +156,33 @@ def validate(model: type[Settings], values: object, where: str) -> typing.Any:
 
 
 def _explain(model: type[Settings], problem: typing.Any, where: str) -> str:
-    key = ".".join(str(part) for part in (where, *problem["loc"]) if part != "")
+    loc = [shown_key(part) for part in problem["loc"]]
+    key = ".".join(filter(None, [where, *loc]))
+    fields = _fields(model, loc[:-1])
     if problem["type"] == "extra_forbidden":
-        *parents, word = problem["loc"]
-        known = sorted(_fields(model, parents))
-        close = ".".join([*key.split(".")[:-1], nearest(str(word), known)]) if known else "none"
+        known = sorted(fields)
+        above = filter(None, [where, *loc[:-1]])
+        close = ".".join([*above, nearest(loc[-1], known)]) if known else "none"
         return f"{key}: unknown key; the nearest known one is {close} (known: {', '.join(known)})"
     if problem["type"] == "missing":
-        field = model.model_fields.get(str(problem["loc"][-1]))
-        meaning = f" ({field.description})" if field and field.description else ""
-        return f"{key}: missing; give it a value{meaning}"
+        meaning = fields[loc[-1]].description if loc[-1] in fields else ""
+        return f"{key}: missing; give it a value{f' ({meaning})' if meaning else ''}"
     if problem["type"] == "value_error":
         return f"{key}: {problem['ctx']['error']}"
-    return f"{key}: found {problem['input']!r}; {problem['msg'][0].lower()}{problem['msg'][1:]}"
+    return (
+        f"{key}: found {shown(problem['input'])}; {problem['msg'][0].lower()}{problem['msg'][1:]}"
+    )
 
 
-def _fields(model: type[pydantic.BaseModel], parents: Iterable[object]) -> Iterable[str]:
-    """Return the field names of the model that lies at `parents` below `model`."""
+def _fields(
+    model: type[pydantic.BaseModel], parents: Iterable[str]
+) -> dict[str, pydantic.fields.FieldInfo]:
+    """Return the fields of the model that lies at `parents` below `model`."""
     for parent in parents:
-        field = model.model_fields.get(str(parent))
+        field = model.model_fields.get(parent)
         inner = _model_inside(field.annotation) if field else None
         if inner is None:
-            return []
+            return {}
         model = inner
     return model.model_fields
 

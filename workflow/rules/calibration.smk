@@ -52,11 +52,11 @@ rule calibrate_verdict:
         runtime=growing(240),
         gpu=gpus(CHECKED.estimators[CONFIG.verdict.estimator]),
     params:
-        method=CHECKED.estimators[CONFIG.verdict.estimator].method,
+        method=as_it_is(CHECKED.estimators[CONFIG.verdict.estimator].method),
         label=CONFIG.verdict.estimator,
         options=f"--draws {CALIBRATION.verdict_draws} --pictures {CALIBRATION.verdict_pictures}"
         f" --seed {CONFIG.seed}",
-        settings=as_json(CHECKED.verdict_settings()),
+        settings=as_it_is(as_json(CHECKED.verdict_settings())),
         code=code("calibrate_verdict", module_of(CHECKED.estimators[CONFIG.verdict.estimator])),
     shell:
         "python -m leakage --threads {threads} calibrate_verdict {params.method:q} {output.table:q}"

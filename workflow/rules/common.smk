@@ -7,6 +7,7 @@
 import hashlib
 import json
 import os
+import re
 import shlex
 import sys
 from pathlib import Path
@@ -75,15 +76,25 @@ resource_scopes:
     turn="local",
 
 
+def one_of(names):
+    """A pattern for one of these names and nothing else."""
+    return "|".join(map(re.escape, names))
+
+
 wildcard_constraints:
-    scheme="|".join(CHECKED.schemes),
+    scheme=one_of(CHECKED.schemes),
     level=r"\d+",
     shard=r"\d+",
-    encoder="|".join(CHECKED.encoders),
-    estimator="|".join(CHECKED.estimators),
-    representation="|".join(["pixels", *(f"{key}(-whole)?" for key in CHECKED.encoders)]),
-    figure="|".join(DRAWINGS),
-    task="|".join(CHECKED.tasks()) or "none",
+    encoder=one_of(CHECKED.encoders),
+    estimator=one_of(CHECKED.estimators),
+    representation=f"pixels|({one_of(CHECKED.encoders)})(-whole)?",
+    figure=one_of(DRAWINGS),
+    task=one_of(CHECKED.tasks()) or "none",
+
+
+def as_it_is(text):
+    """A text of the user's as a param: Snakemake takes braces in what is no function for wildcards."""
+    return lambda wildcards: text
 
 
 def prepare_results():
@@ -356,7 +367,8 @@ def summed_up():
 
 def summary_options():
     """The same as command-line options, and what else the summary says."""
-    again = f"snakemake --cores 8 --configfile {RESULTS}/record/configuration.yaml -- calibration"
+    merged = shlex.quote(f"{RESULTS}/record/configuration.yaml")
+    again = f"snakemake --cores 8 --configfile {merged} -- calibration"
     options = [
         *summed_up().items(),
         *(("table", path) for path in run_tables()),

@@ -22,7 +22,7 @@ rule manifest:
     params:
         # Not an output: Snakemake would delete what a broken download has already brought.
         pictures=RESULTS / "pictures",
-        settings=MANIFEST_SETTINGS,
+        settings=as_it_is(MANIFEST_SETTINGS),
         code=code("manifest", module_of(CHECKED.dataset)),
     shell:
         "python -m leakage --threads {threads} manifest {output.manifest:q}"

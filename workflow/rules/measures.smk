@@ -29,7 +29,7 @@ rule measure:
         mem_mb=growing(2_000),
         runtime=growing(120),
     params:
-        pictures=pictures_folder(),
+        pictures=as_it_is(pictures_folder()),
         options=lambda wildcards: f"--limit {MEASURED_PICTURES}"
         f" --levels {','.join(map(str, CHECKED.levels(wildcards.scheme)))}",
         settings=lambda w: as_json(CHECKED.scheme_settings(w.scheme, CHECKED.levels(w.scheme))),

@@ -37,7 +37,7 @@ rule record:
         # Where this checkout lies is no setting.
         pins=no_setting(Path(workflow.basedir) / "envs" / "requirements.txt"),
         # As it was given: the order of its keys is no setting, but the reader's.
-        configuration=json.dumps(config),
+        configuration=as_it_is(json.dumps(config)),
         key=CHECKED.key_fingerprint,
         code=code("record"),
     shell:

@@ -24,7 +24,7 @@ rule view:
         mem_mb=growing(1_000),
         runtime=growing(30),
     params:
-        pictures=pictures_folder(),
+        pictures=as_it_is(pictures_folder()),
         shard=lambda wildcards: f"--shard {wildcards.get('shard', 0)} --shards {SHARDS}",
         settings=lambda w: as_json(CHECKED.view_settings(w.scheme, int(w.level))),
         code=view_code,

@@ -19,7 +19,7 @@ import pydantic
 
 from leakage import files
 from leakage.errors import LeakageError
-from leakage.settings import nearest
+from leakage.settings import nearest, shown
 
 COLUMNS = (
     "image_id",
@@ -55,7 +55,7 @@ def module(kind: str) -> ModuleType:
     """
     if kind not in kinds():
         raise LeakageError(
-            f"dataset.name: {kind!r} is no dataset; the nearest known one is "
+            f"dataset.name: {shown(kind)} is no dataset; the nearest known one is "
             f"{nearest(kind, kinds())} (known: {', '.join(kinds())})"
         )
     return importlib.import_module(f"{__name__}.{kind}")

@@ -22,6 +22,7 @@ from pydantic import Field, field_validator
 from leakage import datasets, files, progress
 from leakage.errors import LeakageError
 from leakage.settings import Settings as Branch
+from leakage.settings import shown
 
 if TYPE_CHECKING:
     from leakage.downloads import Session
@@ -86,9 +87,9 @@ class Settings(Branch):
     def _an_http_address(cls, url: str) -> str:
         parts = urlsplit(url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise ValueError(f"found {url!r}; expected an address such as {BASE_URL}")
+            raise ValueError(f"found {shown(url)}; expected an address such as {BASE_URL}")
         if parts.username or parts.query or parts.fragment:
-            raise ValueError(f"found {url!r}; expected no user name, query or fragment in it")
+            raise ValueError(f"found {shown(url)}; expected no user name, query or fragment in it")
         return url.rstrip("/")
 
     @pydantic.model_validator(mode="after")

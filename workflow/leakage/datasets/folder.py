@@ -3,10 +3,9 @@
 from collections.abc import Iterable
 from pathlib import Path
 
-from pydantic import Field
-
 from leakage import datasets, progress
 from leakage.errors import LeakageError
+from leakage.settings import PathText
 from leakage.settings import Settings as Branch
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
@@ -15,7 +14,7 @@ SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
 class Settings(Branch):
     """The branch `dataset.folder`."""
 
-    path: str = Field(min_length=1)
+    path: PathText
     """the folder; pictures in folders below it count as well"""
     license: str = ""
     """of all these pictures, for the manifest"""

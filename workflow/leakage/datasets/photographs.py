@@ -14,7 +14,7 @@ from pydantic import Field, field_validator
 from leakage import datasets, files
 from leakage.errors import LeakageError
 from leakage.settings import Settings as Branch
-from leakage.settings import nearest
+from leakage.settings import nearest, shown
 
 PACKAGES = {"scikit-image": "skimage", "scikit-learn": "sklearn"}
 CC0 = "CC0 1.0, https://creativecommons.org/publicdomain/zero/1.0/"
@@ -96,11 +96,13 @@ class Settings(Branch):
         for name in names:
             if name not in PHOTOGRAPHS:
                 raise ValueError(
-                    f"{name!r} is no photograph of the packages; the nearest known one is "
+                    f"{shown(name)} is no photograph of the packages; the nearest known one is "
                     f"{nearest(name, PHOTOGRAPHS)} (known: {', '.join(PHOTOGRAPHS)})"
                 )
         if not names or len(set(names)) < len(names):
-            raise ValueError(f"found {names}; name at least one photograph, and each only once")
+            raise ValueError(
+                f"found {shown(names)}; name at least one photograph, and each only once"
+            )
         return names
 
 

@@ -96,7 +96,7 @@ class PlugIn(settings.Settings):
     kind: str
     """the path of a Python file"""
 
-    batch_size: int = pydantic.Field(64, ge=1)
+    batch_size: int = pydantic.Field(64, ge=1, le=100_000)
     """patches that `encode` is given at once"""
 
     options: dict[str, Any] = pydantic.Field(default={})

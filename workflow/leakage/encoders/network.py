@@ -6,7 +6,6 @@ read it and the weights that it names, check them, and never touch the network.
 """
 
 import math
-import pickle
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +16,7 @@ import pydantic
 
 from leakage import devices, encoders, files
 from leakage.errors import LeakageError
-from leakage.settings import Settings
+from leakage.settings import Settings, input_path, shown
 
 # torch, safetensors and what they bring are imported inside the functions: this module is imported
 # whenever the configuration is checked, and torch alone takes 2.5 s.
@@ -42,17 +41,19 @@ class Entry(Settings):
     """the library's name of the network"""
     weights: str
     """a tag of the library, a path that ends in .safetensors, or `random` (untrained)"""
-    batch_size: int = pydantic.Field(16, ge=1)
+    batch_size: int = pydantic.Field(16, ge=1, le=100_000)
     """patches per forward pass"""
 
     @pydantic.field_validator("weights")
     @classmethod
     def _holds_no_code(cls, weights: str) -> str:
+        input_path(weights)
         unsafe = "/" in weights or weights.endswith((".pt", ".pth", ".bin", ".ckpt", ".npz"))
         if unsafe and not weights.endswith(".safetensors"):
             raise ValueError(
-                f"found {weights!r}, expected a .safetensors file (others can hold code that runs "
-                "when they are read; safetensors.torch.save_file converts them), a tag, or random"
+                f"found {shown(weights)}, expected a .safetensors file (others can hold code that "
+                "runs when they are read; safetensors.torch.save_file converts them), a tag, or "
+                "random"
             )
         return weights
 
@@ -343,7 +344,7 @@ def _network(architecture: Architecture, path: Path | None, seed: int | None) ->
 def _read_state(path: Path, key: Callable[[str], str | None]) -> dict[str, "torch.Tensor"]:
     """Return the tensors of a weights file that the network wants, floating ones as float32."""
     import torch
-    from safetensors import SafetensorError, safe_open
+    from safetensors import safe_open
 
     try:
         if path.suffix == ".safetensors":
@@ -354,11 +355,13 @@ def _read_state(path: Path, key: Callable[[str], str | None]) -> dict[str, "torc
             stored = torch.load(path, map_location="cpu", weights_only=True)
             stored = stored.get("state_dict", stored)
             state = {key(name): value for name, value in stored.items() if key(name)}
-    except (SafetensorError, pickle.UnpicklingError, OSError, RuntimeError, EOFError) as error:
+        return {
+            name: value.float() if value.is_floating_point() else value
+            for name, value in state.items()
+        }
+    # A file that holds something else makes the readers raise almost anything.
+    except Exception as error:
         raise _unreadable(path, error) from None
-    return {
-        name: value.float() if value.is_floating_point() else value for name, value in state.items()
-    }
 
 
 def _unreadable(path: Path, error: Exception) -> LeakageError:

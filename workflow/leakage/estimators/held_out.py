@@ -47,7 +47,7 @@ MATCHED, MISMATCHED = "matched", "mismatched"
 class Pixels(Branch):
     """How pairs of pixel values (bytes) are drawn, read by the critic, and held out."""
 
-    pairs: int = pydantic.Field(default=60_000, ge=10)
+    pairs: int = pydantic.Field(default=60_000, ge=10, le=1_000_000_000)
     """pairs of pixel values that are drawn over the whole set"""
     input: Literal["scalar", "bits", "fourier"] = "bits"
     """what the critic reads of a byte: the number, its 8 bits, or sines and cosines of 8 octaves"""
@@ -58,9 +58,9 @@ class Pixels(Branch):
 class Protocol(Branch):
     """What every held-out estimate has, trained or not."""
 
-    folds: int = pydantic.Field(default=5, ge=3)
+    folds: int = pydantic.Field(default=5, ge=3, le=1000)
     """parts that the pictures are dealt into; each is read once by critics that never saw it"""
-    seeds: int = pydantic.Field(default=1, ge=1)
+    seeds: int = pydantic.Field(default=1, ge=1, le=1000)
     """repetitions, each with critics and draws of its own"""
     base: Literal["gaussian", "none"] = "gaussian"
     """the fixed part of a critic: the log density ratio of a Gaussian fitted to the training pairs,
@@ -74,9 +74,9 @@ class Protocol(Branch):
     """(a, b): the views' items y are given as a y + b, which must change no estimate"""
     floor: bool = True
     """whether all is estimated a second time on mismatched pictures, where nothing leaks"""
-    permutations: int = pydantic.Field(default=1999, ge=0)
+    permutations: int = pydantic.Field(default=1999, ge=0, le=1_000_000)
     """mismatches of the held-out pictures, for the null and the p-value; 0: neither"""
-    bootstraps: int = pydantic.Field(default=500, ge=0)
+    bootstraps: int = pydantic.Field(default=500, ge=0, le=1_000_000)
     """resamplings of the pictures, for the interval; 0: none"""
     confidence: float = pydantic.Field(default=0.95, gt=0, lt=1)
     """of the interval and of the null's quantile; `verdict.confidence` unless given here"""
@@ -91,7 +91,7 @@ class Protocol(Branch):
 class Settings(Protocol):
     """The critics and their training."""
 
-    epochs: int = pydantic.Field(default=40, ge=0)
+    epochs: int = pydantic.Field(default=40, ge=0, le=1_000_000)
     """passes over the training pairs, at most"""
     steps: int = pydantic.Field(default=800, ge=1)
     """gradient steps, at most, but for the rest of the epoch in which they are reached"""
@@ -101,11 +101,11 @@ class Settings(Protocol):
     """pairs per step; fewer where the training pairs make less than eight such batches"""
     critic: Literal["separable", "joint"] = "separable"
     """a product of a network on x and one on y; or one network on both, with `base: none` only"""
-    hidden: int = pydantic.Field(default=64, ge=1)
+    hidden: int = pydantic.Field(default=64, ge=1, le=65_536)
     """width of the critic's hidden layers"""
-    layers: int = pydantic.Field(default=2, ge=1)
+    layers: int = pydantic.Field(default=2, ge=1, le=100)
     """number of the critic's hidden layers"""
-    features: int = pydantic.Field(default=32, ge=1)
+    features: int = pydantic.Field(default=32, ge=1, le=65_536)
     """length of the vectors whose product a separable critic is"""
     learning_rate: float = pydantic.Field(default=1e-3, gt=0)
     """the highest of AdamW's one-cycle schedule"""

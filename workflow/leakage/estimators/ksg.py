@@ -42,9 +42,9 @@ class Settings(Branch):
     """k: the neighbour whose distance is taken, counted among the pairs of other pictures"""
     pca: int | None = pydantic.Field(default=16, ge=1)
     """principal components kept of each side; null: all coordinates"""
-    permutations: int = pydantic.Field(default=20, ge=0)
+    permutations: int = pydantic.Field(default=20, ge=0, le=1_000_000)
     """mismatches of the pictures, for floor, null and p-value; 0: none of them"""
-    bootstraps: int = pydantic.Field(default=500, ge=0)
+    bootstraps: int = pydantic.Field(default=500, ge=0, le=1_000_000)
     """resamplings of the pictures, for the interval; 0: none"""
 
 

@@ -36,7 +36,7 @@ ESTIMANDS = {
 class Pixels(Branch):
     """How pairs of pixel values (bytes) are drawn, read by the critic, and held out."""
 
-    pairs: int = pydantic.Field(default=20_000, ge=10)
+    pairs: int = pydantic.Field(default=20_000, ge=10, le=1_000_000_000)
     """pairs of pixel values that are drawn over the whole set, those held out included"""
     batch: int = pydantic.Field(default=500, ge=2)
     """pairs of pixel values per step"""
@@ -50,13 +50,13 @@ class Settings(Branch):
     """The critics, their training, and what is held out."""
 
     method: Literal["mine_curves"] = "mine_curves"
-    epochs: int = pydantic.Field(default=200, ge=1)
+    epochs: int = pydantic.Field(default=200, ge=1, le=1_000_000)
     """passes over the training pairs, the same for every representation"""
     batch: int = pydantic.Field(default=100, ge=2)
     """pairs per step"""
-    hidden: int = pydantic.Field(default=128, ge=1)
+    hidden: int = pydantic.Field(default=128, ge=1, le=65_536)
     """width of the critic's hidden layers"""
-    layers: int = pydantic.Field(default=2, ge=1)
+    layers: int = pydantic.Field(default=2, ge=1, le=100)
     """number of the critic's hidden layers"""
     learning_rate: float = pydantic.Field(default=1e-3, gt=0)
     """Adam's"""
@@ -66,15 +66,15 @@ class Settings(Branch):
     """whether a shuffle may pair an item with itself, which makes ln(pairs) a ceiling"""
     pca: int | None = pydantic.Field(default=None, ge=1)
     """principal components kept of each side; null: all coordinates"""
-    seeds: int = pydantic.Field(default=5, ge=1)
+    seeds: int = pydantic.Field(default=5, ge=1, le=1000)
     """networks per level, each with splits and shuffles of its own: the figures' bands"""
     validation: float = pydantic.Field(default=0.2, gt=0, lt=0.5)
     """share of the pictures that choose the step"""
     test: float = pydantic.Field(default=0.2, gt=0, lt=0.5)
     """share of the pictures that the held-out value is read on"""
-    evaluation_pairs: int = pydantic.Field(default=2_000, ge=2)
+    evaluation_pairs: int = pydantic.Field(default=2_000, ge=2, le=1_000_000_000)
     """pairs of each side that a value is read on after every epoch, at most"""
-    evaluation_shuffles: int = pydantic.Field(default=10, ge=1)
+    evaluation_shuffles: int = pydantic.Field(default=10, ge=1, le=10_000)
     """mismatches of these pairs that stand for independent ones, at most"""
     pixels: Pixels = Pixels()
     """what holds for pairs of pixel values, in place of embeddings"""

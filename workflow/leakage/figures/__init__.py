@@ -17,7 +17,7 @@ from types import ModuleType
 from typing import Any
 
 from leakage.errors import LeakageError
-from leakage.settings import nearest
+from leakage.settings import nearest, shown
 
 SHARED = {"curves", "style"}
 
@@ -40,7 +40,7 @@ def module(name: str) -> ModuleType:
     """
     if name not in names():
         raise LeakageError(
-            f"figure {name!r} is not known; the nearest is {nearest(name, names())!r} "
+            f"figure {shown(name)} is not known; the nearest is {nearest(name, names())!r} "
             f"(known: {', '.join(names())})"
         )
     return importlib.import_module(f"{__name__}.{name}")

@@ -32,10 +32,12 @@ import pydantic
 from leakage import plugins
 from leakage.errors import LeakageError
 from leakage.schemes.keystream import Keystream
-from leakage.settings import Settings
+from leakage.settings import Settings, shown
 
 SHARED = {"bitplanes", "blocks", "keystream"}
 BYTE = 8.0
+# Where a scheme does not say how far its levels go.
+HIGHEST = 1_000_000
 CALLED_WITH = ("pixels", "level", "keystream", "settings")
 
 
@@ -54,12 +56,12 @@ class Definition(Settings):
     @classmethod
     def _levels_exist(cls, levels: list[int]) -> list[int]:
         for level in levels:
-            if level < 0 or level > (level if cls.STRONGEST is None else cls.STRONGEST):
-                close = 0 if level < 0 else cls.STRONGEST
-                above = "at least 0" if cls.STRONGEST is None else f"0..{cls.STRONGEST}"
-                raise ValueError(f"level {level} is outside {above}; the nearest is {close}")
+            strongest = HIGHEST if cls.STRONGEST is None else cls.STRONGEST
+            if not 0 <= level <= strongest:
+                close = 0 if level < 0 else strongest
+                raise ValueError(f"level {level} is outside 0..{strongest}; the nearest is {close}")
         if not levels or len(set(levels)) < len(levels):
-            raise ValueError(f"found {levels}; expected at least one level, each named once")
+            raise ValueError(f"found {shown(levels)}; expected at least one level, each named once")
         return sorted(levels)
 
 

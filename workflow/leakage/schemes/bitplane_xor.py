@@ -11,6 +11,7 @@ import pydantic
 
 from leakage.schemes import Definition, bitplanes
 from leakage.schemes.keystream import Keystream
+from leakage.settings import shown
 
 LEVEL = "bit planes encrypted, of those listed"
 
@@ -31,16 +32,17 @@ class Settings(Definition):
     def _planes_exist(cls, planes: list[int]) -> list[int]:
         wrong = [plane for plane in planes if plane not in range(bitplanes.PLANES)]
         if wrong or not planes or len(set(planes)) < len(planes):
-            raise ValueError(f"found {planes}; expected some of 7 to 0, each named once")
+            raise ValueError(f"found {shown(planes)}; expected some of 7 to 0, each named once")
         return planes
 
     @pydantic.model_validator(mode="before")
     @classmethod
     def _all_levels(cls, values: Any) -> Any:
-        if not isinstance(values, dict) or values.get("levels"):
+        if not isinstance(values, dict) or values.get("levels") not in (None, []):
             return values
         planes = values.get("planes", cls.model_fields["planes"].default)
-        return {**values, "levels": list(range(len(planes) + 1))} if planes else values
+        named = isinstance(planes, list) and planes
+        return {**values, "levels": list(range(len(planes) + 1))} if named else values
 
     @pydantic.model_validator(mode="after")
     def _levels_have_planes(self) -> Self:

@@ -12,6 +12,7 @@ import pydantic
 
 from leakage.errors import LeakageError
 from leakage.schemes import Definition
+from leakage.settings import input_path, shown
 
 SUFFIXES = (".png", ".bmp", ".tif", ".tiff", ".webp", ".jpg", ".jpeg")
 
@@ -30,19 +31,26 @@ class Settings(Definition):
     def _levels_are_there(cls, values: Any) -> Any:
         if not isinstance(values, dict) or not isinstance(values.get("path"), str):
             return values
-        root = Path(values["path"])
+        root = Path(input_path(values["path"]))
         if not root.is_dir():
             raise ValueError(
                 f"{root} is no folder; name the one with encrypted pictures, a subfolder per level"
             )
         found = sorted(int(each.name) for each in root.iterdir() if _is_level(each))
-        levels = values.get("levels") or [0, *(level for level in found if level > 0)]
+        levels = values.get("levels")
+        if levels in (None, []):
+            levels = [0, *(level for level in found if level > 0)]
+        if not isinstance(levels, list) or not all(isinstance(each, int) for each in levels):
+            return values
         missing = [level for level in levels if level not in {0, *found}]
         if missing or levels == [0]:
             raise ValueError(
                 f"{root} has no subfolder {missing[0] if missing else '1, 2, …'} (found: "
                 f"{', '.join(map(str, found)) or 'none'}); expected one per level"
             )
+        for path in (path for level in levels for path in _pictures(root / str(level))):
+            if set(path) & set("{}"):  # which Snakemake takes for wildcards
+                raise ValueError(f"found {shown(path)}; expected no braces in it; rename it")
         return {**values, "levels": levels}
 
 
@@ -79,7 +87,10 @@ def read(image_id: str, plain: np.ndarray, level: int, settings: Settings) -> np
 
 def files(settings: Settings, level: int) -> list[str]:
     """Return the picture files of a level, sorted: when one changes, the level is read anew."""
-    folder = Path(settings.path) / str(level)
+    return _pictures(Path(settings.path) / str(level))
+
+
+def _pictures(folder: Path) -> list[str]:
     found = folder.iterdir() if folder.is_dir() else []
     return sorted(str(path) for path in found if path.suffix.lower() in SUFFIXES)
 

@@ -18,10 +18,11 @@ def read_key(path: Path | str) -> bytes:
         LeakageError: the file is missing or holds something else. Its content is not shown.
     """
     expected = f"expected {2 * KEY_BYTES} hexadecimal digits; make one with: openssl rand -hex 32"
+    # Not one that never ends, such as a device.
+    if not Path(path).is_file():
+        raise LeakageError(f"encryption.key_file: {path}: no such file; {expected}")
     try:
         key = bytes.fromhex(Path(path).read_text().strip())
-    except FileNotFoundError:
-        raise LeakageError(f"encryption.key_file: {path}: no such file; {expected}") from None
     except (OSError, ValueError):
         raise LeakageError(f"encryption.key_file: {path}: not a key; {expected}") from None
     if len(key) != KEY_BYTES:

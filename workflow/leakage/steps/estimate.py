@@ -130,7 +130,10 @@ def _from_arrays(
 
 def _array(path: Path) -> np.ndarray:
     try:
-        return np.load(path, allow_pickle=False)
+        found = np.load(path, allow_pickle=False)
+        if not isinstance(found, np.ndarray):
+            raise ValueError("it is a zip")
+        return found
     except (OSError, ValueError) as error:
         raise LeakageError(f"{path}: not an array of numbers in a .npy file ({error})") from None
 

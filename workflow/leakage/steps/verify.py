@@ -95,7 +95,7 @@ class Present:
         if said["configuration"] is None:
             return ["it was drawn by hand, so its code is not known"]
         try:
-            now = jobs.digests(Workflow({**said["configuration"], "results": "."}))
+            now = jobs.digests(Workflow({**said["configuration"], "results": "results"}))
         except LeakageError as error:
             return [f"its configuration is none for the code present ({error})"]
         name = said["figure"]

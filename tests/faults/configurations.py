@@ -1,0 +1,72 @@
+"""Faults of the configuration: what a user may write into config.yaml, at random.
+
+None ends in a traceback: a configuration works, or is refused by lines that name the key.
+"""
+
+import random
+from pathlib import Path
+from typing import Any
+
+import config_edits
+import snake
+import yaml
+
+from faults import Fault
+
+TARGETS = ("figures", "report", "calibration", "download")
+
+
+def in_process(draw: random.Random, folder: Path) -> None:
+    """Edit a configuration, and ask it for all that the rules ask it for."""
+    config_edits.survived(config_edits.edited(draw))
+
+
+def dry_run(draw: random.Random, folder: Path) -> None:
+    """Edit config.yaml of a checkout, and let Snakemake plan every target."""
+    values = some_edits(draw)
+    try:
+        text = yaml.safe_dump(values, allow_unicode=bool(draw.randrange(2)))
+        yaml.safe_load(text)
+    except (yaml.YAMLError, ValueError, TypeError):
+        return  # nothing that a file can hold
+    checkout = snake.copy_checkout(folder)
+    (checkout / "config.yaml").write_text(text, encoding="utf-8")
+    planned(checkout, values)
+
+
+def some_edits(draw: random.Random) -> dict[str, Any]:
+    """Return an edited configuration: three times out of four one that passes the checks."""
+    passes = draw.randrange(4) > 0
+    while True:
+        values = config_edits.edited(draw)
+        if not passes or not config_edits.survived(values):
+            return values
+
+
+def planned(checkout: Path, values: object) -> None:
+    """Assert that a dry run works, or ends with one error that names a key and nothing else."""
+    run = snake.plain("-n", "--quiet", "all", checkout=checkout, targets=TARGETS)
+    assert "Traceback" not in run.output, run.output
+    if run.status == 0:
+        return
+    head, found, message = run.output.partition("error: configuration (config.yaml): ")
+    assert found and not head, run.output
+    assert config_edits.readable(message.rstrip("\n"), values), run.output
+
+
+FAULTS = [
+    Fault(
+        "edits of a configuration, in process",
+        in_process,
+        2000,
+        200,
+        "it works, or lines name the keys",
+    ),
+    Fault(
+        "edits of config.yaml, planned by Snakemake",
+        dry_run,
+        100,
+        3,
+        "it is planned, or one error names the keys; no traceback",
+    ),
+]

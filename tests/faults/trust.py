@@ -1,0 +1,342 @@
+"""Faults of trust: names, weights, pictures and a key that come from who means harm.
+
+Nothing that comes as data is ever run, and the key stays in its file.
+"""
+
+import base64
+import contextlib
+import copy
+import gzip
+import io
+import json
+import os
+import pickle
+import random
+import re
+import secrets
+import struct
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+import config_edits
+import numpy as np
+import odd_pictures
+import pyarrow.parquet as pq
+import snake
+import yaml
+from leakage import checkpoints
+from leakage.errors import LeakageError
+from leakage.schemes import keystream
+from leakage.steps import estimate, weights
+from PIL import Image
+from snakemake.utils import update_config
+
+from faults import Fault
+
+PWNED = "pwned"
+NAMES = [
+    *("$(touch pwned)", "`touch pwned`", "${IFS}pwned", ";touch pwned;", "&& touch pwned", "a&b"),
+    *("| touch pwned", "> pwned", "'", '"', "';touch pwned;'", '";touch pwned;"', "\\", "#x", "~"),
+    *("*", "?", "[a-z]", "{x}", "{level}", "{{y}}", "{a,b}", "{", "-rf", "--help", "-", "a  b"),
+    *(" x", "x ", "%s", "%d", "é", "e\u0301", "中文", "\U0001f600", "a,b", "=1+1", "!x", "a:b"),
+]
+# Nothing but digits of the alphabet of base64, longer than a key would be.
+BASE64 = re.compile(rb"[A-Za-z0-9+/]{40,}={0,2}")
+FEW = {"figures": ["fig1", "fig3a"], "schemes": [], "patches": {"size": 48, "per_image": 2}}
+GIBIBYTE = 1 << 30
+
+
+def hostile_names(draw: random.Random, folder: Path) -> None:
+    """Name pictures, their folder, the results and the key file so that a shell would act on it."""
+    checkout = snake.copy_checkout(folder)
+    own, key, results = draw.sample(NAMES, 3)
+    results = "results " + results.strip().translate({ord(each): "_" for each in "{}"})
+    pictures = checkout / "own" / own
+    pictures.mkdir(parents=True)
+    generator = np.random.default_rng(draw.randrange(2**32))
+    names = [f"{name}.png" for name in draw.sample(NAMES, 6)]
+    for name in names:
+        pixels = generator.integers(0, 256, (60, 60, 3), dtype=np.uint8)
+        Image.fromarray(pixels).save(pictures / name)
+    (checkout / f"{key}.key").write_text(secrets.token_hex(32))
+    values = copy.deepcopy(config_edits.valid("tiny.yaml"))
+    update_config(values, FEW)
+    values["results"] = results
+    values["dataset"] = {"name": "folder", "folder": {"path": f"own/{own}", "license": own}}
+    values["encryption"]["key_file"] = f"{key}.key"
+    (checkout / "config.yaml").write_text(yaml.safe_dump(values))
+    if refused := not draw.randrange(6):
+        (pictures / names[0]).rename(pictures / "a\n$(touch pwned).png")
+    run = snake.plain(checkout=checkout)
+    assert "Traceback" not in run.output, run.output
+    if refused:
+        (line,) = run.lines_with("error: ")
+        assert "rename the file" in line and run.status != 0, run.output
+    else:
+        assert run.status == 0, run.output
+        assert all(
+            (checkout / results / f"figures/{each}.png").is_file() for each in FEW["figures"]
+        )
+    nothing_ran(folder)
+
+
+def pickles(draw: random.Random, folder: Path) -> None:
+    """Put a file that runs code when it is unpickled wherever a weights file or state is read."""
+    content = draw.choice(PACKED)(Bomb(folder / PWNED), draw)
+    draw.choice([_torch_hub, _hugging_face, _safetensors, _checkpoint, _arrays])(content, folder)
+    nothing_ran(folder)
+
+
+class Bomb:
+    """What makes a file where it is unpickled."""
+
+    def __init__(self, path: Path):
+        self.path = path
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return open, (str(self.path), "w")
+
+
+def _held(bomb: Bomb, draw: random.Random) -> Any:
+    """Return a bomb, or what is harmless and no weights either."""
+    held = [bomb, [bomb], {"state_dict": {"x": bomb}}, {"identity": "x", "state": bomb}]
+    return draw.choice([*held, 3, [3], {"x": 3}, {3: 3}, {"state_dict": 3}, {"identity": "y"}])
+
+
+def _pickled(bomb: Bomb, draw: random.Random) -> bytes:
+    return pickle.dumps(_held(bomb, draw), draw.randrange(6))
+
+
+def _saved(bomb: Bomb, draw: random.Random) -> bytes:
+    import torch
+
+    content = io.BytesIO()
+    new = bool(draw.randrange(2))
+    torch.save(_held(bomb, draw), content, _use_new_zipfile_serialization=new)
+    return content.getvalue()
+
+
+def _array(bomb: Bomb, draw: random.Random) -> bytes:
+    content = io.BytesIO()
+    np.save(content, np.array([bomb], object), allow_pickle=True)
+    return content.getvalue()
+
+
+PACKED = [_pickled, _saved, _array]
+
+
+def _torch_hub(content: bytes, folder: Path) -> None:
+    path = folder / "hub" / "checkpoints" / "squeezenet1_1-b8a52dc0.pth"
+    path.parent.mkdir(parents=True)
+    path.write_bytes(content)
+    with mock.patch.dict(os.environ, TORCH_HOME=str(folder)):
+        _refused_weights({"kind": "torchvision", "model": "squeezenet1_1"}, path, folder)
+
+
+def _hugging_face(content: bytes, folder: Path) -> None:
+    from huggingface_hub import constants
+
+    tag = {"kind": "timm", "model": "resnet10t", "weights": "c3_in1k"}
+    repository = folder / "models--timm--resnet10t.c3_in1k"
+    path = repository / "snapshots" / "0" / "pytorch_model.bin"
+    path.parent.mkdir(parents=True)
+    path.write_bytes(content)
+    (repository / "refs").mkdir()
+    (repository / "refs" / "main").write_text("0")
+    with mock.patch.object(constants, "HF_HUB_CACHE", str(folder)):
+        _refused_weights(tag, path, folder)
+
+
+def _safetensors(content: bytes, folder: Path) -> None:
+    path = folder / "mine.safetensors"
+    path.write_bytes(content)
+    entry = {"kind": "torchvision", "model": "squeezenet1_1", "weights": str(path)}
+    _refused_weights(entry, path, folder)
+
+
+def _refused_weights(entry: dict[str, str], path: Path, folder: Path) -> None:
+    entry = {"weights": "IMAGENET1K_V1"} | entry
+    message = _refusal(lambda: weights.main(folder / "x.safetensors", json.dumps(entry), seed=0))
+    assert message.startswith(f"{path}: not a readable weights file"), message
+
+
+def _checkpoint(content: bytes, folder: Path) -> None:
+    path = folder / "state.pt"
+    path.write_bytes(content)
+    said = io.StringIO()
+    with contextlib.redirect_stderr(said):
+        assert checkpoints.Checkpoint(path, "x").load() is None
+    assert "training from the start" in said.getvalue(), said.getvalue()
+
+
+def _arrays(content: bytes, folder: Path) -> None:
+    path = folder / "x.npy"
+    path.write_bytes(content)
+    message = _refusal(lambda: estimate.main("cca", path, [path]))
+    assert message.startswith(f"{path}: not an array"), message
+
+
+def _refusal(call: Callable[[], Any]) -> str:
+    try:
+        call()
+    except LeakageError as error:
+        assert "\n" not in str(error), error
+        return str(error)
+    raise AssertionError("was not refused")
+
+
+def bombs(draw: random.Random, folder: Path) -> None:
+    """Put a picture that claims, or has, more pixels than fit into memory into a dataset."""
+    make = draw.choice([_png_claim, _bmp_claim, _tiff_claim, _jpeg_claim, _real_png])
+    name, content = make(draw.choice([10_000, 30_000, 65_500]), draw.choice([10_000, 65_500]))
+    (folder / name).write_bytes(content)
+    status, output = odd_pictures.manifest(folder, memory=2 * GIBIBYTE)
+    assert status == 1 and "Traceback" not in output, output
+    (line,) = [each for each in output.splitlines() if each.startswith("error: ")]
+    assert name in line and "bomb" in line, output
+
+
+def _png_claim(width: int, height: int) -> tuple[str, bytes]:
+    return "x.png", odd_pictures.png(width, height, 8, 2, b"")
+
+
+def _bmp_claim(width: int, height: int) -> tuple[str, bytes]:
+    header = struct.pack("<IiiHHIIiiII", 40, width, height, 1, 24, 0, 0, 0, 0, 0, 0)
+    return "x.bmp", b"BM" + struct.pack("<IHHI", 54, 0, 0, 54) + header
+
+
+def _tiff_claim(width: int, height: int) -> tuple[str, bytes]:
+    tags = {256: width, 257: height, 258: 8, 259: 1, 262: 1, 273: 8, 277: 1, 278: height, 279: 1}
+    rows = b"".join(struct.pack("<HHII", tag, 4, 1, value) for tag, value in tags.items())
+    return "x.tif", b"II*\0" + struct.pack("<IH", 8, len(tags)) + rows + bytes(4)
+
+
+def _jpeg_claim(width: int, height: int) -> tuple[str, bytes]:
+    content = io.BytesIO()
+    Image.new("L", (8, 8)).save(content, "JPEG")
+    found = content.getvalue()
+    at = found.index(b"\xff\xc0") + 5
+    return "x.jpg", found[:at] + struct.pack(">HH", height, width) + found[at + 4 :]
+
+
+def _real_png(width: int, height: int) -> tuple[str, bytes]:
+    """A picture of zeros, whole, of a thousandth of its size."""
+    packer = zlib.compressobj(1)
+    rows = b"".join(packer.compress(bytes(1 + 10_000)) for _ in range(10_000)) + packer.flush()
+    return "x.png", odd_pictures.png(10_000, 10_000, 8, 0, rows)
+
+
+def odd(draw: random.Random, folder: Path) -> None:
+    """Put every odd picture into a dataset of its own: it is accepted as documented, or refused."""
+    for number, kind in enumerate(odd_pictures.KINDS):
+        own = folder / str(number)
+        own.mkdir()
+        kind.make(own, np.random.default_rng(draw.randrange(2**32)))
+        odd_pictures.check(kind, own, *odd_pictures.in_process(own))
+    kind = draw.choice(odd_pictures.KINDS)
+    own = folder / str(odd_pictures.KINDS.index(kind))
+    odd_pictures.check(kind, own, *odd_pictures.manifest(own))
+
+
+def key(draw: random.Random, folder: Path) -> None:
+    """Run figures and report with a key, and look for it in all that is left."""
+    secret = draw.randbytes(keystream.KEY_BYTES)
+    checkout = snake.copy_checkout(folder)
+    (folder / "my.key").write_text(draw.choice([secret.hex(), secret.hex().upper() + "\n"]))
+    config = FEW | {"encryption": {"key_file": str(folder / "my.key")}}
+    run = snake.snakemake(
+        Path("results"), "-p", config=config, checkout=checkout, targets=("figures", "report")
+    )
+    assert run.status == 0, run.output
+    assert not holds(secret, run.output.encode()), run.output
+    files = [path for path in checkout.rglob("*") if path.is_file()]
+    found = [path for path in files if holds(secret, path.read_bytes())]
+    assert not found, found
+    shown = keystream.fingerprint(secret).encode()
+    for part in ("results/record", "results/views", ".snakemake/metadata"):
+        kept = [path for path in files if path.is_relative_to(checkout / part)]
+        assert any(shown in path.read_bytes() for path in kept), f"no fingerprint in {part}"
+
+
+def holds(secret: bytes, content: bytes) -> bool:
+    """Return whether a key lies in bytes, in any of its usual forms, packed or not."""
+    text = secret.hex().encode()
+    forms = [secret, text, text.upper(), base64.b64encode(secret), base64.urlsafe_b64encode(secret)]
+    return any(form.rstrip(b"=") in layer for layer in layers(content) for form in forms)
+
+
+def layers(content: bytes, depth: int = 3) -> Iterator[bytes]:
+    """Yield bytes, and what they are once unpacked: Parquet, zip, gzip, zlib, base64."""
+    yield content
+    if depth:
+        for inner in _unpacked(content):
+            yield from layers(inner, depth - 1)
+
+
+def _unpacked(content: bytes) -> Iterator[bytes]:
+    if content.startswith(b"PAR1"):
+        table = pq.read_table(io.BytesIO(content))
+        yield repr((table.schema.metadata, table.to_pylist())).encode()
+        # Pixels and other bytes as they are, which the text of a list is not.
+        yield from (bytes(buffer) for column in table.columns for buffer in _buffers(column))
+    elif content.startswith(b"PK"):
+        with zipfile.ZipFile(io.BytesIO(content)) as parts:
+            yield from map(parts.read, parts.namelist())
+    elif content.startswith(b"\x1f\x8b"):
+        yield gzip.decompress(content)
+    elif content[:1] == b"\x78":
+        with contextlib.suppress(zlib.error):
+            yield zlib.decompress(content)
+    else:
+        # The views of a picture in a page are no text.
+        for run in BASE64.findall(content):
+            with contextlib.suppress(ValueError):
+                yield base64.b64decode(run[: len(run) // 4 * 4])
+
+
+def _buffers(column: Any) -> Iterator[Any]:
+    for chunk in column.chunks:
+        yield from filter(None, chunk.buffers())
+
+
+def nothing_ran(folder: Path) -> None:
+    """Assert that no command of a hostile name was run: each makes a file."""
+    found = [path for path in folder.rglob(f"*{PWNED}*") if path.name in (PWNED, f"{PWNED};")]
+    assert not found, found
+
+
+FAULTS = [
+    Fault(
+        "names that a shell would act on",
+        hostile_names,
+        20,
+        1,
+        "the figures are made, or the name is refused; nothing is run",
+    ),
+    Fault(
+        "pickles as weights, states and arrays",
+        pickles,
+        300,
+        30,
+        "refused by name, or a state not taken up; no code of theirs runs",
+    ),
+    Fault(
+        "pictures that claim or have too many pixels",
+        bombs,
+        40,
+        3,
+        "refused by name within 2 GiB of addresses",
+    ),
+    Fault("odd pictures", odd, 20, 1, "accepted as docs/pictures.md says, or refused by name"),
+    Fault(
+        "a random key, figures and report",
+        key,
+        5,
+        1,
+        "the key is in no file and no output; its fingerprint is",
+    ),
+]

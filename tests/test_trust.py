@@ -1,0 +1,83 @@
+"""The campaign's faults of trust can be lost, and the page on pictures says what is tried."""
+
+import base64
+import gzip
+import io
+import random
+from pathlib import Path
+
+import faults
+import odd_pictures
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import torch
+from faults import trust
+from leakage import files, pictures
+from snake import REPOSITORY
+
+SECRET = random.Random(0).randbytes(32)
+
+
+def parquet(table):
+    content = io.BytesIO()
+    pq.write_table(table, content, compression="zstd")
+    return content.getvalue()
+
+
+HIDDEN = {
+    "hexadecimal": SECRET.hex().encode(),
+    "capitals": SECRET.hex().upper().encode(),
+    "raw": b"x" + SECRET,
+    "base64": base64.b64encode(SECRET),
+    "gzip": gzip.compress(SECRET.hex().encode()),
+    "a page in a page": b'"' + base64.b64encode(b"a text with the key " + SECRET.hex().encode()),
+    "a table's text": parquet(pa.table({"x": ["a", SECRET.hex()] * 50})),
+    "a table's bytes": parquet(pa.table({"x": [SECRET] * 50})),
+    "a table's metadata": parquet(
+        pa.table({"x": [1]}).replace_schema_metadata(files.encode({"key": SECRET.hex()}))
+    ),
+}
+
+
+@pytest.mark.parametrize("content", HIDDEN.values(), ids=HIDDEN)
+def test_a_key_is_found_however_it_is_packed(content):
+    assert trust.holds(SECRET, content)
+    assert not trust.holds(random.Random(1).randbytes(32), content)
+
+
+def lost(fault, folder, draws):
+    (chosen,) = [each for each in trust.FAULTS if each.draw is fault]
+    return [
+        why for number in range(draws) if (why := faults.run(chosen, number, folder / str(number)))
+    ]
+
+
+def test_pickles_that_are_read_as_such_are_a_draw_that_is_lost(tmp_path, monkeypatch):
+    load = torch.load
+    monkeypatch.setattr(
+        torch, "load", lambda path, **options: load(path, **options | {"weights_only": False})
+    )
+    assert lost(trust.pickles, tmp_path, 20)
+
+
+def test_a_picture_that_is_taken_though_it_should_not_is_a_draw_that_is_lost(tmp_path, monkeypatch):
+    monkeypatch.setattr(pictures, "_refuse_unsuitable", lambda path, image: None)
+    assert lost(trust.odd, tmp_path, 1)
+
+
+def test_what_a_name_ran_is_found(tmp_path):
+    (tmp_path / "deep").mkdir()
+    trust.nothing_ran(tmp_path)
+    (tmp_path / "deep" / trust.PWNED).touch()
+    with pytest.raises(AssertionError):
+        trust.nothing_ran(tmp_path)
+
+
+def test_the_page_names_every_kind_of_picture_that_is_tried():
+    page = Path(REPOSITORY / "docs" / "pictures.md").read_text(encoding="utf-8")
+    rows = [line.split("|")[1:3] for line in page.splitlines() if line.startswith("| ")]
+    said = {what.strip(): outcome.strip() for what, outcome in rows[1:]}
+    for kind in odd_pictures.KINDS:
+        outcome = said[kind.title]
+        assert outcome.startswith("refused" if kind.words else "accepted"), kind.title
