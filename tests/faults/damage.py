@@ -1,5 +1,6 @@
 """One wrong bit in what a run has kept, met by the jobs that read it."""
 
+import atexit
 import contextlib
 import functools
 import io
@@ -17,7 +18,7 @@ from leakage.errors import LeakageError
 from snake import copy_checkout
 
 import faults
-from faults.processes import assert_none_other
+from faults.processes import assert_none_other, complete
 
 # A network with weights of the user's, in the folder where Snakemake runs.
 WEIGHTS = "net.safetensors"
@@ -52,15 +53,16 @@ def jobs(campaign: Campaign) -> list[Job]:
 
 
 @functools.cache
-def complete(with_network: bool) -> tuple[Path, list[Job]]:
+def kept_run(with_network: bool) -> tuple[Path, list[Job]]:
     """Return a checkout with a complete run, made once per process, and its jobs."""
-    checkout = copy_checkout(Path(tempfile.mkdtemp(prefix="leakage-complete-")))
-    campaign = Campaign(checkout, FEW_FIGURES)
-    if with_network:
-        write_weights(checkout / WEIGHTS)
-        campaign = Campaign(checkout, NETWORK, EMBEDDED)
+    if not with_network:
+        return complete(), jobs(Campaign(complete(), FEW_FIGURES))
+    folder = Path(tempfile.mkdtemp(prefix="leakage-network-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    campaign = Campaign(copy_checkout(folder), NETWORK, EMBEDDED)
+    write_weights(campaign.checkout / WEIGHTS)
     campaign.finish()
-    return checkout, jobs(campaign)
+    return campaign.checkout, jobs(campaign)
 
 
 def write_weights(path: Path) -> None:
@@ -74,7 +76,7 @@ def write_weights(path: Path) -> None:
 
 def copy(folder: Path, with_network: bool = False) -> tuple[Path, list[Job]]:
     """Return a copy of that checkout, to be damaged, and its jobs."""
-    checkout, found = complete(with_network)
+    checkout, found = kept_run(with_network)
     return Path(shutil.copytree(checkout, folder / "checkout")), found
 
 

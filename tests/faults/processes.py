@@ -1,14 +1,16 @@
 """Runs that are stopped by a signal at a random moment, and two runs at once."""
 
+import atexit
 import functools
 import os
 import random
+import shutil
 import signal
 import tempfile
 import time
 from pathlib import Path
 
-from killed_runs import FEW_FIGURES, PATIENCE, STAGES, Campaign, digests, half_written
+from killed_runs import FEW_FIGURES, PATIENCE, RESULTS, STAGES, Campaign, digests, half_written
 from snake import copy_checkout
 
 import faults
@@ -18,12 +20,19 @@ LONGEST = 1.0  # seconds between the start of a stage's job and the signal, at m
 
 
 @functools.cache
+def complete() -> Path:
+    """Return a checkout with a run that nothing disturbed, made once per process."""
+    folder = Path(tempfile.mkdtemp(prefix="leakage-complete-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    campaign = Campaign(copy_checkout(folder), FEW_FIGURES)
+    campaign.finish()
+    return campaign.checkout
+
+
+@functools.cache
 def undisturbed() -> dict[str, str]:
-    """Return the digests of a run that nothing disturbs, made once per process."""
-    with tempfile.TemporaryDirectory(prefix="leakage-undisturbed-") as folder:
-        campaign = Campaign(copy_checkout(Path(folder)), FEW_FIGURES)
-        campaign.finish()
-        return digests(campaign.results)
+    """Return the digests of its files."""
+    return digests(complete() / RESULTS)
 
 
 def assert_like_undisturbed(campaign: Campaign) -> None:
@@ -56,7 +65,7 @@ def stopped(how: signal.Signals, stage: str, rng: random.Random, folder: Path) -
     assert status != 0 or how is signal.SIGTERM, campaign.output()
     if how is not signal.SIGINT:
         campaign.unlock()
-    campaign.finish(*([] if how is signal.SIGINT else ["--rerun-incomplete"]))
+    campaign.finish("--rerun-incomplete")
     assert_like_undisturbed(campaign)
 
 
@@ -77,8 +86,8 @@ def at_once(rng: random.Random, folder: Path) -> None:
 
 def side_by_side(rng: random.Random, folder: Path) -> None:
     """Start a second run of another figure, which Snakemake allows, while the first one writes."""
-    campaign = Campaign(copy_checkout(folder), FEW_FIGURES)
-    campaign.finish()
+    checkout = Path(shutil.copytree(complete(), folder / "checkout"))
+    campaign = Campaign(checkout, FEW_FIGURES)
     figures = {"fig2": "histogram/pixels", "fig5": "mine/statistics"}
     for figure, estimate in figures.items():
         for path in (campaign.results / "figures").glob(f"{figure}.*"):
@@ -106,7 +115,6 @@ SIGNALS = {
 # In `make test` one of each; the rest of the interruptions there is tests/test_interruption.py.
 IN_SHORT = {
     (signal.SIGKILL, "embed"),
-    (signal.SIGTERM, "view"),
     (signal.SIGINT, "estimate"),
 }
 FAULTS = [
