@@ -5,7 +5,7 @@ BIN := .venv/bin
 READY := .venv/ready
 # Snakemake and the jobs that it starts find this environment's programs first.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
-DEMO := snakemake --cores $(CORES) --rerun-incomplete --configfile demo.yaml -- figures report
+DEMO := snakemake --cores $(CORES) --configfile demo.yaml -- figures report
 
 .DEFAULT_GOAL := help
 .PHONY: help environment demo test slow cluster browser faults lint

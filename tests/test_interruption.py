@@ -57,9 +57,9 @@ def test_a_run_killed_in_every_stage_redoes_nothing_and_ends_with_an_undisturbed
     tmp_path: Path, config: dict, kills: list[tuple[str, str]]
 ) -> None:
     campaign = Campaign(copy_checkout(tmp_path), config)
-    before, options = {}, []
+    before = {}
     for stage, victim in kills:
-        with campaign.start(*options) as run:
+        with campaign.start() as run:
             job = campaign.wait_for(run, stage)
             if victim == "job":
                 job.kill()
@@ -67,10 +67,10 @@ def test_a_run_killed_in_every_stage_redoes_nothing_and_ends_with_an_undisturbed
             else:
                 kill_snakemake(run)
         campaign.assert_untouched(before)
-        before, options = campaign.finished(), ["--rerun-incomplete"]
+        before = campaign.finished()
         if victim == "snakemake":
             campaign.unlock()
-    campaign.finish(*options)
+    campaign.finish()
     campaign.assert_untouched(before)
     undisturbed = RESULTS.with_name("undisturbed")
     run = snakemake(undisturbed, config=config, checkout=campaign.checkout)
@@ -82,14 +82,14 @@ def test_what_a_killed_job_has_half_written_is_gone_after_recovery(tmp_path: Pat
     campaign = Campaign(copy_checkout(tmp_path), targets=("figures/fig1.png",))
     for stage, folder in ("view", "views"), ("figure", "figures"):
         # One job at a time: the one that writes is the one that is killed.
-        with campaign.start("--cores", "1", "--rerun-incomplete") as run:
+        with campaign.start("--cores", "1") as run:
             job = campaign.wait_for(run, stage)
             while job.is_running() and not half_written(campaign.results / folder):
                 pass
             job.kill()
             assert run.wait(PATIENCE) != 0
         assert half_written(campaign.results / folder)
-    campaign.finish("--rerun-incomplete")
+    campaign.finish()
     assert half_written(campaign.results) == []
 
 
@@ -302,7 +302,7 @@ def test_a_training_killed_in_a_run_goes_on_in_the_next_one(tmp_path: Path) -> N
     checkpoint = campaign.results / "checkpoints" / "mine" / "statistics" / "msb_xor.pt"
     kept = [0]
     for _ in range(2):
-        with campaign.start("--rerun-incomplete") as run:
+        with campaign.start() as run:
             job = campaign.wait_for(run, "estimate")
             before = checkpoint.exists() and identity(checkpoint)
             # A state is kept after a minute.

@@ -3,8 +3,7 @@
     python workflow/recover.py [options of snakemake, such as --configfile demo.yaml]
 
 Does nothing where nothing is locked. What runs on another machine, or as another user, cannot be
-seen from here: on a cluster, look at the queue first. Then run Snakemake again with
-`--rerun-incomplete`.
+seen from here: on a cluster, look at the queue first. Then run Snakemake again.
 """
 
 import subprocess

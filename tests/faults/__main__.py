@@ -36,7 +36,9 @@ def main() -> None:
             pool.submit(faults.alone, *draw, given.seed, tuple(given.modules)): draw
             for draw in draws
         }
-        for job in tqdm(concurrent.futures.as_completed(jobs), "draws", len(jobs), disable=None):
+        # Into a file, too: half an hour without a word would be long.
+        over = tqdm(concurrent.futures.as_completed(jobs), "draws", len(jobs), mininterval=20)
+        for job in over:
             title, _ = jobs[job]
             try:
                 why = job.result()

@@ -146,7 +146,7 @@ def then_the_remedy(rng: random.Random, folder: Path) -> None:
     path.unlink()
     # Where the figures are right still, Snakemake makes anew only what it is asked for.
     again = Campaign(checkout, FEW_FIGURES, ("figures", str(path.relative_to(campaign.results))))
-    again.finish("--rerun-incomplete")
+    again.finish()
     assert path.is_file()
     assert_none_other(campaign)
 

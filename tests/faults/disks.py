@@ -41,7 +41,7 @@ def mounted(*options: str | Path) -> bool:
 
 def refused(campaign: Campaign, words: str) -> None:
     """Run, and assert that it stops with one of our lines, which names the path and the remedy."""
-    with campaign.start("--rerun-incomplete") as run:
+    with campaign.start() as run:
         assert run.wait(PATIENCE) != 0
     lines = [line for line in campaign.output().splitlines() if line.startswith("error: ")]
     told = [line for line in lines if words in line and "cannot be written" in line]
@@ -56,7 +56,7 @@ def full(rng: random.Random, folder: Path) -> None:
     with disk(campaign.results, rng.randint(SMALLEST, LARGEST)) as results:
         refused(campaign, FULL)
         assert mounted("-o", "remount,size=64m", results)
-        campaign.finish("--rerun-incomplete")
+        campaign.finish()
         assert_like_undisturbed(campaign)
 
 

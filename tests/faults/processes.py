@@ -65,7 +65,7 @@ def stopped(how: signal.Signals, stage: str, rng: random.Random, folder: Path) -
     assert status != 0 or how is signal.SIGTERM, campaign.output()
     if how is not signal.SIGINT:
         campaign.unlock()
-    campaign.finish("--rerun-incomplete")
+    campaign.finish()
     assert_like_undisturbed(campaign)
 
 
