@@ -82,6 +82,20 @@ def test_pictures_encrypted_elsewhere_are_seen_as_they_are(ran: Path) -> None:
     assert found["elsewhere"].index.tolist() == [0, 1, 2]
 
 
+def test_an_encrypted_picture_that_changes_is_told_of_the_figures_that_show_it(ran: Path) -> None:
+    verify = ["python", "-m", "leakage", "verify", "results/elsewhere"]
+    picture = ran / "encrypted/2/coffee.png"
+    content = picture.read_bytes()
+    before = run(ran, verify)
+    assert before.status == 0, before.output
+    picture.write_bytes(content + b" ")
+    after = run(ran, verify)
+    picture.write_bytes(content)
+    assert after.status == 1
+    told = "encrypted/2/coffee.png: the encrypted picture has changed"
+    assert any("schemes-statistics: does not belong" in line for line in after.lines_with(told))
+
+
 def test_the_user_s_encoder_has_its_name_and_its_options(ran: Path) -> None:
     _, metadata = files.read_table(
         ran / "results/my-encoder/embeddings/histogram/msb_xor/4.parquet"

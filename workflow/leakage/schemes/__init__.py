@@ -29,7 +29,7 @@ from typing import Any, ClassVar
 import numpy as np
 import pydantic
 
-from leakage import plugins
+from leakage import files, plugins
 from leakage.errors import LeakageError
 from leakage.schemes.keystream import Keystream
 from leakage.settings import Settings, shown
@@ -143,14 +143,22 @@ class Scheme:
         return self._with_keystream("view", image_id, ciphertext, level)
 
     def about(self, level: int) -> dict[str, Any]:
-        """Return what is known of a level beside its pictures: for the view's metadata."""
+        """Return what is known of a level beside its pictures: for the view's metadata.
+
+        Of pictures that come encrypted, the SHA-256 of each file as well.
+        """
         cipher, definition = self._cipher, self.definition
         asked: dict[str, float | None] = {"clear_bits": None, "strength": None}
         for name in asked.keys() & vars(cipher).keys():
             asked[name] = float(self._call(self._named, name, level, definition))
         nested = hasattr(cipher, "nested") and bool(self._call(self._named, "nested", definition))
         label = getattr(cipher, "LEVEL", "encryption level")
-        return {**asked, "nested": nested, "level_label": label}
+        found = {**asked, "nested": nested, "level_label": label}
+        if hasattr(cipher, "files"):
+            found["encrypted"] = {
+                path: files.sha256(path) for path in cipher.files(definition, level)
+            }
+        return found
 
     @property
     def _cipher(self) -> ModuleType:

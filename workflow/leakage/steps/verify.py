@@ -122,7 +122,11 @@ class Present:
             name = f"{role} of {path.relative_to(self.results)}"
             for each in digests:
                 found += self._of_input(name, each)
-        return found + list(_of_weights(metadata.get("weights")))
+        found += _changed(metadata.get("encrypted", {}), "the encrypted picture")
+        weights = metadata.get("weights") or {}
+        if weights.get("file"):
+            found += _changed({weights["file"]: weights["sha256"]}, "the weights file")
+        return found
 
     def _of_pictures(self, configuration: dict[str, Any] | None) -> list[str]:
         """Return what is amiss with the pictures that the manifest lists."""
@@ -130,23 +134,25 @@ class Present:
         own = (dataset.get("folder") or {}).get("path") if dataset.get("name") == "folder" else None
         root = self.results / "pictures" if own is None else Path(own)
         if root not in self._pictures_say:
-            self._pictures_say[root] = list(_changed_pictures(self.results / "manifest.csv", root))
+            listed = _pictures(self.results / "manifest.csv", root)
+            self._pictures_say[root] = list(_changed(listed, "the picture"))
         return self._pictures_say[root]
 
 
-def _of_weights(weights: dict[str, Any] | None) -> Iterator[str]:
-    """Yield what is amiss with the file of a network's weights."""
-    if weights and weights["file"] and _digest(Path(weights["file"])) != weights["sha256"]:
-        yield f"{weights['file']}: the weights have changed or are gone"
+def _changed(recorded: dict[str, str], what: str) -> Iterator[str]:
+    """Yield which of the user's files, by path, are not those whose SHA-256 was recorded."""
+    for path, digest in recorded.items():
+        if _digest(Path(path)) != digest:
+            yield f"{path}: {what} has changed or is gone"
 
 
-def _changed_pictures(manifest: Path, root: Path) -> Iterator[str]:
+def _pictures(manifest: Path, root: Path) -> dict[str, str]:
+    """Return the SHA-256 that a manifest lists, by path; nothing where there is none."""
     if not manifest.is_file():
-        return  # the views say that
+        return {}  # the views say that
     with open(manifest, encoding="utf-8", newline="") as stream:
-        for row in csv.DictReader(stream):
-            if _digest(root / row["file_name"]) != row["sha256"]:
-                yield f"{root / row['file_name']}: the picture has changed or is gone"
+        rows = csv.DictReader(stream)
+        return {str(root / row["file_name"]): row["sha256"] for row in rows}
 
 
 def _digest(path: Path) -> str | None:
