@@ -273,9 +273,9 @@ What also holds:
   are made anew (seconds), and the summary where an estimate, the verdict or the scorecard was.
 - How pictures are fetched (`connections`, `retries`, `timeout` of `dataset.coco`) is no reason to
   fetch them again. A picture that comes into a `folder`, leaves it or changes its size is.
-- The configuration that lies beside a figure (`figures/{name}.json`) is the one that it was drawn
-  with: another one is no reason to draw it again. [`verify`](faults.md#does-this-figure-still-belong)
-  tells whether a figure belongs to the code and data that are there.
+- The configuration that is recorded beside a figure is the one that it was drawn with: another
+  one is no reason to draw it again. Whether a figure belongs to the code and data that are there,
+  is told by `verify`: [what it survives](faults.md#does-this-figure-still-belong).
 - Of the key, the fingerprint counts. Another key makes all views anew.
 - Threads, memory, run time and the number of cores do not count; nor do versions of libraries,
   which are recorded in every file. After an upgrade, `snakemake --forceall` makes all anew.
