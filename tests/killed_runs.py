@@ -58,6 +58,7 @@ class Campaign:
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
+                preexec_fn=as_at_a_terminal,
             )
         try:
             yield run
@@ -122,6 +123,11 @@ class Campaign:
     @property
     def _log(self) -> Path:
         return self.checkout.with_name(self.log)
+
+
+def as_at_a_terminal() -> None:
+    """Let Ctrl-C count: who was started in the background hands on that it is ignored."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def kill_snakemake(run: subprocess.Popen) -> None:
