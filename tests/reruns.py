@@ -283,6 +283,7 @@ What also holds:
   Snakemake decides before it knows.
 - Without `.snakemake/` Snakemake has forgotten with which settings a file was made, and takes it
   as it is. Keep that folder with the results.
+- The times of *result* files count: copy them with `cp -a`, `rsync -a` or `mv`, not `cp -r`.
 - Nothing is thrown away in between, so an estimator that changes finds its embeddings.
 """
 

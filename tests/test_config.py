@@ -103,6 +103,7 @@ def test_an_entry_that_was_taken_out_and_is_used_is_refused():
 
 BAD = {
     "results": ("resluts", "x", ["resluts: unknown key", "nearest known one is results"]),
+    "a shell's home": ("results", "~/runs", ["results: found '~/runs'", "write the path out"]),
     "one level down": ("patches.sise", 3, ["patches.sise: unknown key", "patches.size"]),
     "in a dataset": ("dataset.coco.cuont", 3, ["dataset.coco.cuont", "dataset.coco.count"]),
     "in a scheme": (

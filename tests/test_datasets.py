@@ -127,6 +127,12 @@ def test_a_file_that_only_pretends_to_be_a_picture_is_refused_by_name(own, tmp_p
     assert "fake.jpg" in refusal(folder, tmp_path, path=str(own))
 
 
+def test_a_link_to_nothing_is_refused_by_name(own, tmp_path):
+    (own / "lost.png").symlink_to(tmp_path / "nowhere.png")
+    with pytest.raises(LeakageError, match=r"lost\.png is a link to nothing"):
+        folder.content(validate(folder.Settings, {"path": str(own)}, ""))
+
+
 def test_a_name_that_cannot_be_written_down_is_refused(own, tmp_path):
     (own / "a.png").rename(own / "a\n.png")
     assert "rename the file" in refusal(folder, tmp_path, path=str(own))

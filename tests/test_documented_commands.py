@@ -104,6 +104,7 @@ TRIED: dict[str, Dry | Run | Elsewhere] = {
     "snakemake -n": Dry(plans=("results/paper/figures/fig5.png",)),
     "snakemake --forceall": Dry(plans=("results/paper/figures/fig5.png",)),
     "snakemake --unlock": Run(),
+    "python workflow/recover.py": Run(),
     # Clusters.
     "snakemake --profile slurm": Dry(plans=("results/paper/figures/fig5.png",)),
     "snakemake --profile slurm --config results=results/val2017 "

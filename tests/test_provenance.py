@@ -133,6 +133,20 @@ def test_the_code_that_is_recorded_with_a_figure_is_that_of_the_jobs_that_ran(
         assert files.read_metadata(results / path)["code"] == code[job]
 
 
-def test_a_folder_without_figures_is_one_line(tmp_path: Path) -> None:
-    status, said = verify(tmp_path)
-    assert status == 1 and said == {}
+def test_a_folder_without_figures_or_a_figure_of_another_name_is_one_line(
+    results: Path, tmp_path: Path
+) -> None:
+    assert verify(tmp_path) == (1, {})
+    assert verify(results, "fig2", "fig99") == (1, {})
+
+
+def test_the_remedy_for_a_damaged_file_lets_all_figures_belong_again(results: Path) -> None:
+    append(results / EMBEDDING)
+    refused = snakemake(results, "--forcerun", "estimate", config={"figures": FIGURES})
+    assert refused.status != 0
+    (told,) = {line for line in refused.output.splitlines() if line.startswith("error: ")}
+    assert f"-- {results / EMBEDDING} figures" in told
+    (results / EMBEDDING).unlink()
+    again = snakemake(results, targets=(EMBEDDING, "figures"), config={"figures": FIGURES})
+    assert again.status == 0, again.output
+    assert verify(results) == (0, dict.fromkeys(FIGURES, "belongs"))

@@ -169,7 +169,8 @@ def check(path: Path | str) -> Path:
         LeakageError: the file or its checksum is missing, or they disagree.
     """
     path, sidecar = Path(path), checksum_path(path)
-    again = "delete it and run the same command again to make it anew"
+    # By its name: Snakemake does not miss what stands between pictures and figures that are there.
+    again = f"delete it and run again, asking for it: snakemake … -- {path} figures"
     refuse_missing(path)
     if not sidecar.is_file():
         raise LeakageError(f"{path}: its checksum {sidecar.name} is missing; {again}")

@@ -50,6 +50,8 @@ def path(text: str) -> str:
         raise ValueError(
             f"found {shown(text)}; expected a path of 1 to {LONGEST_PATH} printable characters"
         )
+    if text.startswith("~"):
+        raise ValueError(f"found {shown(text)}; only a shell knows ~: write the path out")
     try:
         Path(text).exists()
     except OSError as error:

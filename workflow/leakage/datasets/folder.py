@@ -70,7 +70,9 @@ def _picture_files(root: Path) -> list[str]:
     names = sorted(
         path.relative_to(root).as_posix()
         for path in root.rglob("*")
-        if path.suffix.lower() in SUFFIXES and path.is_file() and not path.name.startswith(".")
+        if path.suffix.lower() in SUFFIXES
+        and (path.is_file() or _leads_nowhere(path))
+        and not path.name.startswith(".")
     )
     if not names:
         raise LeakageError(
@@ -78,12 +80,21 @@ def _picture_files(root: Path) -> list[str]:
             "name the folder that does"
         )
     for name in names:
+        if not (root / name).exists():
+            raise LeakageError(
+                f"dataset.folder.path: {root / name} is a link to nothing; restore what it leads "
+                "to, or take the link away"
+            )
         if not name.isprintable():
             raise LeakageError(
                 f"dataset.folder.path: the file name {name!r} in {root} holds a character that "
                 "cannot be printed; rename the file"
             )
     return names
+
+
+def _leads_nowhere(path: Path) -> bool:
+    return path.is_symlink() and not path.exists()
 
 
 def _refuse_same_ids(names: Iterable[str]) -> None:

@@ -15,6 +15,7 @@ import typer
 
 from leakage import files, jobs, progress, provenance
 from leakage.config import Workflow
+from leakage.digest import PACKAGE
 from leakage.errors import LeakageError
 
 # The one figure that lies elsewhere.
@@ -32,9 +33,13 @@ def main(
     A line per figure, with every reason why one does not; the exit status says whether all do.
     Nothing is changed. Whether the configuration is still the same: `snakemake -n`.
     """
-    names = figure or sorted(_drawn(results))
-    if not names:
+    drawn = sorted(_drawn(results))
+    if not drawn:
         raise LeakageError(f"{results}: no figure was drawn there; name the folder of a run")
+    names = figure or drawn
+    if unknown := [name for name in names if name not in drawn]:
+        raise LeakageError(f"{unknown[0]}: no figure of that name; drawn are {', '.join(drawn)}")
+    print(f"compared with the code in {PACKAGE}", file=sys.stderr)
     present = Present(results)
     wrong = 0
     for name in progress.over(names, "figures"):
@@ -45,8 +50,9 @@ def main(
         print(f"{name}: {'does not belong: ' + '; '.join(doubts) if doubts else 'belongs'}")
     if wrong:
         sys.exit(
-            f"error: {wrong} of {len(names)} figures do not belong to what is present; run "
-            "the workflow again, after deleting what is named as damaged or altered"
+            f"error: {wrong} of {len(names)} figures do not belong to what is present; "
+            "delete what is damaged or altered and run again, asking for it: snakemake … -- FILE "
+            "figures (for pictures: snakemake … --forcerun manifest -- figures)"
         )
 
 
@@ -97,7 +103,7 @@ class Present:
         try:
             now = jobs.digests(Workflow({**said["configuration"], "results": "results"}))
         except LeakageError as error:
-            return [f"its configuration is none for the code present ({error})"]
+            return [f"its configuration is none here; run this where snakemake ran ({error})"]
         name = said["figure"]
         now[f"figure {name}"] = jobs.code("figure", f"leakage.figures.{name}")
         changed = [job for job, digest in said["code"].items() if now.get(job) != digest]
