@@ -191,3 +191,20 @@ def test_the_standard_error_is_that_over_groups():
 def test_a_different_number_of_channels_is_refused():
     with pytest.raises(LeakageError, match="x has 3 channels and y 1; expected the same"):
         estimate("histogram", np.zeros((5, 3)), np.zeros((5, 1)))
+
+
+@given(st.integers(0, 8), st.sampled_from(["clear", "all", "nearly"]), st.integers(0, 2**32 - 1))
+def test_a_channel_counts_what_all_pairs_give(level, view, seed):
+    generator = np.random.default_rng(seed)
+    x = generator.integers(0, generator.integers(1, 257), 6000, np.uint8)
+    y = (x.astype(int) << level).astype(np.uint8)
+    if view == "all":
+        y = y ^ generator.integers(0, 256, len(x), np.uint8)
+    elif view == "nearly":  # one pixel in thousands refutes the function
+        y[generator.integers(len(x))] ^= 1
+    pool, expected = np.zeros((2, 256, 256), np.int64)
+    found = plug_in.Channel(x).count(y, pool)
+    expected += plug_in.byte_pairs(x, y)
+    assert np.array_equal(pool, expected)
+    for mine, theirs in zip(found, plug_in.count_table(expected), strict=True):
+        assert sorted(mine) == sorted(theirs)

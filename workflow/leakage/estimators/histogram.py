@@ -91,7 +91,8 @@ def estimate_pictures(
     pools = np.zeros((len(levels), plug_in.BYTES, plug_in.BYTES), np.int64)
     groups = tables.Groups()
     for x, y in pictures:
-        rows = [_bytes(x, seen, pool, settings) for seen, pool in zip(y, pools, strict=True)]
+        channels = [plug_in.Channel(plain) for plain in x.T]
+        rows = [_bytes(channels, seen, pool, settings) for seen, pool in zip(y, pools, strict=True)]
         groups.add(np.array(rows))
     pooled = [_information(plug_in.count_table(pool), settings) for pool in pools]
     return _table(levels, groups, pooled, settings)
@@ -103,14 +104,12 @@ def _columns(x: np.ndarray, y: np.ndarray, settings: Settings) -> np.ndarray:
     return np.mean([_values(channel, settings) for channel in counts], axis=0)
 
 
-def _bytes(x: np.ndarray, y: np.ndarray, pool: np.ndarray, settings: Settings) -> np.ndarray:
+def _bytes(
+    channels: list[plug_in.Channel], y: np.ndarray, pool: np.ndarray, settings: Settings
+) -> np.ndarray:
     """Return what `_columns` does, for uint8, and add the counts to `pool` (256, 256)."""
-    rows = []
-    for plain, seen in zip(x.T, y.T, strict=True):
-        joint = plug_in.byte_pairs(plain, seen)
-        pool += joint
-        rows.append(_values(plug_in.count_table(joint), settings))
-    return np.mean(rows, axis=0)
+    counts = (channel.count(seen, pool) for channel, seen in zip(channels, y.T, strict=True))
+    return np.mean([_values(each, settings) for each in counts], axis=0)
 
 
 def _values(counts: plug_in.Counts, settings: Settings) -> list[float]:

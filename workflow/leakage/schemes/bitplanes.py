@@ -17,8 +17,11 @@ def mask(planes: Iterable[int]) -> np.uint8:
 
 def xor(pixels: np.ndarray, encrypted: np.uint8, keystream: Keystream) -> np.ndarray:
     """Return uint8 `pixels` with the bits of a mask XORed with the keystream; its own inverse."""
-    stream = keystream.bytes(pixels.size).reshape(pixels.shape)
-    return pixels ^ (stream & encrypted)
+    found = keystream.bytes(pixels.size).reshape(pixels.shape)
+    # In place: a new array per operation would take as long as the keystream.
+    found &= encrypted
+    found ^= pixels
+    return found
 
 
 def clear(ciphertext: np.ndarray, encrypted: np.uint8) -> np.ndarray:

@@ -1,0 +1,62 @@
+"""How far each stage is from what the machine can do, and from the usual way of doing it.
+
+    make bench                                    every row; writes benchmarks/results.md
+    PYTHONPATH=benchmarks python -m speed counting    one module's rows, printed only
+
+A module of this folder offers `rows()`. A row is a ratio of two things that are measured in turn,
+in one process, several times: it says more than seconds on a machine that others use as well.
+"""
+
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+REPEATS = 5
+
+
+@dataclass(frozen=True)
+class Row:
+    """A line of the table.
+
+    Attributes:
+        title: what is measured.
+        against: with what it is compared.
+        asked: the limit, `at least` or `at most` which the ratio should be.
+        at_least: which of the two.
+        ratios: one per repeat.
+        note: what else was measured.
+        memory: peak of the process, in MB; None where it says nothing.
+    """
+
+    title: str
+    against: str
+    asked: float
+    at_least: bool
+    ratios: list[float] = field(default_factory=list)
+    note: str = ""
+    memory: float | None = None
+
+    @property
+    def median(self) -> float:
+        """The middle of the repeats."""
+        return statistics.median(self.ratios)
+
+    @property
+    def holds(self) -> bool:
+        """Whether the limit is kept."""
+        return self.median >= self.asked if self.at_least else self.median <= self.asked
+
+
+def seconds(run: Callable[[], object]) -> float:
+    """Return how long one call takes."""
+    start = time.perf_counter()
+    run()
+    return time.perf_counter() - start
+
+
+def paired(
+    ours: Callable[[], object], other: Callable[[], object], repeats: int = REPEATS
+) -> list[tuple[float, float]]:
+    """Return the seconds of both, run in turn; the first pair warms up and is not counted."""
+    return [(seconds(ours), seconds(other)) for _ in range(repeats + 1)][1:]

@@ -1,0 +1,40 @@
+"""Encryption, against copying the bytes and ChaCha20's own rate."""
+
+import numpy as np
+from cryptography.hazmat.primitives.ciphers import Cipher, algorithms
+from leakage import schemes
+from leakage.settings import validate
+
+from speed import Row, paired
+
+PICTURES, SHAPE, LEVEL = 100, (480, 640, 3), 4
+
+
+def rows() -> list[Row]:
+    """Return the row of encryption at one level."""
+    plain = list(np.random.default_rng(0).integers(0, 256, (PICTURES, *SHAPE), np.uint8))
+    model = schemes.settings_of("msb_xor")
+    definition = validate(model, {"cipher": "msb_xor"}, "encryption.schemes.msb_xor")
+    scheme = schemes.Scheme("msb_xor", definition, bytes(32))
+
+    def ours() -> None:
+        for number, pixels in enumerate(plain):
+            scheme.encrypt(str(number), pixels, LEVEL)
+
+    def least() -> None:
+        target = np.empty(SHAPE, np.uint8)
+        for pixels in plain:
+            np.copyto(target, pixels)
+            cipher = Cipher(algorithms.ChaCha20(bytes(32), bytes(16)), mode=None)
+            cipher.encryptor().update_into(pixels.data.cast("B"), memoryview(target).cast("B"))
+
+    times = paired(ours, least)
+    return [
+        Row(
+            f"encryption of {PICTURES} pictures at one level",
+            "a copy of the same bytes and ChaCha20 over them",
+            1.5,
+            False,
+            [own / other for own, other in times],
+        )
+    ]
