@@ -296,7 +296,7 @@ def test_a_killed_held_out_estimate_goes_on_after_its_finished_stacks_to_the_sam
 
 @pytest.mark.slow
 def test_a_training_killed_in_a_run_goes_on_in_the_next_one(tmp_path: Path) -> None:
-    endless = {"estimators": {"mine": {"epochs": 10**7, "seeds": 1}}}
+    endless = {"estimators": {"mine": {"epochs": 10**6, "seeds": 1}}}
     table = "estimates/mine/statistics/msb_xor.parquet"
     campaign = Campaign(copy_checkout(tmp_path), endless, (table,))
     checkpoint = campaign.results / "checkpoints" / "mine" / "statistics" / "msb_xor.pt"
