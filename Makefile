@@ -8,7 +8,7 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 DEMO := snakemake --cores $(CORES) --configfile demo.yaml -- figures report
 
 .DEFAULT_GOAL := help
-.PHONY: help environment demo test slow cluster browser faults lint
+.PHONY: help environment demo test slow cluster browser faults bench lint
 
 help: ## List the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14

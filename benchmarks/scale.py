@@ -10,22 +10,20 @@ pictures, peak memory by less than 20 %.
 
 import argparse
 import importlib.metadata
-import json
 import os
 import platform
 import shutil
-import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import metered
 import numpy as np
+from metered import REPOSITORY, Job, Usage
 from PIL import Image
 
-REPOSITORY = Path(__file__).resolve().parent.parent
 # Height and width; both runs have all of them, so that their largest picture is the same.
 SIZES = ((96, 96), (96, 128), (128, 96), (112, 112))
 # Fewer are no two shards, or not more than the estimators are given (see scale.yaml).
@@ -35,43 +33,6 @@ MEMORY_GROWTH = 0.2
 # each differs by some per cent with what runs beside it. The sum over all jobs gets no tolerance.
 TOLERANCE = 0.1
 LIBRARIES = ("snakemake", "numpy", "pandas", "pyarrow", "torch", "torchvision")
-
-# Snakemake's own benchmark files sample a job's memory at most twice a second, and hold none for a
-# job that ends before the first sample. So the `python` that the rules call is this script: it runs
-# the real one and keeps what the kernel counted of it.
-METER = """#!{python} -IS
-import json, os, sys, time
-
-start = time.monotonic()
-child = os.posix_spawn({python!r}, [{python!r}, *sys.argv[1:]], os.environ)
-_, status, used = os.wait4(child, 0)
-job = {{
-    "arguments": sys.argv[1:],
-    "seconds": time.monotonic() - start,
-    "cpu": used.ru_utime + used.ru_stime,
-    "peak_mb": used.ru_maxrss / 1024,
-}}
-with open({jobs!r}, "a") as stream:
-    stream.write(json.dumps(job) + chr(10))
-sys.exit(abs(os.waitstatus_to_exitcode(status)))
-"""
-
-
-@dataclass(frozen=True)
-class Usage:
-    """What some jobs used.
-
-    Attributes:
-        jobs: how many they are.
-        seconds: their sum on the clock.
-        cpu: their sum of CPU seconds.
-        peak_mb: the peak resident memory of the largest, in MiB.
-    """
-
-    jobs: int
-    seconds: float
-    cpu: float
-    peak_mb: float
 
 
 @dataclass(frozen=True)
@@ -108,27 +69,10 @@ def run_workflow(folder: Path, pictures: int, cores: int) -> Run:
     """Make a folder with pictures, draw all figures in it, and return what that took."""
     make_pictures(folder / "pictures", pictures)
     shutil.copy(REPOSITORY / "workflow" / "keys" / "test.key", folder)
-    jobs = folder / "jobs.jsonl"
-    meter = folder / "bin" / "python"
-    meter.parent.mkdir()
-    meter.write_text(METER.format(python=sys.executable, jobs=str(jobs)))
-    meter.chmod(0o755)
-    configuration = [REPOSITORY / "config.yaml", REPOSITORY / "benchmarks" / "scale.yaml"]
-    line = [sys.executable, "-m", "snakemake", "--cores", str(cores), "--directory", folder]
-    line += ["--snakefile", REPOSITORY / "Snakefile", "--configfile", *configuration]
     print(f"{pictures} pictures …", file=sys.stderr)
-    start = time.monotonic()
-    done = subprocess.run(
-        [*line, "--", "figures"],
-        env=os.environ | {"PATH": os.pathsep.join([str(meter.parent), os.environ["PATH"]])},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-    if done.returncode:
-        sys.exit(f"{done.stdout[-5000:]}\nerror: the run with {pictures} pictures failed")
-    seconds = time.monotonic() - start
-    return Run(pictures, seconds, usage(json.loads(job) for job in jobs.read_text().splitlines()))
+    configuration = [REPOSITORY / "config.yaml", REPOSITORY / "benchmarks" / "scale.yaml"]
+    done = metered.run(folder, configuration, cores, "figures")
+    return Run(pictures, done.seconds, usage(done.jobs))
 
 
 def make_pictures(folder: Path, pictures: int) -> None:
@@ -144,23 +88,12 @@ def make_pictures(folder: Path, pictures: int) -> None:
         Image.fromarray(pixels.astype(np.uint8)).save(folder / f"{number:06}.png")
 
 
-def usage(jobs: Iterator[dict]) -> dict[str, Usage]:
+def usage(jobs: list[Job]) -> dict[str, Usage]:
     """Return what the jobs of every step used, in the order of the workflow, and all together."""
-    steps: dict[str, list[dict]] = {name: [] for name in STEPS}
-    everything = []
+    steps: dict[str, list[Job]] = {name: [] for name in STEPS}
     for job in jobs:
-        steps[step(job["arguments"])].append(job)
-        everything.append(job)
-    return {name: _sum(own) for name, own in steps.items()} | {TOTAL: _sum(everything)}
-
-
-def _sum(jobs: list[dict]) -> Usage:
-    return Usage(
-        len(jobs),
-        sum(job["seconds"] for job in jobs),
-        sum(job["cpu"] for job in jobs),
-        max(job["peak_mb"] for job in jobs),
-    )
+        steps[step(job.arguments)].append(job)
+    return {name: Usage.of(own) for name, own in steps.items()} | {TOTAL: Usage.of(jobs)}
 
 
 TOTAL = "all jobs"

@@ -444,12 +444,33 @@ def value_of(bound, values, groups, candidates=None):
     import torch
 
     own = groups[:, None] == groups
+    if candidates is None:
+        return bound.value(values[None], own[None]).item()
     count = (~own).sum(-1).double()
-    others = values.masked_fill(own, -torch.inf)
-    if candidates is not None:
-        others = others + torch.log(candidates / count)[:, None]
-        count = candidates
-    return bound.value(values.diagonal()[None], others[None], count[None]).item()
+    alike = torch.where(own, values, values + torch.log(candidates / count)[:, None])
+    offset = (torch.log(candidates + 1) - torch.log(count + 1)).mean()
+    return (bound.value(alike[None], own[None]) + offset).item()
+
+
+def test_the_sum_over_other_pictures_and_its_gradient_are_those_of_torch():
+    import torch
+    from leakage.estimators.critics import LogSumExp
+
+    generator = torch.Generator().manual_seed(0)
+    groups = torch.tensor([[0, 0, 1, 2, 2], [0, 1, 1, 1, 2]])
+    own = groups[:, :, None] == groups[:, None]
+    scores = 5 * torch.randn(6, 5, 5, generator=generator, dtype=torch.float64)
+    # Pairs within a picture that are far above all others, as at level 0.
+    scores[:3] += torch.where(own[0], 900.0, 0.0)
+    weights = torch.rand(6, generator=generator, dtype=torch.float64)
+    found, expected = scores.clone().requires_grad_(), scores.clone().requires_grad_()
+    ours = LogSumExp.apply(found, own)
+    left = expected.masked_fill(own.repeat_interleave(3, 0), -torch.inf)
+    theirs = torch.logsumexp(left.flatten(1), -1)
+    torch.testing.assert_close(ours, theirs, rtol=1e-12, atol=1e-12)
+    (ours @ weights).backward()
+    (theirs @ weights).backward()
+    torch.testing.assert_close(found.grad, expected.grad, rtol=1e-12, atol=1e-12)
 
 
 @pytest.mark.parametrize("name", BOUNDS)

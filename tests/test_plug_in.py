@@ -193,18 +193,27 @@ def test_a_different_number_of_channels_is_refused():
         estimate("histogram", np.zeros((5, 3)), np.zeros((5, 1)))
 
 
-@given(st.integers(0, 8), st.sampled_from(["clear", "all", "nearly"]), st.integers(0, 2**32 - 1))
-def test_a_channel_counts_what_all_pairs_give(level, view, seed):
+@given(
+    st.integers(0, 8),
+    st.sampled_from(["clear", "own", "all", "nearly"]),
+    st.integers(1, 3),
+    st.integers(0, 2**32 - 1),
+)
+def test_a_picture_counts_what_all_pairs_give(level, view, channels, seed):
     generator = np.random.default_rng(seed)
-    x = generator.integers(0, generator.integers(1, 257), 6000, np.uint8)
+    x = generator.integers(0, generator.integers(1, 257, channels), (6000, channels), np.uint8)
     y = (x.astype(int) << level).astype(np.uint8)
-    if view == "all":
-        y = y ^ generator.integers(0, 256, len(x), np.uint8)
+    if view == "own":  # another function in each channel
+        y = y + np.arange(channels, dtype=np.uint8)
+    elif view == "all":
+        y = y ^ generator.integers(0, 256, y.shape, np.uint8)
     elif view == "nearly":  # one pixel in thousands refutes the function
-        y[generator.integers(len(x))] ^= 1
+        y[generator.integers(len(x)), 0] ^= 1
     pool, expected = np.zeros((2, 256, 256), np.int64)
-    found = plug_in.Channel(x).count(y, pool)
-    expected += plug_in.byte_pairs(x, y)
+    found = plug_in.Picture(x).count(y, pool)
+    for channel in range(channels):
+        joint = plug_in.byte_pairs(x[:, channel], y[:, channel])
+        expected += joint
+        for mine, theirs in zip(found[channel], plug_in.count_table(joint), strict=True):
+            assert sorted(mine) == sorted(theirs)
     assert np.array_equal(pool, expected)
-    for mine, theirs in zip(found, plug_in.count_table(expected), strict=True):
-        assert sorted(mine) == sorted(theirs)

@@ -1,6 +1,6 @@
 """How far each stage is from what the machine can do, and from the usual way of doing it.
 
-    make bench                                    every row; writes benchmarks/results.md
+    make bench                                        every row; writes benchmarks/results.md
     PYTHONPATH=benchmarks python -m speed counting    one module's rows, printed only
 
 A module of this folder offers `rows()`. A row is a ratio of two things that are measured in turn,
@@ -24,9 +24,10 @@ class Row:
         against: with what it is compared.
         asked: the limit, `at least` or `at most` which the ratio should be.
         at_least: which of the two.
-        ratios: one per repeat.
+        ratios: one per repeat; none where it could not be measured, and `note` says why.
         note: what else was measured.
-        memory: peak of the process, in MB; None where it says nothing.
+        memory: peak of the processes, in MiB; None where it says nothing.
+        detail: Markdown that stands below the table.
     """
 
     title: str
@@ -36,6 +37,7 @@ class Row:
     ratios: list[float] = field(default_factory=list)
     note: str = ""
     memory: float | None = None
+    detail: str = ""
 
     @property
     def median(self) -> float:

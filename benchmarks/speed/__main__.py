@@ -3,17 +3,18 @@
 import argparse
 import importlib
 import os
-import pkgutil
 import platform
-import statistics
 import sys
 from importlib.metadata import version
 from pathlib import Path
 
+from leakage import memory
+
 import speed
 
+ORDER = ("counting", "encryption", "embedding", "training", "whole", "growth", "gpu")
 RESULTS = Path(__file__).parents[1] / "results.md"
-HEADS = ("row", "against", "asked", "median", "lowest", "highest", "holds", "peak MB", "beside")
+HEADS = ("row", "against", "asked", "median", "lowest", "highest", "holds", "peak MiB", "beside")
 LIBRARIES = ("numpy", "torch", "open_clip_torch", "torchvision", "cryptography", "snakemake")
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
@@ -21,17 +22,19 @@ THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 def main() -> None:
     """Run every row, or those of some modules; only a whole run is written down."""
     parser = argparse.ArgumentParser(description=speed.__doc__.partition("\n")[0])
-    parser.add_argument("modules", nargs="*", help="of this folder; all by default")
+    parser.add_argument("modules", nargs="*", help=f"of {', '.join(ORDER)}; all by default")
     given = parser.parse_args()
-    # One thread each, unless a row says otherwise: before any library is imported.
+    # One thread each, unless a row says otherwise, and memory as a step keeps it: before any
+    # library is imported.
     os.environ.update(dict.fromkeys(THREADS, "1"))
-    names = given.modules or sorted(each.name for each in pkgutil.iter_modules(speed.__path__))
+    memory.keep()
+    names = given.modules or ORDER
     found: list[speed.Row] = []
     for name in names:
-        if name != "__main__":
-            print(f"{name} …", file=sys.stderr)
-            found += importlib.import_module(f"speed.{name}").rows()
-    text = "\n".join([*machine(), "", table(found), ""])
+        print(f"{name} …", file=sys.stderr)
+        found += importlib.import_module(f"speed.{name}").rows()
+    details = [text for row in found if row.detail for text in ("", row.detail)]
+    text = "\n".join([*machine(), "", table(found), *details, ""])
     print(text)
     if not given.modules:
         RESULTS.write_text(f"# Speed\n\nBy `make bench`. {NOTE}\n\n{text}", encoding="utf-8")
@@ -65,18 +68,13 @@ def table(rows: list[speed.Row]) -> str:
     lines = [HEADS, ("---", "---", *["---:"] * 4, "---", "---:", "---")]
     for row in rows:
         sign = "≥" if row.at_least else "≤"
-        numbers = (statistics.median(row.ratios), min(row.ratios), max(row.ratios))
-        lines.append(
-            (
-                row.title,
-                row.against,
-                f"{sign} {row.asked:g}",
-                *(f"{number:.2f}" for number in numbers),
-                "yes" if row.holds else "**no**",
-                "" if row.memory is None else f"{row.memory:,.0f}",
-                row.note,
-            )
-        )
+        measured = ("", "", "", "not measured")
+        if row.ratios:
+            numbers = (row.median, min(row.ratios), max(row.ratios))
+            measured = (*(f"{each:.2f}" for each in numbers), "yes" if row.holds else "**no**")
+        memory = "" if row.memory is None else f"{row.memory:,.0f}"
+        about = (row.title, row.against, f"{sign} {row.asked:g}")
+        lines.append((*about, *measured, memory, row.note))
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 

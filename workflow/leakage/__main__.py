@@ -17,7 +17,7 @@ import click
 import typer
 from typer.core import TyperGroup
 
-from leakage import progress
+from leakage import memory, progress
 from leakage.errors import LeakageError
 
 STEPS = Path(__file__).with_name("steps")
@@ -68,6 +68,7 @@ def main(
     """Measure how much of a picture leaks through selective encryption, step by step."""
     if threads is not None:
         os.environ.update(dict.fromkeys(THREAD_VARIABLES, str(threads)))
+    memory.keep()
     context.with_resource(progress.shown(context.invoked_subcommand or ""))
     if job := os.environ.get("SLURM_JOB_ID"):
         gpu = os.environ.get("CUDA_VISIBLE_DEVICES") or "none"

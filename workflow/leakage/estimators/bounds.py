@@ -9,6 +9,14 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from leakage.estimators.critics import LogSumExp, without
+
+
+def counted(own: torch.Tensor, crossed: torch.Tensor) -> torch.Tensor:
+    """Return how many items are of other pictures, per view, shape (networks, pairs)."""
+    count = (~own).sum(-1).to(crossed)
+    return count.repeat_interleave(len(crossed) // len(own), 0)
+
 
 @dataclass(frozen=True)
 class Scores:
@@ -51,29 +59,31 @@ class Bound:
     clip: float | None = None
     per_view = False
 
-    def loss(self, joint: torch.Tensor, others: torch.Tensor, count: torch.Tensor) -> torch.Tensor:
+    def loss(self, crossed: torch.Tensor, own: torch.Tensor) -> torch.Tensor:
         """Return what training makes small, shape (networks,): the bound itself, negative.
 
         Args:
-            joint: T of the matched pairs, shape (networks, pairs).
-            others: T of each view with the other pictures' items, shape (networks, pairs, items);
-                -inf where an item is of the view's own picture.
-            count: how many are not -inf, shape (networks, pairs).
+            crossed: T of each view with every item, shape (networks, pairs, items); on its
+                diagonal, that of the matched pairs.
+            own: which items are of the view's own picture, shape (units, pairs, items), the
+                networks of a unit one after the other.
         """
-        return -self.value(joint, others, count)
+        return -self.value(crossed, own)
 
     def combine(self, joint: torch.Tensor, normaliser: torch.Tensor) -> torch.Tensor:
         """Return the bound from the mean T of matched pairs and the log normaliser."""
         return joint - normaliser
 
-    def value(self, joint: torch.Tensor, others: torch.Tensor, count: torch.Tensor) -> torch.Tensor:
+    def value(self, crossed: torch.Tensor, own: torch.Tensor) -> torch.Tensor:
         """Return the bound, shape (networks,), in nats; arguments as of `loss`."""
-        others = self._clipped(others)
+        joint = crossed.diagonal(dim1=1, dim2=2)
+        crossed, count = self._clipped(crossed), counted(own, crossed)
         if self.per_view:
+            others = without(crossed, own, -float("inf"))
             summed = torch.logaddexp(torch.logsumexp(others, -1), self._clipped(joint))
             normaliser = (summed - torch.log(count + 1)).mean(-1)
         else:
-            normaliser = torch.logsumexp(others.flatten(1), -1) - torch.log(count.sum(-1))
+            normaliser = LogSumExp.apply(crossed, own) - torch.log(count.sum(-1))
         return self.combine(joint.mean(-1), normaliser)
 
     def read(self, scores: Scores, weights: torch.Tensor) -> list[Reading]:

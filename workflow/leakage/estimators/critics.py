@@ -57,22 +57,30 @@ class JointCritic(torch.nn.Module):
         return _shared(x, self.x_weight), from_y
 
     def head(self, first: torch.Tensor) -> torch.Tensor:
-        """Return T, shape (seeds * levels, pairs), of the sum of two halves."""
+        """Return T, shape (seeds * levels, pairs), of a sum of two halves, which is overwritten."""
         for weight, bias in zip(self.weights, self.biases, strict=True):
-            first = torch.baddbmm(bias, functional.relu(first), weight)
+            first = torch.baddbmm(bias, functional.relu_(first), weight)
         return first.squeeze(-1)
-
-    def matched(self, from_x: torch.Tensor, from_y: torch.Tensor) -> torch.Tensor:
-        """Return T of the pairs, shape (seeds * levels, pairs)."""
-        return self.head(from_x + from_y)
 
     def one(self, network: int, first: torch.Tensor) -> torch.Tensor:
-        """Return T of one network, (1, pairs), of the sum of two halves (1, pairs, hidden)."""
+        """Return T of one network, (pairs,), of the sum of two halves (pairs, hidden)."""
         for weight, bias in zip(self.weights, self.biases, strict=True):
-            first = torch.baddbmm(
-                bias[network, None], functional.relu(first), weight[network, None]
-            )
+            first = torch.addmm(bias[network], functional.relu_(first), weight[network])
         return first.squeeze(-1)
+
+    def rolled(self, from_x: torch.Tensor, from_y: torch.Tensor, shifts: range) -> torch.Tensor:
+        """Return T of every x with the y that lies `shift` places before it, for some shifts.
+
+        Shape (seeds * levels, shifts * pairs). On a CPU one network and shift at a time, whose
+        layers then stay in the processor's cache.
+        """
+        if from_x.is_cuda:
+            return torch.cat([self.head(from_x + from_y.roll(s, dims=1)) for s in shifts], -1)
+        found = from_x.new_empty(len(from_x), len(shifts), from_x.shape[1])
+        for network, (x, y) in enumerate(zip(from_x, from_y, strict=True)):
+            for place, shift in enumerate(shifts):
+                found[network, place] = self.one(network, x + y.roll(shift, dims=0))
+        return found.flatten(1)
 
     def crossed(self, from_x: torch.Tensor, from_y: torch.Tensor) -> torch.Tensor:
         """Return T of every y with every x, shape (seeds * levels, items of y, items of x)."""
@@ -134,16 +142,16 @@ class SeparableCritic(torch.nn.Module):
             noise: added to what the perceptrons read, not to what the base does.
         """
         read_x, read_y = (x, y) if noise is None else (x + noise[0], y + noise[1])
-        if self.base is None:
-            g = _shared(read_x, self.x_weights[0])
-            h = torch.bmm(read_y.flatten(0, 1), self.y_weights[0])
-        else:
-            g, h = self.base.first_layer(read_x, read_y, self.x_weights[0], self.y_weights[0])
-        g, h = g + self.x_biases[0], h + self.y_biases[0]
+        read_y, x_weight, y_weight = read_y.flatten(0, 1), self.x_weights[0], self.y_weights[0]
+        if self.base is not None:
+            read_x, read_y = _with_length(read_x), _with_length(read_y)
+            x_weight, y_weight = self.base.turned(x_weight, y_weight)
+        g = _shared(read_x, x_weight, self.x_biases[0])
+        h = torch.baddbmm(self.y_biases[0], read_y, y_weight)
         for weight, bias in zip(self.x_weights[1:], self.x_biases[1:], strict=True):
-            g = torch.baddbmm(bias, functional.relu(g), weight)
+            g = torch.baddbmm(bias, functional.relu_(g), weight)
         for weight, bias in zip(self.y_weights[1:], self.y_biases[1:], strict=True):
-            h = torch.baddbmm(bias, functional.relu(h), weight)
+            h = torch.baddbmm(bias, functional.relu_(h), weight)
         a, b = g[..., -1:], h[..., -1:]
         parts_x, parts_y = [g[..., :-1]], [h[..., :-1]]
         if self.base is not None:
@@ -153,10 +161,6 @@ class SeparableCritic(torch.nn.Module):
             parts_y.append(v)
         one = torch.ones_like(a)
         return torch.cat([*parts_x, a, one], -1), torch.cat([*parts_y, one, b], -1)
-
-    def matched(self, from_x: torch.Tensor, from_y: torch.Tensor) -> torch.Tensor:
-        """Return T of the pairs, shape (seeds * levels, pairs)."""
-        return (from_x * from_y).sum(-1)
 
     def crossed(self, from_x: torch.Tensor, from_y: torch.Tensor) -> torch.Tensor:
         """Return T of every y with every x, shape (seeds * levels, items of y, items of x)."""
@@ -196,7 +200,9 @@ class GaussianBase(torch.nn.Module):
             rest = axes.shape[-1] - components
             weights = functional.pad(relative, (0, rest)).clamp_min(self.LEAST)
             weights = torch.where(largest > 0, weights, torch.ones_like(weights))
-            self.register_buffer(name, axes * weights[:, None])
+            read = functional.pad(axes * weights[:, None], (0, 1, 0, 1))
+            read[:, -1, -1] = 1  # the length, which is not turned
+            self.register_buffer(name, read)
 
     def halves(
         self, x: torch.Tensor, y: torch.Tensor
@@ -206,29 +212,24 @@ class GaussianBase(torch.nn.Module):
         of_x = self.constant - torch.bmm(u**2, self.square)
         return u * self.weight, of_x, v, -torch.bmm(v**2, self.square)
 
-    def first_layer(
-        self, x: torch.Tensor, y: torch.Tensor, x_weight: torch.Tensor, y_weight: torch.Tensor
+    def turned(
+        self, x_weight: torch.Tensor, y_weight: torch.Tensor
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return the first products of the perceptrons on x and y, (seeds * levels, pairs, …).
+        """Return the perceptrons' first weights for items in their own coordinates, and lengths.
 
         Args:
-            x: shape (seeds, pairs, dim_x); y: shape (seeds, levels, pairs, dim_y).
-            x_weight: shape (seeds * levels, dim_x + 1, hidden), the last row for the length.
+            x_weight: of canonical coordinates and, in the last row, of the length, shape
+                (seeds * levels, dim_x + 1, hidden).
             y_weight: shape (seeds * levels, dim_y + 1, hidden).
         """
-        of_x = _shared(x, torch.bmm(self.x_read, x_weight[:, :-1]))
-        of_x = of_x + _shared(_length(x), x_weight[:, -1:])
-        y = y.flatten(0, 1)
-        of_y = torch.baddbmm(
-            torch.bmm(_length(y), y_weight[:, -1:]), y, torch.bmm(self.y_read, y_weight[:, :-1])
-        )
-        return of_x, of_y
+        return torch.bmm(self.x_read, x_weight), torch.bmm(self.y_read, y_weight)
 
 
-def _length(values: torch.Tensor) -> torch.Tensor:
-    """Return the squared length of items (…, dim), standardised as if they were normal: (…, 1)."""
+def _with_length(values: torch.Tensor) -> torch.Tensor:
+    """Return items (…, dim) and their squared length, standardised as if they were normal."""
     dim = values.shape[-1]
-    return (values.square().sum(-1, keepdim=True) - dim) / (2 * dim) ** 0.5
+    length = (values.square().sum(-1, keepdim=True) - dim) / (2 * dim) ** 0.5
+    return torch.cat([values, length], -1)
 
 
 def _parameter(
@@ -240,16 +241,25 @@ def _parameter(
     return torch.nn.Parameter(stacked.repeat_interleave(levels, 0))
 
 
-def _shared(x: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
+def _shared(
+    x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None = None
+) -> torch.Tensor:
     """Return x (seeds, pairs, dim) times each level's weight (seeds * levels, dim, columns).
 
-    One product per seed, shape (seeds * levels, pairs, columns).
+    And the bias (seeds * levels, 1, columns) with it, shape (seeds * levels, pairs, columns).
     """
     seeds, pairs, dim = x.shape
     levels, columns = len(weight) // seeds, weight.shape[-1]
+    if dim <= columns:  # a copy of x per level is less than one of the product
+        repeated = x.repeat_interleave(levels, 0)
+        if bias is None:
+            return torch.bmm(repeated, weight)
+        return torch.baddbmm(bias, repeated, weight)
     wide = weight.view(seeds, levels, dim, columns).transpose(1, 2)
     product = torch.bmm(x, wide.reshape(seeds, dim, levels * columns))
-    return product.view(seeds, pairs, levels, columns).transpose(1, 2).reshape(-1, pairs, columns)
+    product = product.view(seeds, pairs, levels, columns).transpose(1, 2)
+    product = product.reshape(-1, pairs, columns)
+    return product if bias is None else product + bias
 
 
 def shuffle(
@@ -271,6 +281,50 @@ def shuffle(
 def log_mean_exp(values: torch.Tensor) -> torch.Tensor:
     """Return ln(mean(exp(values))) over the last dimension, without overflow."""
     return torch.logsumexp(values, dim=-1) - np.log(values.shape[-1])
+
+
+class LogSumExp(torch.autograd.Function):
+    """ln(sum(exp(T))) over the pairs of different pictures, whose exponentials its gradient uses.
+
+    As torch.logsumexp of scores that are -inf within a picture, with half the passes over them.
+    """
+
+    @staticmethod
+    def forward(context, crossed: torch.Tensor, own: torch.Tensor) -> torch.Tensor:
+        """Return it per network, shape (networks,).
+
+        Args:
+            context: what the gradient is given.
+            crossed: T of every y with every x, shape (networks, pairs, pairs).
+            own: which of them are of one picture, (units, pairs, pairs), units a part of networks.
+        """
+        shown = crossed.view(len(own), -1, *own.shape[1:])
+        # Sums and products with a mask: filling by one takes ten times as long, and so does the
+        # exponential of -inf.
+        other = (~own[:, None]).to(crossed)
+        top = (shown + torch.log(other)).amax((2, 3), keepdim=True)
+        raised = (shown - top).clamp_(max=0).exp_().mul_(other).flatten(0, 1)
+        total = raised.sum((1, 2), keepdim=True)
+        context.save_for_backward(raised, total)
+        return torch.log(total).flatten() + top.flatten()
+
+    @staticmethod
+    def backward(context, gradient: torch.Tensor) -> tuple[torch.Tensor, None]:
+        """Return the gradient, the softmax times what comes."""
+        raised, total = context.saved_tensors
+        return raised.mul_(gradient[:, None, None] / total), None
+
+
+def without(crossed: torch.Tensor, own: torch.Tensor, value: float) -> torch.Tensor:
+    """Return T (networks, pairs, pairs) with another value for pairs of one picture.
+
+    Args:
+        crossed: T of every y with every x.
+        own: which are of one picture, shape (units, pairs, pairs), units a part of networks.
+        value: what takes their place.
+    """
+    shown = crossed.view(len(own), -1, *own.shape[1:]).masked_fill(own[:, None], value)
+    return shown.flatten(0, 1)
 
 
 def moving_average(average: torch.Tensor | None, new: torch.Tensor, rate: float) -> torch.Tensor:

@@ -305,28 +305,44 @@ class _Batches:
         """
         import torch
 
-        fold = self.fold_of
+        _, levels, pairs, _ = self.y.shape
         views = self.partner[:, index].transpose(0, 1)  # (units, variants, pairs)
-        levels = torch.arange(self.y.shape[1])[None, None, :, None]
-        y = self.y[fold[:, :, None, None], levels, views[:, :, None]]
-        return self.x[fold, index], y.flatten(1, 2)
+        level = self.fold_of[:, :, None] * levels + torch.arange(levels)  # (units, 1, levels)
+        of_y = level[..., None] * pairs + views[:, :, None]  # (units, variants, levels, pairs)
+        return _rows(self.x, self.fold_of * pairs + index), _rows(self.y, of_y).flatten(1, 2)
 
-    def others(
-        self, index: "torch.Tensor", crossed: "torch.Tensor"
-    ) -> tuple["torch.Tensor", "torch.Tensor"]:
-        """Return the scores of all pairs with -inf within a picture, and how many are left.
+    def own(self, index: "torch.Tensor") -> "torch.Tensor":
+        """Return which pairs of each unit are of one picture, shape (units, pairs, pairs).
 
         Args:
             index: of the pairs, shape (units, pairs).
-            crossed: shape (units * networks, pairs, pairs).
         """
         groups = self.groups[index]
-        own = (groups[:, :, None] == groups[:, None]).to(crossed.device)
-        count = (~own).sum(-1).to(crossed.dtype)
-        networks = len(crossed) // len(own)
-        shown = crossed.view(len(own), networks, *crossed.shape[1:])
-        shown = shown.masked_fill(own[:, None], -float("inf"))
-        return shown.flatten(0, 1), count.repeat_interleave(networks, 0)
+        return (groups[:, :, None] == groups[:, None]).to(self.device)
+
+    def validation(self, index: "torch.Tensor") -> "_Validation":
+        """Return pairs whose value is read after every epoch, index as of `take`."""
+        return _Validation(*self.take(index), self.own(index))
+
+
+def _rows(values: "torch.Tensor", index: "torch.Tensor") -> "torch.Tensor":
+    """Return items of values (…, pairs, dim), counted through, of any shape of index."""
+    chosen = values.flatten(0, -2).index_select(0, index.flatten().to(values.device))
+    return chosen.view(*index.shape, values.shape[-1])
+
+
+@dataclass(frozen=True)
+class _Validation:
+    """Pairs of each unit, and which of them are of one picture.
+
+    Attributes:
+        x, y: as of `_Batches.take`.
+        own: as of `_Batches.own`.
+    """
+
+    x: "torch.Tensor"
+    y: "torch.Tensor"
+    own: "torch.Tensor"
 
 
 def _fit(
@@ -412,8 +428,8 @@ def _train(
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimiser, settings.learning_rate, total_steps=steps + 1, cycle_momentum=False
     )
-    asked = _index([side.validation for side in sides], limit, units)
-    values = [_validate(bound, critic, batches, asked)]
+    asked = batches.validation(_index([side.validation for side in sides], limit, units))
+    values = [_validate(bound, critic, asked)]
     top, chosen = values[0].clone(), torch.zeros_like(values[0], dtype=torch.int64)
     for epoch in progress.over(range(1, epochs + 1), "epochs"):
         order = torch.stack(
@@ -425,8 +441,8 @@ def _train(
         for start in range(0, trained - batch + 1, batch):
             index = order[:, start : start + batch]
             halves = _halves(critic, *batches.take(index), settings.noise, generators)
-            others, count = batches.others(index, critic.crossed(*halves))
-            loss = bound.loss(critic.matched(*halves), others, count).sum()
+            crossed = critic.crossed(*halves)
+            loss = bound.loss(crossed, batches.own(index)).sum()
             optimiser.zero_grad(set_to_none=True)
             loss.backward()
             optimiser.step()
@@ -435,7 +451,7 @@ def _train(
                 torch._foreach_lerp_(
                     list(averaged.parameters()), list(critic.parameters()), 1 - settings.averaging
                 )
-        values.append(_validate(bound, averaged, batches, asked))
+        values.append(_validate(bound, averaged, asked))
         # Less than this is rounding: a constant view then stays at 0.
         better = values[-1] > top + 1e-6
         top, chosen = torch.where(better, values[-1], top), chosen.masked_fill(better, epoch)
@@ -494,18 +510,21 @@ def _index(sides: list[np.ndarray], limit: int, units: list[tuple[int, int]]) ->
     return torch.from_numpy(np.stack(drawn))
 
 
-def _validate(
-    bound: "Bound", critic: "Critic", batches: _Batches, index: "torch.Tensor"
-) -> "torch.Tensor":
+def _validate(bound: "Bound", critic: "Critic", asked: _Validation) -> "torch.Tensor":
     """Return the bound on some pairs, shape (units, networks), in nats."""
     import torch
 
+    units, pairs, _ = asked.own.shape
+    values = []
     with torch.inference_mode():
-        halves = critic.halves(*batches.take(index))
-        others, count = batches.others(index, critic.crossed(*halves))
-        value = bound.value(critic.matched(*halves), others, count)
+        halves = critic.halves(asked.x, asked.y)
+        parts = (half.view(units, -1, *half.shape[1:]) for half in halves)
+        # A unit at a time, whose scores of all pairs then stay in a processor's cache. (A joint
+        # critic, which reads them by all its networks, has but one.)
+        for own, *of_unit in zip(asked.own, *parts, strict=True):
+            values.append(bound.value(critic.crossed(*of_unit), own[None]))
     # Above its ceiling a value tells critics no better apart, and training can raise it for ever.
-    return value.view(len(index), -1).cpu().clamp(max=float(np.log(index.shape[1])))
+    return torch.stack(values).cpu().clamp(max=float(np.log(pairs)))
 
 
 def _read(
@@ -551,7 +570,7 @@ def _crossed(critic: "Critic", network: int, halves: "list[torch.Tensor]") -> "t
         return critic.crossed(*halves)[0]
     # A joint critic's hidden layers of all pairs would not fit; row by row they do.
     from_x, from_y = halves
-    return torch.cat([critic.one(network, from_x + row) for row in from_y[0][:, None]])
+    return torch.stack([critic.one(network, from_x[0] + row) for row in from_y[0]])
 
 
 def _scored(data: Data, fold: int, limit: int) -> np.ndarray:

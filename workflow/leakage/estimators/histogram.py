@@ -91,25 +91,22 @@ def estimate_pictures(
     pools = np.zeros((len(levels), plug_in.BYTES, plug_in.BYTES), np.int64)
     groups = tables.Groups()
     for x, y in pictures:
-        channels = [plug_in.Channel(plain) for plain in x.T]
-        rows = [_bytes(channels, seen, pool, settings) for seen, pool in zip(y, pools, strict=True)]
-        groups.add(np.array(rows))
+        picture = plug_in.Picture(x)
+        counts = [picture.count(seen, pool) for seen, pool in zip(y, pools, strict=True)]
+        groups.add(np.array([_means(channels, settings) for channels in counts]))
     pooled = [_information(plug_in.count_table(pool), settings) for pool in pools]
     return _table(levels, groups, pooled, settings)
 
 
 def _columns(x: np.ndarray, y: np.ndarray, settings: Settings) -> np.ndarray:
-    """Return what `_values` finds in one group, means over its channels."""
-    counts = (plug_in.count(plain, seen) for plain, seen in zip(x.T, y.T, strict=True))
-    return np.mean([_values(channel, settings) for channel in counts], axis=0)
+    """Return what `_means` does of one group."""
+    columns = zip(x.T, y.T, strict=True)
+    return _means([plug_in.count(plain, seen) for plain, seen in columns], settings)
 
 
-def _bytes(
-    channels: list[plug_in.Channel], y: np.ndarray, pool: np.ndarray, settings: Settings
-) -> np.ndarray:
-    """Return what `_columns` does, for uint8, and add the counts to `pool` (256, 256)."""
-    counts = (channel.count(seen, pool) for channel, seen in zip(channels, y.T, strict=True))
-    return np.mean([_values(each, settings) for each in counts], axis=0)
+def _means(channels: list[plug_in.Counts], settings: Settings) -> np.ndarray:
+    """Return what `_values` finds, means over the channels."""
+    return np.mean([_values(channel, settings) for channel in channels], axis=0)
 
 
 def _values(counts: plug_in.Counts, settings: Settings) -> list[float]:

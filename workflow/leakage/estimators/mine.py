@@ -29,16 +29,16 @@ def _bound(settings: Settings) -> Any:
     """Return the bound with the state of one training."""
     import torch
 
-    from leakage.estimators.bounds import Bound
-    from leakage.estimators.critics import moving_average
+    from leakage.estimators.bounds import Bound, counted
+    from leakage.estimators.critics import LogSumExp, moving_average
 
     class DonskerVaradhan(Bound):
         average: torch.Tensor | None = None  # ln of the moving average of E_product[exp T]
 
-        def loss(
-            self, joint: torch.Tensor, others: torch.Tensor, count: torch.Tensor
-        ) -> torch.Tensor:
-            product = torch.logsumexp(others.flatten(1), -1) - torch.log(count.sum(-1))
+        def loss(self, crossed: torch.Tensor, own: torch.Tensor) -> torch.Tensor:
+            joint = crossed.diagonal(dim1=1, dim2=2)
+            count = counted(own, crossed).sum(-1)
+            product = LogSumExp.apply(crossed, own) - torch.log(count)
             self.average = moving_average(self.average, product.detach(), settings.ema_rate)
             return torch.exp(product - self.average) - joint.mean(-1)
 

@@ -273,10 +273,10 @@ def _evaluate(
             pairs = min(map(len, indices))
             index = torch.stack([torch.from_numpy(i[:pairs]) for i in indices]).to(x.device)
             from_x, from_y = critic.halves(*_select(x, y, index))
-            joint = critic.head(from_x + from_y)
+            joint = critic.rolled(from_x, from_y, range(1))
             shifts = range(1, min(settings.evaluation_shuffles, pairs - 1) + 1)
-            product = [critic.head(from_x + from_y.roll(shift, dims=1)) for shift in shifts]
-            product = log_mean_exp(torch.cat(product, dim=-1)) if product else joint.mean(-1)
+            product = critic.rolled(from_x, from_y, shifts)
+            product = log_mean_exp(product) if len(shifts) else joint.mean(-1)
             if settings.self_pairs:
                 kept = log_mean_exp(joint) - np.log(pairs)
                 product = torch.logaddexp(product + np.log1p(-1 / max(pairs, 2)), kept)

@@ -28,7 +28,19 @@ def logarithm(n: int) -> float:
 
 def entropy(counts: np.ndarray) -> float:
     """Return -sum p ln p of the frequencies that non-negative integer `counts` stand for."""
-    return _entropy(counts, lambda n: np.array([logarithm(each) for each in n.tolist()]))
+    # Those of a channel are asked for at every level, and twice where a view is a function of it.
+    if counts.size <= BYTES and counts.dtype == np.int64:
+        return _entropy_of_few(counts.tobytes())
+    return _entropy(counts, _logarithms)
+
+
+@functools.lru_cache(maxsize=64)
+def _entropy_of_few(counts: bytes) -> float:
+    return _entropy(np.frombuffer(counts, np.int64), _logarithms)
+
+
+def _logarithms(n: np.ndarray) -> np.ndarray:
+    return np.array([logarithm(each) for each in n.tolist()])
 
 
 def grassberger_entropy(counts: np.ndarray) -> float:
@@ -104,48 +116,83 @@ def byte_pairs(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     return np.bincount(flat, minlength=BYTES * BYTES).reshape(BYTES, BYTES)
 
 
-class Channel:
-    """The bytes of one channel of a picture, counted with what is seen of them at many levels.
+class LookUp:
+    """Bytes, and whether what is seen of them is a function of the byte.
+
+    Args:
+        x: uint8, flat.
+        present: the bytes that occur in it.
+    """
+
+    # Bytes that are looked up first: where they refute a function, the rest need not be.
+    FEW = 4096
+
+    def __init__(self, x: np.ndarray, present: np.ndarray):
+        self._x, self._present = x.tobytes(), present
+        self._place = [self._x.index(byte) for byte in present.tolist()]
+
+    def table(self, y: np.ndarray) -> np.ndarray | None:
+        """Return uint8 y, flat, as a function of the byte, shape (256,), or None if it is none."""
+        table = np.zeros(BYTES, np.uint8)
+        table[self._present] = y[self._place]
+        for part in (slice(self.FEW), slice(self.FEW, None)):
+            looked_up = self._x[part].translate(table.tobytes())
+            if not np.array_equal(np.frombuffer(looked_up, np.uint8), y[part]):
+                return None
+        return table
+
+
+class Picture:
+    """The bytes of a picture's channels, counted with what is seen of them at many levels.
 
     Where a view is a function of the byte, as every view that shows clear bits is, looking each
     byte up tells so, and the counts of the bytes alone give those of all pairs.
 
     Args:
-        x: uint8 of shape (pixels,).
+        x: uint8 of shape (pixels, channels).
     """
 
-    # Pixels that are looked up first: where they refute a function, the rest need not be.
-    FEW = 4096
-
     def __init__(self, x: np.ndarray):
-        self._x = x.tobytes()
-        self._counts = np.bincount(x, minlength=BYTES)
-        self._present = np.flatnonzero(self._counts)
-        self._place = [self._x.index(byte) for byte in self._present.tolist()]
+        self._x = x
+        self._counts = [np.bincount(channel, minlength=BYTES) for channel in x.T]
+        self._present = [np.flatnonzero(counts) for counts in self._counts]
 
-    def count(self, y: np.ndarray, pool: np.ndarray) -> Counts:
-        """Return the counts with y, uint8 (pixels,), and add those of all pairs to `pool`."""
-        seen = self._function(y)
-        if seen is None:
-            joint = byte_pairs(np.frombuffer(self._x, np.uint8), y)
+    @functools.cached_property
+    def _whole(self) -> LookUp:
+        return LookUp(self._x.ravel(), np.flatnonzero(np.sum(self._counts, axis=0)))
+
+    @functools.cached_property
+    def _channels(self) -> list[LookUp]:
+        return [LookUp(x, present) for x, present in zip(self._x.T, self._present, strict=True)]
+
+    def count(self, y: np.ndarray, pool: np.ndarray) -> list[Counts]:
+        """Return per channel the counts with y, uint8 (pixels, channels).
+
+        Args:
+            y: what is seen of the picture.
+            pool: to which those of all pairs are added, shape (256, 256).
+        """
+        # One function of the bytes of all channels is what most views are.
+        table = self._whole.table(y.ravel())
+        found = []
+        for channel, seen in enumerate(y.T):
+            own = self._channels[channel].table(seen) if table is None else table
+            found.append(self._count(channel, seen, own, pool))
+        return found
+
+    def _count(
+        self, channel: int, y: np.ndarray, table: np.ndarray | None, pool: np.ndarray
+    ) -> Counts:
+        if table is None:
+            joint = byte_pairs(self._x[:, channel], y)
             pool += joint
             return count_table(joint)
-        counts = self._counts[self._present]
-        pool[self._present, seen] += counts
-        of_y = np.zeros(BYTES, counts.dtype)
-        np.add.at(of_y, seen, counts)
+        present = self._present[channel]
+        counts, seen = self._counts[channel][present], table[present]
+        pool[present, seen] += counts
+        # Exact: the sums are whole numbers far below 2^53.
+        of_y = np.bincount(seen, counts, BYTES).astype(np.int64)
         return Counts(counts, of_y[of_y > 0], counts)
-
-    def _function(self, y: np.ndarray) -> np.ndarray | None:
-        """Return y of each byte that is present, or None where one byte has several."""
-        seen = y[self._place]
-        table = np.zeros(BYTES, np.uint8)
-        table[self._present] = seen
-        for part in (slice(self.FEW), slice(self.FEW, None)):
-            looked_up = self._x[part].translate(table.tobytes())
-            if not np.array_equal(np.frombuffer(looked_up, np.uint8), y[part]):
-                return None
-        return seen
 
 
 def mutual_information(

@@ -28,16 +28,17 @@ def _bound(settings: Settings) -> Any:
     """Return the clipped value: it has no state."""
     import torch
 
-    from leakage.estimators.bounds import Bound
+    from leakage.estimators.bounds import Bound, counted
+    from leakage.estimators.critics import without
 
     class Smile(Bound):
         clip = settings.clip
 
-        def loss(
-            self, joint: torch.Tensor, others: torch.Tensor, count: torch.Tensor
-        ) -> torch.Tensor:
+        def loss(self, crossed: torch.Tensor, own: torch.Tensor) -> torch.Tensor:
+            joint = crossed.diagonal(dim1=1, dim2=2)
             softplus = torch.nn.functional.softplus
-            mismatched = softplus(others).sum((-1, -2)) / count.sum(-1)
+            others = without(crossed, own, -float("inf"))
+            mismatched = softplus(others).sum((-1, -2)) / counted(own, crossed).sum(-1)
             return softplus(-joint).mean(-1) + mismatched
 
     return Smile()

@@ -40,7 +40,7 @@ def main(
     about = _of_view(opened)
     progress.about(f"{encoder} {about['scheme']} {about['level']}")
     pictures = progress.over(opened, "pictures")
-    parts = encoders.embed(ready, _patches(pictures, _places(places, opened), size))
+    parts = encoders.embed(ready, of_pictures(pictures, _places(places, opened), size))
     first = next(parts)
     dim = first[1].shape[1]
     metadata = {
@@ -78,7 +78,7 @@ def _places(path: Path, view: View) -> dict[str, pd.DataFrame]:
     return dict(list(rows(files.check(path), shard, shards).groupby("image_id", sort=False)))
 
 
-def _patches(
+def of_pictures(
     pictures: Any, places: dict[str, pd.DataFrame], size: int
 ) -> Iterator[tuple[Row, np.ndarray]]:
     """Yield each picture's patches and then the whole of it, and whose they are.

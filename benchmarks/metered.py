@@ -1,0 +1,226 @@
+"""Runs of the workflow whose jobs are metered: time, memory, and what the start of each costs."""
+
+import contextlib
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+# Between two looks at the memory of all processes together.
+LOOK = 0.5
+
+# Snakemake's own benchmark files sample a job's memory at most twice a second, and hold none for a
+# job that ends before the first sample. So the `python` that the rules call is this script: it runs
+# the real one and keeps what the kernel counted of it.
+METER = """#!{python} -IS
+import json, os, sys, time
+
+os.environ["PYTHONPATH"] = {here!r} + os.pathsep + os.environ.get("PYTHONPATH", "")
+start = time.monotonic()
+child = os.posix_spawn({python!r}, [{python!r}, *sys.argv[1:]], os.environ)
+_, status, used = os.wait4(child, 0)
+job = {{
+    "arguments": sys.argv[1:],
+    "seconds": time.monotonic() - start,
+    "cpu": used.ru_utime + used.ru_stime,
+    "peak_mb": used.ru_maxrss / 1024,
+    "start": 0.0,
+}}
+kept = {here!r} + "/" + str(child)
+if os.path.exists(kept):
+    with open(kept) as stream:
+        job["start"] = float(stream.read())
+    os.remove(kept)
+with open({jobs!r}, "a") as stream:
+    stream.write(json.dumps(job) + chr(10))
+sys.exit(abs(os.waitstatus_to_exitcode(status)))
+"""
+# What every Python imports first: it adds up the CPU time of the interpreter's start and of all
+# imports, and leaves it in a file named by the process.
+TIMER = """import atexit, builtins, os, time
+
+spent, within, importing = time.process_time(), False, builtins.__import__
+
+
+def timed(*arguments, **named):
+    global spent, within
+    if within:
+        return importing(*arguments, **named)
+    within, before = True, time.process_time()
+    try:
+        return importing(*arguments, **named)
+    finally:
+        within = False
+        spent += time.process_time() - before
+
+
+def keep(path=os.path.join({here!r}, str(os.getpid()))):
+    with open(path, "w") as stream:
+        stream.write(str(spent))
+
+
+builtins.__import__ = timed
+atexit.register(keep)
+"""
+
+
+@dataclass(frozen=True)
+class Job:
+    """What a job used.
+
+    Attributes:
+        arguments: of its `python`.
+        seconds: on the clock.
+        cpu: CPU seconds.
+        peak_mb: its peak resident memory, in MiB.
+        start: those of its CPU seconds that the interpreter's start and imports took.
+    """
+
+    arguments: list[str]
+    seconds: float
+    cpu: float
+    peak_mb: float
+    start: float
+
+    @property
+    def step(self) -> str:
+        """The step that `python -m leakage --threads 1 STEP …` ran, and with what."""
+        _, _, _, _, name, *rest = self.arguments
+        of = [
+            rest[rest.index(option) + 1]
+            for option in ("--encoder", "--label", "--representation")
+            if option in rest
+        ]
+        return ", ".join([name, *of])
+
+    @property
+    def work(self) -> float:
+        """The CPU seconds that are left without the start."""
+        return self.cpu - self.start
+
+
+@dataclass(frozen=True)
+class Usage:
+    """What some jobs used.
+
+    Attributes:
+        jobs: how many they are.
+        seconds: their sum on the clock.
+        cpu: their sum of CPU seconds.
+        start: the part of it that their starts took.
+        peak_mb: the peak resident memory of the largest, in MiB.
+    """
+
+    jobs: int
+    seconds: float
+    cpu: float
+    start: float
+    peak_mb: float
+
+    @classmethod
+    def of(cls, jobs: list[Job]) -> "Usage":
+        """Add jobs up."""
+        return cls(
+            len(jobs),
+            sum(job.seconds for job in jobs),
+            sum(job.cpu for job in jobs),
+            sum(job.start for job in jobs),
+            max(job.peak_mb for job in jobs),
+        )
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run of the workflow.
+
+    Attributes:
+        seconds: that it took.
+        jobs: what its jobs used.
+        peak_mb: the most resident memory that all its processes had at one moment, in MiB.
+    """
+
+    seconds: float
+    jobs: list[Job]
+    peak_mb: float
+
+
+def usage(jobs: list[Job]) -> dict[str, Usage]:
+    """Return what the jobs of every step used, in the order in which the first of each ended."""
+    steps: dict[str, list[Job]] = {}
+    for job in jobs:
+        steps.setdefault(job.step, []).append(job)
+    return {name: Usage.of(own) for name, own in steps.items()}
+
+
+def table(jobs: list[Job]) -> str:
+    """Return what the jobs of every step used as a table in Markdown."""
+    lines = [
+        "| step | jobs | seconds | CPU seconds | of them start | peak MiB |",
+        "|---|---:|---:|---:|---:|---:|",
+    ]
+    for name, used in usage(jobs).items():
+        numbers = f"{used.seconds:.1f} | {used.cpu:.1f} | {used.start:.1f} | {used.peak_mb:,.0f}"
+        lines.append(f"| {name} | {used.jobs} | {numbers} |")
+    return "\n".join(lines)
+
+
+def run(folder: Path, configuration: list[Path], cores: int, *targets: str) -> Run:
+    """Run the workflow in a folder, which its configuration's paths are of.
+
+    Exits with the end of Snakemake's output where the run fails.
+    """
+    with tempfile.TemporaryDirectory() as meters:
+        jobs, bin_ = Path(meters) / "jobs.jsonl", Path(meters) / "bin"
+        bin_.mkdir()
+        jobs.touch()
+        texts = {"python": sys.executable, "here": str(bin_), "jobs": str(jobs)}
+        (bin_ / "python").write_text(METER.format(**texts))
+        (bin_ / "python").chmod(0o755)
+        (bin_ / "sitecustomize.py").write_text(TIMER.format(**texts))
+        line = [sys.executable, "-m", "snakemake", "--cores", str(cores), "--directory", folder]
+        line += ["--snakefile", REPOSITORY / "Snakefile", "--configfile", *configuration, "--"]
+        start = time.monotonic()
+        with open(folder / "snakemake.log", "w") as log:
+            process = subprocess.Popen(
+                [*line, *targets],
+                env=os.environ | {"PATH": os.pathsep.join([str(bin_), os.environ["PATH"]])},
+                stdout=log,
+                stderr=subprocess.STDOUT,
+            )
+        peak = _watched(process)
+        seconds = time.monotonic() - start
+        if process.returncode:
+            sys.exit(f"{(folder / 'snakemake.log').read_text()[-5000:]}\nerror: the run failed")
+        found = [Job(**json.loads(each)) for each in jobs.read_text().splitlines()]
+    return Run(seconds, found, peak)
+
+
+def _watched(process: subprocess.Popen) -> float:
+    """Wait for a process and return the peak of the memory that it and its children had, in MiB.
+
+    Pages that several of them share are counted for each, so it is no less than what they need.
+    """
+    peak = 0.0
+    while process.poll() is None:
+        try:
+            family = [parent := psutil.Process(process.pid), *parent.children(recursive=True)]
+            peak = max(peak, sum(map(_resident, family)) / 2**20)
+        except psutil.NoSuchProcess:
+            pass
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(LOOK)
+    return peak
+
+
+def _resident(process: psutil.Process) -> float:
+    try:
+        return process.memory_info().rss
+    except psutil.NoSuchProcess:
+        return 0.0

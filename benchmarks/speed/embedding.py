@@ -1,0 +1,124 @@
+"""Embedding a view, against the rate at which this machine multiplies matrices."""
+
+import multiprocessing
+import resource
+import statistics
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from leakage import encoders, memory, patches, views
+from leakage.encoders import network
+from leakage.steps.embed import of_pictures
+
+from speed import REPEATS, Row, seconds
+
+# As the workflow runs it: a job of one thread per core.
+PROCESSES = 2
+SIDE, SIZE, PRODUCTS = 2048, 224, 10
+PICTURES, PER_IMAGE = 4, 9
+# Those of a view: of each picture so many places, and the whole.
+PATCHES = PICTURES * (PER_IMAGE + 1)
+ENCODERS = {
+    "CLIP ViT-B/32": ("open_clip", "ViT-B-32-quickgelu", 0.80),
+    "ResNet-50": ("torchvision", "resnet50", 0.70),
+}
+
+
+def rows() -> list[Row]:
+    """Return a row per encoder."""
+    return [_row(name, *about) for name, about in ENCODERS.items()]
+
+
+def _row(name: str, kind: str, model: str, asked: float) -> Row:
+    context = multiprocessing.get_context("spawn")
+    with tempfile.TemporaryDirectory() as folder, context.Manager() as manager:
+        barrier = manager.Barrier(PROCESSES)
+        given = [(folder, number, kind, model, barrier) for number in range(PROCESSES)]
+        with context.Pool(PROCESSES) as pool:
+            found = pool.starmap(worker, given)
+    # Both processes at the same time, repeat by repeat: their rates add up.
+    embedded, limit = (np.sum([each[what] for each in found], axis=0) for what in (0, 1))
+    work = per_patch(kind, model)
+    rate = statistics.median(embedded)
+    return Row(
+        f"embedding, {name}, {PROCESSES} cores, fp32, reading and cropping included",
+        f"{SIDE}³ fp32 products, {statistics.median(limit) / 1e9:.0f} GFLOP/s",
+        asked,
+        True,
+        (embedded * work / limit).tolist(),
+        f"{rate:.1f} patches/s of {work / 1e9:.2f} GFLOP",
+        sum(each[2] for each in found),
+    )
+
+
+def worker(folder: str, number: int, kind: str, model: str, barrier: Any) -> tuple[Any, ...]:
+    """Return per repeat the patches and the FLOP of products per second, and the peak memory."""
+    memory.keep()
+    import torch
+
+    torch.set_num_threads(1)
+    path, places = view(Path(folder) / f"{number}.parquet", number)
+    encoder = ready(kind, model, "cpu")
+    left, right = torch.randn(2, SIDE, SIDE)
+
+    def multiply() -> None:
+        for _ in range(PRODUCTS):
+            left @ right
+
+    embedded, products = [], []
+    for _ in range(REPEATS + 1):
+        barrier.wait()
+        embedded.append(PATCHES / seconds(lambda: embed(encoder, path, places)))
+        barrier.wait()
+        products.append(PRODUCTS * 2 * SIDE**3 / seconds(multiply))
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return embedded[1:], products[1:], peak
+
+
+def ready(kind: str, model: str, device: str, **options: Any) -> encoders.Encoder:
+    """Return an untrained encoder, its BatchNorm calibrated on noise."""
+    entry = encoders.settings_of(kind)(kind=kind, model=model, weights="random", **options)
+    architecture = encoders.module(kind).architecture(entry, "encoders.benchmark")
+    noise = list(np.random.default_rng(0).integers(0, 256, (2, SIZE, SIZE, 3), np.uint8))
+    return encoders.load(
+        entry, network.resolve(architecture, entry, 0, device, lambda: noise), device
+    )
+
+
+def embed(encoder: encoders.Encoder, path: Path, places: pd.DataFrame) -> None:
+    """Read a view, cut its patches out and embed them, as a job does."""
+    rows = dict(list(places.groupby("image_id", sort=False)))
+    for _ in encoders.embed(encoder, of_pictures(views.View(path), rows, SIZE)):
+        pass
+
+
+def view(path: Path, seed: int) -> tuple[Path, pd.DataFrame]:
+    """Write a view of noise, of which no two patches are equal, and draw its places."""
+    generator = np.random.default_rng(seed)
+    names = [str(number) for number in range(PICTURES)]
+    shape = (480, 640, 3)
+    views.write(
+        path,
+        ((name, generator.integers(0, 256, shape, np.uint8)) for name in names),
+        {"scheme": "noise", "level": 8},
+    )
+    manifest = pd.DataFrame({"image_id": names, "height": shape[0], "width": shape[1]})
+    return path, patches.draw_places(manifest, SIZE, PER_IMAGE, seed)
+
+
+def per_patch(kind: str, model: str) -> int:
+    """Return the floating-point operations of one patch, two per multiplication, attention too."""
+    import torch
+    from torch.utils.flop_counter import FlopCounterMode
+
+    entry = encoders.settings_of(kind)(kind=kind, model=model, weights="random")
+    architecture = encoders.module(kind).architecture(entry, "encoders.benchmark")
+    features = architecture.features(architecture.build()).train()
+    # In training mode no layer takes a fused path, which the counter does not see.
+    features.requires_grad_(False)
+    with FlopCounterMode(display=False) as counter:
+        features(torch.zeros(2, 3, SIZE, SIZE))
+    return counter.get_total_flops() // 2

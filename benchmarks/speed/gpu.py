@@ -1,0 +1,73 @@
+"""On a GPU: embedding and stacked training against the same card, and how long the card waits."""
+
+import os
+import tempfile
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+from speed import Row, embedding, paired, seconds, training
+
+SIDE, BATCH, BATCHES, PRECISION = 8192, 256, 20, "bfloat16"
+LIMIT, STACKED = 0.40, 15
+SEEDS = 5
+# How far embeddings in `PRECISION` may be from those in float32, in their length.
+TOLERANCE = 0.05
+
+
+def rows() -> list[Row]:
+    """Return the rows of a GPU, empty where there is none."""
+    import torch
+
+    if not torch.cuda.is_available():
+        note = "no GPU in this machine"
+        return [
+            Row(f"embedding, {name}, GPU, {PRECISION}", "", LIMIT, True, note=note)
+            for name in embedding.ENCODERS
+        ] + [Row("MINE, GPU", "the loop on the same card", STACKED, True, note=note)]
+    torch.set_num_threads(os.cpu_count() or 1)
+    stacked = training.row(16, STACKED, "cuda", SEEDS)
+    return [*(_row(name, *about[:2]) for name, about in embedding.ENCODERS.items()), stacked]
+
+
+def _row(name: str, kind: str, model: str) -> Row:
+    import torch
+
+    short = embedding.ready(kind, model, "cuda", batch_size=BATCH, precision=PRECISION)
+    whole = embedding.ready(kind, model, "cuda", batch_size=BATCH)
+    with tempfile.TemporaryDirectory() as folder:
+        path, places = embedding.view(Path(folder) / "view.parquet", 0)
+        from_files = partial(embedding.embed, short, path, places)
+        from_files()
+        reading = seconds(from_files)
+    generator = np.random.default_rng(0)
+    size = embedding.SIZE
+    patches = [generator.integers(0, 256, (size, size, 3), np.uint8) for _ in range(BATCH)]
+    exact, found = whole(patches), short(patches)
+    error = np.linalg.norm(found - exact, axis=1) / np.linalg.norm(exact, axis=1)
+    left, right = torch.randn(2, SIDE, SIDE, device="cuda", dtype=torch.bfloat16)
+    work = embedding.per_patch(kind, model) * BATCH * BATCHES
+    products = BATCHES * 2 * SIDE**3
+
+    def inference() -> None:
+        for _ in range(BATCHES):
+            short(patches)
+
+    def multiply() -> None:
+        for _ in range(BATCHES):
+            left @ right
+        torch.cuda.synchronize()
+
+    times = paired(inference, multiply)
+    per_patch = np.median([own for own, _ in times]) / BATCH / BATCHES
+    waits = 1 - per_patch * embedding.PATCHES / reading
+    return Row(
+        f"embedding, {name}, GPU, {PRECISION}, patches in memory",
+        f"{SIDE}³ {PRECISION} products",
+        LIMIT,
+        True,
+        [work / own / (products / other) for own, other in times],
+        f"{1 / per_patch:.0f} patches/s; from files the card waits {waits:.0%} of the time; off by "
+        f"{error.max():.3f} of an embedding's length in float32 ({TOLERANCE} allowed)",
+    )

@@ -1,0 +1,62 @@
+"""The whole workflow on more and more synthetic pictures: time in proportion, memory flat."""
+
+import itertools
+import shutil
+import tempfile
+from pathlib import Path
+
+import metered
+import scale
+
+from speed import Row
+
+PICTURES = (200, 2_000, 20_000)
+CORES, FLAT = 2, 1.2
+
+
+def rows() -> list[Row]:
+    """Return two rows, time and memory, per step from one number of pictures to the next."""
+    runs = {number: run(number) for number in PICTURES}
+    found = []
+    for few, many in itertools.pairwise(PICTURES):
+        one, other = runs[few], runs[many]
+        rate = many / other.seconds
+        found += [
+            Row(
+                f"{few:,} to {many:,} pictures, seconds",
+                f"{many // few} times as many pictures",
+                1,
+                False,
+                [other.seconds / one.seconds / (many / few)],
+                f"{one.seconds:.0f} to {other.seconds:.0f} s, {rate:.0f} pictures/s",
+            ),
+            Row(
+                f"{few:,} to {many:,} pictures, peak memory of the step that grows most",
+                "the same step with fewer",
+                FLAT,
+                False,
+                [max(growth(one.jobs, other.jobs).values())],
+                max((ratio, name) for name, ratio in growth(one.jobs, other.jobs).items())[1],
+                max(job.peak_mb for job in other.jobs),
+            ),
+        ]
+    last = f"Every step with {PICTURES[-1]:,} pictures:\n\n{metered.table(runs[PICTURES[-1]].jobs)}"
+    return [*found[:-1], Row(**vars(found[-1]) | {"detail": last})]
+
+
+def run(number: int) -> metered.Run:
+    """Return the run of so many pictures."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        scale.make_pictures(folder / "pictures", number)
+        shutil.copy(metered.REPOSITORY / "workflow" / "keys" / "test.key", folder)
+        benchmarks = metered.REPOSITORY / "benchmarks"
+        own = [benchmarks / "scale.yaml", benchmarks / "growth.yaml"]
+        configuration = [metered.REPOSITORY / "config.yaml", *own]
+        return metered.run(folder, configuration, CORES, "figures")
+
+
+def growth(few: list[metered.Job], many: list[metered.Job]) -> dict[str, float]:
+    """Return how many times the peak memory of each step has become."""
+    before, after = metered.usage(few), metered.usage(many)
+    return {name: after[name].peak_mb / before[name].peak_mb for name in before}

@@ -1,0 +1,95 @@
+"""The stacked training of MINE, against the usual loop: one network after the other."""
+
+from functools import partial
+
+import numpy as np
+from leakage.estimators import estimate
+
+from speed import REPEATS, Row, seconds
+
+LEVELS, PAIRS, PER_PICTURE = 9, 900, 9
+FOLDS, HIDDEN, LAYERS, BATCH = 5, 64, 2, 64
+# Preparing and reading take the same time with any number of epochs: the difference is training,
+# ours with the validation after each epoch, which the loop has not.
+FEW, MANY = 2, 12
+WIDTHS = {16: 4.0, 32: 1.0, 64: 2.0, 128: 1.0}
+OURS = {
+    "folds": FOLDS,
+    "hidden": HIDDEN,
+    "layers": LAYERS,
+    "batch": BATCH,
+    "patience": MANY,
+    "floor": False,
+    "permutations": 0,
+    "bootstraps": 0,
+}
+
+
+def rows() -> list[Row]:
+    """Return a row per number of principal components."""
+    return [row(width, asked, "cpu", 1) for width, asked in WIDTHS.items()]
+
+
+def row(width: int, asked: float, device: str, seeds: int) -> Row:
+    """Return the row of one number of principal components."""
+    x, y, groups = data(width)
+    settings = OURS | {"pca": width, "device": device, "seeds": seeds}
+
+    def ours(epochs: int) -> float:
+        return seconds(partial(estimate, "mine", x, y, groups, epochs=epochs, **settings))
+
+    def usual() -> float:
+        return seconds(partial(loop, x, y, MANY - FEW, device, seeds))
+
+    # The first of each warms up and is not counted.
+    times = [(ours(MANY) - ours(FEW), usual()) for _ in range(REPEATS + 1)][1:]
+    return Row(
+        f"MINE, {LEVELS} levels, {FOLDS} folds, {seeds} seed(s), {width} components, {device}",
+        "a loop over levels, folds and seeds, a network each, Adam",
+        asked,
+        True,
+        [other / own for own, other in times],
+        f"{np.median([other for _, other in times]):.1f} s of loop",
+    )
+
+
+def data(width: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return x (pairs, width), y (levels, pairs, width), float32, and each pair's picture."""
+    generator = np.random.default_rng(0)
+    x = generator.normal(size=(PAIRS, width)).astype(np.float32)
+    noise = generator.normal(size=(LEVELS, PAIRS, width)).astype(np.float32)
+    y = x + noise * np.arange(LEVELS, dtype=np.float32)[:, None, None]
+    return x, y, np.arange(PAIRS) // PER_PICTURE
+
+
+def loop(x: np.ndarray, y: np.ndarray, epochs: int, device: str, seeds: int) -> None:
+    """Train MINE as it is usually written (Belghazi et al. 2018), as many networks and steps."""
+    import torch
+    from torch import nn
+
+    trained = PAIRS * (FOLDS - 2) // FOLDS
+    plain, seen = torch.from_numpy(x).to(device), torch.from_numpy(y).to(device)
+    for level in range(LEVELS):
+        for network in range(FOLDS * seeds):
+            torch.manual_seed(network)
+            width = 2 * x.shape[1]
+            layers: list[nn.Module] = []
+            for _ in range(LAYERS):
+                layers += [nn.Linear(width, HIDDEN), nn.ReLU()]
+                width = HIDDEN
+            critic = nn.Sequential(*layers, nn.Linear(width, 1)).to(device)
+            optimiser = torch.optim.Adam(critic.parameters(), lr=1e-3)
+            for _ in range(epochs):
+                order = torch.randperm(trained, device=device)
+                for start in range(0, trained - BATCH + 1, BATCH):
+                    index = order[start : start + BATCH]
+                    a, b = plain[index], seen[level][index]
+                    mismatched = b[torch.randperm(len(b), device=device)]
+                    joint = critic(torch.cat([a, b], 1)).mean()
+                    product = critic(torch.cat([a, mismatched], 1))
+                    bound = joint - (torch.logsumexp(product, 0) - np.log(len(b)))
+                    optimiser.zero_grad()
+                    (-bound).sum().backward()
+                    optimiser.step()
+    if device == "cuda":
+        torch.cuda.synchronize()
