@@ -45,6 +45,10 @@ browser: $(READY) ## The report in Chromium (Debian's; root installs it); REPORT
 faults: $(READY) ## Harm of every kind to real parts, as a table: what is survived, what is lost
 	PYTHONPATH=tests $(BIN)/python -m faults
 
+# Alone on its cores: what runs beside it takes them from one side of a ratio or the other.
+bench: $(READY) ## Every stage against the machine and the usual way: benchmarks/results.md
+	PYTHONPATH=benchmarks $(BIN)/python -m speed
+
 lint: $(READY) ## ruff, snakefmt and snakemake --lint
 	ruff check .
 	ruff format --check .

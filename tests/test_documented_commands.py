@@ -66,6 +66,8 @@ TRIED: dict[str, Dry | Run | Elsewhere] = {
     "make browser": Elsewhere(CI, "make browser"),
     # Its short form is in `make test`.
     "make faults": Run(instead="env PYTHONPATH=tests python -m faults --help"),
+    # Half an hour, of which every part is run by hand.
+    "make bench": Run(instead="env PYTHONPATH=benchmarks python -m speed --help"),
     "python -m leakage verify results/demo": Elsewhere("tests/test_provenance.py", "verify"),
     "python -m leakage verify results/demo fig5": Elsewhere("tests/test_provenance.py", "verify"),
     "snakemake --forcerun manifest": Dry(plans=("results/paper/manifest.csv",)),

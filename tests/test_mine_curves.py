@@ -242,3 +242,23 @@ def test_the_moving_average_holds_the_new_value():
     assert found.exp().item() == pytest.approx(0.75 * 2 + 0.25 * 6)
     assert critics.moving_average(None, new, 0.25) is new
     assert critics.moving_average(average, new, 1.0) is new
+
+
+@pytest.mark.parametrize("dim", [3, 40], ids=["narrow", "wide"])
+def test_stacked_critics_give_what_each_of_them_gives_alone(dim):
+    import torch
+
+    critic = critics.JointCritic([0, 1], 3, (dim, 4), 8, 2)
+    with torch.no_grad():
+        for parameter in critic.parameters():
+            parameter.normal_(generator=torch.Generator().manual_seed(0))
+        x, y = torch.randn(2, 6, dim), torch.randn(2, 3, 6, 4)
+        halves = critic.halves(x, y)
+        found = critic.rolled(*halves, range(3)).view(2, 3, 3, 6)
+        for seed, level, shift in np.ndindex(2, 3, 3):
+            one = 3 * seed + level
+            first = x[seed] @ critic.x_weight[one] + critic.first_bias[one]
+            first = first + y[seed, level].roll(shift, 0) @ critic.y_weight[one]
+            for weight, bias in zip(critic.weights, critic.biases, strict=True):
+                first = torch.relu(first) @ weight[one] + bias[one]
+            torch.testing.assert_close(found[seed, level, shift], first[:, 0], rtol=1e-4, atol=1e-4)

@@ -19,7 +19,7 @@ from speed import REPEATS, Row, seconds
 PROCESSES = 2
 SIDE, SIZE, PRODUCTS = 2048, 224, 10
 PICTURES, PER_IMAGE = 4, 9
-# Those of a view: of each picture so many places, and the whole.
+# Of each picture so many places, and the whole.
 PATCHES = PICTURES * (PER_IMAGE + 1)
 ENCODERS = {
     "CLIP ViT-B/32": ("open_clip", "ViT-B-32-quickgelu", 0.80),
@@ -95,10 +95,10 @@ def embed(encoder: encoders.Encoder, path: Path, places: pd.DataFrame) -> None:
         pass
 
 
-def view(path: Path, seed: int) -> tuple[Path, pd.DataFrame]:
+def view(path: Path, seed: int, pictures: int = PICTURES) -> tuple[Path, pd.DataFrame]:
     """Write a view of noise, of which no two patches are equal, and draw its places."""
     generator = np.random.default_rng(seed)
-    names = [str(number) for number in range(PICTURES)]
+    names = [str(number) for number in range(pictures)]
     shape = (480, 640, 3)
     views.write(
         path,

@@ -11,7 +11,8 @@ from speed import Row, embedding, paired, seconds, training
 
 SIDE, BATCH, BATCHES, PRECISION = 8192, 256, 20, "bfloat16"
 LIMIT, STACKED = 0.40, 15
-SEEDS = 5
+# Of a view that is read from a file, and of MINE's repetitions.
+PICTURES, SEEDS = 100, 5
 # How far embeddings in `PRECISION` may be from those in float32, in their length.
 TOLERANCE = 0.05
 
@@ -28,16 +29,18 @@ def rows() -> list[Row]:
         ] + [Row("MINE, GPU", "the loop on the same card", STACKED, True, note=note)]
     torch.set_num_threads(os.cpu_count() or 1)
     stacked = training.row(16, STACKED, "cuda", SEEDS)
-    return [*(_row(name, *about[:2]) for name, about in embedding.ENCODERS.items()), stacked]
+    encoders = embedding.ENCODERS.items()
+    return [*(row(name, *about[:2], "cuda") for name, about in encoders), stacked]
 
 
-def _row(name: str, kind: str, model: str) -> Row:
+def row(name: str, kind: str, model: str, device: str) -> Row:
+    """Return the row of one encoder."""
     import torch
 
-    short = embedding.ready(kind, model, "cuda", batch_size=BATCH, precision=PRECISION)
-    whole = embedding.ready(kind, model, "cuda", batch_size=BATCH)
+    short = embedding.ready(kind, model, device, batch_size=BATCH, precision=PRECISION)
+    whole = embedding.ready(kind, model, device, batch_size=BATCH)
     with tempfile.TemporaryDirectory() as folder:
-        path, places = embedding.view(Path(folder) / "view.parquet", 0)
+        path, places = embedding.view(Path(folder) / "view.parquet", 0, PICTURES)
         from_files = partial(embedding.embed, short, path, places)
         from_files()
         reading = seconds(from_files)
@@ -46,7 +49,7 @@ def _row(name: str, kind: str, model: str) -> Row:
     patches = [generator.integers(0, 256, (size, size, 3), np.uint8) for _ in range(BATCH)]
     exact, found = whole(patches), short(patches)
     error = np.linalg.norm(found - exact, axis=1) / np.linalg.norm(exact, axis=1)
-    left, right = torch.randn(2, SIDE, SIDE, device="cuda", dtype=torch.bfloat16)
+    left, right = torch.randn(2, SIDE, SIDE, device=device, dtype=getattr(torch, PRECISION))
     work = embedding.per_patch(kind, model) * BATCH * BATCHES
     products = BATCHES * 2 * SIDE**3
 
@@ -57,13 +60,14 @@ def _row(name: str, kind: str, model: str) -> Row:
     def multiply() -> None:
         for _ in range(BATCHES):
             left @ right
-        torch.cuda.synchronize()
+        if device == "cuda":
+            torch.cuda.synchronize()
 
     times = paired(inference, multiply)
     per_patch = np.median([own for own, _ in times]) / BATCH / BATCHES
-    waits = 1 - per_patch * embedding.PATCHES / reading
+    waits = 1 - per_patch * PICTURES * (embedding.PER_IMAGE + 1) / reading
     return Row(
-        f"embedding, {name}, GPU, {PRECISION}, patches in memory",
+        f"embedding, {name}, {device}, {PRECISION}, patches in memory",
         f"{SIDE}³ {PRECISION} products",
         LIMIT,
         True,

@@ -1,0 +1,183 @@
+"""What is done for speed changes no result: networks that are folded, memory that is kept."""
+
+import ctypes
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from leakage import encoders, memory
+from leakage.encoders import network, open_clip, timm, torchvision
+from torch import nn
+
+SIZE = 64
+# Of the largest number in an embedding: what rounding may change.
+TOLERANCE = 1e-4
+
+
+def patches(size, count=5):
+    generator = np.random.default_rng(0)
+    steps = generator.normal(0, 9, (count, size, size, 3)).cumsum(axis=1) + 128
+    return list(steps.clip(0, 255).astype(np.uint8))
+
+
+def plainly(architecture, weights, given):
+    """Return the embeddings as the library's own network gives them, a patch at a time."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        built = architecture.build().eval()
+    # The image tower of CLIP is one already; of a classifier the features are wanted.
+    features = built if architecture.features is open_clip.fold_quick_gelu else None
+    features = features or architecture.features(built)
+    features.load_state_dict(features.state_dict() | weights.statistics)
+    mean, std = (torch.tensor(v)[:, None, None] for v in (architecture.mean, architecture.std))
+    with torch.inference_mode():
+        pixels = (torch.from_numpy(patch).permute(2, 0, 1) / 255 for patch in given)
+        return np.concatenate([features((each - mean)[None] / std).numpy() for each in pixels])
+
+
+@pytest.mark.parametrize(
+    ("kind", "model", "size"),
+    [
+        (torchvision, "resnet18", SIZE),
+        (torchvision, "densenet121", SIZE),
+        (torchvision, "mobilenet_v2", SIZE),
+        (timm, "resnetv2_18", SIZE),
+        (open_clip, "ViT-B-32-quickgelu", 224),
+    ],
+)
+def test_embeddings_are_those_of_the_plain_network(kind, model, size):
+    name = kind.__name__.rpartition(".")[2]
+    entry = kind.Settings(kind=name, model=model, weights="random", batch_size=3)
+    given = patches(size)
+    architecture = kind.architecture(entry)
+    weights = network.resolve(architecture, entry, 0, "cpu", lambda: given)
+    expected = plainly(kind.architecture(entry), weights, given)
+    parts = encoders.embed(kind.load(entry, weights, "cpu"), enumerate(given))
+    found = np.concatenate([values for _, values in parts])
+    assert np.abs(found - expected).max() <= TOLERANCE * np.abs(expected).max()
+
+
+def batch_norms(features):
+    return [each for each in features.modules() if isinstance(each, nn.BatchNorm2d)]
+
+
+def settled(*layers):
+    """Return a network whose BatchNorm has seen something, ready to run."""
+    made = nn.Sequential(*layers)
+    with torch.no_grad():
+        for _ in range(3):
+            made(torch.rand(8, 3, 9, 9) * 3)
+    return made.eval()
+
+
+class Twice(nn.Module):
+    """A map that a BatchNorm reads, and something else as well."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv, self.norm = nn.Conv2d(3, 3, 3, padding=1), nn.BatchNorm2d(3)
+
+    def forward(self, x):
+        read = self.conv(x)
+        return self.norm(read) + read
+
+
+class Choosing(nn.Module):
+    """A network whose way depends on what it reads, which no tracer can follow."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv, self.norm = nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4)
+
+    def forward(self, x):
+        return self.norm(self.conv(x)) if x.sum() > 0 else x
+
+
+Choosing.__module__ = Twice.__module__ = "torchvision.models.of_this_test"
+
+
+@pytest.mark.parametrize(
+    ("layers", "left"),
+    [
+        (lambda: [nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.ReLU()], 0),
+        (lambda: [nn.Conv2d(3, 4, 3, bias=False), nn.BatchNorm2d(4, affine=False)], 0),
+        (lambda: [nn.BatchNorm2d(3), nn.Conv2d(3, 4, 3)], 1),
+        (lambda: [nn.Conv2d(3, 4, 3), nn.ReLU(), nn.BatchNorm2d(4)], 1),
+        (lambda: [Twice()], 1),
+        (lambda: [Choosing()], 1),
+        (lambda: [norm := nn.BatchNorm2d(3), nn.Conv2d(3, 3, 3), norm], 1),
+    ],
+    ids=["after", "bare", "before", "apart", "read twice", "untraceable", "called twice"],
+)
+def test_only_a_batch_norm_that_alone_reads_a_convolution_is_folded(layers, left):
+    torch.manual_seed(0)
+    features, given = settled(*layers()), torch.rand(2, 3, 9, 9)
+    with torch.inference_mode():
+        expected = features(given)
+        network.fold_batch_norms(features)
+        found = features(given)
+    assert len(batch_norms(features)) == left
+    torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-5)
+
+
+def test_quick_gelu_is_folded_and_the_tower_stays_what_it_is():
+    from open_clip.transformer import QuickGELU
+
+    torch.manual_seed(0)
+    tower = nn.Sequential(nn.Sequential(nn.Linear(5, 7), QuickGELU(), nn.Linear(7, 3)))
+    given = torch.randn(4, 5)
+    with torch.inference_mode():
+        expected = tower(given)
+        found = open_clip.fold_quick_gelu(tower)(given)
+    assert not any(isinstance(each, QuickGELU) for each in tower.modules())
+    torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("precision", ["bfloat16", "float16"])
+def test_a_shorter_precision_is_near_and_says_what_it_is(precision):
+    given = patches(SIZE)
+    found = {}
+    for each in ("float32", precision):
+        entry = torchvision.Settings(
+            kind="torchvision", model="resnet18", weights="random", precision=each
+        )
+        architecture = torchvision.architecture(entry)
+        weights = network.resolve(architecture, entry, 0, "cpu", lambda: given)
+        found[each] = torchvision.load(entry, weights, "cpu")
+    exact, near = (encoder(given) for encoder in found.values())
+    error = np.linalg.norm(near - exact, axis=1) / np.linalg.norm(exact, axis=1)
+    assert 0 < error.max() < 0.05 and near.dtype == np.float32
+    assert found[precision].label == f"{found['float32'].label}, in {precision}"
+
+
+def test_memory_is_kept_where_the_c_library_can_and_elsewhere_nothing_happens(monkeypatch):
+    asked = []
+
+    class Library:
+        def mallopt(self, *option):
+            asked.append(option)
+
+    for library in (Library(), object()):
+        monkeypatch.setattr(ctypes, "CDLL", lambda name, library=library: library)
+        memory.keep()
+    assert asked[0] == (memory.M_MMAP_MAX, 0) and len(asked) == 3
+
+
+def test_a_row_that_was_not_measured_says_so(monkeypatch):
+    monkeypatch.syspath_prepend(str(Path(__file__).parents[1] / "benchmarks"))
+    from speed import Row
+    from speed.__main__ import table
+
+    for name in [each for each in sys.modules if each.partition(".")[0] == "speed"]:
+        monkeypatch.delitem(sys.modules, name)
+    rows = [
+        Row("fast", "slow", 2, True, [3, 1, 2]),
+        Row("late", "early", 2, False, [3, 1, 2.5]),
+        Row("on a card", "", 2, True, note="no GPU in this machine"),
+    ]
+    fast, late, card = table(rows).splitlines()[2:]
+    assert fast == "| fast | slow | ≥ 2 | 2.00 | 1.00 | 3.00 | yes |  |  |"
+    assert "| ≤ 2 | 2.50 | 1.00 | 3.00 | **no** |" in late
+    assert "| not measured |" in card and card.endswith("no GPU in this machine |")
