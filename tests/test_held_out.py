@@ -454,7 +454,7 @@ def value_of(bound, values, groups, candidates=None):
 
 def test_the_sum_over_other_pictures_and_its_gradient_are_those_of_torch():
     import torch
-    from leakage.estimators.critics import LogSumExp
+    from leakage.estimators.critics import LogSumExpOfOthers
 
     generator = torch.Generator().manual_seed(0)
     groups = torch.tensor([[0, 0, 1, 2, 2], [0, 1, 1, 1, 2]])
@@ -464,7 +464,7 @@ def test_the_sum_over_other_pictures_and_its_gradient_are_those_of_torch():
     scores[:3] += torch.where(own[0], 900.0, 0.0)
     weights = torch.rand(6, generator=generator, dtype=torch.float64)
     found, expected = scores.clone().requires_grad_(), scores.clone().requires_grad_()
-    ours = LogSumExp.apply(found, own)
+    ours = LogSumExpOfOthers.apply(found, own)
     left = expected.masked_fill(own.repeat_interleave(3, 0), -torch.inf)
     theirs = torch.logsumexp(left.flatten(1), -1)
     torch.testing.assert_close(ours, theirs, rtol=1e-12, atol=1e-12)

@@ -217,3 +217,15 @@ def test_a_picture_counts_what_all_pairs_give(level, view, channels, seed):
         for mine, theirs in zip(found[channel], plug_in.count_table(joint), strict=True):
             assert sorted(mine) == sorted(theirs)
     assert np.array_equal(pool, expected)
+
+
+def test_many_logarithms_are_those_that_are_rounded_one_by_one():
+    drawn = np.random.default_rng(0).integers(1, 2**40, 3000)
+    n = np.concatenate([np.arange(1, 3000), drawn])
+    assert plug_in._logarithms(n).tolist() == [plug_in.logarithm(each) for each in n.tolist()]
+
+
+def test_a_view_of_another_shape_is_no_view_of_the_picture():
+    x = np.zeros((6, 3), np.uint8)
+    with pytest.raises(ValueError, match=r"a view of shape \(6, 1\) of a picture of \(6, 3\)"):
+        plug_in.Picture(x).count(x[:, :1], np.zeros((256, 256), np.int64))

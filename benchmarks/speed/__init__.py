@@ -3,8 +3,8 @@
     make bench                                        every row; writes benchmarks/results.md
     PYTHONPATH=benchmarks python -m speed counting    one module's rows, printed only
 
-A module of this folder offers `rows()`. A row is a ratio of two things that are measured in turn,
-in one process, several times: it says more than seconds on a machine that others use as well.
+A module of this folder offers `rows()`. Most rows are a ratio of two things that are measured in
+turn, several times: it says more than seconds on a machine that others use as well.
 """
 
 import statistics
@@ -24,7 +24,8 @@ class Row:
         against: with what it is compared.
         asked: the limit, `at least` or `at most` which the ratio should be.
         at_least: which of the two.
-        ratios: one per repeat; none where it could not be measured, and `note` says why.
+        ratios: one per repeat (seconds or GiB, where the title says so); none where it could not be
+            measured, and `note` says why.
         note: what else was measured.
         memory: peak of the processes, in MiB; None where it says nothing.
         detail: Markdown that stands below the table.

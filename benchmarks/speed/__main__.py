@@ -8,8 +8,6 @@ import sys
 from importlib.metadata import version
 from pathlib import Path
 
-from leakage import memory
-
 import speed
 
 ORDER = ("counting", "encryption", "embedding", "training", "whole", "growth", "gpu")
@@ -24,10 +22,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=speed.__doc__.partition("\n")[0])
     parser.add_argument("modules", nargs="*", help=f"of {', '.join(ORDER)}; all by default")
     given = parser.parse_args()
-    # One thread each, unless a row says otherwise, and memory as a step keeps it: before any
-    # library is imported.
+    # One thread each, unless a row says otherwise: before any library is imported.
     os.environ.update(dict.fromkeys(THREADS, "1"))
-    memory.keep()
     names = given.modules or ORDER
     found: list[speed.Row] = []
     for name in names:
@@ -41,8 +37,9 @@ def main() -> None:
 
 
 NOTE = (
-    "Every row is a ratio of two things measured in turn, in one run; median, lowest and highest "
-    "of the repeats."
+    "A row is how the first thing compares with the second, both measured in turn, in this run: "
+    "median, lowest and highest of five repeats (of one where a row takes minutes: the whole run "
+    "and the growing ones), and whether what is asked holds. Rows in seconds or GiB say so."
 )
 
 

@@ -31,7 +31,7 @@ def rows() -> list[Row]:
     times = paired(ours, least)
     return [
         Row(
-            f"encryption of {PICTURES} pictures at one level",
+            f"msb_xor at level {LEVEL}, {PICTURES} pictures in memory",
             "a copy of the same bytes and ChaCha20 over them",
             1.5,
             False,

@@ -24,9 +24,9 @@ def rows() -> list[Row]:
     if not torch.cuda.is_available():
         note = "no GPU in this machine"
         return [
-            Row(f"embedding, {name}, GPU, {PRECISION}", "", LIMIT, True, note=note)
+            Row(f"embedding, {name}, cuda, {PRECISION}", "matmul", LIMIT, True, note=note)
             for name in embedding.ENCODERS
-        ] + [Row("MINE, GPU", "the loop on the same card", STACKED, True, note=note)]
+        ] + [Row("training MINE, cuda", "the loop on the same card", STACKED, True, note=note)]
     torch.set_num_threads(os.cpu_count() or 1)
     stacked = training.row(16, STACKED, "cuda", SEEDS)
     encoders = embedding.ENCODERS.items()

@@ -21,6 +21,11 @@ def rows() -> list[Row]:
     for few, many in itertools.pairwise(PICTURES):
         one, other = runs[few], runs[many]
         rate = many / other.seconds
+        before, after = metered.usage(one.jobs), metered.usage(other.jobs)
+        steps = before.keys() & after.keys()
+        work = {name: after[name].cpu - after[name].start for name in steps if before[name].cpu > 1}
+        steep, name = max((used / (before[n].cpu - before[n].start), n) for n, used in work.items())
+        grows, largest = max((after[n].peak_mb / before[n].peak_mb, n) for n in steps)
         found += [
             Row(
                 f"{few:,} to {many:,} pictures, seconds",
@@ -28,16 +33,17 @@ def rows() -> list[Row]:
                 1,
                 False,
                 [other.seconds / one.seconds / (many / few)],
-                f"{one.seconds:.0f} to {other.seconds:.0f} s, {rate:.0f} pictures/s",
+                f"{one.seconds:.0f} to {other.seconds:.0f} s, {rate:.0f} pictures/s; of steps of "
+                f"over 1 s the work of {name} grows most, {steep:.1f} times",
             ),
             Row(
                 f"{few:,} to {many:,} pictures, peak memory of the step that grows most",
                 "the same step with fewer",
                 FLAT,
                 False,
-                [max(growth(one.jobs, other.jobs).values())],
-                max((ratio, name) for name, ratio in growth(one.jobs, other.jobs).items())[1],
-                max(job.peak_mb for job in other.jobs),
+                [grows],
+                largest,
+                after[largest].peak_mb,
             ),
         ]
     last = f"Every step with {PICTURES[-1]:,} pictures:\n\n{metered.table(runs[PICTURES[-1]].jobs)}"
@@ -54,9 +60,3 @@ def run(number: int) -> metered.Run:
         own = [benchmarks / "scale.yaml", benchmarks / "growth.yaml"]
         configuration = [metered.REPOSITORY / "config.yaml", *own]
         return metered.run(folder, configuration, CORES, "figures")
-
-
-def growth(few: list[metered.Job], many: list[metered.Job]) -> dict[str, float]:
-    """Return how many times the peak memory of each step has become."""
-    before, after = metered.usage(few), metered.usage(many)
-    return {name: after[name].peak_mb / before[name].peak_mb for name in before}

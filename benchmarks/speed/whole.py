@@ -41,7 +41,7 @@ def rows() -> list[Row]:
     start = sum(job.start for job in done.jobs)
     return [
         Row(
-            f"the paper's figures of {whose}, {CORES} cores",
+            f"the paper's figures of {whose}, untrained networks, {CORES} cores, on the clock",
             "the CPU seconds of all steps without their starts, over the cores",
             OVERHEAD,
             False,
@@ -49,7 +49,7 @@ def rows() -> list[Row]:
             f"{done.seconds / 60:.1f} min; the steps' work {work / 60:.1f} CPU minutes, the starts "
             f"of their {len(done.jobs)} processes {start / 60:.1f}",
             done.peak_mb,
-            f"Every step of that run:\n\n{metered.table(done.jobs)}",
+            f"Every step of the run of the paper's figures:\n\n{metered.table(done.jobs)}",
         ),
         Row(
             "its memory, all processes together, GiB",

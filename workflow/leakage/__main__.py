@@ -28,6 +28,8 @@ THREAD_VARIABLES = (
     "VECLIB_MAXIMUM_THREADS",
     "NUMEXPR_NUM_THREADS",
 )
+# The steps that run networks.
+NETWORKS = {"weights", "embed", "estimate", "calibrate", "calibrate_verdict"}
 
 
 class Steps(TyperGroup):
@@ -68,7 +70,8 @@ def main(
     """Measure how much of a picture leaks through selective encryption, step by step."""
     if threads is not None:
         os.environ.update(dict.fromkeys(THREAD_VARIABLES, str(threads)))
-    memory.keep()
+    if context.invoked_subcommand in NETWORKS:
+        memory.keep()
     context.with_resource(progress.shown(context.invoked_subcommand or ""))
     if job := os.environ.get("SLURM_JOB_ID"):
         gpu = os.environ.get("CUDA_VISIBLE_DEVICES") or "none"

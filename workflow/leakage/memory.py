@@ -13,8 +13,9 @@ def keep() -> None:
     """Let this process keep freed memory, where the C library is one that can.
 
     glibc gives large pieces back to the system at once and asks for new ones, which the system
-    first fills with zeros, page by page: of a ResNet's time a seventh. Call it before torch is
-    imported, which then asks for large pages as well.
+    first fills with zeros, page by page: of a ResNet's time a seventh. The price: holes in the heap
+    stay the process's, and a large buffer that grows is copied. So it is for steps that run
+    networks; call it before torch is imported, which then asks for large pages as well.
     """
     os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
     try:

@@ -45,8 +45,8 @@ class Entry(Settings):
     batch_size: int = pydantic.Field(16, ge=1, le=100_000)
     """patches per forward pass"""
     precision: Literal["float32", "bfloat16", "float16"] = "float32"
-    """of the network's products, by autocast where it is no float32: for GPUs; embeddings then
-    differ from those in float32 by a few per cent of their length at most"""
+    """of the network's products. The two short ones are for GPUs (torch's autocast): embeddings are
+    then typically a few per cent of their length off"""
 
     @pydantic.field_validator("weights")
     @classmethod
@@ -128,6 +128,7 @@ class Architecture:
         cache: the variable that moves the cache, and where that is now.
         on_meta: whether it can be built without memory, which saves initialising it in vain.
         libraries: the distributions that it is made of.
+        fold: changes features, with their weights, into a quicker network of the same output.
     """
 
     title: str
@@ -142,6 +143,7 @@ class Architecture:
     cache: str
     on_meta: bool
     libraries: tuple[str, ...]
+    fold: "Callable[[torch.nn.Module], None]" = lambda features: None
 
 
 def check_size(architecture: Architecture, size: int) -> None:
@@ -213,6 +215,7 @@ def load(
     network = _network(architecture, _recorded_file(record, entry), record.seed)
     features = _on_device(architecture, network, chosen)
     features.load_state_dict(features.state_dict() | weights.statistics)
+    architecture.fold(features)
     fold_batch_norms(features)
     prepare = _input(architecture, chosen)
     short = entry.precision != "float32"
@@ -291,16 +294,24 @@ def fold_batch_norms(features: "torch.nn.Module") -> None:
     # Code that depends on its input cannot be followed, and fails in any way; it runs as it is.
     except Exception:
         return
-    modules = dict(features.named_modules())
+    modules = dict(features.named_modules(remove_duplicate=False))
+    named = collections.Counter(map(id, modules.values()))
     called = collections.Counter(node.target for node in nodes if node.op == "call_module")
+
+    def can_be_folded(name: str, kind: type) -> bool:
+        """Whether a layer is of a kind and nothing else, has one name, and is called once."""
+        module = modules[name]
+        changed = module._forward_hooks or module._forward_pre_hooks
+        return type(module) is kind and not changed and called[name] == named[id(module)] == 1
+
     for node in nodes:
-        if node.op != "call_module" or type(modules[node.target]) is not torch.nn.BatchNorm2d:
+        if node.op != "call_module" or not can_be_folded(node.target, torch.nn.BatchNorm2d):
             continue
         before = node.args[0]
-        if before.op != "call_module" or type(modules[before.target]) is not torch.nn.Conv2d:
+        if before.op != "call_module" or not can_be_folded(before.target, torch.nn.Conv2d):
             continue
-        # Neither a map that something else reads as well, nor a layer that is called twice.
-        if len(before.users) == called[before.target] == called[node.target] == 1:
+        # Nothing else reads the map, and the norm is of what it has seen, not of this batch.
+        if len(before.users) == 1 and modules[node.target].running_mean is not None:
             fused = fuse_conv_bn_eval(modules[before.target], modules[node.target])
             features.set_submodule(before.target, fused.to(memory_format=torch.channels_last))
             features.set_submodule(node.target, torch.nn.Identity())

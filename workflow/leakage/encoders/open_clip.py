@@ -63,7 +63,7 @@ def architecture(entry: Settings, where: str = "encoders") -> network.Architectu
             config["embed_dim"], vision, config.get("quick_gelu", False)
         ),
         key=_key,
-        features=fold_quick_gelu,
+        features=lambda tower: tower,
         image_size=vision.get("image_size", 224),
         mean=tuple(pretrained.get("mean", open_clip.OPENAI_DATASET_MEAN)),
         std=tuple(pretrained.get("std", open_clip.OPENAI_DATASET_STD)),
@@ -73,11 +73,12 @@ def architecture(entry: Settings, where: str = "encoders") -> network.Architectu
         # timm's networks are many, and some compute with their tensors while they are built.
         on_meta="timm_model_name" not in vision,
         libraries=("torch", "torchvision", "open_clip_torch", "timm"),
+        fold=fold_quick_gelu,
     )
 
 
-def fold_quick_gelu(tower: "torch.nn.Module") -> "torch.nn.Module":
-    """Return the tower with x sigmoid(1.702 x) computed as torch's SiLU, in place.
+def fold_quick_gelu(tower: "torch.nn.Module") -> None:
+    """Let a tower compute x sigmoid(1.702 x) as torch's SiLU; its weights change, in place.
 
     The factor moves into the layers around: silu(1.702 x) / 1.702 is the same, but for rounding, in
     one pass over the widest layer in place of three.
@@ -94,7 +95,6 @@ def fold_quick_gelu(tower: "torch.nn.Module") -> "torch.nn.Module":
                     module[0].bias *= QUICK
                     module[2].weight /= QUICK
                 module[1] = torch.nn.SiLU(inplace=True)
-    return tower
 
 
 def load(entry: Settings, weights: network.Weights, device: str) -> encoders.Encoder:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from leakage.estimators.critics import LogSumExp, without
+from leakage.estimators.critics import LogSumExpOfOthers, without
 
 
 def counted(own: torch.Tensor, crossed: torch.Tensor) -> torch.Tensor:
@@ -79,11 +79,11 @@ class Bound:
         joint = crossed.diagonal(dim1=1, dim2=2)
         crossed, count = self._clipped(crossed), counted(own, crossed)
         if self.per_view:
-            others = without(crossed, own, -float("inf"))
+            others = without(crossed, own)
             summed = torch.logaddexp(torch.logsumexp(others, -1), self._clipped(joint))
             normaliser = (summed - torch.log(count + 1)).mean(-1)
         else:
-            normaliser = LogSumExp.apply(crossed, own) - torch.log(count.sum(-1))
+            normaliser = LogSumExpOfOthers.apply(crossed, own) - torch.log(count.sum(-1))
         return self.combine(joint.mean(-1), normaliser)
 
     def read(self, scores: Scores, weights: torch.Tensor) -> list[Reading]:

@@ -283,10 +283,11 @@ def log_mean_exp(values: torch.Tensor) -> torch.Tensor:
     return torch.logsumexp(values, dim=-1) - np.log(values.shape[-1])
 
 
-class LogSumExp(torch.autograd.Function):
+class LogSumExpOfOthers(torch.autograd.Function):
     """ln(sum(exp(T))) over the pairs of different pictures, whose exponentials its gradient uses.
 
-    As torch.logsumexp of scores that are -inf within a picture, with half the passes over them.
+    They are overwritten: a gradient can be asked for once. As torch.logsumexp of scores that are
+    -inf within a picture, with half the passes over them.
     """
 
     @staticmethod
@@ -309,21 +310,21 @@ class LogSumExp(torch.autograd.Function):
         return torch.log(total).flatten() + top.flatten()
 
     @staticmethod
+    @torch.autograd.function.once_differentiable
     def backward(context, gradient: torch.Tensor) -> tuple[torch.Tensor, None]:
         """Return the gradient, the softmax times what comes."""
         raised, total = context.saved_tensors
         return raised.mul_(gradient[:, None, None] / total), None
 
 
-def without(crossed: torch.Tensor, own: torch.Tensor, value: float) -> torch.Tensor:
-    """Return T (networks, pairs, pairs) with another value for pairs of one picture.
+def without(crossed: torch.Tensor, own: torch.Tensor) -> torch.Tensor:
+    """Return T (networks, pairs, pairs), -inf for pairs of one picture.
 
     Args:
         crossed: T of every y with every x.
         own: which are of one picture, shape (units, pairs, pairs), units a part of networks.
-        value: what takes their place.
     """
-    shown = crossed.view(len(own), -1, *own.shape[1:]).masked_fill(own[:, None], value)
+    shown = crossed.view(len(own), -1, *own.shape[1:]).masked_fill(own[:, None], -float("inf"))
     return shown.flatten(0, 1)
 
 

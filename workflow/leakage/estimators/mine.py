@@ -30,7 +30,7 @@ def _bound(settings: Settings) -> Any:
     import torch
 
     from leakage.estimators.bounds import Bound, counted
-    from leakage.estimators.critics import LogSumExp, moving_average
+    from leakage.estimators.critics import LogSumExpOfOthers, moving_average
 
     class DonskerVaradhan(Bound):
         average: torch.Tensor | None = None  # ln of the moving average of E_product[exp T]
@@ -38,7 +38,7 @@ def _bound(settings: Settings) -> Any:
         def loss(self, crossed: torch.Tensor, own: torch.Tensor) -> torch.Tensor:
             joint = crossed.diagonal(dim1=1, dim2=2)
             count = counted(own, crossed).sum(-1)
-            product = LogSumExp.apply(crossed, own) - torch.log(count)
+            product = LogSumExpOfOthers.apply(crossed, own) - torch.log(count)
             self.average = moving_average(self.average, product.detach(), settings.ema_rate)
             return torch.exp(product - self.average) - joint.mean(-1)
 

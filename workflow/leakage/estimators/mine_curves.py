@@ -275,8 +275,9 @@ def _evaluate(
             from_x, from_y = critic.halves(*_select(x, y, index))
             joint = critic.rolled(from_x, from_y, range(1))
             shifts = range(1, min(settings.evaluation_shuffles, pairs - 1) + 1)
-            product = critic.rolled(from_x, from_y, shifts)
-            product = log_mean_exp(product) if len(shifts) else joint.mean(-1)
+            product = joint.mean(-1)
+            if len(shifts):
+                product = log_mean_exp(critic.rolled(from_x, from_y, shifts))
             if settings.self_pairs:
                 kept = log_mean_exp(joint) - np.log(pairs)
                 product = torch.logaddexp(product + np.log1p(-1 / max(pairs, 2)), kept)

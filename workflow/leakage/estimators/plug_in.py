@@ -40,7 +40,17 @@ def _entropy_of_few(counts: bytes) -> float:
 
 
 def _logarithms(n: np.ndarray) -> np.ndarray:
-    return np.array([logarithm(each) for each in n.tolist()])
+    """Return `logarithm` of positive int64 n: many at once, where there are longer numbers."""
+    if np.finfo(np.longdouble).nmant < 63:
+        return np.array([logarithm(each) for each in n.tolist()])
+    # Off by far less than the slack, whatever the library: where that is too little to change how
+    # it is rounded, it is rounded rightly.
+    wide = np.log(n.astype(np.longdouble))
+    slack = np.abs(wide) * np.longdouble(2) ** -60
+    found = (wide + slack).astype(np.float64)
+    for unsure in np.flatnonzero(found != (wide - slack).astype(np.float64)):
+        found[unsure] = logarithm(int(n[unsure]))
+    return found
 
 
 def grassberger_entropy(counts: np.ndarray) -> float:
@@ -172,6 +182,8 @@ class Picture:
             y: what is seen of the picture.
             pool: to which those of all pairs are added, shape (256, 256).
         """
+        if y.shape != self._x.shape:
+            raise ValueError(f"a view of shape {y.shape} of a picture of {self._x.shape}")
         # One function of the bytes of all channels is what most views are.
         table = self._whole.table(y.ravel())
         found = []

@@ -37,7 +37,7 @@ def _bound(settings: Settings) -> Any:
         def loss(self, crossed: torch.Tensor, own: torch.Tensor) -> torch.Tensor:
             joint = crossed.diagonal(dim1=1, dim2=2)
             softplus = torch.nn.functional.softplus
-            others = without(crossed, own, -float("inf"))
+            others = without(crossed, own)
             mismatched = softplus(others).sum((-1, -2)) / counted(own, crossed).sum(-1)
             return softplus(-joint).mean(-1) + mismatched
 
