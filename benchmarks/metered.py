@@ -3,6 +3,8 @@
 import contextlib
 import json
 import os
+import platform
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -171,11 +173,20 @@ def table(jobs: list[Job]) -> str:
     return "\n".join(lines)
 
 
-def run(folder: Path, configuration: list[Path], cores: int, *targets: str) -> Run:
-    """Run the workflow in a folder, which its configuration's paths are of.
+def run(folder: Path, configuration: list[str | Path], cores: int) -> Run:
+    """Draw all figures in a folder, which the paths of the configuration are of.
 
     Exits with the end of Snakemake's output where the run fails.
+
+    Args:
+        folder: where all is made; the test key is put there.
+        configuration: what is merged over config.yaml: paths, of this folder where they are names.
+        cores: to run on.
     """
+    key = folder / "test.key"
+    if not key.exists():
+        shutil.copy(REPOSITORY / "workflow" / "keys" / key.name, key)
+    merged = [REPOSITORY / "config.yaml", *(Path(__file__).parent / each for each in configuration)]
     with tempfile.TemporaryDirectory() as meters:
         jobs, bin_ = Path(meters) / "jobs.jsonl", Path(meters) / "bin"
         bin_.mkdir()
@@ -185,11 +196,11 @@ def run(folder: Path, configuration: list[Path], cores: int, *targets: str) -> R
         (bin_ / "python").chmod(0o755)
         (bin_ / "sitecustomize.py").write_text(TIMER.format(**texts))
         line = [sys.executable, "-m", "snakemake", "--cores", str(cores), "--directory", folder]
-        line += ["--snakefile", REPOSITORY / "Snakefile", "--configfile", *configuration, "--"]
+        line += ["--snakefile", REPOSITORY / "Snakefile", "--configfile", *merged]
         start = time.monotonic()
         with open(folder / "snakemake.log", "w") as log:
             process = subprocess.Popen(
-                [*line, *targets],
+                [*line, "--", "figures"],
                 env=os.environ | {"PATH": os.pathsep.join([str(bin_), os.environ["PATH"]])},
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -224,3 +235,15 @@ def _resident(process: psutil.Process) -> float:
         return process.memory_info().rss
     except psutil.NoSuchProcess:
         return 0.0
+
+
+def machine(cores: int) -> str:
+    """Return the processor, how many of its cores were used, and the memory (of a Linux system)."""
+    model = platform.machine()
+    for line in Path("/proc/cpuinfo").read_text().splitlines():
+        if line.startswith("model name"):
+            model = line.partition(":")[2].strip()
+            break
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    there = len(os.sched_getaffinity(0))
+    return f"{model}, {cores} of {there} cores used, {memory:.0f} GiB, {platform.system()}"

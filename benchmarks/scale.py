@@ -10,9 +10,7 @@ pictures, peak memory by less than 20 %.
 
 import argparse
 import importlib.metadata
-import os
 import platform
-import shutil
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -55,7 +53,7 @@ def main() -> None:
         parser.error(f"--pictures: expected two numbers, {FEWEST} or more and then a larger one")
     with tempfile.TemporaryDirectory() as folder:
         few, many = (
-            run_workflow(Path(folder) / str(pictures), pictures, options.cores)
+            measured(run_workflow(Path(folder) / str(pictures), pictures, options.cores), pictures)
             for pictures in options.pictures
         )
     missed = list(missed_bars(few, many))
@@ -65,14 +63,23 @@ def main() -> None:
     sys.exit(1 if missed else 0)
 
 
-def run_workflow(folder: Path, pictures: int, cores: int) -> Run:
-    """Make a folder with pictures, draw all figures in it, and return what that took."""
+def run_workflow(folder: Path, pictures: int, cores: int, *more: str) -> metered.Run:
+    """Make a folder with pictures and draw all figures in it.
+
+    Args:
+        folder: to be made.
+        pictures: how many.
+        cores: to run on.
+        more: configurations of this folder that are merged over `scale.yaml`.
+    """
     make_pictures(folder / "pictures", pictures)
-    shutil.copy(REPOSITORY / "workflow" / "keys" / "test.key", folder)
     print(f"{pictures} pictures …", file=sys.stderr)
-    configuration = [REPOSITORY / "config.yaml", REPOSITORY / "benchmarks" / "scale.yaml"]
-    done = metered.run(folder, configuration, cores, "figures")
-    return Run(pictures, done.seconds, usage(done.jobs))
+    return metered.run(folder, ["scale.yaml", *more], cores)
+
+
+def measured(run: metered.Run, pictures: int) -> Run:
+    """Return what a run took, by the names in `STEPS`."""
+    return Run(pictures, run.seconds, usage(run.jobs))
 
 
 def make_pictures(folder: Path, pictures: int) -> None:
@@ -166,7 +173,7 @@ def document(few: Run, many: Run, missed: list[str], cores: int) -> str:
         tolerance=f"{100 * TOLERANCE:.0f} %",
         command=f"python benchmarks/scale.py --pictures {few.pictures} {many.pictures}"
         + (f" --cores {cores}" if cores != 2 else ""),
-        machine=machine(cores),
+        machine=metered.machine(cores),
         versions=", ".join(
             [f"Python {platform.python_version()}"]
             + [f"{name} {importlib.metadata.version(name)}" for name in LIBRARIES]
@@ -180,18 +187,6 @@ def document(few: Run, many: Run, missed: list[str], cores: int) -> str:
 
 def _growth(one: Usage, other: Usage) -> str:
     return f"{100 * (other.peak_mb / one.peak_mb - 1):+.1f} %"
-
-
-def machine(cores: int) -> str:
-    """Return the processor, how many of its cores were used, and the memory (of a Linux system)."""
-    model = platform.machine()
-    for line in Path("/proc/cpuinfo").read_text().splitlines():
-        if line.startswith("model name"):
-            model = line.partition(":")[2].strip()
-            break
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
-    there = len(os.sched_getaffinity(0))
-    return f"{model}, {cores} of {there} cores used, {memory:.0f} GiB, {platform.system()}"
 
 
 TEXT = """# Time and memory as the pictures grow in number

@@ -22,10 +22,10 @@ class Row:
     Attributes:
         title: what is measured.
         against: with what it is compared.
-        asked: the limit, `at least` or `at most` which the ratio should be.
+        asked: the limit, `at least` or `at most` which the median should be.
         at_least: which of the two.
-        ratios: one per repeat (seconds or GiB, where the title says so); none where it could not be
-            measured, and `note` says why.
+        values: ratios, one per repeat (seconds or GiB, where the title says so); none where it
+            could not be measured, and `note` says why.
         note: what else was measured.
         memory: peak of the processes, in MiB; None where it says nothing.
         detail: Markdown that stands below the table.
@@ -35,7 +35,7 @@ class Row:
     against: str
     asked: float
     at_least: bool
-    ratios: list[float] = field(default_factory=list)
+    values: list[float] = field(default_factory=list)
     note: str = ""
     memory: float | None = None
     detail: str = ""
@@ -43,7 +43,7 @@ class Row:
     @property
     def median(self) -> float:
         """The middle of the repeats."""
-        return statistics.median(self.ratios)
+        return statistics.median(self.values)
 
     @property
     def holds(self) -> bool:

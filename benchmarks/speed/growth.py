@@ -1,7 +1,6 @@
 """The whole workflow on more and more synthetic pictures: time in proportion, memory flat."""
 
 import itertools
-import shutil
 import tempfile
 from pathlib import Path
 
@@ -52,11 +51,5 @@ def rows() -> list[Row]:
 
 def run(number: int) -> metered.Run:
     """Return the run of so many pictures."""
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        scale.make_pictures(folder / "pictures", number)
-        shutil.copy(metered.REPOSITORY / "workflow" / "keys" / "test.key", folder)
-        benchmarks = metered.REPOSITORY / "benchmarks"
-        own = [benchmarks / "scale.yaml", benchmarks / "growth.yaml"]
-        configuration = [metered.REPOSITORY / "config.yaml", *own]
-        return metered.run(folder, configuration, CORES, "figures")
+    with tempfile.TemporaryDirectory() as folder:
+        return scale.run_workflow(Path(folder), number, CORES, "growth.yaml")

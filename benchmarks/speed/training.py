@@ -13,7 +13,7 @@ FOLDS, HIDDEN, LAYERS, BATCH = 5, 64, 2, 64
 # Preparing and reading take the same time with any number of epochs: the difference is training,
 # ours with the validation after each epoch, which the loop has not.
 FEW, MANY = 2, 12
-WIDTHS = {16: 4.0, 32: 1.0, 64: 2.0, 128: 1.0}
+WIDTHS = {16: 4.0, 32: 1.0, 64: 2.0, 128: 1.0, 512: 1.0}
 OURS = {
     "folds": FOLDS,
     "hidden": HIDDEN,

@@ -6,7 +6,7 @@ import os
 # Of glibc's malloc.h: what is freed at the heap's end goes back above the first; the heap grows by
 # the second; so many pieces may lie outside of it.
 M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_MAX = -1, -2, -4
-KEPT = 1 << 30
+KEPT, GROWTH = 1 << 30, 1 << 26
 
 
 def keep() -> None:
@@ -24,4 +24,4 @@ def keep() -> None:
         return
     mallopt(M_MMAP_MAX, 0)
     mallopt(M_TRIM_THRESHOLD, KEPT)
-    mallopt(M_TOP_PAD, 1 << 26)
+    mallopt(M_TOP_PAD, GROWTH)

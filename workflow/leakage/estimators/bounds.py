@@ -18,6 +18,11 @@ def counted(own: torch.Tensor, crossed: torch.Tensor) -> torch.Tensor:
     return count.repeat_interleave(len(crossed) // len(own), 0)
 
 
+def log_mean_exp_of_others(crossed: torch.Tensor, own: torch.Tensor) -> torch.Tensor:
+    """Return ln of the mean exp(T) over pairs of different pictures, shape (networks,)."""
+    return LogSumExpOfOthers.apply(crossed, own) - torch.log(counted(own, crossed).sum(-1))
+
+
 @dataclass(frozen=True)
 class Scores:
     """T of every held-out view with every held-out plain item.
@@ -77,13 +82,13 @@ class Bound:
     def value(self, crossed: torch.Tensor, own: torch.Tensor) -> torch.Tensor:
         """Return the bound, shape (networks,), in nats; arguments as of `loss`."""
         joint = crossed.diagonal(dim1=1, dim2=2)
-        crossed, count = self._clipped(crossed), counted(own, crossed)
+        crossed = self._clipped(crossed)
         if self.per_view:
-            others = without(crossed, own)
+            others, count = without(crossed, own), counted(own, crossed)
             summed = torch.logaddexp(torch.logsumexp(others, -1), self._clipped(joint))
             normaliser = (summed - torch.log(count + 1)).mean(-1)
         else:
-            normaliser = LogSumExpOfOthers.apply(crossed, own) - torch.log(count.sum(-1))
+            normaliser = log_mean_exp_of_others(crossed, own)
         return self.combine(joint.mean(-1), normaliser)
 
     def read(self, scores: Scores, weights: torch.Tensor) -> list[Reading]:

@@ -320,29 +320,11 @@ class _Batches:
         groups = self.groups[index]
         return (groups[:, :, None] == groups[:, None]).to(self.device)
 
-    def validation(self, index: "torch.Tensor") -> "_Validation":
-        """Return pairs whose value is read after every epoch, index as of `take`."""
-        return _Validation(*self.take(index), self.own(index))
-
 
 def _rows(values: "torch.Tensor", index: "torch.Tensor") -> "torch.Tensor":
     """Return items of values (…, pairs, dim), counted through, of any shape of index."""
     chosen = values.flatten(0, -2).index_select(0, index.flatten().to(values.device))
     return chosen.view(*index.shape, values.shape[-1])
-
-
-@dataclass(frozen=True)
-class _Validation:
-    """Pairs of each unit, and which of them are of one picture.
-
-    Attributes:
-        x, y: as of `_Batches.take`.
-        own: as of `_Batches.own`.
-    """
-
-    x: "torch.Tensor"
-    y: "torch.Tensor"
-    own: "torch.Tensor"
 
 
 def _fit(
@@ -428,8 +410,9 @@ def _train(
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimiser, settings.learning_rate, total_steps=steps + 1, cycle_momentum=False
     )
-    asked = batches.validation(_index([side.validation for side in sides], limit, units))
-    values = [_validate(bound, critic, asked)]
+    asked = _index([side.validation for side in sides], limit, units)
+    validation = (*batches.take(asked), batches.own(asked))
+    values = [_validate(bound, critic, *validation)]
     top, chosen = values[0].clone(), torch.zeros_like(values[0], dtype=torch.int64)
     for epoch in progress.over(range(1, epochs + 1), "epochs"):
         order = torch.stack(
@@ -451,7 +434,7 @@ def _train(
                 torch._foreach_lerp_(
                     list(averaged.parameters()), list(critic.parameters()), 1 - settings.averaging
                 )
-        values.append(_validate(bound, averaged, asked))
+        values.append(_validate(bound, averaged, *validation))
         # Less than this is rounding: a constant view then stays at 0.
         better = values[-1] > top + 1e-6
         top, chosen = torch.where(better, values[-1], top), chosen.masked_fill(better, epoch)
@@ -510,19 +493,28 @@ def _index(sides: list[np.ndarray], limit: int, units: list[tuple[int, int]]) ->
     return torch.from_numpy(np.stack(drawn))
 
 
-def _validate(bound: "Bound", critic: "Critic", asked: _Validation) -> "torch.Tensor":
-    """Return the bound on some pairs, shape (units, networks), in nats."""
+def _validate(
+    bound: "Bound", critic: "Critic", x: "torch.Tensor", y: "torch.Tensor", own: "torch.Tensor"
+) -> "torch.Tensor":
+    """Return the bound on some pairs, shape (units, networks), in nats.
+
+    Args:
+        bound: how they are read.
+        critic: of all units.
+        x, y: the pairs, as `_Batches.take` gives them.
+        own: which of them are of one picture, as `_Batches.own` says.
+    """
     import torch
 
-    units, pairs, _ = asked.own.shape
+    units, pairs, _ = own.shape
     values = []
     with torch.inference_mode():
-        halves = critic.halves(asked.x, asked.y)
+        halves = critic.halves(x, y)
         parts = (half.view(units, -1, *half.shape[1:]) for half in halves)
         # A unit at a time, whose scores of all pairs then stay in a processor's cache. (A joint
         # critic, which reads them by all its networks, has but one.)
-        for own, *of_unit in zip(asked.own, *parts, strict=True):
-            values.append(bound.value(critic.crossed(*of_unit), own[None]))
+        for its_own, *of_unit in zip(own, *parts, strict=True):
+            values.append(bound.value(critic.crossed(*of_unit), its_own[None]))
     # Above its ceiling a value tells critics no better apart, and training can raise it for ever.
     return torch.stack(values).cpu().clamp(max=float(np.log(pairs)))
 

@@ -29,16 +29,15 @@ def _bound(settings: Settings) -> Any:
     """Return the bound with the state of one training."""
     import torch
 
-    from leakage.estimators.bounds import Bound, counted
-    from leakage.estimators.critics import LogSumExpOfOthers, moving_average
+    from leakage.estimators.bounds import Bound, log_mean_exp_of_others
+    from leakage.estimators.critics import moving_average
 
     class DonskerVaradhan(Bound):
         average: torch.Tensor | None = None  # ln of the moving average of E_product[exp T]
 
         def loss(self, crossed: torch.Tensor, own: torch.Tensor) -> torch.Tensor:
             joint = crossed.diagonal(dim1=1, dim2=2)
-            count = counted(own, crossed).sum(-1)
-            product = LogSumExpOfOthers.apply(crossed, own) - torch.log(count)
+            product = log_mean_exp_of_others(crossed, own)
             self.average = moving_average(self.average, product.detach(), settings.ema_rate)
             return torch.exp(product - self.average) - joint.mean(-1)
 

@@ -138,15 +138,17 @@ class LookUp:
     FEW = 4096
 
     def __init__(self, x: np.ndarray, present: np.ndarray):
-        self._x, self._present = x.tobytes(), present
-        self._place = [self._x.index(byte) for byte in present.tolist()]
+        flat = x.tobytes()
+        self._present = present
+        self._place = [flat.index(byte) for byte in present.tolist()]
+        self._parts = [(part, flat[part]) for part in (slice(self.FEW), slice(self.FEW, None))]
 
     def table(self, y: np.ndarray) -> np.ndarray | None:
         """Return uint8 y, flat, as a function of the byte, shape (256,), or None if it is none."""
         table = np.zeros(BYTES, np.uint8)
         table[self._present] = y[self._place]
-        for part in (slice(self.FEW), slice(self.FEW, None)):
-            looked_up = self._x[part].translate(table.tobytes())
+        for part, of_x in self._parts:
+            looked_up = of_x.translate(table.tobytes())
             if not np.array_equal(np.frombuffer(looked_up, np.uint8), y[part]):
                 return None
         return table
