@@ -22,7 +22,7 @@ from leakage.settings import Settings, validate
 if TYPE_CHECKING:
     import pandas as pd
 
-SHARED = {"bounds", "canonical", "critics", "held_out", "inputs", "plug_in", "splits", "tables"}
+SHARED = {"plug_in", "tables"}
 
 
 # What a table has at least, from whichever estimator.

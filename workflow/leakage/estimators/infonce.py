@@ -8,7 +8,7 @@ ln(batch) in training, ln(held-out pairs) where it is read.
 
 from typing import Any, Literal
 
-from leakage.estimators import held_out
+from leakage.protocol import held_out
 
 RESUMES = True
 ESTIMAND = "InfoNCE bound on held-out pictures, cross-fitted"
@@ -21,9 +21,8 @@ class Settings(held_out.Settings):
 
 
 def _bound(settings: Settings) -> Any:
-    """Return the bound: it has no state."""
-
-    from leakage.estimators.bounds import Bound
+    """Return the bound."""
+    from leakage.protocol.bounds import Bound
 
     class InfoNCE(Bound):
         per_view = True

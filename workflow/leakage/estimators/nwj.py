@@ -3,12 +3,13 @@
 Nguyen, Wainwright, Jordan, "Estimating divergence functionals and the likelihood ratio by convex
 risk minimization", IEEE Transactions on Information Theory 56(11), 2010; in the form of Poole et
 al., ICML 2019, arXiv 1905.06922, equation 6 with T moved by 1: I(X;Y) >= 1 + E_joint[T] -
-E_product[exp T]. Unbiased in the batch, and of a variance that grows with exp I.
+E_product[exp T]. T is given the offset that validation pictures find best. Unbiased in the pairs
+that are read, and of a variance that grows with exp I.
 """
 
 from typing import Any, Literal
 
-from leakage.estimators import held_out
+from leakage.protocol import held_out
 
 RESUMES = True
 ESTIMAND = "NWJ bound on held-out pictures, cross-fitted"
@@ -21,10 +22,10 @@ class Settings(held_out.Settings):
 
 
 def _bound(settings: Settings) -> Any:
-    """Return the bound: it has no state."""
+    """Return the bound."""
     import torch
 
-    from leakage.estimators.bounds import Bound
+    from leakage.protocol.bounds import Bound
 
     class NWJ(Bound):
         def combine(self, joint: torch.Tensor, normaliser: torch.Tensor) -> torch.Tensor:

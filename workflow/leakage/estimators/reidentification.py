@@ -9,7 +9,7 @@ among the tied.
 
 from typing import TYPE_CHECKING, Any, Literal
 
-from leakage.estimators import held_out
+from leakage.protocol import held_out
 
 if TYPE_CHECKING:
     import torch

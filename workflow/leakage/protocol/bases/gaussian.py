@@ -1,0 +1,133 @@
+"""Gaussian: the log density ratio of jointly normal items, in their canonical coordinates.
+
+Hotelling, "Relations between two sets of variates", Biometrika 28, 1936. For canonical variates
+(u_k, v_k) of correlation rho_k,
+
+    T = sum_k [rho_k u_k v_k - rho_k^2 (u_k^2 + v_k^2) / 2] / (1 - rho_k^2) - ln(1 - rho_k^2) / 2,
+
+which is the truth where the copula is Gaussian, and a critic like any other elsewhere.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from leakage.protocol.sides import Side
+
+SAME_SPACE = False
+# A correlation of 1 has an infinite density ratio.
+LARGEST = 0.99999
+SHRINKAGES = (1.0, 0.97, 0.9, 0.8, 0.6)
+# Added to each side's shrunk covariance, times its mean eigenvalue: a coordinate that hardly
+# varies in training must not be blown up.
+RIDGE = 1e-4
+# Standard deviations to which canonical variates are cut.
+BOUND = 5.0
+# Weight of the coordinates without correlation in what a perceptron reads.
+LEAST = 0.1
+
+
+@dataclass(frozen=True)
+class Canonical:
+    """Canonical axes of two sides, and the correlations along the first of them.
+
+    Attributes:
+        x_axes, y_axes: float64 (dim_x, dim_x) and (dim_y, dim_y), canonical ones first.
+        rho: float64 (components,), falling; at most `LARGEST`.
+    """
+
+    x_axes: np.ndarray
+    y_axes: np.ndarray
+    rho: np.ndarray
+
+
+@dataclass(frozen=True)
+class Gaussian:
+    """The log density ratio of the first few canonical variates, with shrunk correlations."""
+
+    plain: Side
+    views: Side
+    axes: Canonical
+    components: int
+    shrinkage: float
+    temperatures: tuple[float, ...] = (1.0,)
+
+    @property
+    def name(self) -> str:
+        """The base, its components and their shrinkage."""
+        return f"gaussian {self.components} {self.shrinkage:g}"
+
+    def vectors(self, plain: np.ndarray, views: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return u and v with their squares, float64 (items, components + 2)."""
+        kept = self.components
+        rho = self.shrinkage * self.axes.rho[:kept]
+        left = 1 - rho**2
+        u = bounded(self.plain.inputs[plain] @ self.axes.x_axes[:, :kept])
+        v = bounded(self.views.inputs[views] @ self.axes.y_axes[:, :kept])
+        square, constant = rho**2 / left / 2, -0.5 * np.log(left).sum()
+        of_x = constant - u**2 @ square
+        of_y = -(v**2) @ square
+        one = np.ones((len(u), 1)), np.ones((len(v), 1))
+        return (
+            np.concatenate([u * (rho / left), of_x[:, None], one[0]], axis=1),
+            np.concatenate([v, one[1], of_y[:, None]], axis=1),
+        )
+
+    def turned(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return all items in canonical coordinates weighted by their correlation, float32.
+
+        Relative to the largest correlation, and at least `LEAST`: few pairs then teach a perceptron
+        what a linear view already shows where to look for.
+        """
+        rho = np.where(np.arange(len(self.axes.rho)) < self.components, self.axes.rho, 0)
+        found = []
+        for side, axes in ((self.plain, self.axes.x_axes), (self.views, self.axes.y_axes)):
+            weights = np.full(axes.shape[1], LEAST)
+            weights[: len(rho)] = np.maximum(rho / max(rho.max(), 1e-12), LEAST)
+            found.append((bounded(side.inputs @ axes) * weights).astype(np.float32))
+        return found[0], found[1]
+
+
+def fit(plain: Side, views: Side, partner: np.ndarray) -> list[Gaussian]:
+    """Return candidates over components and shrinkage; arguments as of `bases.Base.fit`."""
+    axes = canonical(plain.inputs[plain.train], views.inputs[partner[plain.train]])
+    most = len(axes.rho)
+    counts = sorted({min(most, 2**power) for power in range(most.bit_length() + 1)})
+    return [
+        Gaussian(plain, views, axes, count, shrinkage)
+        for count in counts
+        for shrinkage in SHRINKAGES
+    ]
+
+
+def canonical(x: np.ndarray, y: np.ndarray) -> Canonical:
+    """Return the canonical axes and correlations of matched items.
+
+    Args:
+        x: shape (pairs, dim_x), of mean about 0.
+        y: shape (pairs, dim_y), of mean about 0.
+    """
+    of_x, of_y = _whitening(x), _whitening(y)
+    covariance = of_x.T @ (x.T.astype(np.float64) @ y) @ of_y / len(x)
+    left, rho, right = np.linalg.svd(covariance, full_matrices=True)
+    return Canonical(of_x @ left, of_y @ right.T, np.minimum(rho, LARGEST))
+
+
+def bounded(values: np.ndarray) -> np.ndarray:
+    """Return canonical variates cut at `BOUND`."""
+    return np.clip(values, -BOUND, BOUND)
+
+
+def _whitening(values: np.ndarray) -> np.ndarray:
+    """Return axes (dim, dim) that whiten values (pairs, dim), whose covariance is shrunk.
+
+    Ledoit and Wolf, Journal of Multivariate Analysis 88, 2004: with more coordinates than pairs,
+    the covariance of the pairs themselves would make every correlation 1.
+    """
+    # Imported here: it takes a second.
+    from sklearn.covariance import ledoit_wolf
+
+    covariance, _ = ledoit_wolf(values.astype(np.float64), assume_centered=True)
+    variance, axes = np.linalg.eigh(covariance)
+    ridge = RIDGE * max(float(variance.mean()), 1e-12)
+    return axes / np.sqrt(np.maximum(variance, 0) + ridge)

@@ -1,0 +1,49 @@
+"""Whitened similarity: the cosine after each side's covariance was taken out, with shrinkage.
+
+A covariance S fitted on few pictures is shrunk to S + shrinkage * m I, m being its mean
+eigenvalue; items are multiplied by the inverse root. Directions in which all pictures vary alike
+(brightness, noise of the view) then no longer hide the others.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from leakage.protocol.bases.similarity import TEMPERATURES
+from leakage.protocol.sides import Side, unit
+
+SAME_SPACE = True
+SHRINKAGES = (0.1, 1.0, 10.0)
+
+
+@dataclass(frozen=True)
+class WhitenedCosine:
+    """The cosine of whitened items, for one shrinkage."""
+
+    plain: Side
+    views: Side
+    shrinkage: float
+    temperatures: tuple[float, ...] = TEMPERATURES
+
+    @property
+    def name(self) -> str:
+        """The base and its shrinkage."""
+        return f"whitened {self.shrinkage:g}"
+
+    def vectors(self, plain: np.ndarray, views: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return unit vectors, float64 (items, dim)."""
+        return self._of(self.plain, plain), self._of(self.views, views)
+
+    def _of(self, side: Side, index: np.ndarray) -> np.ndarray:
+        rows, fitted = side.standardised(index), side.whitening
+        added = self.shrinkage * fitted.mean
+        if not added:
+            return unit(rows)
+        # Directions that the training items lack have eigenvalue 0, and weight 1/sqrt(added).
+        weights = 1 / np.sqrt(fitted.variances + added) - 1 / np.sqrt(added)
+        return unit(rows / np.sqrt(added) + (rows @ fitted.axes * weights) @ fitted.axes.T)
+
+
+def fit(plain: Side, views: Side, partner: np.ndarray) -> list[WhitenedCosine]:
+    """Return a candidate per shrinkage; arguments as of `bases.Base.fit`."""
+    return [WhitenedCosine(plain, views, each) for each in SHRINKAGES]

@@ -1,0 +1,141 @@
+"""How a critic's scores become a bound on mutual information.
+
+A bound is the mean T of the matched pairs less a normaliser, the log of the mean exp(T) of pairs of
+different pictures. Donsker and Varadhan take one normaliser for all pairs, InfoNCE one per view.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+# Scores, less their normaliser, are cut at these multiples of ln(pairs): no more can be certified,
+# and one pair that the critic misjudges costs no more than that.
+LOWEST, HIGHEST = -1.0, 3.0
+
+
+@dataclass(frozen=True)
+class Scores:
+    """T of every held-out view with every held-out plain item.
+
+    Attributes:
+        values: float64 (pairs, pairs), row j, column i: T(x_i, y_j); -inf where the two are not
+            negatives of each other though their groups differ.
+        groups: the picture of each pair as a number from 0, shape (pairs,).
+    """
+
+    values: torch.Tensor
+    groups: torch.Tensor
+
+
+@dataclass(frozen=True)
+class Statistic:
+    """What is read off the scores of one critic.
+
+    Attributes:
+        name, unit: what the values are.
+        values: float64 (draws,): of the pairs themselves, then of each bootstrap draw.
+        matched: float64 (pairs, pairs): what each pair would bring if it were a matched one; the
+            value changes by the mean of that when pictures are mismatched.
+        ceiling: no value can be larger and mean anything.
+        chance: what guessing would give; NaN where that is 0.
+    """
+
+    name: str
+    unit: str
+    values: np.ndarray
+    matched: torch.Tensor
+    ceiling: float
+    chance: float = float("nan")
+
+
+class Bound:
+    """A lower bound: Donsker-Varadhan's, unless a subclass says otherwise."""
+
+    # The largest |T| that enters the normaliser where the value is read.
+    clip: float | None = None
+    per_view = False
+
+    def combine(self, joint: torch.Tensor, normaliser: torch.Tensor) -> torch.Tensor:
+        """Return the bound from the mean T of matched pairs and the log normaliser."""
+        return joint - normaliser
+
+    def criterion(self, joint: torch.Tensor, others: torch.Tensor) -> torch.Tensor:
+        """Return the value by which held-out pictures choose a critic, shape (networks,), in nats.
+
+        The bound that is reported, at its best offset: Donsker and Varadhan's for those with one
+        normaliser (a clip in the normaliser would choose ever larger scores).
+
+        Args:
+            joint: T of the matched pairs, shape (networks, pairs).
+            others: T of each view with every item, -inf for those of one picture, shape (networks,
+                pairs, pairs).
+        """
+        count = torch.isfinite(others).sum(-1)
+        if not self.per_view:
+            normaliser = torch.logsumexp(others.flatten(1), -1) - torch.log(count.sum(-1))
+            return joint.mean(-1) - normaliser
+        summed = torch.logaddexp(torch.logsumexp(others, -1), joint)
+        return (joint - summed + torch.log(count + 1)).mean(-1)
+
+    def read(self, scores: Scores, weights: torch.Tensor) -> list[Statistic]:
+        """Return the bound on held-out pairs.
+
+        Args:
+            scores: of one critic.
+            weights: how often each picture was drawn, shape (draws, pictures), float64.
+        """
+        values, groups = scores.values, scores.groups
+        joint = values.diagonal()
+        own = (groups[:, None] == groups) | torch.isinf(values)
+        shown = self._clipped(values)
+        top = shown.max()
+        raised = torch.exp(shown - top).masked_fill(own, 0)
+        sums = _by_picture(raised, groups, weights.shape[1]) @ weights.T  # (pairs, draws)
+        drawn = weights[:, groups].T  # (pairs, draws)
+        pairs = drawn.sum(0)
+        # Bootstrap copies of a picture are not its negatives.
+        others = _drawn_others(own, groups, weights)
+        matched = (drawn * joint[:, None]).sum(0) / pairs
+        if self.per_view:
+            # A draw has fewer candidates than the pairs themselves, and would be an easier choice;
+            # it stands for as many.
+            candidates = others[:, :1]
+            with_own = sums * candidates / others + torch.exp(self._clipped(joint) - top)[:, None]
+            normaliser = torch.log(with_own.clamp_min(1e-300)) + top - torch.log(candidates + 1)
+            normaliser = (drawn * normaliser).sum(0) / pairs
+        else:
+            total = (drawn * others).sum(0)
+            normaliser = torch.log((drawn * sums).sum(0).clamp_min(1e-300) / total) + top
+        found = self.combine(matched, normaliser).numpy()
+        ceiling = float(np.log(len(values)))
+        return [Statistic("mutual information", "nats", found, values, ceiling)]
+
+    def _clipped(self, values: torch.Tensor) -> torch.Tensor:
+        return values if self.clip is None else values.clamp(-self.clip, self.clip)
+
+
+def _drawn_others(own: torch.Tensor, groups: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
+    """Return how many negatives each view has in each draw, float64 (pairs, draws)."""
+    sizes = torch.bincount(groups, minlength=weights.shape[1]).double()
+    if int(own.sum()) == int((sizes**2).sum()):  # only pairs of one picture are left out
+        return (weights @ sizes) - weights[:, groups].T * sizes[groups][:, None]
+    return _by_picture((~own).double(), groups, weights.shape[1]) @ weights.T
+
+
+def _by_picture(values: torch.Tensor, groups: torch.Tensor, pictures: int) -> torch.Tensor:
+    """Return the sums of values (pairs, pairs) over the plain items of each picture."""
+    found = torch.zeros(len(values), pictures, dtype=values.dtype)
+    return found.index_add_(1, groups, values)
+
+
+def bounded(scores: torch.Tensor, offset: torch.Tensor, pairs: int) -> torch.Tensor:
+    """Return scores less their log normaliser, cut at `LOWEST` and `HIGHEST` times ln(pairs).
+
+    Args:
+        scores: T, shape (…, pairs, pairs).
+        offset: the log normaliser that validation pairs gave, of a shape that broadcasts.
+        pairs: that the bound is read on.
+    """
+    limit = float(np.log(max(pairs, 2)))
+    return (scores - offset).clamp(LOWEST * limit, HIGHEST * limit)

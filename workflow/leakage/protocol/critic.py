@@ -1,0 +1,541 @@
+"""Critics of one problem: the base that validation chose, and networks trained on top of it."""
+
+import copy
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch.nn import functional
+
+from leakage.protocol import critics, inputs, training
+from leakage.protocol.bases import MODULES, Candidate
+from leakage.protocol.bases.gaussian import Gaussian
+from leakage.protocol.bounds import Bound
+from leakage.protocol.held_out import (
+    MATCHED,
+    Problem,
+    Protocol,
+    Settings,
+    scored,
+    validated,
+)
+from leakage.protocol.selection import ENOUGH, NOTHING, SCORED, Ballot, Choice
+from leakage.protocol.sides import Side
+
+# Fourier features serve sides of at most so many coordinates; the deviation of their frequencies.
+FEW_COORDINATES, FREQUENCY = 4, 5.0
+# Numbers that the base of one network may keep for the training; a network whose base needs more
+# (tens of thousands of pairs of a thousand coordinates) starts from nothing instead.
+MOST_KEPT = 40_000_000
+# Less than this is rounding: a constant view then stays at 0.
+LEAST_GAIN = 1e-4
+
+
+@dataclass(frozen=True, eq=False)
+class Based:
+    """The base of one fold, variant and level, fitted on the fold's training pairs.
+
+    Attributes:
+        plain, views: the sides.
+        choice: base, temperature and value that the other folds chose.
+        candidate: the fitted base; None for T = 0.
+        turned: the Gaussian candidate whose coordinates networks on this base read, if there is one.
+    """
+
+    plain: Side
+    views: Side
+    choice: Choice
+    candidate: Candidate | None
+    turned: Gaussian | None
+
+    def scores(self, plain: np.ndarray, views: np.ndarray) -> torch.Tensor:
+        """Return T of every view with every plain item at these indices, float32."""
+        if self.candidate is None:
+            return torch.zeros(len(views), len(plain), dtype=torch.float32)
+        u, v = self.candidate.vectors(plain, views)
+        return torch.from_numpy((self.choice.temperature * (v @ u.T)).astype(np.float32))
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How one network per level is trained.
+
+    Attributes:
+        based: whether it starts from the base that was chosen, or from T = 0.
+        noise: standard deviation of the noise on its inputs.
+        fourier: whether it reads Fourier features.
+    """
+
+    based: bool
+    noise: float
+    fourier: bool = False
+
+
+@dataclass(frozen=True, eq=False)
+class Trained:
+    """Networks that were trained by one recipe.
+
+    Attributes:
+        recipe: how.
+        keys: (seed, fold, variant, level) of each network.
+        module: the parameters at the best step of each.
+        read: the inputs of some network's pairs: (key, plain indices, view indices) to x and y.
+        steps: the best epoch of each, 0 for the base alone, int64 (networks,).
+        values: its validation value, float64 (networks,), in nats.
+        validation: per epoch, float32 (epochs + 1, networks); NaN after a network has stopped.
+    """
+
+    recipe: Recipe
+    keys: list[tuple[int, int, str, int]]
+    module: critics.SeparableCritics
+    read: Callable[
+        [tuple[int, int, str, int], np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]
+    ]
+    steps: torch.Tensor
+    values: torch.Tensor
+    validation: torch.Tensor
+
+    def scores(self, network: int, plain: np.ndarray, views: np.ndarray) -> torch.Tensor:
+        """Return the learned part of T of every view with every plain item, float32."""
+        x, y = self.read(self.keys[network], plain, views)
+        device = self.module.x_biases[0].device
+        one = _network(self.module, network)
+        with torch.no_grad():
+            halves = one.halves(*(torch.from_numpy(each)[None].to(device) for each in (x, y)))
+            return critics.crossed(*halves)[0].cpu()
+
+
+def bases(
+    bound: Bound, problem: Problem, settings: Protocol
+) -> dict[tuple[int, str, int], Based]:
+    """Return the base of every (fold, variant, level), chosen by the folds that are not read."""
+    modules = [
+        MODULES[name]
+        for name in settings.bases
+        if not MODULES[name].SAME_SPACE or problem.x.shape[1] == problem.y.shape[2]
+    ]
+    voters = _voters(problem)
+    sets = sorted({tuple(sorted((fold, each))) for fold, of in voters.items() for each in of})
+    train = {each: np.flatnonzero(~np.isin(problem.parts, each)) for each in sets}
+
+    def side(values: np.ndarray, out: tuple[int, int]) -> Side:
+        return Side(values, train[out], problem.pca, settings.marginals)
+
+    plain = {out: side(problem.x, out) for out in sets}
+    found = {}
+    for level, values in enumerate(problem.y):
+        views = {out: side(values, out) for out in sets}
+        for variant, partner in problem.partner.items():
+            ballots = {fold: Ballot(bound, len(of)) for fold, of in voters.items()}
+            fitted: dict[tuple[int, int], list[Candidate]] = {}
+            for out in sets:
+                args = plain[out], views[out], partner
+                fitted[out] = [each for module in modules for each in module.fit(*args)]
+                for fold, voter in (out, out[::-1]):
+                    if voter in voters[fold]:
+                        index = np.flatnonzero(problem.parts == voter)
+                        index = scored(problem, index, SCORED, [problem.seeds[0], voter, 12])
+                        own = problem.own(variant, index)
+                        pictures = len(np.unique(problem.groups[index]))
+                        ballots[fold].add(fitted[out], index, partner[index], own, pictures)
+            for fold, ballot in ballots.items():
+                out = _trained_without(fold, len(problem.splits))
+                choice = ballot.choice() if modules else NOTHING
+                names = {each.name: each for each in fitted[out]}
+                gaussian = [each for each in fitted[out] if isinstance(each, Gaussian)]
+                found[fold, variant, level] = Based(
+                    plain[out],
+                    views[out],
+                    choice,
+                    names.get(choice.name),
+                    _turning(choice, names, gaussian),
+                )
+    return found
+
+
+def _turning(
+    choice: Choice, names: dict[str, Candidate], gaussian: list[Gaussian]
+) -> Gaussian | None:
+    """Return the Gaussian candidate that turns the inputs: the chosen one, or that of all."""
+    chosen = names.get(choice.name)
+    if isinstance(chosen, Gaussian):
+        return chosen
+    return gaussian[-1] if chosen is not None and gaussian else None
+
+
+def _voters(problem: Problem) -> dict[int, list[int]]:
+    """Return per fold the folds that choose its base: the next ones, as many as are needed."""
+    count, sizes = len(problem.splits), np.bincount(problem.parts)
+    found = {}
+    for fold in range(count):
+        found[fold] = []
+        for step in range(1, count):
+            found[fold].append((fold + step) % count)
+            if np.minimum(sizes[found[fold]], SCORED).sum() >= ENOUGH:
+                break
+    return found
+
+
+def _trained_without(fold: int, count: int) -> tuple[int, int]:
+    """Return the folds that a fold's critics are trained without: itself and the next, sorted."""
+    first, second = sorted((fold, (fold + 1) % count))
+    return first, second
+
+
+def recipes(problem: Problem, settings: Settings) -> list[Recipe]:
+    """Return how networks are trained."""
+    found = [Recipe(False, noise) for noise in settings.noise]
+    if settings.bases:
+        found.append(Recipe(True, settings.noise[-1]))
+    dims = [values.shape[-1] for values in (problem.x, problem.y)]
+    if settings.fourier and max(dims) <= FEW_COORDINATES:
+        found.append(Recipe(False, 0.0, fourier=True))
+    return found
+
+
+def train_all(
+    bound: Bound,
+    problem: Problem,
+    units: list[tuple[int, int]],
+    based: dict[tuple[int, str, int], Based],
+    settings: Settings,
+    device: torch.device,
+) -> list[Trained]:
+    """Train the networks of some units by every recipe."""
+    found = []
+    for recipe in recipes(problem, settings):
+        keys = [
+            (seed, fold, variant, level)
+            for seed, fold in units
+            for variant, level in problem.networks
+            if _learnable(problem, fold, variant)
+            and (not recipe.based or _trainable(based[fold, variant, level]))
+        ]
+        if keys:
+            found.append(_train(bound, problem, keys, based, recipe, settings, device))
+    return found
+
+
+def _learnable(problem: Problem, fold: int, variant: str) -> bool:
+    """Return whether a fold's validation pairs have negatives (exchanged, two pictures do not)."""
+    return not problem.own(variant, problem.splits[fold].validation[:SCORED]).all()
+
+
+def _trainable(based: Based) -> bool:
+    """Return whether a network can start from this base."""
+    if based.candidate is None:
+        return False
+    train = len(based.plain.train)
+    width = based.candidate.vectors(np.arange(1), np.arange(1))[0].shape[1]
+    return min(train**2, 2 * train * width) <= MOST_KEPT
+
+
+def _train(
+    bound: Bound,
+    problem: Problem,
+    keys: list[tuple[int, int, str, int]],
+    based: dict[tuple[int, str, int], Based],
+    recipe: Recipe,
+    settings: Settings,
+    device: torch.device,
+) -> Trained:
+    """Train one network per key, and keep each at its best step on validation."""
+    bank = _Bank(problem, based, recipe, settings)
+    units = list(dict.fromkeys((seed, fold) for seed, fold, _, _ in keys))
+    sides = [problem.splits[fold].train for _, fold in units]
+    # Every fold of a seed starts alike; what it draws from then on is its own.
+    generators = [torch.Generator().manual_seed(1000 * seed + fold) for seed, fold in units]
+    # Of all folds, so that what trains beside a network changes nothing for it.
+    trained = min(len(split.train) for split in problem.splits)
+    # Small sets take small batches: some steps per epoch are needed to get anywhere. One that is
+    # too small may hold a single picture, whose views have no other to be told from.
+    batch = min(trained, settings.batch, max(16, trained // 8))
+    draws = training.Draws(sides, generators, batch)
+    per_epoch = trained // batch
+    epochs = min(settings.epochs, -(-settings.steps // per_epoch))
+    module = critics.SeparableCritics(
+        [seed for seed, *_ in keys], bank.dims, settings.hidden, settings.layers, settings.features
+    ).to(device)
+    averaged, best = copy.deepcopy(module), copy.deepcopy(module)
+    optimiser = torch.optim.AdamW(
+        module.parameters(), settings.learning_rate, weight_decay=settings.weight_decay, fused=True
+    )
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimiser, settings.learning_rate, total_steps=epochs * per_epoch + 1, cycle_momentum=False
+    )
+    stack = _Stack(problem, keys, units, sides, bank, device)
+    validation = _Validation(bound, problem, keys, based, bank, settings, device)
+    objective = LOSSES[settings.loss]
+    alive = torch.arange(len(keys))  # networks that still train
+    curves = [validation(module, alive)]
+    top, steps = curves[0].clone(), torch.zeros(len(keys), dtype=torch.int64)
+
+    def loss(index: torch.Tensor) -> torch.Tensor:
+        x, y, base, own = stack.batch(index, alive)
+        if recipe.noise:
+            x, y = (each + _noise(each, recipe.noise, stack, alive, generators) for each in (x, y))
+        return objective(critics.crossed(*module.halves(x, y)) + base, own).sum()
+
+    def after_step() -> None:
+        schedule.step()
+        with torch.no_grad():
+            pairs = list(averaged.parameters()), list(module.parameters())
+            torch._foreach_lerp_(*pairs, 1 - settings.averaging)
+
+    def after_epoch(epoch: int) -> bool:
+        nonlocal alive
+        values = torch.full_like(top, torch.nan)
+        values[alive] = validation(averaged, alive)
+        curves.append(values)
+        better = values[alive] > top[alive] + LEAST_GAIN
+        improved = alive[better]
+        top[improved], steps[improved] = values[improved], epoch
+        with torch.no_grad():
+            for kept, new in zip(best.parameters(), averaged.parameters(), strict=True):
+                kept[improved.to(kept.device)] = new[better.to(new.device)]
+        going = epoch - steps[alive] < settings.patience
+        if not going.all():
+            training.keep_networks(module, optimiser, going)
+            _keep(averaged, going)
+            alive = alive[going]
+        return not len(alive)
+
+    training.run(draws, loss, optimiser, epochs, after_step, after_epoch)
+    return Trained(recipe, keys, best, bank.rows, steps, top.double(), torch.stack(curves))
+
+
+class _Bank:
+    """What the networks of one recipe read, per fold, variant and level."""
+
+    def __init__(
+        self,
+        problem: Problem,
+        based: dict[tuple[int, str, int], Based],
+        recipe: Recipe,
+        settings: Settings,
+    ):
+        self.problem, self.based, self.recipe, self.settings = problem, based, recipe, settings
+        self.kept: dict[tuple[int, str, int], tuple[np.ndarray, np.ndarray]] = {}
+        first = self.of(next(iter(based)))
+        self.dims = first[0].shape[1], first[1].shape[1]
+
+    def of(self, key: tuple[int, str, int]) -> tuple[np.ndarray, np.ndarray]:
+        """Return the inputs of all plain items and views, float32 (pairs, dim)."""
+        based = self.based[key]
+        if self.recipe.based and based.turned is not None:
+            # Depends on the variant: the axes are of its own pairs.
+            if key not in self.kept:
+                self.kept[key] = based.turned.turned()
+            return self.kept[key]
+        if not self.recipe.fourier:
+            return based.plain.inputs, based.views.inputs
+        fold, _, level = key
+        if (fold, "", level) not in self.kept:
+            seed, count = self.problem.seeds[0], self.settings.fourier
+            self.kept[fold, "", level] = (
+                inputs.fourier(based.plain.inputs, count, FREQUENCY, seed),
+                inputs.fourier(based.views.inputs, count, FREQUENCY, seed + 1),
+            )
+        return self.kept[fold, "", level]
+
+    def rows(
+        self, key: tuple[int, int, str, int], plain: np.ndarray, views: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return the inputs of one network at some indices."""
+        x, y = self.of(key[1:])
+        return x[plain], y[views]
+
+
+class _Stack:
+    """The training pairs of a stack of networks on the device."""
+
+    def __init__(
+        self,
+        problem: Problem,
+        keys: list[tuple[int, int, str, int]],
+        units: list[tuple[int, int]],
+        sides: list[np.ndarray],
+        bank: _Bank,
+        device: torch.device,
+    ):
+        self.device = device
+        self.unit_of = torch.tensor([units.index((seed, fold)) for seed, fold, *_ in keys])
+        trained = min(map(len, sides))
+        banks_x: dict[int, int] = {}
+        banks_y: dict[int, int] = {}
+        xs, ys, x_of, y_of, self.base = [], [], [], [], []
+        partners, self.plain_groups, self.view_groups = [], [], []
+        for key in keys:
+            seed, fold, variant, level = key
+            x, y = bank.of((fold, variant, level))
+            for values, banks, stored, of in ((x, banks_x, xs, x_of), (y, banks_y, ys, y_of)):
+                if id(values) not in banks:
+                    banks[id(values)] = len(stored)
+                    stored.append(torch.from_numpy(values))
+                of.append(banks[id(values)])
+            side, partner = sides[units.index((seed, fold))], problem.partner[variant]
+            self.base.append(_base(bank.based[fold, variant, level], side, partner, bank, device))
+            partners.append(torch.from_numpy(partner))
+        self.x, self.y = torch.stack(xs).to(device), torch.stack(ys).to(device)
+        self.x_of, self.y_of = torch.tensor(x_of), torch.tensor(y_of)
+        self.sides = sides
+        self.partner = torch.stack(partners)
+        self.groups = torch.from_numpy(problem.groups)
+        self.true_groups = self.groups[self.partner]
+        self.trained = trained
+
+    def batch(
+        self, index: torch.Tensor, alive: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor, "torch.Tensor | float", torch.Tensor]:
+        """Return x, y, the base's scores, and which pairs but the matched are of one picture.
+
+        Args:
+            index: positions in the units' training pairs, (units, batch).
+            alive: the networks that train.
+        """
+        unit = self.unit_of[alive]
+        pairs = torch.stack(
+            [torch.from_numpy(side)[row] for side, row in zip(self.sides, index, strict=True)]
+        )[unit]
+        views = self.partner[alive].gather(1, pairs)
+        x = _rows(self.x, self.x_of[alive], pairs)
+        y = _rows(self.y, self.y_of[alive], views)
+        plain = self.groups[pairs]
+        own = plain[:, :, None] == plain[:, None]
+        true = self.groups[views]
+        own |= true[:, :, None] == plain[:, None]
+        own.diagonal(dim1=1, dim2=2).fill_(False)
+        base: torch.Tensor | float = 0.0
+        if self.base[int(alive[0])] is not None:
+            base = torch.stack(
+                [self.base[k](index[u]) for k, u in zip(alive.tolist(), unit.tolist(), strict=True)]
+            )
+        return x, y, base, own.to(self.device)
+
+
+def _rows(values: torch.Tensor, which: torch.Tensor, index: torch.Tensor) -> torch.Tensor:
+    """Return items (networks, batch, dim) of values (banks, pairs, dim)."""
+    flat = which[:, None] * values.shape[1] + index
+    chosen = values.flatten(0, 1).index_select(0, flat.flatten().to(values.device))
+    return chosen.view(*index.shape, values.shape[-1])
+
+
+def _base(
+    based: Based, side: np.ndarray, partner: np.ndarray, bank: _Bank, device: torch.device
+) -> Callable[[torch.Tensor], torch.Tensor] | None:
+    """Return the base's scores of a batch of positions in the training pairs, or None for 0."""
+    if not bank.recipe.based or based.candidate is None:
+        return None
+    u, v = based.candidate.vectors(side, partner[side])
+    v = based.choice.temperature * v
+    left, right = (torch.from_numpy(each.astype(np.float32)).to(device) for each in (v, u))
+    if len(side) > 2 * u.shape[1]:
+        return lambda index: left[index] @ right[index].T
+    matrix = left @ right.T
+    return lambda index: matrix[index[:, None], index]
+
+
+class _Validation:
+    """The value of networks on the validation pairs of their folds."""
+
+    def __init__(
+        self,
+        bound: Bound,
+        problem: Problem,
+        keys: list[tuple[int, int, str, int]],
+        based: dict[tuple[int, str, int], Based],
+        bank: _Bank,
+        settings: Settings,
+        device: torch.device,
+    ):
+        self.bound, self.device = bound, device
+        limit = min(len(split.validation) for split in problem.splits)
+        limit = min(limit, settings.validated_pairs)
+        self.limit = limit
+        self.x, self.y, self.own, self.base = [], [], [], []
+        for seed, fold, variant, level in keys:
+            index = validated(problem, fold, seed, limit)
+            views = problem.partner[variant][index]
+            x, y = bank.rows((seed, fold, variant, level), index, views)
+            self.x.append(torch.from_numpy(x).to(device))
+            self.y.append(torch.from_numpy(y).to(device))
+            self.own.append(torch.from_numpy(problem.own(variant, index)).to(device))
+            base = based[fold, variant, level]
+            is_based = bank.recipe.based
+            self.base.append(base.scores(index, views).to(device) if is_based else 0.0)
+
+    def __call__(self, module: critics.SeparableCritics, alive: torch.Tensor) -> torch.Tensor:
+        """Return the criterion of the networks that are alive, float32 (alive,), in nats."""
+        values = []
+        with torch.no_grad():
+            networks = alive.tolist()
+            halves = module.halves(
+                torch.stack([self.x[k] for k in networks]),
+                torch.stack([self.y[k] for k in networks]),
+            )
+            # One network at a time, whose scores then stay in a processor's cache.
+            for k, x, y in zip(networks, *halves, strict=True):
+                scores = y @ x.T + self.base[k]
+                others = scores.masked_fill(self.own[k], -torch.inf)
+                values.append(self.bound.criterion(scores.diagonal()[None], others[None]))
+        # Above its ceiling a value tells critics no better apart.
+        return torch.cat(values).cpu().clamp(max=float(np.log(self.limit)))
+
+
+def _noise(
+    items: torch.Tensor,
+    deviation: float,
+    stack: _Stack,
+    alive: torch.Tensor,
+    generators: list[torch.Generator],
+) -> torch.Tensor:
+    """Return normal noise, the same for all networks of a unit, shape of `items`."""
+    shape = items.shape[1:]
+    units = [torch.randn(shape, generator=each, dtype=torch.float32) for each in generators]
+    return deviation * torch.stack(units).to(items.device)[stack.unit_of[alive]]
+
+
+def _keep(module: torch.nn.Module, kept: torch.Tensor) -> None:
+    """Take networks out of a stack without an optimiser, in place."""
+    for owner in module.modules():
+        for name, old in list(owner.named_parameters(recurse=False)):
+            setattr(owner, name, torch.nn.Parameter(old.detach()[kept.to(old.device)]))
+
+
+def _network(module: critics.SeparableCritics, network: int) -> critics.SeparableCritics:
+    """Return a stack of one network."""
+    one = copy.copy(module)
+    one._modules = {
+        name: torch.nn.ParameterList(each[network : network + 1].detach() for each in stack)
+        for name, stack in module._modules.items()
+    }
+    return one
+
+
+def infonce(scores: torch.Tensor, own: torch.Tensor) -> torch.Tensor:
+    """Return the symmetric InfoNCE loss, (networks,): van den Oord et al., arXiv 1807.03748."""
+    return critics.SymmetricInfoNCE.apply(scores, own)
+
+
+def donsker_varadhan(scores: torch.Tensor, own: torch.Tensor) -> torch.Tensor:
+    """Return minus the Donsker-Varadhan bound, (networks,): Belghazi et al. 2018, equation 10."""
+    joint = scores.diagonal(dim1=1, dim2=2)
+    count = torch.log((~own).sum((1, 2)) - scores.shape[1])
+    own = own | torch.eye(scores.shape[1], dtype=torch.bool, device=own.device)
+    return critics.log_sum_exp_of_others(scores, own) - count - joint.mean(-1)
+
+
+def jensen_shannon(scores: torch.Tensor, own: torch.Tensor) -> torch.Tensor:
+    """Return the classifier's loss, (networks,): Hjelm et al. 2019; Song and Ermon 2020."""
+    joint = scores.diagonal(dim1=1, dim2=2)
+    own = own | torch.eye(scores.shape[1], dtype=torch.bool, device=own.device)
+    others = functional.softplus(scores).masked_fill(own, 0).sum((1, 2)) / (~own).sum((1, 2))
+    return functional.softplus(-joint).mean(-1) + others
+
+
+LOSSES = {
+    "infonce": infonce,
+    "donsker_varadhan": donsker_varadhan,
+    "jensen_shannon": jensen_shannon,
+}

@@ -1,0 +1,264 @@
+"""Many small critics as one stacked network, trained side by side.
+
+The networks of one seed start from the same parameters and see the same pairs at the same time, so
+that their curves differ by the level alone, and adding a network changes nothing for the others.
+
+A joint critic is a perceptron on (x, y): the paper's training curves. A separable one is an inner
+product of a perceptron on x and one on y: all pairs of a batch cost one matrix product (van den
+Oord et al., arXiv 1807.03748; Poole et al., ICML 2019, arXiv 1905.06922, section 3).
+"""
+
+import functools
+import itertools
+
+import numpy as np
+import torch
+from torch.nn import functional
+
+
+class JointCritic(torch.nn.Module):
+    """T(x, y) for every seed and level: a multilayer perceptron with ReLU on (x, y).
+
+    Args:
+        seeds: one per set of networks; each draws its own initial parameters.
+        levels: networks per seed.
+        dims: (dim_x, dim_y).
+        hidden: width of the hidden layers.
+        layers: number of hidden layers, at least 1.
+    """
+
+    def __init__(
+        self, seeds: list[int], levels: int, dims: tuple[int, int], hidden: int, layers: int
+    ):
+        super().__init__()
+        self.levels, self.hidden = levels, hidden
+        dim_x, dim_y = dims
+        generators = [torch.Generator().manual_seed(seed) for seed in seeds]
+
+        parameter = functools.partial(_parameter, generators, levels)
+
+        self.x_weight = parameter(dim_x, hidden, dim_x + dim_y)
+        self.y_weight = parameter(dim_y, hidden, dim_x + dim_y)
+        self.first_bias = parameter(1, hidden, dim_x + dim_y)
+        widths = [hidden] * layers + [1]
+        pairs = list(itertools.pairwise(widths))
+        self.weights = torch.nn.ParameterList(parameter(i, o, i) for i, o in pairs)
+        self.biases = torch.nn.ParameterList(parameter(1, o, i) for i, o in pairs)
+
+    def halves(self, x: torch.Tensor, y: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return what x and y bring to the first layer, each (seeds * levels, pairs, hidden).
+
+        Args:
+            x: shape (seeds, pairs, dim_x), shared by the levels.
+            y: shape (seeds, levels, pairs, dim_y).
+        """
+        from_y = torch.baddbmm(self.first_bias, y.flatten(0, 1), self.y_weight)
+        return _shared(x, self.x_weight), from_y
+
+    def head(self, first: torch.Tensor) -> torch.Tensor:
+        """Return T, shape (seeds * levels, pairs), of a sum of two halves, which is overwritten."""
+        for weight, bias in zip(self.weights, self.biases, strict=True):
+            first = torch.baddbmm(bias, functional.relu_(first), weight)
+        return first.squeeze(-1)
+
+    def one(self, network: int, first: torch.Tensor) -> torch.Tensor:
+        """Return T of one network, (pairs,), of the sum of two halves (pairs, hidden)."""
+        for weight, bias in zip(self.weights, self.biases, strict=True):
+            first = torch.addmm(bias[network], functional.relu_(first), weight[network])
+        return first.squeeze(-1)
+
+    def rolled(self, from_x: torch.Tensor, from_y: torch.Tensor, shifts: range) -> torch.Tensor:
+        """Return T of every x with the y that lies `shift` places before it, for some shifts.
+
+        Shape (seeds * levels, shifts * pairs). On a CPU one network and shift at a time, whose
+        layers then stay in the processor's cache.
+        """
+        if from_x.is_cuda:
+            return torch.cat([self.head(from_x + from_y.roll(s, dims=1)) for s in shifts], -1)
+        found = from_x.new_empty(len(from_x), len(shifts), from_x.shape[1])
+        for network, (x, y) in enumerate(zip(from_x, from_y, strict=True)):
+            for place, shift in enumerate(shifts):
+                found[network, place] = self.one(network, x + y.roll(shift, dims=0))
+        return found.flatten(1)
+
+    def crossed(self, from_x: torch.Tensor, from_y: torch.Tensor) -> torch.Tensor:
+        """Return T of every y with every x, shape (seeds * levels, items of y, items of x)."""
+        networks, rows, columns = len(from_x), from_y.shape[1], from_x.shape[1]
+        sums = from_y[:, :, None] + from_x[:, None]
+        return self.head(sums.flatten(1, 2)).view(networks, rows, columns)
+
+
+class SeparableCritics(torch.nn.Module):
+    """T(x, y) = <g(x), h(y)> + a(x) + b(y) + base(x, y) for many networks side by side.
+
+    g and a, h and b come from one perceptron with ReLU each, which also read the squared length of
+    the item. At the start they add 0, so that an untrained critic is its base.
+
+    Args:
+        seeds: of the initial parameters, one per network; equal seeds start alike.
+        dims: (dim_x, dim_y).
+        hidden: width of the hidden layers.
+        layers: number of hidden layers, at least 1.
+        features: length of g(x) and h(y).
+    """
+
+    def __init__(
+        self, seeds: list[int], dims: tuple[int, int], hidden: int, layers: int, features: int
+    ):
+        super().__init__()
+        self.x_weights, self.x_biases = torch.nn.ParameterList(), torch.nn.ParameterList()
+        self.y_weights, self.y_biases = torch.nn.ParameterList(), torch.nn.ParameterList()
+        sides = ((self.x_weights, self.x_biases), (self.y_weights, self.y_biases))
+        drawn = {seed: torch.Generator().manual_seed(seed) for seed in dict.fromkeys(seeds)}
+        for dim, (weights, biases) in zip(dims, sides, strict=True):
+            for rows, columns in itertools.pairwise([dim + 1, *[hidden] * layers, features + 1]):
+                for stack, shape in ((weights, (rows, columns)), (biases, (1, columns))):
+                    of_seed = {
+                        seed: torch.rand(shape, generator=each, dtype=torch.float32) * 2 - 1
+                        for seed, each in drawn.items()
+                    }
+                    stacked = torch.stack([of_seed[seed] for seed in seeds])
+                    stack.append(torch.nn.Parameter(stacked / rows**0.5))
+        with torch.no_grad():
+            for parameter in (self.x_weights[-1], self.x_biases[-1]):
+                parameter.zero_()
+            self.y_weights[-1][..., -1] = 0
+            self.y_biases[-1][..., -1] = 0
+
+    def halves(self, x: torch.Tensor, y: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return the two vectors whose product is the learned part of T.
+
+        Args:
+            x: shape (networks, pairs, dim_x).
+            y: shape (networks, pairs, dim_y).
+
+        Returns:
+            Each of shape (networks, pairs, features + 2).
+        """
+        g = _perceptron(x, self.x_weights, self.x_biases)
+        h = _perceptron(y, self.y_weights, self.y_biases)
+        one = torch.ones_like(g[..., -1:])
+        return torch.cat([g, one], -1), torch.cat([h[..., :-1], one, h[..., -1:]], -1)
+
+
+def crossed(from_x: torch.Tensor, from_y: torch.Tensor) -> torch.Tensor:
+    """Return T of every y with every x, shape (networks, items of y, items of x)."""
+    return torch.bmm(from_y, from_x.transpose(1, 2))
+
+
+def _perceptron(
+    items: torch.Tensor, weights: torch.nn.ParameterList, biases: torch.nn.ParameterList
+) -> torch.Tensor:
+    """Return the output, (networks, pairs, columns), for items and their standardised length."""
+    dim = items.shape[-1]
+    length = (items.square().sum(-1, keepdim=True) - dim) / (2 * dim) ** 0.5
+    found = torch.baddbmm(biases[0], torch.cat([items, length], -1), weights[0])
+    for weight, bias in zip(weights[1:], biases[1:], strict=True):
+        found = torch.baddbmm(bias, functional.relu_(found), weight)
+    return found
+
+
+def _parameter(
+    generators: list[torch.Generator], levels: int, rows: int, columns: int, fan_in: int
+) -> torch.nn.Parameter:
+    """Draw as torch's linear layers do: uniform, up to 1/sqrt(fan_in); a seed's levels alike."""
+    drawn = [torch.rand(rows, columns, generator=g) * 2 - 1 for g in generators]
+    stacked = torch.stack(drawn) / max(1, fan_in) ** 0.5
+    return torch.nn.Parameter(stacked.repeat_interleave(levels, 0))
+
+
+def _shared(
+    x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None = None
+) -> torch.Tensor:
+    """Return x (seeds, pairs, dim) times each level's weight (seeds * levels, dim, columns).
+
+    And the bias (seeds * levels, 1, columns) with it, shape (seeds * levels, pairs, columns).
+    """
+    seeds, pairs, dim = x.shape
+    levels, columns = len(weight) // seeds, weight.shape[-1]
+    if dim <= columns:  # a copy of x per level is less than one of the product
+        repeated = x.repeat_interleave(levels, 0)
+        if bias is None:
+            return torch.bmm(repeated, weight)
+        return torch.baddbmm(bias, repeated, weight)
+    wide = weight.view(seeds, levels, dim, columns).transpose(1, 2)
+    product = torch.bmm(x, wide.reshape(seeds, dim, levels * columns))
+    product = product.view(seeds, pairs, levels, columns).transpose(1, 2)
+    product = product.reshape(-1, pairs, columns)
+    return product if bias is None else product + bias
+
+
+def shuffle(
+    halves: torch.Tensor, levels: int, self_pairs: bool, generators: list[torch.Generator]
+) -> torch.Tensor:
+    """Return `halves` (seeds * levels, pairs, hidden) with the pairs of each seed mismatched.
+
+    Without `self_pairs` every item meets the next one (the pairs come in random order, so this is
+    a random derangement); with them, a random permutation, which may leave an item where it is.
+    """
+    if not self_pairs:
+        return halves.roll(1, dims=1)
+    pairs = halves.shape[1]
+    orders = [torch.randperm(pairs, generator=generator) for generator in generators]
+    index = torch.stack(orders).repeat_interleave(levels, 0).to(halves.device)
+    return halves.gather(1, index[:, :, None].expand_as(halves))
+
+
+def log_mean_exp(values: torch.Tensor) -> torch.Tensor:
+    """Return ln(mean(exp(values))) over the last dimension, without overflow."""
+    return torch.logsumexp(values, dim=-1) - np.log(values.shape[-1])
+
+
+class SymmetricInfoNCE(torch.autograd.Function):
+    """The cross-entropy of finding each view's item and each item's view, less its gradient's work.
+
+    The gradient reuses the exponentials, which are overwritten: it can be asked for once.
+    """
+
+    @staticmethod
+    def forward(context, scores: torch.Tensor, own: torch.Tensor) -> torch.Tensor:
+        """Return the loss per network, shape (networks,), in nats.
+
+        Args:
+            context: for the gradient.
+            scores: T of every y with every x, shape (networks, pairs, pairs); on the diagonal that
+                of the matched pairs.
+            own: pairs of one picture other than the matched ones, which take no part, shape
+                (networks, pairs, pairs).
+        """
+        joint = scores.diagonal(dim1=1, dim2=2)
+        top = scores.amax((1, 2), keepdim=True)
+        # Multiplying by a mask is ten times as fast as filling by one.
+        raised = (scores - top).clamp_(min=-80).exp_().mul_((~own).to(scores))
+        rows, columns = raised.sum(2), raised.sum(1)
+        context.save_for_backward(raised, rows, columns)
+        mean = (torch.log(rows).mean(-1) + torch.log(columns).mean(-1)) / 2
+        return mean + top.flatten() - joint.mean(-1)
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(context, gradient: torch.Tensor) -> tuple[torch.Tensor, None]:
+        """Return the mean of both softmaxes, less the matched pairs."""
+        raised, rows, columns = context.saved_tensors
+        pairs = rows.shape[1]
+        weights = (0.5 / pairs) * (1 / rows[:, :, None] + 1 / columns[:, None])
+        found = raised.mul_(weights)
+        found.diagonal(dim1=1, dim2=2).sub_(1 / pairs)
+        return found.mul_(gradient[:, None, None]), None
+
+
+def log_sum_exp_of_others(scores: torch.Tensor, own: torch.Tensor) -> torch.Tensor:
+    """Return ln of the sum of exp(T) over pairs of different pictures, shape (networks,).
+
+    Args:
+        scores: T, shape (networks, pairs, pairs).
+        own: which pairs are of one picture, (pairs, pairs) or (networks, pairs, pairs).
+    """
+    return torch.logsumexp(scores.masked_fill(own, -torch.inf).flatten(1), -1)
+
+
+def moving_average(average: torch.Tensor | None, new: torch.Tensor, rate: float) -> torch.Tensor:
+    """Return the moving average with `new` in it, both as logarithms, as MINE's gradient needs."""
+    if average is None:
+        return new
+    return torch.logaddexp(average + np.log1p(-rate), new + np.log(rate)) if rate < 1 else new

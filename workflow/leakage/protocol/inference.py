@@ -1,0 +1,233 @@
+"""What is said of a level: mean, interval over pictures, floor, permutation null and p-value."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from leakage.estimators import tables
+from leakage.protocol import permutation
+from leakage.protocol.combine import cauchy
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from leakage.protocol.held_out import Problem, Protocol
+    from leakage.protocol.reading import Unit
+
+# Sums of the same numbers in another order differ by rounding, relative to their size.
+ROUNDING = 1e-9
+
+
+def bootstrap(pictures: int, draws: int, seed: int, fold: int) -> torch.Tensor:
+    """Return how often each picture is drawn: once each, then at random, (1 + draws, pictures)."""
+    generator = np.random.default_rng([seed, fold, 8])
+    drawn = generator.multinomial(pictures, np.full(pictures, 1 / pictures), draws)
+    # A draw of one picture alone has no other to be compared with.
+    alone = (drawn > 0).sum(axis=1) == 1
+    drawn[alone] = 1
+    return torch.from_numpy(np.concatenate([np.ones((1, pictures), drawn.dtype), drawn])).double()
+
+
+def null(
+    matched: torch.Tensor, used: permutation.Blocks, orders: permutation.Orders, draws: int
+) -> tuple[float, np.ndarray]:
+    """Return the mean over matched pairs, and the same for every other order of the pictures.
+
+    Args:
+        matched: what a view brings with a plain item, float64 (pairs, pairs).
+        used: the blocks that move together.
+        orders: the observed one first.
+        draws: how many were asked for; 0 returns none.
+
+    Returns:
+        The observed mean, and float64 (orders - 1,).
+    """
+    found = block_means(matched.numpy(), used, orders if draws else permutation.Orders(
+        orders.orders[:1], False
+    ))
+    return float(found[0]), found[1:]
+
+
+def block_means(
+    matched: np.ndarray, used: permutation.Blocks, orders: permutation.Orders
+) -> np.ndarray:
+    """Return the mean of `matched` over the pairs of every order, float64 (orders,).
+
+    In an order, the views of picture g meet the plain items of picture order[g], pair for pair.
+
+    Args:
+        matched: float64 (pairs, pairs), row j, column i for view j and plain item i.
+        used: the blocks.
+        orders: of the pictures.
+    """
+    total = np.zeros(len(orders.orders))
+    sizes, starts = used.sizes, used.starts
+    for stratum in range(used.strata.max() + 1):
+        members = np.flatnonzero(used.strata == stratum)
+        blocks = np.zeros((len(members), len(members)))
+        for turn in range(sizes[members[0]]):
+            rows = used.pairs[starts[members] + turn]
+            blocks += matched[np.ix_(rows, rows)]
+        place = np.zeros(len(sizes), np.int64)
+        place[members] = np.arange(len(members))
+        of_stratum = place[orders.orders[:, members]]
+        total += blocks[np.arange(len(members)), of_stratum].sum(axis=1)
+    return total / len(used.pairs)
+
+
+def table(
+    units: "list[Unit]",
+    problem: "Problem",
+    levels: list[int],
+    settings: "Protocol",
+    estimand: str,
+) -> "pd.DataFrame":
+    """Return all that was read as the tidy table."""
+    import pandas as pd
+
+    rows = []
+    variants = list(problem.partner)
+    for position, level in enumerate(levels):
+        for place, statistic in enumerate(units[0].statistics):
+            common = {
+                "level": level,
+                "split": "test",
+                "statistic": statistic,
+                "unit": units[0].units[place],
+                "estimand": estimand,
+                **summary(units, position, place, problem, settings),
+            }
+            for row, variant in enumerate(variants):
+                for unit in units:
+                    value, nats = _value(unit, row, position, place)
+                    rows.append(
+                        common
+                        | {
+                            "seed": unit.seed,
+                            "fold": unit.fold,
+                            "step": int(unit.step[row, position]),
+                            "base": unit.base[row][position],
+                            "temperature": unit.temperature[row, position],
+                            "noise": unit.noise[row, position],
+                            "members": int(unit.members[row, position]),
+                            "nats": nats,
+                            "value": value,
+                            "ceiling": unit.ceiling[place],
+                            "chance": unit.chance[place],
+                            "variant": variant,
+                            "chosen": row == 0 and place == 0,
+                        }
+                    )
+    curves = _curves(units, levels, estimand, variants[0])
+    return tables.tidy(pd.concat([pd.DataFrame(rows), curves], ignore_index=True))
+
+
+def _value(unit: "Unit", variant: int, level: int, statistic: int) -> tuple[float, float]:
+    """Return the uncut value, and the nats that are reported; NaN nats of a share."""
+    value = float(unit.values[variant, level, statistic, 0])
+    nats = min(value, float(unit.ceiling[statistic]))
+    return value, nats if unit.units[statistic] == "nats" else np.nan
+
+
+def summary(
+    units: "list[Unit]", level: int, statistic: int, problem: "Problem", settings: "Protocol"
+) -> dict[str, float]:
+    """Return what is said of a level as a whole.
+
+    A cut at the ceiling is made in each unit and each bootstrap draw before the mean is taken. The
+    draws are shifted so that their mean is the estimate: a draw repeats pictures, which makes the
+    logarithm of its normaliser too small on average.
+    """
+    cut = np.stack(
+        [
+            np.minimum(unit.values[0, level, statistic], unit.ceiling[statistic])
+            for unit in units
+        ]
+    )
+    means = cut.mean(axis=0)  # (1 + draws,): over seeds and folds
+    tail = (1 - settings.confidence) / 2
+    low, high = np.nan, np.nan
+    if len(means) > 1:
+        shift = means[0] - means[1:].mean()
+        low, high = np.quantile(means[1:] + shift, [tail, 1 - tail])
+    distribution, p_value = _null(units, level, statistic, settings)
+    floor = [
+        min(float(unit.values[1, level, statistic, 0]), float(unit.ceiling[statistic]))
+        for unit in units
+        if len(unit.values) > 1 and np.isfinite(unit.values[1, level, statistic, 0])
+    ]
+    return {
+        "mean": float(means[0]),
+        "low": float(low),
+        "high": float(high),
+        "floor": float(np.mean(floor)) if floor else np.nan,
+        "null_high": float(np.quantile(distribution, settings.confidence))
+        if len(distribution)
+        else np.nan,
+        "p_value": p_value,
+        "pictures": len(np.unique(problem.groups)),
+    }
+
+
+def _null(
+    units: "list[Unit]", level: int, statistic: int, settings: "Protocol"
+) -> tuple[np.ndarray, float]:
+    """Return the permutation distribution of a level's mean, and its p-value.
+
+    Per fold, the scores of all seeds are averaged and the pictures change places. The test of a
+    fold is exact given its critic. Folds are not independent tests (each trains on pictures that
+    the others read), so they are combined by a rule that allows for dependence. Folds whose
+    critics score every permutation alike are skipped.
+    """
+    if not settings.permutations:
+        return np.empty(0), np.nan
+    draws, p_values = [], []
+    for fold in sorted({unit.fold for unit in units}):
+        of_fold = [unit for unit in units if unit.fold == fold]
+        found = np.mean([unit.null[level, statistic] for unit in of_fold], axis=0)
+        itself = np.mean([unit.itself[level, statistic] for unit in of_fold])
+        value = np.mean(
+            [
+                min(unit.values[0, level, statistic, 0], unit.ceiling[statistic])
+                for unit in of_fold
+            ]
+        )
+        rounding = ROUNDING * (1 + abs(itself))
+        at_least = 1 + int((found >= itself - rounding).sum())
+        silent = (np.abs(found - itself) <= rounding).all()
+        p_values.append(np.nan if silent else at_least / (1 + len(found)))
+        draws.append(value - itself + found)
+    shortest = min(map(len, draws))
+    return np.mean([each[:shortest] for each in draws], axis=0), cauchy(np.array(p_values))
+
+
+def _curves(
+    units: "list[Unit]", levels: list[int], estimand: str, variant: str
+) -> "pd.DataFrame":
+    """Return the validation values of the matched pairs as rows."""
+    import pandas as pd
+
+    parts = []
+    for unit in units:
+        level, step = np.nonzero(np.isfinite(unit.validation))
+        values = unit.validation[level, step]
+        parts.append(
+            pd.DataFrame(
+                {
+                    "level": np.asarray(levels)[level],
+                    "seed": unit.seed,
+                    "fold": unit.fold,
+                    "split": "validation",
+                    "step": step,
+                    "chosen": False,
+                    "statistic": "mutual information",
+                    "nats": values,
+                    "value": values,
+                    "unit": "nats",
+                    "estimand": estimand,
+                    "variant": variant,
+                }
+            )
+        )
+    return pd.concat(parts, ignore_index=True)

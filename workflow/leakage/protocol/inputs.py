@@ -1,0 +1,150 @@
+"""The inputs of critics: standardised, projected and bounded, fitted on training pairs alone."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+# Standard deviations to which a standardised coordinate is cut: one rare coordinate must not rule
+# the distance between two items.
+BOUND = 6.0
+# Pairs on which principal axes and covariances are fitted, at most, and rows that are read at a
+# time: with 2,048 coordinates more would fill gigabytes.
+FITTED_PAIRS = 8_192
+BLOCK = 4_096
+
+
+def read_bytes(values: np.ndarray, how: str) -> np.ndarray:
+    """Return bytes (…, dim) as floats: themselves, their 8 bits, or 8 octaves of sine and cosine.
+
+    Fourier features: Tancik et al., NeurIPS 2020, arXiv 2006.10739, with the octaves of a byte.
+    """
+    if how == "scalar":
+        return values.astype(np.float32)
+    octaves = np.arange(8)
+    if how == "bits":
+        features = values[..., None] >> octaves & 1
+    else:
+        angles = 2 * np.pi / 256 * values[..., None].astype(np.float32) * 2.0**octaves
+        features = np.concatenate([np.sin(angles), np.cos(angles)], axis=-1)
+    return features.reshape(*values.shape[:-1], -1).astype(np.float32)
+
+
+@dataclass(frozen=True)
+class Scaler:
+    """Mean and spread of each coordinate on the training pairs.
+
+    scikit-learn's StandardScaler calls a coordinate constant by a threshold of its own, keeps it
+    as it is, and copies the whole array.
+
+    Attributes:
+        mean: float64 (dim,).
+        spread: standard deviations, float64 (dim,); infinite where a coordinate is constant.
+    """
+
+    mean: np.ndarray
+    spread: np.ndarray
+
+    def __call__(self, rows: np.ndarray) -> np.ndarray:
+        """Return rows (pairs, dim) with mean 0 and variance 1, cut at `BOUND`, float64."""
+        return np.clip((rows.astype(np.float64) - self.mean) / self.spread, -BOUND, BOUND)
+
+
+def scaler(values: np.ndarray, train: np.ndarray) -> Scaler:
+    """Fit a scaler on the training pairs.
+
+    A coordinate is constant where its standard deviation on the training pairs is below half of
+    the spacing of floating-point numbers at its magnitude: what is left is rounding. Offset and
+    scale of a coordinate do not count.
+
+    Args:
+        values: shape (pairs, dim).
+        train: indices of the training pairs.
+    """
+    count, dim = len(train), values.shape[1]
+    total, largest = np.zeros(dim), np.zeros(dim)
+    for rows in _blocks(values, train):
+        total += rows.sum(axis=0)
+        np.maximum(largest, np.abs(rows).max(axis=0), out=largest)
+    mean = total / count
+    squares = np.zeros(dim)
+    for rows in _blocks(values, train):
+        squares += ((rows - mean) ** 2).sum(axis=0)
+    spread = np.sqrt(squares / count)
+    precise = values.dtype if values.dtype.kind == "f" else np.dtype(np.float64)
+    rounding = 0.5 * np.finfo(precise).eps * largest
+    return Scaler(mean, np.where(spread > rounding, spread, np.inf))
+
+
+def _blocks(values: np.ndarray, train: np.ndarray):
+    for start in range(0, len(train), BLOCK):
+        yield values[train[start : start + BLOCK]].astype(np.float64)
+
+
+def projected(values: np.ndarray, scaled: Scaler, axes: np.ndarray | None) -> np.ndarray:
+    """Return standardised items, turned to principal components if there are axes, float32.
+
+    A coordinate that is constant on the training pairs becomes 0.
+
+    Args:
+        values: shape (pairs, dim).
+        scaled: the fitted scaler.
+        axes: shape (dim, components), or None.
+    """
+    columns = values.shape[1] if axes is None else axes.shape[1]
+    found = np.empty((len(values), columns), np.float32)
+    for start in range(0, len(values), BLOCK):
+        rows = scaled(values[start : start + BLOCK])
+        found[start : start + BLOCK] = rows if axes is None else rows @ axes
+    return found
+
+
+def fitted_on(train: np.ndarray) -> np.ndarray:
+    """Return the training pairs that covariances are fitted on: all, or evenly spaced ones."""
+    if len(train) <= FITTED_PAIRS:
+        return train
+    return train[np.linspace(0, len(train) - 1, FITTED_PAIRS).astype(np.int64)]
+
+
+def normal_scores(values: np.ndarray, train: np.ndarray) -> np.ndarray:
+    """Return each coordinate turned into a standard normal one, by the ranks of the training pairs.
+
+    A monotone map of each coordinate changes no mutual information; it takes away shift, scale and
+    heavy tails. Ties share their middle rank; between two training values the map is linear in the
+    probability; beyond the outermost ones it is constant, so that every score is bounded.
+    scikit-learn's QuantileTransformer sends the outermost training values to ±5.2.
+
+    Args:
+        values: shape (pairs, dim).
+        train: indices of the training pairs.
+
+    Returns:
+        float32 of the same shape.
+    """
+    from scipy.special import ndtri
+
+    scores = np.empty(values.shape, np.float32)
+    for column in range(values.shape[1]):
+        known, counts = np.unique(values[train, column], return_counts=True)
+        probability = (np.cumsum(counts) - counts / 2) / len(train)
+        scores[:, column] = ndtri(np.interp(values[:, column], known, probability))
+    return scores
+
+
+def fourier(values: np.ndarray, features: int, scale: float, seed: int) -> np.ndarray:
+    """Return items with random Fourier features beside their coordinates, which show fine structure.
+
+    Rahimi and Recht, NeurIPS 2007; Tancik et al., NeurIPS 2020, arXiv 2006.10739, equation 5:
+    [v, sin Bv, cos Bv], the entries of B normal.
+
+    Args:
+        values: standard normal scores, shape (pairs, dim).
+        features: rows of B.
+        scale: standard deviation of a frequency in one dimension; divided by the root of `dim`.
+        seed: of B.
+
+    Returns:
+        float32 (pairs, dim + 2 features).
+    """
+    generator = np.random.default_rng([seed, 30])
+    angles = values @ generator.normal(0, scale / values.shape[1] ** 0.5, (values.shape[1], features))
+    return np.concatenate([values, np.sin(angles), np.cos(angles)], axis=1).astype(np.float32)

@@ -1,0 +1,91 @@
+"""One side of all pairs, seen from one set of training pairs."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from leakage.protocol import inputs
+
+SMALLEST_EIGENVALUE = 1e-10  # relative to the largest; below it a direction is rounding
+
+
+@dataclass(frozen=True)
+class Whitening:
+    """Principal axes of standardised training items, the last one with the largest variance.
+
+    Fitted through the smaller of the two matrices of products, which scikit-learn's PCA does not do
+    where there are fewer pairs than coordinates; one fit serves whitening and components.
+
+    Attributes:
+        axes: float64 (dim, axes).
+        variances: along them, float64 (axes,).
+        mean: of the variances over all `dim` directions.
+    """
+
+    axes: np.ndarray
+    variances: np.ndarray
+    mean: float
+
+
+@dataclass(frozen=True, eq=False)
+class Side:
+    """The plain items, or one level's views; everything is fitted when it is first asked for.
+
+    Attributes:
+        values: raw items, shape (pairs, dim).
+        train: indices of the training pairs.
+        pca: components of the critics' inputs; None keeps all coordinates.
+        marginals: `normal` or `standard`, of the critics' inputs.
+    """
+
+    values: np.ndarray
+    train: np.ndarray
+    pca: int | None
+    marginals: str
+
+    @cached_property
+    def scaler(self) -> inputs.Scaler:
+        """Mean and spread of each coordinate on the training pairs."""
+        return inputs.scaler(self.values, self.train)
+
+    @cached_property
+    def whitening(self) -> Whitening:
+        """Principal axes of the standardised training items."""
+        rows = self.standardised(inputs.fitted_on(self.train))
+        rows = rows - rows.mean(axis=0)
+        pairs, dim = rows.shape
+        # The smaller of the two matrices of products has the same eigenvalues.
+        few = dim <= pairs
+        found, vectors = np.linalg.eigh((rows.T @ rows if few else rows @ rows.T) / pairs)
+        present = found > SMALLEST_EIGENVALUE * max(found[-1], 1e-300)
+        found, vectors = found[present], vectors[:, present]
+        axes = vectors if few else rows.T @ vectors / np.sqrt(found * pairs)
+        return Whitening(axes, found, float(found.sum() / dim))
+
+    @cached_property
+    def inputs(self) -> np.ndarray:
+        """The critics' inputs: standardised or normal, principal components first, float32.
+
+        Shape (pairs, dim), or (pairs, pca) where there are more coordinates than components.
+        """
+        values = inputs.projected(self.values, self.scaler, self._components())
+        return inputs.normal_scores(values, self.train) if self.marginals == "normal" else values
+
+    def _components(self) -> np.ndarray | None:
+        """Return the whitened axes of the first components, float64 (dim, pca); None for all."""
+        if self.pca is None or self.values.shape[1] <= self.pca:
+            return None
+        found = self.whitening
+        axes = found.axes[:, ::-1][:, : self.pca] / np.sqrt(found.variances[::-1][: self.pca])
+        return np.pad(axes, ((0, 0), (0, self.pca - axes.shape[1])))
+
+    def standardised(self, index: np.ndarray) -> np.ndarray:
+        """Return the items at `index` with mean 0 and variance 1, bounded, float64."""
+        return self.scaler(self.values[index])
+
+
+def unit(rows: np.ndarray) -> np.ndarray:
+    """Return rows of length 1; one of length 0 stays 0."""
+    length = np.linalg.norm(rows, axis=1, keepdims=True)
+    return rows / np.where(length > 0, length, 1)
