@@ -122,10 +122,15 @@ class Counts(NamedTuple):
         return logarithm(min(len(self.x), len(self.y)))
 
     def information(self, of: Callable[[np.ndarray], float] = entropy) -> float:
-        """Return H(X) + H(Y) - H(X,Y), each entropy by `of`; exactly 0 where a side is constant."""
+        """Return H(X) + H(Y) - H(X,Y), each entropy by `of`; exactly 0 where a side is constant.
+
+        Plug-in values are from 0 to the ceiling; corrected ones can be outside.
+        """
         if min(len(self.x), len(self.y)) < 2:
             return 0.0
-        return of(self.x) + of(self.y) - of(self.joint)
+        found = of(self.x) + of(self.y) - of(self.joint)
+        # Rounding leaves up to 1e-15 on either side.
+        return min(max(found, 0.0), self.ceiling) if of is entropy else found
 
 
 def count(x: np.ndarray, y: np.ndarray) -> Counts:
