@@ -67,6 +67,11 @@ def settings_of(method: str) -> type[Settings]:
     return getattr(module(method), "Settings", PlugIn)
 
 
+def resumes(method: str) -> bool:
+    """Return whether an estimator takes a `checkpoint`, and goes on after an interruption."""
+    return getattr(module(method), "RESUMES", False)
+
+
 def run(
     method: str,
     x: np.ndarray,
