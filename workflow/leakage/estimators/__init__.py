@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 SHARED = {
     *("arguments", "bounds", "canonical", "critics", "held_out"),
-    *("inputs", "noisy", "plug_in", "reading", "splits", "tables"),
+    *("inputs", "noisy", "plug_in", "byte_reading", "splits", "tables"),
 }
 
 
