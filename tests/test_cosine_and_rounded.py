@@ -81,6 +81,22 @@ def test_features_are_rounded_to_the_given_decimals():
     assert found == pytest.approx(np.log([2, 2, 4]))
 
 
+@pytest.mark.parametrize("dtype", "?bBhHiIqQefdg")
+@pytest.mark.parametrize("decimals", [0, 15])
+def test_rounding_small_whole_numbers_changes_nothing_in_any_dtype(dtype, decimals):
+    x = (np.arange(24) % 3 > 0).reshape(4, 6).astype(dtype)
+    found = estimate("rounded_histogram", x, x[:, ::-1], decimals=decimals)["nats"].item()
+    exact = estimate("rounded_histogram", x.astype(int), x[:, ::-1].astype(int))["nats"].item()
+    assert found == exact
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+def test_numbers_too_large_to_have_decimals_are_not_rounded(dtype):
+    x = np.finfo(dtype).max / np.arange(1, 9, dtype=dtype)[None]
+    found = estimate("rounded_histogram", x, x, decimals=15)["nats"].item()
+    assert found == pytest.approx(np.log(8))
+
+
 def test_a_view_that_is_the_same_everywhere_tells_nothing(embeddings):
     table = estimate("rounded_histogram", embeddings, np.zeros_like(embeddings))
     assert table["nats"].item() == pytest.approx(0, abs=1e-12)

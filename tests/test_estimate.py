@@ -102,12 +102,17 @@ def test_an_unknown_estimator_or_setting_names_the_nearest(name, settings, expec
 @pytest.mark.parametrize(
     ("x", "y", "groups", "expected"),
     [
-        (np.zeros(5), np.zeros(6), None, r"x has shape \(5, 1\) and y \(1, 6, 1\); expected"),
+        (np.zeros(5), np.zeros(6), None, r"x has shape \(5,\) and y \(6,\); expected"),
         (np.zeros((2, 5, 1)), np.zeros(5), None, r"x has shape \(2, 5, 1\)"),
         (np.zeros(0), np.zeros(0), None, "at least one"),
-        (np.zeros(5), np.full(5, np.nan), None, "y: dtype float64; expected finite numbers"),
-        (np.array(["a"] * 5), np.zeros(5), None, "x: dtype <U1; expected finite numbers"),
-        (np.zeros(5), np.zeros(5), np.zeros(4), r"groups has shape \(4,\); expected \(5,\)"),
+        (
+            np.zeros(5),
+            np.full(5, np.nan),
+            None,
+            r"y: 5 of 5 numbers are not finite, .* y\[0\] = nan",
+        ),
+        (np.array(["a"] * 5), np.zeros(5), None, "x: dtype <U1, .*; expected real numbers"),
+        (np.zeros(5), np.zeros(5), np.zeros(4), r"groups: shape \(4,\); expected \(5,\)"),
     ],
 )
 def test_arrays_that_do_not_fit_together_are_refused(x, y, groups, expected):

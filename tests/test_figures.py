@@ -222,3 +222,24 @@ def test_values_are_called_exact_only_where_every_view_is_a_function_of_the_pixe
         epochs.exact_label({"histogram": style.Table(each, source)}) for each in (rows, other)
     ]
     assert labels == ["exact", "counted"]
+
+
+def noisy_rows(pixels: int) -> pd.DataFrame:
+    """Return the histogram's table for a picture whose whole ciphertext is seen."""
+    x = np.random.default_rng(0).integers(0, 256, (pixels, 1), dtype=np.uint8)
+    key = np.random.default_rng(1).integers(0, 256, (len(LEVELS), *x.shape), dtype=np.uint8)
+    masks = np.array([msb_xor.encrypted_bits(level) for level in LEVELS], np.uint8)
+    table = estimate("histogram", x, x ^ key & masks[:, None, None], levels=LEVELS)
+    return table.assign(bound=(8 - table["level"]) * np.log(2))
+
+
+@pytest.mark.parametrize(("pixels", "enough"), [(8, False), (2000, True)])
+def test_figure_2_shows_the_floor_and_which_values_have_too_few_pixels(pixels, enough):
+    tables = {"histogram": style.Table(noisy_rows(pixels), {"source": {}, "settings": {}})}
+    figure, table = fig2.draw(tables, "fig2")
+    labels = figure.axes[0].get_legend_handles_labels()[1]
+    assert fig2.FLOOR in labels and (fig2.UNKNOWN not in labels) == enough
+    last = table[table["level"] == 8].iloc[0]
+    assert last["estimable"] == enough and (last["mi_bits"] < 0.2) == enough
+    said = fig2.numbers(table)["relation"]
+    assert "are shuffled it finds at most" in said and ("Too few pixels" not in said) == enough

@@ -65,6 +65,13 @@ def test_the_smallest_difference_tells_items_apart(items):
     assert nats(items[:2], nearly) == pytest.approx(np.log(2))
 
 
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64, np.longdouble])
+def test_zero_has_no_sign(dtype):
+    zeros = np.array([[0.0, 1], [-0.0, 1], [0.0, -0.0], [-0.0, 0.0]], dtype)
+    assert finite_set.row_ids(zeros).tolist() == [0, 0, 1, 1]
+    assert nats(zeros, zeros) == pytest.approx(np.log(2))
+
+
 def test_row_ids_are_equal_where_the_rows_are():
     values = np.asfortranarray(np.random.default_rng(0).integers(0, 2, (50, 3)))
     same = (values[:, None] == values[None]).all(axis=2)

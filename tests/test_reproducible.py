@@ -1,6 +1,7 @@
 """The same configuration gives the same bytes on every machine, and training the same numbers."""
 
 import hashlib
+import io
 import json
 import os
 import subprocess
@@ -84,6 +85,13 @@ def histogram(folder: Path, without: str = "") -> bytes:
     return output.read_bytes()
 
 
+def without_floor(table: bytes) -> bytes:
+    """Return a table without the two columns that say how far it can be trusted, as text."""
+    rows = pd.read_csv(io.BytesIO(table), dtype=str, keep_default_na=False)
+    assert (rows.pop("floor") == "0.0").all() and (rows.pop("estimable") == "True").all()
+    return rows.to_csv(index=False).encode()
+
+
 def test_manifest_places_views_and_exact_estimates_are_those_of_every_machine(made: Path) -> None:
     found = {name: files.sha256(made / name) for name in ("manifest.csv", "patches.csv")}
     for scheme in SCHEMES:
@@ -91,7 +99,7 @@ def test_manifest_places_views_and_exact_estimates_are_those_of_every_machine(ma
             pictures = View(made / f"{scheme}-{level}.parquet")
             parts = (f"{name} {seen.shape}".encode() + seen.tobytes() for name, seen in pictures)
             found[f"{scheme}-{level}"] = digest(parts)
-    found["histogram"] = digest(iter([histogram(made)]))
+    found["histogram"] = digest(iter([without_floor(histogram(made))]))
     assert found == KNOWN
 
 

@@ -94,6 +94,7 @@ def histogram(bits=LINE, levels=LEVELS):
     nats = np.array(bits) * np.log(2)
     bound = (8 - np.array(levels)) * np.log(2)
     rows = {"level": levels, "nats": nats, "bound": bound, "pooled": nats, "entropy": nats}
+    rows |= {"floor": 0.0, "estimable": True}
     return table(pd.DataFrame(rows).assign(pictures=9, standard_error=0.1).to_dict("records"), None)
 
 

@@ -9,11 +9,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from leakage import files
+from leakage import files, seeds
 from leakage.errors import LeakageError
+from leakage.settings import shown
 
 # What `patch`, `top` and `left` are in the row of a whole picture.
 WHOLE = -1
+# Which rows of a file can be read.
+ROWS = ("patches", "whole")
 
 # Rows that are held in memory and written at once.
 GROUP = 1024
@@ -141,13 +144,21 @@ def read(
         metadata: what was written beside them.
 
     Raises:
-        LeakageError: the file is missing or damaged.
+        LeakageError: the file is missing or damaged, or holds none of these rows; `rows` is another
+            word, `limit` is below 1, or the seed is not a whole number from 0.
     """
+    if rows not in ROWS:
+        raise LeakageError(f"rows: found {shown(rows)}; expected {' or '.join(ROWS)}")
+    if limit is not None and limit < 1:
+        raise LeakageError(f"limit: found {limit}; expected at least 1 embedding, or None for all")
+    seed = seeds.checked(seed)
     # As a dictionary, a picture's id is held once, not once per patch.
     opened = pq.ParquetFile(files.check(path), read_dictionary=["image_id"])
     names = opened.read(["image_id", "patch"]).unify_dictionaries()
     patch = names["patch"].to_numpy()
     wanted = np.flatnonzero((patch == WHOLE) == (rows == "whole"))
+    if not len(wanted):
+        raise LeakageError(f"{path}: found no embeddings of {rows}; ask for the other rows")
     image_ids = names["image_id"].take(pa.array(wanted))
     if limit is not None and limit < len(wanted):
         chosen = draw(image_ids.dictionary_encode().combine_chunks(), patch[wanted], limit, seed)

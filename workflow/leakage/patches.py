@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 
+from leakage import seeds
 from leakage.errors import LeakageError
 
 
@@ -25,8 +26,9 @@ def draw_places(manifest: pd.DataFrame, size: int, per_image: int, seed: int) ->
         One row per patch: `image_id`, `patch` (0 to per_image - 1), `top`, `left` in pixels.
 
     Raises:
-        LeakageError: a picture is smaller than a patch.
+        LeakageError: a picture is smaller than a patch, or the seed is not a whole number from 0.
     """
+    seed = seeds.checked(seed)
     rows = []
     for picture in manifest.itertuples():
         if min(picture.width, picture.height) < size:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from leakage import seeds
 from leakage.errors import LeakageError
 from leakage.estimators import plug_in
 from leakage.schemes import msb_xor
@@ -58,14 +59,15 @@ def sample(name: str, pairs: int, seed: int) -> Sample:
     """Draw `pairs` pairs of a task; the same arguments give the same arrays.
 
     Raises:
-        LeakageError: there is no such task; the message names the nearest one.
+        LeakageError: there is no such task (the message names the nearest one), or the seed is not
+            a whole number from 0.
     """
     if name not in TASKS:
         raise LeakageError(
             f"task {name!r} is not known; the nearest is {nearest(name, TASKS)!r} "
             f"(known: {', '.join(TASKS)})"
         )
-    return TASKS[name](pairs, np.random.default_rng([seed, STREAM]))
+    return TASKS[name](pairs, np.random.default_rng([seeds.checked(seed), STREAM]))
 
 
 def gaussian_nats(covariance: np.ndarray, dim_x: int) -> float:

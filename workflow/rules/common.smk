@@ -18,7 +18,7 @@ sys.path.insert(0, str(PACKAGE))
 python_path = filter(None, [str(PACKAGE), os.getenv("PYTHONPATH")])
 os.environ.update(PYTHONPATH=os.pathsep.join(python_path))
 
-from leakage import captions, files, jobs, provenance
+from leakage import captions, estimators, files, jobs, provenance
 from leakage.config import MEASURES, Workflow, module_of
 from leakage.devices import has_gpu
 from leakage.errors import LeakageError
@@ -252,8 +252,18 @@ def estimate_threads(wildcards):
 
 def estimate_options(wildcards):
     """What an estimate depends on beside its estimator's settings, as command-line options."""
+    if wildcards.representation == "pixels":
+        return f"--seed {CONFIG.seed}"
     rows = "whole" if wildcards.representation.endswith("-whole") else "patches"
     return f"--rows {rows} --limit {CONFIG.patches.per_estimate} --seed {CONFIG.seed}"
+
+
+def estimate_checkpoint(wildcards):
+    """Where a training keeps its state, as a command-line option; nothing for the others."""
+    if not estimators.resumes(CHECKED.estimators[wildcards.estimator].method):
+        return []
+    path = f"checkpoints/{wildcards.estimator}/{wildcards.representation}/{wildcards.scheme}.pt"
+    return ["--checkpoint", RESULTS / path]
 
 
 def figure_tables(wildcards):

@@ -27,7 +27,7 @@ rule estimate:
         plain=lambda wildcards: estimated(wildcards, [0]),
         levels=lambda wildcards: estimated(wildcards, CHECKED.levels(wildcards.scheme)),
         # Not an output: Snakemake would delete what a job that fails wants to go on from.
-        checkpoint=lambda w: RESULTS / f"checkpoints/{w.estimator}/{w.representation}/{w.scheme}.pt",
+        checkpoint=estimate_checkpoint,
         method=lambda wildcards: CHECKED.estimators[wildcards.estimator].method,
         options=estimate_options,
         settings=lambda w: as_json(CHECKED.estimators[w.estimator].model_dump()),
@@ -36,5 +36,5 @@ rule estimate:
         "python -m leakage --threads {threads} estimate {params.method:q} {params.plain:q}"
         " {params.levels:q} --output {output.table:q} --label {wildcards.estimator}"
         " --representation {wildcards.representation} {params.options}"
-        " --checkpoint {params.checkpoint:q}"
+        " {params.checkpoint:q}"
         " --code {params.code} --settings {params.settings:q} 2>&1 | tee {log:q}"

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import pydantic
 
-from leakage import devices, encoders, files
+from leakage import devices, encoders, files, seeds
 from leakage.errors import LeakageError
 from leakage.settings import Settings, input_path, shown
 
@@ -175,8 +175,10 @@ def resolve(
         where: the entry's place in the configuration, for messages.
 
     Raises:
-        LeakageError: the weights cannot be had or do not fit; there are no plain patches.
+        LeakageError: the weights cannot be had or do not fit; there are no plain patches; the seed
+            is not a whole number from 0.
     """
+    seed = seeds.checked(seed)
     path = _locate(architecture, entry, where)
     network = _network(architecture, path, seed)
     statistics: dict[str, torch.Tensor] = {}

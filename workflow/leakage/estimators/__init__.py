@@ -17,12 +17,15 @@ import pydantic
 
 from leakage import plugins
 from leakage.errors import LeakageError
+from leakage.estimators import arguments
 from leakage.settings import Settings, validate
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import pandas as pd
 
-SHARED = {"plug_in", "tables"}
+SHARED = {"arguments", "byte_reading", "noisy", "plug_in", "tables"}
 
 
 # What a table has at least, from whichever estimator.
@@ -59,6 +62,11 @@ def module(method: str) -> ModuleType:
 def settings_of(method: str) -> type[Settings]:
     """Return the model of an estimator's entry in the configuration."""
     return getattr(module(method), "Settings", PlugIn)
+
+
+def resumes(method: str) -> bool:
+    """Return whether an estimator takes a `checkpoint`, and goes on after an interruption."""
+    return getattr(module(method), "RESUMES", False)
 
 
 def run(
@@ -140,20 +148,20 @@ def estimate(
     groups: np.ndarray | None = None,
     seed: int = 0,
     *,
-    levels: list[int] | None = None,
+    levels: "Sequence[int] | np.ndarray | None" = None,
     **settings: Any,
 ) -> "pd.DataFrame":
-    """Estimate how much `y` tells of `x`.
+    """Estimate how much the views `y` leak of the plain items `x`.
 
     Args:
         name: `histogram`, `rounded_histogram`, `cosine`, `mine`, …: a module of this package, or
             the path of a plug-in.
-        x: plain items, shape (pairs, dim_x) or (pairs,).
-        y: what is seen of them, shape (levels, pairs, dim_y), (pairs, dim_y) or (pairs,).
+        x: plain items, shape (pairs, dim_x) or (pairs,), finite numbers of any real dtype.
+        y: views, shape (levels, pairs, dim_y), (pairs, dim_y) or (pairs,).
         groups: picture ids, shape (pairs,): what is held out together. None makes each pair a
             group of its own (a plug-in estimator pools them).
-        seed: of everything random in the estimator.
-        levels: names of the levels, 0 to levels - 1 by default.
+        seed: of everything random in the estimator, a whole number from 0.
+        levels: names of the levels, distinct whole numbers; 0 to levels - 1 by default.
         settings: the estimator's own, as in the configuration.
 
     Returns:
@@ -161,22 +169,10 @@ def estimate(
         is the answer) and `nats`.
 
     Raises:
-        LeakageError: an unknown estimator or setting, or arrays that do not fit together.
+        LeakageError: an unknown estimator or setting, or an argument that `arguments.checked`
+            refuses: shapes that do not fit together, numbers that are not finite, groups or levels
+            that are missing, mixed or repeated, a seed that is not a whole number.
     """
     chosen = validate(settings_of(name), {"method": name, **settings}, name)
-    x, y = np.asarray(x), np.asarray(y)
-    x = x[:, None] if x.ndim == 1 else x
-    y = y[:, None] if y.ndim == 1 else y
-    y = y[None] if y.ndim == 2 else y
-    if x.ndim != 2 or y.ndim != 3 or y.shape[1] != len(x) or len(x) == 0:
-        raise LeakageError(
-            f"x has shape {x.shape} and y {y.shape}; expected (pairs, dim_x) and (pairs, dim_y) or "
-            "(levels, pairs, dim_y) with the same number of pairs, at least one"
-        )
-    for label, values in (("x", x), ("y", y)):
-        if values.dtype.kind not in "biuf" or not np.isfinite(values).all():
-            raise LeakageError(f"{label}: dtype {values.dtype}; expected finite numbers only")
-    if groups is not None and np.shape(groups) != (len(x),):
-        raise LeakageError(f"groups has shape {np.shape(groups)}; expected ({len(x)},)")
-    levels = list(range(len(y))) if levels is None else levels
-    return run(name, x, y, groups, levels, seed, chosen)
+    given = arguments.checked(x, y, groups, levels, seed)
+    return run(name, given.x, given.y, given.groups, given.levels, given.seed, chosen)

@@ -78,4 +78,5 @@ def _cosine(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     product = (x * y).sum(axis=-1)
     # Rounding leaves a length of about 1e-7 where centring took everything off.
     present = lengths > 1e-12 * max(1.0, float(lengths.max()))
-    return np.divide(product, lengths, out=np.zeros_like(product), where=present)
+    found = np.divide(product, lengths, out=np.zeros_like(product), where=present)
+    return np.clip(found, -1, 1)

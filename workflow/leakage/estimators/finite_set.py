@@ -38,9 +38,9 @@ def estimate(
 ) -> "pd.DataFrame":
     """Return one row per level: I(X;Y) = H(X) + H(Y) - H(X,Y) of an item drawn at random.
 
-    Rows are the same when they are so bit for bit: rounding that differs between two runs of an
-    encoder tells two equal pictures apart. Items whose x is the same are one symbol, drawn as often
-    as they stand there; where they differ in y all the same, y is noisy, and the formula holds.
+    Rows are the same when all their numbers are equal (-0.0 and 0.0 are): rounding that differs
+    between two runs of an encoder tells two equal pictures apart. Items with the same x are one
+    symbol, drawn as often as they occur; where their y differ, y is noisy, and the formula holds.
 
     Args:
         x: shape (items, dim_x).
@@ -68,7 +68,8 @@ def estimate(
 
 
 def row_ids(values: np.ndarray) -> np.ndarray:
-    """Return a number per row of values (rows, dim), int64: the same for rows of the same bits."""
+    """Return a number per row of values (rows, dim), int64: the same for rows of equal numbers."""
     numbers: dict[bytes, int] = {}
-    rows = np.ascontiguousarray(values)
+    # Equal numbers have equal bits, but for the two zeros: the sum of -0.0 and 0 is 0.0.
+    rows = np.ascontiguousarray(values + 0.0 if values.dtype.kind == "f" else values)
     return np.array([numbers.setdefault(row.tobytes(), len(numbers)) for row in rows], np.int64)

@@ -4,7 +4,8 @@ Messadi, Cervia, Itier, arXiv 2508.08832, section IV: I(X;Y) from the joint hist
 and its view, averaged over the pictures. Where the view is a function of the pixel the plug-in
 value equals the entropy of the view exactly, so that entropy is computed beside it, from the view
 alone. Where it is not (the whole ciphertext, with its encrypted bits) the plug-in value is too
-large by about (Kx - 1)(Ky - 1) / 2N nats, and Grassberger's entropy takes that off.
+large by about (Kx - 1)(Ky - 1) / 2N nats, and `noisy` takes that off. The floor says how much the
+same estimate finds where the pixels of the view are shuffled: a value near it shows nothing.
 """
 
 from collections.abc import Iterable
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from leakage.errors import LeakageError
-from leakage.estimators import plug_in, tables
+from leakage.estimators import noisy, plug_in, tables
 from leakage.settings import Settings as Branch
 
 if TYPE_CHECKING:
@@ -25,9 +26,19 @@ ESTIMANDS = {
     "exact: the view is a function of the pixel",
     "grassberger": "mutual information per picture and channel with Grassberger's correction, "
     "mean over pictures",
+    "noisy": "mutual information per picture and channel, mean over pictures; clear bits counted "
+    "exactly, the rest with Grassberger's correction, less what shuffled pixels show",
     "both": "mutual information per picture and channel, mean over pictures; plug-in where the "
-    "view is a function of the pixel, with Grassberger's correction elsewhere",
+    "view is a function of the pixel, elsewhere with Grassberger's correction, less what shuffled "
+    "pixels show",
 }
+TOO_FEW = "; cannot be estimated from so few pixels: the floor is above 10 % of H(view)"
+HIGHEST_FLOOR = 0.1  # of H(view)
+# Pixels of a value that another one has. If a view were noisy by one random bit, the chance that
+# none of so many shows it is 2^-32.
+EVIDENT = 32
+CHANNELS = 4
+STREAM = 8  # of the seed
 
 
 class Settings(Branch):
@@ -35,8 +46,10 @@ class Settings(Branch):
 
     method: Literal["histogram"] = "histogram"
     correction: Literal["auto", "none", "grassberger"] = "auto"
-    """how the bias is taken off; auto: by Grassberger's entropy, picture by picture and channel by
-    channel, but not where the view is a function of the pixel, where counting is exact"""
+    """how the bias is taken off, picture by picture and channel by channel. auto: not where the
+    view is a function of the pixel, where counting is exact; elsewhere clear bits are counted, and
+    the rest has Grassberger's entropy, less what shuffled pixels show. grassberger: by his entropy
+    alone, which is far too large below some 480 x 480 pixels. none: plug-in values"""
 
 
 def estimate(
@@ -51,34 +64,47 @@ def estimate(
 
     Args:
         x: shape (pairs, channels); every distinct value is a symbol. Continuous values are all
-            distinct: then the answer is ln(pairs) whatever the truth, as `ceiling` shows.
+            distinct: then the answer is ln(pairs) whatever the truth, as `floor` shows.
         y: shape (levels, pairs, channels).
         groups: shape (pairs,) or None to pool all pairs.
         levels: the levels' names.
-        seed: not used, nothing is random.
+        seed: of the shuffles of a noisy view.
         settings: the correction.
 
     Returns:
         The tidy table of `_table`.
 
     Raises:
-        LeakageError: x and y differ in the number of channels.
+        LeakageError: x and y differ in the number of channels, or have more than 4 of them in
+            bytes: they look like pictures whose columns would be taken for channels.
     """
     if x.shape[1] != y.shape[2]:
         raise LeakageError(
             f"histogram: x has {x.shape[1]} channels and y {y.shape[2]}; expected the same"
         )
+    if x.shape[1] > CHANNELS and x.dtype == y.dtype == np.uint8:
+        raise LeakageError(
+            f"histogram: found {x.shape[1]} columns of bytes; expected channels, at most {CHANNELS}"
+            "; give a picture as x.reshape(-1, channels), and its views as "
+            "y.reshape(levels, -1, channels)"
+        )
+    generator = np.random.default_rng([seed, STREAM])
     groups = np.zeros(len(x), int) if groups is None else groups
     members = [groups == group for group in np.unique(groups)]
     found = tables.Groups()
     for chosen in members:
-        found.add(np.array([_columns(x[chosen], seen[chosen], settings) for seen in y]))
-    pooled = [_information(plug_in.count(x.ravel(), seen.ravel()), settings) for seen in y]
+        views = y[:, chosen]
+        found.add(np.array([_columns(x[chosen], seen, settings, generator) for seen in views]))
+    pairs = [plug_in.count(x.ravel(), seen.ravel()) for seen in y]
+    pooled = [_information(each, settings, generator) for each in pairs]
     return _table(levels, found, pooled, settings)
 
 
 def estimate_pictures(
-    pictures: Iterable[tuple[np.ndarray, np.ndarray]], levels: list[int], settings: Settings
+    pictures: Iterable[tuple[np.ndarray, np.ndarray]],
+    levels: list[int],
+    settings: Settings,
+    seed: int = 0,
 ) -> "pd.DataFrame":
     """Like `estimate`, from pictures of bytes that are read one after the other.
 
@@ -87,63 +113,92 @@ def estimate_pictures(
             (levels, pixels, channels).
         levels: the levels' names.
         settings: the correction.
+        seed: of the shuffles of a noisy view.
     """
+    generator = np.random.default_rng([seed, STREAM])
     pools = np.zeros((len(levels), plug_in.BYTES, plug_in.BYTES), np.int64)
     groups = tables.Groups()
     for x, y in pictures:
         picture = plug_in.Picture(x)
         counts = [picture.count(seen, pool) for seen, pool in zip(y, pools, strict=True)]
-        groups.add(np.array([_means(channels, settings) for channels in counts]))
-    pooled = [_information(plug_in.count_table(pool), settings) for pool in pools]
+        groups.add(np.array([_means(channels, settings, generator) for channels in counts]))
+    pooled = [_information(plug_in.count_table(pool), settings, generator) for pool in pools]
     return _table(levels, groups, pooled, settings)
 
 
-def _columns(x: np.ndarray, y: np.ndarray, settings: Settings) -> np.ndarray:
+def _columns(
+    x: np.ndarray, y: np.ndarray, settings: Settings, generator: np.random.Generator
+) -> np.ndarray:
     """Return what `_means` does of one group."""
     columns = zip(x.T, y.T, strict=True)
-    return _means([plug_in.count(plain, seen) for plain, seen in columns], settings)
+    return _means([plug_in.count(plain, seen) for plain, seen in columns], settings, generator)
 
 
-def _means(channels: list[plug_in.Counts], settings: Settings) -> np.ndarray:
+def _means(
+    channels: list[plug_in.Counts], settings: Settings, generator: np.random.Generator
+) -> np.ndarray:
     """Return what `_values` finds, means over the channels."""
-    return np.mean([_values(channel, settings) for channel in channels], axis=0)
+    return np.mean([_values(channel, settings, generator) for channel in channels], axis=0)
 
 
-def _values(counts: plug_in.Counts, settings: Settings) -> list[float]:
-    """Return MI, H(view), ceiling, plug-in MI (nats), and 1 where the view is a function of x."""
-    raw = counts.information()
-    chosen = raw if _keeps(counts, settings) else _information(counts, settings)
-    return [chosen, plug_in.entropy(counts.y), counts.ceiling, raw, float(counts.is_function)]
+def _values(
+    counts: plug_in.Counts, settings: Settings, generator: np.random.Generator
+) -> list[float]:
+    """Return MI, H(view), ceiling, plug-in MI, floor (nats), and whether y is a function of x."""
+    return [
+        _information(counts, settings, generator),
+        plug_in.entropy(counts.y),
+        counts.ceiling,
+        counts.information(),
+        _floor(counts, settings, generator),
+        float(counts.is_function),
+    ]
 
 
-def _information(counts: plug_in.Counts, settings: Settings) -> float:
-    """Return the MI in nats with the correction that `settings` ask for."""
-    of = plug_in.entropy if _keeps(counts, settings) else plug_in.grassberger_entropy
-    return counts.information(of)
+def _information(
+    counts: plug_in.Counts, settings: Settings, generator: np.random.Generator
+) -> float:
+    """Return the MI in nats with the correction that `settings` ask for, at most the ceiling."""
+    if settings.correction == "none" or (settings.correction == "auto" and counts.is_function):
+        found = counts.information()
+    elif settings.correction == "auto" and counts.table is not None:
+        found = noisy.information(counts.table, generator)
+    else:
+        found = counts.information(plug_in.grassberger_entropy)
+    return min(found, counts.ceiling)
 
 
-def _keeps(counts: plug_in.Counts, settings: Settings) -> bool:
-    """Return whether the plug-in value is the answer."""
-    if settings.correction == "auto":
-        return counts.is_function
-    return settings.correction == "none"
+def _floor(counts: plug_in.Counts, settings: Settings, generator: np.random.Generator) -> float:
+    """Return what `_information` is after the pixels of the view changed places at random."""
+    if counts.is_function and (counts.repeats >= EVIDENT or len(counts.y) < 2):
+        return 0.0
+    if counts.table is None:
+        return _information(plug_in.shuffled(counts, generator), settings, generator)
+    apart = plug_in.count_table(noisy.shuffled(counts.table, 0, generator))
+    return _information(apart, settings, generator)
 
 
 def _table(
     levels: list[int], groups: tables.Groups, pooled: list[float], settings: Settings
 ) -> "pd.DataFrame":
-    """Return the tidy table of groups with the values of `_values`, shape (levels, 5).
+    """Return the tidy table of groups with the values of `_values`, shape (levels, 6).
 
     Beside the usual columns, all in nats: `entropy`, the plug-in H(view), and `plug_in`, the MI
     before any correction, means over groups; `pooled`, the MI of all groups and channels together,
-    corrected by the same rule. `pictures` is the number of groups.
+    corrected by the same rule; `floor`, the same estimate where the pixels of the view are
+    shuffled, 0 where the view is plainly a function of the pixel. `pictures` is the number of
+    groups, and `estimable` says whether the floor is low enough for the value to mean something.
     """
-    nats, entropy, ceiling, raw, functions = groups.mean.T
-    estimands = [ESTIMANDS[_estimand(share, settings)] for share in functions]
+    nats, entropy, ceiling, raw, floor, functions = groups.mean.T
+    estimable = floor <= HIGHEST_FLOOR * entropy
+    estimands = [
+        ESTIMANDS[_estimand(share, settings)] + ("" if enough else TOO_FEW)
+        for share, enough in zip(functions, estimable, strict=True)
+    ]
     return tables.tidy(
         {
             "level": levels,
-            "nats": nats,
+            "nats": np.minimum(nats, ceiling),
             "standard_error": groups.standard_error()[:, 0],
             "ceiling": ceiling,
             "estimand": estimands,
@@ -151,6 +206,8 @@ def _table(
             "pooled": pooled,
             "plug_in": raw,
             "pictures": groups.count,
+            "floor": floor,
+            "estimable": estimable,
         }
     )
 
@@ -159,4 +216,4 @@ def _estimand(functions: float, settings: Settings) -> str:
     """Return the key in `ESTIMANDS`, for the share of channels whose view is a function of x."""
     if settings.correction != "auto":
         return settings.correction
-    return {0.0: "grassberger", 1.0: "exact"}.get(float(functions), "both")
+    return {0.0: "noisy", 1.0: "exact"}.get(float(functions), "both")

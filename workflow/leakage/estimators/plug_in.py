@@ -14,6 +14,8 @@ from typing import NamedTuple
 import numpy as np
 
 BYTES = 256
+# Of fewer pixels all pairs are counted, also where the view is a function of them.
+FEW = 512
 EULER = 0.5772156649015329
 # NumPy's and the C library's logarithms differ in the last bit from one kind of processor to the
 # next; this one is computed in more digits, and rounded.
@@ -66,11 +68,20 @@ def grassberger_entropy(counts: np.ndarray) -> float:
 def _entropy(counts: np.ndarray, term: Callable[[np.ndarray], np.ndarray]) -> float:
     """Return ln N - 1/N sum n term(n), the sum rounded once; 0 for one symbol alone."""
     # Few counts are distinct, and the term is needed once for each of them.
-    n, times = np.unique(counts[counts > 0], return_counts=True)
+    n, times = _distinct(counts[counts > 0])
     if times.sum() < 2:
         return 0.0  # exactly, where the sum would leave a rounding error
     total = int((times * n).sum())
     return logarithm(total) - math.fsum((times * n * term(n)).tolist()) / total
+
+
+def _distinct(counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the distinct ones of positive counts, ascending, and how often each occurs."""
+    if counts.size and counts.max() < counts.size:
+        times = np.bincount(counts)
+        n = np.flatnonzero(times)
+        return n, times[n]
+    return np.unique(counts, return_counts=True)
 
 
 @functools.cache
@@ -85,11 +96,15 @@ def _grassberger(bits: int) -> np.ndarray:
 
 
 class Counts(NamedTuple):
-    """How often every symbol of x and of y, and every pair of them, occurred: flat, positive."""
+    """How often every symbol of x and of y, and every pair of them, occurred: flat, positive.
+
+    Of bytes, `table` has the pairs in their places, shape (256, 256), where it was made.
+    """
 
     x: np.ndarray
     y: np.ndarray
     joint: np.ndarray
+    table: np.ndarray | None = None
 
     @property
     def is_function(self) -> bool:
@@ -97,27 +112,55 @@ class Counts(NamedTuple):
         return len(self.joint) == len(self.x)
 
     @property
+    def repeats(self) -> int:
+        """How many pairs repeat a symbol of x: each had a chance to show that y is noisy."""
+        return int(self.x.sum()) - len(self.x)
+
+    @property
     def ceiling(self) -> float:
         """ln of the smaller number of symbols: no plug-in MI is larger."""
         return logarithm(min(len(self.x), len(self.y)))
 
     def information(self, of: Callable[[np.ndarray], float] = entropy) -> float:
-        """Return H(X) + H(Y) - H(X,Y), each entropy by `of`; exactly 0 where a side is constant."""
+        """Return H(X) + H(Y) - H(X,Y), each entropy by `of`; exactly 0 where a side is constant.
+
+        Plug-in values are from 0 to the ceiling; corrected ones can be outside.
+        """
         if min(len(self.x), len(self.y)) < 2:
             return 0.0
-        return of(self.x) + of(self.y) - of(self.joint)
+        found = of(self.x) + of(self.y) - of(self.joint)
+        # Rounding leaves up to 1e-15 on either side.
+        return min(max(found, 0.0), self.ceiling) if of is entropy else found
 
 
 def count(x: np.ndarray, y: np.ndarray) -> Counts:
     """Return the counts of x and y, shape (pairs,); each distinct value is a symbol."""
+    if _are_bytes(x) and _are_bytes(y):
+        return count_table(byte_pairs(x.astype(np.uint8), y.astype(np.uint8)))
     (rows, of_x), (columns, of_y) = _symbols(x), _symbols(y)
     _, joint = np.unique(rows * len(of_y) + columns, return_counts=True)
     return Counts(of_x, of_y, joint)
 
 
 def count_table(joint: np.ndarray) -> Counts:
-    """Return the counts in a table, shape (symbols of x, symbols of y), as `byte_pairs` makes."""
-    return Counts(*(c[c > 0] for c in (joint.sum(axis=1), joint.sum(axis=0), joint.ravel())))
+    """Return the counts in a table of bytes, shape (256, 256), as `byte_pairs` makes it."""
+    x, y, pairs = (c[c > 0] for c in (joint.sum(axis=1), joint.sum(axis=0), joint.ravel()))
+    return Counts(x, y, pairs, joint)
+
+
+def shuffled(counts: Counts, generator: np.random.Generator) -> Counts:
+    """Return the counts after all y changed places at random, of symbols that are not bytes."""
+    x, y = (np.repeat(np.arange(len(side)), side) for side in (counts.x, counts.y))
+    _, joint = np.unique(x * len(counts.y) + generator.permutation(y), return_counts=True)
+    return Counts(counts.x, counts.y, joint)
+
+
+def _are_bytes(values: np.ndarray) -> bool:
+    """Return whether values of any dtype are whole numbers from 0 to 255."""
+    if values.dtype in (np.uint8, np.bool_):
+        return True
+    inside = values.min() >= 0 and values.max() <= BYTES - 1
+    return bool(inside and (values.dtype.kind in "iu" or (values == np.rint(values)).all()))
 
 
 def byte_pairs(x: np.ndarray, y: np.ndarray) -> np.ndarray:
@@ -197,7 +240,7 @@ class Picture:
     def _count(
         self, channel: int, y: np.ndarray, table: np.ndarray | None, pool: np.ndarray
     ) -> Counts:
-        if table is None:
+        if table is None or self._counts[channel].sum() < FEW:
             joint = byte_pairs(self._x[:, channel], y)
             pool += joint
             return count_table(joint)

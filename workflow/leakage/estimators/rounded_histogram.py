@@ -57,7 +57,7 @@ def estimate(
         raise LeakageError(
             f"rounded_histogram: x has dim {x.shape[1]} and y {y.shape[2]}; expected the same"
         )
-    x, y = np.round(x, settings.decimals), np.round(y, settings.decimals)
+    x, y = rounded(x, settings.decimals), rounded(y, settings.decimals)
     nats = [[plug_in.mutual_information(*pair) for pair in zip(x, seen, strict=True)] for seen in y]
     mean, standard_error = tables.mean_over_groups(np.asarray(nats).T)
     return tables.tidy(
@@ -69,3 +69,23 @@ def estimate(
             "estimand": ESTIMAND,
         }
     )
+
+
+def rounded(values: np.ndarray, decimals: int) -> np.ndarray:
+    """Return values rounded to a number of decimals; those that are whole stay as they are.
+
+    Args:
+        values: finite numbers of any real dtype and shape.
+        decimals: places after the point, from 0.
+
+    Returns:
+        float64 of the same shape (truth values and whole numbers: their own dtype).
+    """
+    if values.dtype.kind != "f":
+        return values
+    # In float16 and float32 the power of ten overflows. Of numbers without such places nothing is
+    # rounded off.
+    wide = values.astype(np.float64)
+    with np.errstate(over="ignore", invalid="ignore"):
+        found = np.round(wide, decimals)
+    return np.where(np.isfinite(found), found, wide)

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from leakage import captions
 from leakage.figures import style
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ def tables(config: Any, representation: str = "") -> dict[str, tuple[str, str]]:
 
 
 def draw(tables: dict[str, style.Table], name: str) -> "tuple[Figure, pd.DataFrame]":
-    """Return MI in bits with its linear fit, the entropy of the view, and the bound."""
+    """Return MI in bits with its linear fit, the entropy of the view, the bound and the floor."""
     table = behind(tables["histogram"].rows.sort_values("level"))
     figure, (axis,) = style.panels()
     blue, orange, green, red = style.colours(4)
@@ -43,6 +44,11 @@ def draw(tables: dict[str, style.Table], name: str) -> "tuple[Figure, pd.DataFra
     # Of a scheme that states no bound, only the plain picture has one.
     if table["bound_bits"][table["level"] > 0].notna().any():
         axis.plot(n, table["bound_bits"], ":", color=red, label="bound: bits that stay clear")
+    if (table["floor_bits"] > 0).any():
+        axis.fill_between(n, 0, table["floor_bits"], color="0.85", zorder=0, label=FLOOR)
+    if not table["estimable"].all():
+        unknown = table[~table["estimable"]]
+        axis.plot(unknown["level"], unknown["mi_bits"], "o", mfc="white", mec=blue, label=UNKNOWN)
     axis.set(xlabel=style.level_label(tables), ylabel="mutual information (bits per pixel)")
     axis.set_xticks(n)
     axis.set_title(f"Pixels: histogram MI over {int(table['pictures'].iloc[0])} pictures")
@@ -55,10 +61,11 @@ EXACT = (
     "exceed the bits that stay clear"
 )
 CORRECTED = (
-    "The view is not at every level a function of the pixel; where it is none, the value is "
-    "corrected for its bias, lies below the entropy H(view), and sees only what stands in a "
-    "pixel's own place"
+    "At some levels the view is not a function of the pixel; there the value is corrected for its "
+    "bias, lies below the entropy H(view), and sees only what stands in a pixel's own place"
 )
+FLOOR = "floor: pixels of the view shuffled"
+UNKNOWN = "too few pixels: floor above 10 % of H(view)"
 
 
 def numbers(table: "pd.DataFrame") -> dict[str, Any]:
@@ -72,15 +79,24 @@ def numbers(table: "pd.DataFrame") -> dict[str, Any]:
         "highest": int(last["level"]),
         "first": first["mi_bits"],
         "last": last["mi_bits"],
-        "relation": EXACT if table["is_exact"].all() else CORRECTED,
+        "relation": EXACT if table["is_exact"].all() else CORRECTED + _floor(table),
         "fit": fit if np.isfinite([slope, r2]).all() else "No straight line goes through it",
     }
+
+
+def _floor(table: "pd.DataFrame") -> str:
+    """Return a further sentence on the floor, and on the levels whose value is not above it."""
+    highest, unknown = table["floor_bits"].max(), table[~table["estimable"]]
+    words = f". Where the view's pixels are shuffled it finds at most {highest:.2f} bits"
+    words = words if np.isfinite(highest) else ""
+    levels = captions.listed(unknown["level"].tolist())
+    return words + (f". Too few pixels to estimate it at n = {levels}" if len(unknown) else "")
 
 
 def is_exact(rows: "pd.DataFrame") -> "pd.Series":
     """Return whether each value is exact: its view a function of the pixel in every picture."""
     # The estimator's own word; to import its module would draw figures anew whenever it changes.
-    return rows["estimand"].str.contains("exact:", regex=False)
+    return rows["estimand"].str.contains("exact:", regex=False) & rows["estimable"]
 
 
 def behind(rows: "pd.DataFrame") -> "pd.DataFrame":
@@ -97,6 +113,8 @@ def behind(rows: "pd.DataFrame") -> "pd.DataFrame":
             "high_bits": (rows["nats"] + half) * bits,
             "entropy_bits": rows["entropy"] * bits,
             "bound_bits": rows["bound"] * bits,
+            "floor_bits": rows["floor"] * bits,
+            "estimable": rows["estimable"],
             "pictures": rows["pictures"],
             "is_exact": is_exact(rows),
         }

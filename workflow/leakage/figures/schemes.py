@@ -56,9 +56,10 @@ def draw(tables: dict[str, style.Table], name: str) -> "tuple[Figure, pd.DataFra
     right.set(ylabel=curves.NATS)
     method = curves.methods({"": first[HELD_OUT]})[""]
     right.set_title(f"{first[HELD_OUT].label}: {method}, held out")
-    floors = table[table["estimate"] == HELD_OUT]["floor"].dropna()
-    if len(floors):
-        right.axhspan(floors.min(), floors.max(), color="0.85", zorder=0, label="floors")
+    for axis, estimate in ((left, PIXELS), (right, HELD_OUT)):
+        floors = table[table["estimate"] == estimate]["floor"].dropna()
+        if len(floors) and floors.any():
+            axis.axhspan(floors.min(), floors.max(), color="0.85", zorder=0, label="floors")
     curves.legend_below(figure, right)
     shown = [table[table["estimate"] == HELD_OUT]]
     figure.suptitle(

@@ -4,6 +4,7 @@ python -m leakage estimate histogram x.npy y.npy
 python -m leakage estimate mine x.npy y.npy --settings '{"epochs": 50}' --output table.csv
 """
 
+import enum
 import hashlib
 import importlib.metadata
 import json
@@ -15,15 +16,29 @@ from typing import Annotated, Any
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.parquet as pq
 import typer
 
-from leakage import checkpoints, devices, embeddings, estimators, files, progress
+from leakage import checkpoints, devices, embeddings, estimators, files, progress, seeds
 from leakage.errors import LeakageError
+from leakage.estimators import arguments
 from leakage.settings import validate
 from leakage.views import View
 
 # Written out: computed, its last bit is not the same on every machine.
 LN_2 = 0.6931471805599453
+
+
+class Source(enum.Enum):
+    """What the items are read from."""
+
+    ARRAYS = "arrays of your own"
+    VIEWS = "views"
+    EMBEDDINGS = "embeddings"
+
+
+# The endings of the tables that can be written.
+TABLES = (".parquet", ".csv")
 
 
 def main(
@@ -32,44 +47,59 @@ def main(
         Path,
         typer.Argument(help="plain items: .npy, or level 0's view (file or folder) or embedding"),
     ],
-    y: Annotated[list[Path], typer.Argument(help="what is seen: one .npy, or a file per level")],
+    y: Annotated[list[Path], typer.Argument(help="views: one .npy, or a file per level")],
     output: Annotated[
         Path | None, typer.Option(help="table to make, .parquet or .csv; default: print the answer")
     ] = None,
-    groups: Annotated[Path | None, typer.Option(help="picture ids, .npy of shape (pairs,)")] = None,
-    rows: Annotated[str, typer.Option(help="of embeddings: patches or whole")] = "patches",
-    limit: Annotated[int | None, typer.Option(help="embeddings that are read at most")] = None,
+    groups: Annotated[
+        Path | None, typer.Option(help="of arrays: picture ids, .npy of shape (pairs,)")
+    ] = None,
+    rows: Annotated[
+        str | None, typer.Option(help="of embeddings: patches (the default) or whole")
+    ] = None,
+    limit: Annotated[
+        int | None, typer.Option(help="of embeddings: how many are read at most; default: all")
+    ] = None,
     settings: Annotated[str, typer.Option(help="the estimator's settings, as JSON")] = "{}",
     seed: Annotated[int, typer.Option(help="of everything random")] = 0,
     label: Annotated[str, typer.Option(help="the estimator's key, for the table")] = "",
     representation: Annotated[str, typer.Option(help="for the table")] = "",
     code: Annotated[str, typer.Option(help="digest of the code, for the metadata")] = "",
     checkpoint: Annotated[
-        Path | None, typer.Option(help="where a long training keeps its state until it has ended")
+        Path | None,
+        typer.Option(help="of views and embeddings: where a training keeps its state"),
     ] = None,
     checkpoint_every: Annotated[
-        float, typer.Option(help="seconds between two states")
-    ] = checkpoints.EVERY,
+        float | None,
+        typer.Option(help=f"seconds between two states; default: {checkpoints.EVERY:g}"),
+    ] = None,
 ) -> None:
     """Estimate the leakage at every level with one estimator."""
     chosen = _settings(name, settings)
+    seed = seeds.checked(seed, "--seed")
+    _refuse_output(output)
+    source = _source(x, y)
+    given = {"--groups": groups, "--rows": rows, "--limit": limit, "--checkpoint": checkpoint}
+    _refuse_options(source, given | {"--checkpoint-every": checkpoint_every}, name)
+    which = (rows or "patches", limit, seed)
     progress.about(" ".join(filter(None, [label or name, representation])))
     kept = None
-    if checkpoint and x.suffix != ".npy" and getattr(estimators.module(name), "RESUMES", False):
-        identity = _identity(name, x, y, (rows, limit, seed), chosen, code)
-        kept = checkpoints.Checkpoint(checkpoint, identity, checkpoint_every)
+    if checkpoint:
+        identity = _identity(name, x, y, which, chosen, code)
+        every = checkpoints.EVERY if checkpoint_every is None else checkpoint_every
+        kept = checkpoints.Checkpoint(checkpoint, identity, every)
     resume = {"checkpoint": kept} if kept else {}
-    if x.suffix == ".npy":
-        table, source = _from_arrays(name, x, y, groups, seed, chosen), {}
-    elif _is_view(x):
-        table, source = _from_views(name, x, y, seed, chosen, resume)
+    if source is Source.ARRAYS:
+        table, about = _from_arrays(name, x, y[0], groups, seed, chosen), {}
+    elif source is Source.VIEWS:
+        table, about = _from_views(name, x, y, seed, chosen, resume)
     else:
-        table, source = _from_embeddings(name, x, y, (rows, limit, seed), chosen, resume)
+        table, about = _from_embeddings(name, x, y, which, chosen, resume)
     if output is None:
         shown = table[table["chosen"]].drop(columns=["chosen", "estimand"])
         shown.dropna(axis="columns", how="all").to_csv(sys.stdout, index=False)
         return
-    table.insert(0, "scheme", source.get("scheme", ""))
+    table.insert(0, "scheme", about.get("scheme", ""))
     table.insert(2, "estimator", label or name)
     table.insert(3, "representation", representation)
     metadata = {
@@ -80,9 +110,9 @@ def main(
         "code": code,
         "device": _device(chosen),
         "versions": {each: importlib.metadata.version(each) for each in ("numpy", "torch")},
-        "source": source,
+        "source": about,
     }
-    if x.suffix != ".npy":
+    if source is not Source.ARRAYS:
         read = {"plain": [x], "levels": y}
         metadata["inputs"] = {
             role: [digest for path in paths for digest in files.recorded(path)]
@@ -91,6 +121,96 @@ def main(
     _write(output, table, metadata)
     if kept:
         kept.remove()
+
+
+def _refuse_output(output: Path | None) -> None:
+    """Raise a LeakageError where the table cannot be written, before anything is computed."""
+    if output is None:
+        return
+    if output.suffix not in TABLES:
+        raise LeakageError(f"--output {output}: expected a name that ends in .parquet or .csv")
+    if output.is_dir():
+        raise LeakageError(f"--output {output}: is a folder; expected the name of a file")
+    files.refuse_unwritable(output.parent)
+
+
+def _source(x: Path, y: list[Path]) -> Source:
+    """Return what x and y are, all of one kind.
+
+    Raises:
+        LeakageError: one of them is missing, of a kind that is not read here, or of another kind
+            than x; or there are several arrays.
+    """
+    kinds = [_kind(path) for path in (x, *y)]
+    for path, kind in zip(y, kinds[1:], strict=True):
+        if kind is not kinds[0]:
+            raise LeakageError(
+                f"{path}: of {kind.value}, and {x} is of {kinds[0].value}; give both of one kind"
+            )
+    if kinds[0] is Source.ARRAYS and len(y) > 1:
+        raise LeakageError(
+            f"{len(y)} arrays for y; expected one, of shape (levels, pairs, dim): np.stack them"
+        )
+    return kinds[0]
+
+
+def _kind(path: Path) -> Source:
+    """Return what a file or folder holds."""
+    if not path.exists():
+        raise LeakageError(f"{path}: no such file; give a .npy, or a view or embedding of a run")
+    if path.is_dir():
+        return Source.VIEWS
+    if path.suffix.lower() == ".npy":
+        return Source.ARRAYS
+    expected = (
+        "expected an array in a .npy file (numpy.save), or a view or embedding that the workflow "
+        "made (.parquet)"
+    )
+    if path.suffix.lower() != ".parquet":
+        raise LeakageError(f"{path}: ends in {path.suffix or 'nothing'}; {expected}")
+    try:
+        schema = pq.read_schema(path)
+    except (pa.ArrowException, OSError, ValueError):
+        # A damaged file of a run still has its checksum, and a message of its own.
+        if files.checksum_path(path).is_file():
+            files.check(path)
+        schema = None
+    if schema is None or not files.decode(schema.metadata):
+        raise LeakageError(f"{path}: not a file that the workflow made; {expected}")
+    for column, source in (("pixels", Source.VIEWS), ("embedding", Source.EMBEDDINGS)):
+        if column in schema.names:
+            return source
+    raise LeakageError(f"{path}: a file of another stage; {expected}")
+
+
+def _refuse_options(source: Source, given: dict[str, Any], name: str) -> None:
+    """Raise a LeakageError for an option with a wrong value, or one that would do nothing."""
+    reads = {
+        "--groups": (Source.ARRAYS,),
+        "--rows": (Source.EMBEDDINGS,),
+        "--limit": (Source.EMBEDDINGS,),
+        "--checkpoint": (Source.VIEWS, Source.EMBEDDINGS),
+        "--checkpoint-every": (Source.VIEWS, Source.EMBEDDINGS),
+    }
+    for option, sources in reads.items():
+        if given[option] is not None and source not in sources:
+            kinds = " and ".join(each.value for each in sources)
+            raise LeakageError(
+                f"{option}: does nothing for {source.value}, only for {kinds}; leave it out"
+            )
+    rows, limit, every = given["--rows"], given["--limit"], given["--checkpoint-every"]
+    if rows is not None and rows not in embeddings.ROWS:
+        raise LeakageError(f"--rows: found {rows!r}; expected {' or '.join(embeddings.ROWS)}")
+    if limit is not None and limit < 1:
+        raise LeakageError(f"--limit: found {limit}; expected at least 1; leave it out for all")
+    if every is not None and (given["--checkpoint"] is None or not every >= 0):
+        raise LeakageError(
+            f"--checkpoint-every: found {every:g}; expected seconds from 0, beside --checkpoint"
+        )
+    if given["--checkpoint"] is not None and not estimators.resumes(name):
+        raise LeakageError(
+            f"--checkpoint: estimator {name} keeps no state, it would do nothing; leave it out"
+        )
 
 
 def _identity(
@@ -119,27 +239,27 @@ def _settings(name: str, text: str) -> Any:
 
 
 def _from_arrays(
-    name: str, x: Path, y: list[Path], groups: Path | None, seed: int, chosen: Any
+    name: str, x: Path, y: Path, groups: Path | None, seed: int, chosen: Any
 ) -> pd.DataFrame:
-    if len(y) != 1:
-        raise LeakageError(f"{len(y)} arrays for y; expected one, of shape (levels, pairs, dim)")
     members = None if groups is None else _array(groups)
-    given = chosen.model_dump(exclude={"method"})
-    return estimators.estimate(name, _array(x), _array(y[0]), members, seed, **given)
+    given = arguments.checked(_array(x), _array(y), members, None, seed)
+    items = given.x, given.y, given.groups, given.levels, given.seed
+    return estimators.run(name, *items, chosen)
 
 
 def _array(path: Path) -> np.ndarray:
+    """Return the array in a .npy file, its path in every message."""
     try:
         found = np.load(path, allow_pickle=False)
         if not isinstance(found, np.ndarray):
             raise ValueError("it is a zip")
         return found
-    except (OSError, ValueError) as error:
-        raise LeakageError(f"{path}: not an array of numbers in a .npy file ({error})") from None
-
-
-def _is_view(path: Path) -> bool:
-    return path.is_dir() or "clear_bits" in files.read_metadata(files.check(path))
+    except (OSError, ValueError, EOFError, MemoryError, OverflowError) as error:
+        why = "the file is empty" if isinstance(error, EOFError) else str(error) or "too large"
+        why = why.partition("\n")[0]
+        raise LeakageError(
+            f"{path}: not an array of numbers in a .npy file ({why}); save it by numpy.save"
+        ) from None
 
 
 def _from_embeddings(
@@ -177,7 +297,7 @@ def _from_views(
     estimator = estimators.module(name)
     if hasattr(estimator, "estimate_pictures"):
         pixels = ((p, s) for _, p, s in _pixels(plain, seen))
-        table = estimator.estimate_pictures(pixels, levels, chosen)
+        table = estimator.estimate_pictures(pixels, levels, chosen, seed)
     elif hasattr(chosen, "pixels"):
         drawn = _draw_pixels(plain, seen, chosen.pixels.pairs, seed)
         table = estimators.run(name, *drawn, levels, seed, chosen, **resume)
@@ -240,6 +360,4 @@ def _write(output: Path, table: pd.DataFrame, metadata: dict[str, Any]) -> None:
         with files.whole_file(output) as temporary:
             table.to_csv(temporary, index=False)
         return
-    if output.suffix != ".parquet":
-        raise LeakageError(f"--output {output}: expected a name that ends in .parquet or .csv")
     files.write_table(output, pa.Table.from_pandas(table, preserve_index=False), metadata)

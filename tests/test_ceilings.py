@@ -1,0 +1,62 @@
+"""No exact or counted value is outside the bounds of what it estimates, even by rounding."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from leakage.estimators import estimate, plug_in
+
+COUNTED = {
+    "histogram": [{}, {"correction": "none"}, {"correction": "grassberger"}],
+    "rounded_histogram": [{"decimals": 0}, {"decimals": 2}, {"decimals": 15}],
+    "finite_set": [{}],
+}
+CASES = [(name, chosen) for name, several in COUNTED.items() for chosen in several]
+
+
+def drawn(kind: str, pairs: int, columns: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return x (pairs, columns) and y (5, pairs, columns): itself, shuffled, tied, coarse, new."""
+    generator = np.random.default_rng(seed)
+    x = generator.normal(size=(pairs, columns))
+    if kind == "bytes":
+        x = generator.integers(0, 256, (pairs, columns), dtype=np.uint8)
+    elif kind == "few symbols":
+        x = generator.integers(-3, 3, (pairs, columns))
+    tied = x.copy()
+    tied[0] = tied[-1]
+    views = [x, generator.permutation(x), tied, np.round(x), generator.permutation(tied)]
+    return x, np.stack(views).astype(x.dtype)
+
+
+@pytest.mark.parametrize(("name", "chosen"), CASES, ids=repr)
+@pytest.mark.parametrize("kind", ["numbers", "bytes", "few symbols"])
+@given(st.integers(1, 40), st.integers(1, 3), st.integers(0, 2**32))
+@settings(max_examples=15, deadline=None)
+def test_no_value_is_above_its_ceiling(name, chosen, kind, pairs, columns, seed):
+    table = estimate(name, *drawn(kind, pairs, columns, seed), **chosen)
+    assert (table["nats"] <= table["ceiling"]).all()
+    assert (table["value"] == table["nats"]).all()
+    if chosen.get("correction") != "grassberger":
+        assert (table["nats"] > -0.5).all()
+
+
+@given(st.integers(2, 400))
+@settings(max_examples=60, deadline=None)
+def test_what_is_told_apart_wholly_is_its_ceiling_to_the_last_bit(count):
+    x = np.arange(count)[:, None]
+    assert (estimate("finite_set", x, x)[["nats", "ceiling"]].nunique(axis=1) == 1).all()
+    assert plug_in.mutual_information(x.ravel(), x.ravel()) == plug_in.logarithm(count)
+
+
+@given(st.integers(1, 30), st.integers(1, 30))
+def test_independent_symbols_tell_nothing_and_not_less(one, other):
+    x, y = np.repeat(np.arange(one), other), np.tile(np.arange(other), one)
+    assert 0 <= plug_in.mutual_information(x, y) < 1e-14
+
+
+@given(st.integers(1, 9), st.floats(1e-6, 1e6), st.integers(0, 2**32))
+@settings(max_examples=30, deadline=None)
+def test_a_cosine_is_never_beyond_1(dim, scale, seed):
+    x = np.random.default_rng(seed).normal(size=(50, dim))
+    table = estimate("cosine", x, np.stack([scale * x, -scale * x]))
+    assert (table["value"].abs() <= 1).all()

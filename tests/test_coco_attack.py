@@ -1,0 +1,94 @@
+"""The benchmark's simple attacks: laws that they keep, and the conversion of the weights."""
+
+import importlib
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+
+@pytest.fixture
+def of(monkeypatch):
+    """Return a module of the benchmark by its name."""
+    monkeypatch.syspath_prepend(str(Path(__file__).parents[1] / "benchmarks"))
+    return lambda name: importlib.import_module(f"coco_attack.{name}")
+
+
+def pairs(noise: float, count: int = 100, dim: int = 40):
+    """Return x and y of shape (count, dim), two pairs per picture, and their groups."""
+    x, other = np.random.default_rng(0).normal(size=(2, count, dim))
+    return x, x + noise * other, np.arange(count) // 2
+
+
+def test_a_picture_lies_in_one_fold(of):
+    fold = of("attacks").folds(np.arange(100) // 2)
+    assert (fold[::2] == fold[1::2]).all() and np.bincount(fold).tolist() == [20] * 5
+    for train, validation, test in of("attacks").sides(fold):
+        assert (train.astype(int) + validation + test == 1).all()
+
+
+def test_whitening_is_the_inverse_root_of_the_shrunk_covariance(of):
+    x, everything = pairs(0, 300)[0], np.ones(300, bool)
+    x = x @ np.random.default_rng(1).normal(size=(40, 40))
+    found = of("attacks").whitened(x, everything, 0.5)
+    standard = (x - x.mean(0)) / x.std(0)
+    covariance = standard.T @ standard / 300
+    shrunk = covariance + 0.5 * np.trace(covariance) / 40 * np.eye(40)
+    assert found.T @ found / 300 == pytest.approx(np.linalg.inv(shrunk) @ covariance, abs=1e-9)
+    few = np.arange(300) < 15
+    assert np.isfinite(of("attacks").whitened(x, few, 0.1)).all()
+
+
+def test_equal_sides_are_told_apart_and_unrelated_or_constant_ones_are_not(of):
+    attacks = of("attacks")
+    x, same, groups = pairs(0)
+    fold = attacks.folds(groups)
+    for attack in (attacks.similarity, attacks.whitened_similarity):
+        assert attack(x, same, fold).nats == pytest.approx(np.log(20), abs=0.05)
+        assert attack(x, same, fold).top_1 == 1
+        assert attack(x, np.roll(x, 7, axis=0), fold).nats < 0.05
+        constant = attack(x, np.full_like(x, 0.1), fold)
+        assert (constant.nats, constant.top_1) == (pytest.approx(0, abs=1e-9), pytest.approx(0.05))
+    assert attacks.nearest_of_all(x, same) == 1
+    assert attacks.nearest_of_all(x, np.ones_like(x)) == pytest.approx(0.01)
+
+
+def test_more_noise_leaves_less(of):
+    attacks = of("attacks")
+    found = [
+        attacks.similarity(*pairs(noise)[:2], attacks.folds(pairs(0)[2])) for noise in (0.5, 2, 8)
+    ]
+    assert found[0].nats > found[1].nats > found[2].nats
+    assert found[0].top_1 > found[1].top_1 > found[2].top_1
+
+
+def test_weights_are_renamed_by_their_order_and_shapes(of):
+    renamed = of("embedding").renamed
+    given = {"_a.weight": torch.ones(2, 3), "_b.num_batches": torch.ones(1), "_b": torch.zeros(4)}
+    wanted = {"a.weight": torch.zeros(2, 3), "b": torch.ones(4), "b.num_batches": torch.zeros(1)}
+    found = renamed(given, wanted)
+    assert list(found) == list(wanted) and found["a.weight"].all() and not found["b"].any()
+    assert not found["b.num_batches"].any()
+    with pytest.raises(ValueError, match=r"_b has shape \(4,\) and b \(5,\)"):
+        renamed(given, wanted | {"b": torch.ones(5)})
+    with pytest.raises(ValueError, match=r"shorter|longer"):
+        renamed(given | {"_c": torch.ones(1)}, wanted)
+
+
+def test_the_table_says_where_ours_is_below_a_simple_attack(of, monkeypatch):
+    main = of("__main__")
+    x, y, groups = pairs(0.5)
+    low = main.Ours(0.5, 0.4, 0.6, 0.01, 0.05)
+    high = main.Ours(4.0, 3.9, 4.1, 0.01, 0.05)
+    for value, missed in ((low, 2), (high, 0)):
+        monkeypatch.setattr(main, "ours", lambda *_, value=value: {3: value})
+        text, found = main.table(x, y[None], groups, [3])
+        assert found == missed and text.count("**no**") == missed
+
+
+def test_ours_are_read_by_level_and_statistic(of):
+    x, y, groups = pairs(0.5)
+    views = np.stack([y, np.ones_like(y)])
+    found = of("__main__").ours("cca", "mutual information", x, views, groups, [2, 8])
+    assert sorted(found) == [2, 8] and found[2].mean > 0.1 and found[8].mean == pytest.approx(0)

@@ -1,0 +1,126 @@
+"""Noisy views of small pictures: what is clear is counted, what is noise is not information."""
+
+import numpy as np
+import pytest
+import skimage.color
+import skimage.data
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from leakage.estimators import histogram, noisy, plug_in
+from leakage.schemes import msb_xor
+
+BITS = 1 / np.log(2)
+SIDES = [32, 64, 128, 224, 480]
+GREY = np.round(skimage.color.rgb2gray(skimage.data.astronaut()) * 255).astype(np.uint8)
+
+
+def picture(side: int) -> np.ndarray:
+    top = (len(GREY) - side) // 2
+    return GREY[top : top + side, top : top + side].reshape(-1, 1)
+
+
+def xored(x: np.ndarray, mask: int, seed: int) -> np.ndarray:
+    return x ^ (np.random.default_rng(seed).integers(0, 256, x.shape, dtype=np.uint8) & mask)
+
+
+def row(x: np.ndarray, y: np.ndarray, **chosen):
+    settings = histogram.Settings(**chosen)
+    return histogram.estimate_pictures([(x, y[None])], [8], settings).iloc[0]
+
+
+def entropy(values: np.ndarray) -> float:
+    return plug_in.entropy(np.bincount(values.ravel()))
+
+
+@pytest.mark.parametrize("side", SIDES)
+@pytest.mark.parametrize("level", [8, 6, 4, 2])
+def test_a_uniform_key_leaves_the_entropy_of_the_clear_bits_at_every_size(side, level):
+    x = picture(side)
+    mask = int(msb_xor.encrypted_bits(level))
+    found = row(x, xored(x, mask, side))
+    truth = entropy(x & (255 ^ mask))
+    assert found["nats"] * BITS == pytest.approx(truth * BITS, abs=max(0.02, 4 / side))
+    assert abs(found["floor"]) * BITS < 0.15 and found["estimable"]
+    uncorrected = row(x, xored(x, mask, side), correction="none")
+    assert found["nats"] < uncorrected["nats"]
+
+
+@pytest.mark.parametrize("mask", [0b00111100, 0b10101010, 0b00000111])
+def test_any_bits_can_be_the_encrypted_ones(mask):
+    x = picture(64)
+    found = row(x, xored(x, mask, 0))
+    assert found["nats"] * BITS == pytest.approx(entropy(x & (255 ^ mask)) * BITS, abs=0.06)
+
+
+@pytest.mark.parametrize("side", SIDES)
+def test_the_floor_is_what_nothing_gives(side):
+    """Over shuffles of the view it is the mean of the estimate, with every correction."""
+    x, y = picture(side), xored(picture(side), 255, side)
+    generator = np.random.default_rng(0)
+    for correction in ("auto", "none", "grassberger"):
+        values = [row(x, generator.permutation(y), correction=correction) for _ in range(4)]
+        nats, floors = ([each[name] for each in values] for name in ("nats", "floor"))
+        assert np.mean(nats) == pytest.approx(np.mean(floors), abs=0.04 + 0.02 * np.mean(nats))
+
+
+def test_grassberger_s_correction_alone_is_flagged_on_small_pictures_and_not_on_large_ones():
+    for side, enough in ((32, False), (480, True)):
+        x = picture(side)
+        found = row(x, xored(x, 255, 0), correction="grassberger")
+        assert found["estimable"] == enough
+        assert ("cannot be estimated" in found["estimand"]) != enough
+
+
+def test_more_pixels_of_a_permuted_picture_show_more_of_what_stands_near():
+    """The value is a lower bound: small pictures show less of it, and none shows it all."""
+    found = []
+    for side in SIDES:
+        blocks = picture(side).reshape(side // 4, 4, side // 4, 4).swapaxes(1, 2).reshape(-1, 16)
+        y = np.random.default_rng(0).permuted(blocks, axis=1)
+        found.append(row(blocks.reshape(-1, 1), y.reshape(-1, 1)))
+        assert found[-1]["nats"] > 10 * abs(found[-1]["floor"])
+    many = plug_in.count(blocks.ravel(), y.ravel()).information(plug_in.grassberger_entropy)
+    assert found[-1]["nats"] == pytest.approx(many, abs=0.03)
+    assert all(each["nats"] <= each["entropy"] for each in found)
+
+
+@pytest.mark.parametrize("pixels", [4, 16, 40])
+def test_pixels_too_few_to_show_noise_are_flagged(pixels):
+    x = np.random.default_rng(0).permutation(256)[:pixels, None].astype(np.uint8)
+    found = row(x, xored(x, 255, 1))
+    assert not found["estimable"] and "cannot be estimated" in found["estimand"]
+
+
+def test_a_function_of_the_pixel_has_no_floor():
+    x = picture(32)
+    found = row(x, x << 3)
+    assert found["floor"] == 0 and found["estimable"] and "exact:" in found["estimand"]
+
+
+@given(st.integers(0, 255), st.integers(0, 2**32))
+@settings(max_examples=30, deadline=None)
+def test_clear_bits_are_those_that_the_pixel_decides(mask, seed):
+    x = np.random.default_rng(seed).integers(0, 256, (4000, 1), dtype=np.uint8)
+    table = plug_in.byte_pairs(x.ravel(), xored(x, mask, seed + 1).ravel())
+    assert noisy.clear_bits(table) == 255 ^ mask
+
+
+@given(st.integers(0, 255), st.integers(0, 2**32))
+@settings(max_examples=30, deadline=None)
+def test_shuffling_keeps_the_margins_and_the_clear_bits(clear, seed):
+    generator = np.random.default_rng(seed)
+    x = generator.integers(0, 256, 3000, dtype=np.uint8)
+    y = x & clear | generator.integers(0, 256, 3000, dtype=np.uint8) & (255 ^ clear)
+    table = plug_in.byte_pairs(x, y)
+    apart = noisy.shuffled(table, clear, generator)
+    for axis in (0, 1):
+        assert np.array_equal(apart.sum(axis), table.sum(axis))
+    one, other = (noisy.folded(each, 255, clear).table for each in (table, apart))
+    assert np.array_equal(one, other)
+
+
+def test_folding_keeps_the_asked_bits_alone():
+    generator = np.random.default_rng(0)
+    x, y = generator.integers(0, 256, (2, 5000), dtype=np.uint8)
+    found = noisy.folded(plug_in.byte_pairs(x, y), 0b11010000, 0b00001111)
+    assert np.array_equal(found.table, plug_in.byte_pairs(x & 0b11010000, y & 0b00001111))

@@ -1,0 +1,38 @@
+"""The one check of every seed that comes from Python."""
+
+import operator
+
+from leakage.errors import LeakageError
+from leakage.settings import shown
+
+# Tables hold a seed as int64, and an estimator counts up from it.
+LARGEST = 2**62
+
+
+def checked(seed: object, name: str = "seed") -> int:
+    """Return a seed as an int.
+
+    Args:
+        seed: a whole number, Python's or NumPy's.
+        name: of the argument, for the message.
+
+    Raises:
+        LeakageError: it is negative, larger than 2^62, has a fraction, or is not a number (True,
+            False and None are not).
+
+    Example:
+        >>> checked(np.int64(3))
+        3
+    """
+    expected = f"expected a whole number from 0 to 2^62; give one, say {name}=0"
+    if isinstance(seed, bool):
+        raise LeakageError(f"{name}: found {seed}; {expected}")
+    try:
+        found = operator.index(seed)  # type: ignore[arg-type]
+    except TypeError:
+        raise LeakageError(
+            f"{name}: found {shown(seed)}, a {type(seed).__name__}; {expected}"
+        ) from None
+    if not 0 <= found <= LARGEST:
+        raise LeakageError(f"{name}: found {shown(found)}; {expected}")
+    return found
