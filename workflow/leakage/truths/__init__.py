@@ -40,29 +40,61 @@ __all__ = [
 STREAM = 5  # of the seed; the steps and estimators draw from others
 
 TASKS: dict[str, Task] = {
+    # Gaussian
     "staircase": gaussian.staircase,
-    "staircase_cubed": gaussian.staircase_cubed,
     "multinormal_dense": gaussian.multinormal_dense,
     "multinormal_sparse": gaussian.multinormal_sparse,
+    "same_space_64": partial(gaussian.same_space, dim=64),
+    "same_space_1280": partial(gaussian.same_space, dim=1280),
+    # injective maps of Gaussians, Student's t, uniform noise
+    "staircase_cubed": gaussian.staircase_cubed,
     "spiral": transformed.turned_by_spirals,
     "spiral_5": partial(transformed.turned_by_spirals, dim=5),
+    "spiral_fast": partial(transformed.turned_by_spirals, dim=3, turn=2.0),
+    "normal_cdf": partial(transformed.mapped, dim=5, of_x=transformed.normal_cdf),
+    "half_cube": partial(transformed.mapped, dim=5, of_x=transformed.half_cube),
+    "wiggly": partial(
+        transformed.mapped, dim=1, of_x=transformed.wiggly_x, of_y=transformed.wiggly_y
+    ),
+    "bimodal": partial(
+        transformed.mapped, dim=1, of_x=transformed.bimodal_x, of_y=transformed.bimodal_y
+    ),
+    "swissroll": transformed.swissroll,
     "student_t": transformed.student_t,
     "student_dense": partial(
         transformed.student_t, dispersion=gaussian.dense_covariance(5), freedom=3
     ),
+    "student_sparse": partial(
+        transformed.student_t, dispersion=gaussian.sparse_covariance(2), dim=2, freedom=3
+    ),
+    "student_asinh": transformed.asinh_student,
     "additive_noise": transformed.additive_noise,
-    "swissroll": transformed.swissroll,
+    "additive_noise_wide": partial(transformed.additive_noise, half_width=0.75),
+    # mixtures
     "mixture_x": partial(mixtures.mixture, shape="X"),
     "mixture_ai": partial(mixtures.mixture, shape="AI"),
+    "waves": mixtures.waves,
+    "galaxy": mixtures.galaxy,
+    "concentric": mixtures.concentric,
+    "inliers": mixtures.inliers,
+    # discrete and mixed
     "quantised_4": partial(discrete.quantised, cells=4),
     "quantised_16": partial(discrete.quantised, cells=16),
     "bits": discrete.bits,
+    "erasure": discrete.erasure,
+    "mixed_uniform": discrete.mixed_uniform,
+    "zero_inflated": discrete.zero_inflated,
     "repeated_rows": discrete.repeated_rows,
+    # pictures
     "blobs": pictures.blobs,
+    "rectangles": pictures.rectangles,
     "digits": pictures.digits,
     "pixels": discrete.pixels,
+    # nothing to find
     "independence": gaussian.independence,
     "independence_grouped": gaussian.independence_grouped,
+    "independence_wide_9": partial(gaussian.independence_grouped, dim=2048),
+    "independence_wide_2": partial(gaussian.independence_grouped, dim=2048, per_group=2),
 }
 
 

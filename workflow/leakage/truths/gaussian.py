@@ -15,6 +15,7 @@ STAIRCASE_DIM = 20
 INDEPENDENT_LEVELS = 2
 PAIRS_PER_GROUP = 9  # the places that a picture is cut at by default
 SHARED_BY_GROUP = 0.5  # of the variance
+SAME_SPACE_NATS = (4.0, 2.0, 1.0, 0.5)
 
 
 def gaussian_nats(covariance: np.ndarray, dim_x: int) -> float:
@@ -96,13 +97,44 @@ def independence(pairs: int, generator: np.random.Generator) -> Sample:
     return of_levels(x, y, np.zeros(INDEPENDENT_LEVELS))
 
 
-def independence_grouped(pairs: int, generator: np.random.Generator) -> Sample:
-    """Pairs of a group share a part of x and another of y: split apart, they show a false leak."""
-    groups = np.arange(pairs) // PAIRS_PER_GROUP
+def independence_grouped(
+    pairs: int,
+    generator: np.random.Generator,
+    dim: int = STAIRCASE_DIM,
+    per_group: int = PAIRS_PER_GROUP,
+) -> Sample:
+    """Return independent x and y of `dim` coordinates each, in groups of `per_group` pairs.
+
+    Pairs of a group share a part of x and another of y: split apart, they show a false leak.
+    """
+    groups = np.arange(pairs) // per_group
     of_group, own = (
-        generator.standard_normal((1 + INDEPENDENT_LEVELS, rows, STAIRCASE_DIM))
+        generator.standard_normal((1 + INDEPENDENT_LEVELS, rows, dim))
         for rows in (groups[-1] + 1, pairs)
     )
     shared = np.sqrt(SHARED_BY_GROUP) * of_group[:, groups]
     x, *y = shared + np.sqrt(1 - SHARED_BY_GROUP) * own
     return of_levels(x, y, np.zeros(INDEPENDENT_LEVELS), groups)
+
+
+def same_space_correlations(dim: int) -> np.ndarray:
+    """Return rho of each level and coordinate, shape (4, dim).
+
+    A coordinate's share of the level's `SAME_SPACE_NATS` is a quantile of the exponential
+    distribution: most carry little and few much, as in an embedding.
+    """
+    shares = -np.log((np.arange(dim) + 0.5) / dim)
+    nats = np.multiply.outer(SAME_SPACE_NATS, shares / shares.sum())
+    return np.sqrt(-np.expm1(-2 * nats))
+
+
+def same_space(pairs: int, generator: np.random.Generator, dim: int) -> Sample:
+    """Return x and y in one space: y_i = rho_i x_i + noise, each coordinate with its own rho_i.
+
+    This is how the embedding of a view relates to that of the plain picture: what they share lies
+    on the diagonal of the cross-covariance.
+    """
+    rho = same_space_correlations(dim)
+    x, *noise = generator.standard_normal((1 + len(rho), pairs, dim), dtype=np.float32)
+    y = [r * x + np.sqrt(1 - r**2) * e for r, e in zip(rho, noise, strict=True)]
+    return of_levels(x, y, SAME_SPACE_NATS)

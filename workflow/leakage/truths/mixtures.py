@@ -1,6 +1,6 @@
 """Mixtures of Gaussians, whose mutual information is a number that an integral gives.
 
-"X" and "AI" are tasks of Czyż et al., "On the Properties and Estimation of Pointwise Mutual
+All are tasks of Czyż et al., "On the Properties and Estimation of Pointwise Mutual
 Information Profiles", arXiv 2310.10240, as benchmark-mi 0.1.3 defines them.
 """
 
@@ -9,10 +9,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from leakage.truths import gaussian
 from leakage.truths.samples import Sample, of_one
+from leakage.truths.transformed import spiral
 
 CELLS_PER_DEVIATION = 8  # of the narrowest component; four give the same five digits
 TAIL = 8  # standard deviations
+RINGS = 3
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,7 +87,19 @@ def ai_shaped() -> Mixture:
     return Mixture(means, np.array([[[a, c], [c, b]] for *_, a, b, c in strokes]))
 
 
-SHAPES = {"X": x_shaped, "AI": ai_shaped}
+def wave_centres(components: int = 12) -> Mixture:
+    """Return the mixture of "Waves" before it is bent: small balls in rising rows of four."""
+    k = np.arange(components)
+    return Mixture(1.5 * np.stack([k, k % 4], axis=1), np.tile(0.1 * np.eye(2), (components, 1, 1)))
+
+
+def galaxy_centres(distance: float = 3.0) -> Mixture:
+    """Return "Galaxy" before it is turned, along the diagonal of its plane, and y."""
+    mean = distance / 2 * np.array([np.sqrt(2), 1])
+    return Mixture(np.stack([-mean, mean]), np.tile(np.eye(2), (2, 1, 1)))
+
+
+SHAPES = {"X": x_shaped, "AI": ai_shaped, "waves": wave_centres, "galaxy": galaxy_centres}
 
 
 def mixture(pairs: int, generator: np.random.Generator, shape: str) -> Sample:
@@ -96,3 +111,84 @@ def mixture(pairs: int, generator: np.random.Generator, shape: str) -> Sample:
 @functools.cache
 def _nats_of(shape: str) -> float:
     return SHAPES[shape]().nats()
+
+
+def waves(pairs: int, generator: np.random.Generator) -> Sample:
+    """Return "Waves": x in a plane, bent by a sine of its second coordinate, and one y.
+
+    That coordinate is independent of all else, and the map is injective, so that the information
+    is that of the centres' mixture.
+    """
+    points = wave_centres().draw(pairs, generator)
+    along = generator.standard_normal(pairs)
+    across = points[:, 0] + 5 * np.sin(3 * along)
+    x = np.stack([0.1 * across - 0.8, 0.5 * along], axis=1)
+    return of_one(x, points[:, 1:], _nats_of("waves"))
+
+
+def galaxy(pairs: int, generator: np.random.Generator) -> Sample:
+    """Return "Galaxy": two balls in a plane, turned into spiral arms, and y, which tells them."""
+    points = galaxy_centres().draw(pairs, generator)
+    beside = generator.standard_normal(pairs)
+    x = np.stack([points[:, 0] + beside, points[:, 0] - beside], axis=1) / np.sqrt(2)
+    return of_one(spiral(x, (0, 1), 0.5), points[:, 1:], _nats_of("galaxy"))
+
+
+def concentric(pairs: int, generator: np.random.Generator, dim: int = 5) -> Sample:
+    """Return x of deviation 1, 2 or 3 around 0 in `dim` dimensions, and y, which tells which."""
+    ring = generator.integers(1, RINGS + 1, size=(pairs, 1))
+    x = ring * generator.standard_normal((pairs, dim))
+    y = ring + 0.01 * generator.standard_normal((pairs, 1))
+    return of_one(x, y, concentric_nats(dim))
+
+
+@functools.cache
+def concentric_nats(dim: int) -> float:
+    """Return I(X;Y) of `concentric`: that of the ring and the distance from 0.
+
+    Rings overlap in y with a chance below exp(-1000).
+    """
+    radius = np.linspace(0, RINGS * (np.sqrt(dim) + TAIL), 100_001)[1:]
+    ring = np.arange(1, RINGS + 1)[:, None]
+    # The density of the distance, but for factors that all rings share.
+    density = radius ** (dim - 1) * np.exp(-((radius / ring) ** 2) / 2) / ring**dim
+    joint = density / density.sum()
+    return np.log(RINGS) + entropy(joint.sum(axis=0)) - entropy(joint.ravel())
+
+
+def inliers(
+    pairs: int, generator: np.random.Generator, dim: int = 5, unrelated: float = 0.2
+) -> Sample:
+    """Return the sparse Gaussian in which a share of the pairs is of x and y of two draws."""
+    covariance = gaussian.sparse_covariance(dim)
+    x, y = gaussian.normal_pairs(covariance, pairs, generator)
+    _, other = gaussian.normal_pairs(covariance, pairs, generator)
+    y = np.where(generator.random((pairs, 1)) < unrelated, other, y)
+    return of_one(x, y, inliers_nats(covariance[0, dim], unrelated))
+
+
+@functools.cache
+def inliers_nats(correlation: float, unrelated: float) -> float:
+    """Return I(X;Y) of `inliers`, in which two pairs of coordinates have that correlation.
+
+    In the sums and the differences of each pair, the log density ratio r of the Gaussian is
+    -ln(1 - rho^2) + a S - b T, S and T being exponential of mean 1: with a = b = rho where x and y
+    are of one draw, a = rho / (1 + rho) and b = rho / (1 - rho) where they are of two. So a S - b T
+    has a density exp(-l / a) or exp(l / b), over a + b.
+    """
+    from scipy.integrate import quad
+
+    constant = -np.log1p(-(correlation**2))
+
+    def mean(a: float, b: float) -> float:
+        def value(exponential: float, scale: float) -> float:
+            ratio = constant + scale * exponential
+            log = np.logaddexp(np.log1p(-unrelated) + ratio, np.log(unrelated))
+            return log * np.exp(-exponential)
+
+        above, below = (quad(value, 0, 60, args=(scale,))[0] for scale in (a, -b))
+        return (a * above + b * below) / (a + b)
+
+    of_one_draw = mean(correlation, correlation)
+    of_two = mean(correlation / (1 + correlation), correlation / (1 - correlation))
+    return (1 - unrelated) * of_one_draw + unrelated * of_two

@@ -1,7 +1,8 @@
 """Pictures with known information, as pixels: blobs drawn from a latent, digits of one class.
 
-The blobs are those of Butakov et al., "Mutual Information Estimation via Normalizing Flows",
-arXiv 2403.02187, as their package VanessB/mutinfo draws them (`Gaussians2D`).
+Blobs and rectangles are those of Butakov et al., "Mutual Information Estimation via Normalizing
+Flows", arXiv 2403.02187, as their package VanessB/mutinfo draws them (`Gaussians2D`,
+`Rectangles2D`).
 """
 
 import functools
@@ -11,6 +12,7 @@ import numpy as np
 from leakage.truths.samples import Sample, of_one
 
 SIDE = 16  # pixels
+SMALLEST = 0.2  # side of a rectangle, of the picture's side
 BLOB_WIDTH = 0.2  # standard deviation, of the picture's side
 
 
@@ -45,6 +47,31 @@ def blobs(pairs: int, generator: np.random.Generator, nats: float = 3.0) -> Samp
     """Return pictures of a blob each; their centres share `nats`, and a picture shows its own."""
     x, y = correlated_uniform(pairs, generator, 2, nats)
     return of_one(draw_blobs(x), draw_blobs(y), nats)
+
+
+def draw_rectangles(latent: np.ndarray, side: int = SIDE) -> np.ndarray:
+    """Return a rectangle per latent point, (pictures, side * side), in [0, 1].
+
+    Args:
+        latent: shape (pictures, 4), uniform on [0, 1]: two numbers say where the rectangle begins
+            and ends along the first axis, two along the second.
+        side: of the picture, in pixels.
+    """
+    spare = 1 - SMALLEST
+    pixel = np.arange(side)
+    profiles = []
+    for first, second in (latent[:, :2].T, latent[:, 2:].T):
+        begin = spare * (1 - np.sqrt(1 - first))
+        end = begin + SMALLEST + second * (spare - begin)
+        inside = np.minimum(pixel - side * begin[:, None], side * end[:, None] - pixel)
+        profiles.append(np.clip(inside, 0, 1))  # edges are shaded, so a picture shows its latent
+    return (profiles[0][:, :, None] * profiles[1][:, None, :]).reshape(len(latent), -1)
+
+
+def rectangles(pairs: int, generator: np.random.Generator, nats: float = 3.0) -> Sample:
+    """Return pictures of a rectangle each, whose places and sizes share `nats`."""
+    x, y = correlated_uniform(pairs, generator, 4, nats)
+    return of_one(draw_rectangles(x), draw_rectangles(y), nats)
 
 
 @functools.cache
