@@ -10,8 +10,9 @@ import numpy as np
 
 from leakage.errors import LeakageError
 from leakage.settings import nearest
-from leakage.truths import discrete, gaussian, mixtures, pictures, transformed
+from leakage.truths import discrete, encoded, gaussian, mixtures, pictures, transformed
 from leakage.truths.discrete import PHOTOGRAPHS, photograph_pixels
+from leakage.truths.encoded import STATISTICS
 from leakage.truths.gaussian import (
     dense_covariance,
     gaussian_nats,
@@ -22,7 +23,9 @@ from leakage.truths.samples import Sample, Task
 from leakage.truths.transformed import spiral, student_t_nats
 
 __all__ = [
+    "ENCODED",
     "PHOTOGRAPHS",
+    "STATISTICS",
     "TASKS",
     "Sample",
     "Task",
@@ -90,6 +93,9 @@ TASKS: dict[str, Task] = {
     "rectangles": pictures.rectangles,
     "digits": pictures.digits,
     "pixels": discrete.pixels,
+    # pictures through an encoder
+    "erasure_pictures": encoded.erasure_pictures,
+    "class_channel": encoded.class_channel,
     # nothing to find
     "independence": gaussian.independence,
     "independence_grouped": gaussian.independence_grouped,
@@ -97,14 +103,23 @@ TASKS: dict[str, Task] = {
     "independence_wide_2": partial(gaussian.independence_grouped, dim=2048, per_group=2),
 }
 
+ENCODED = ("erasure_pictures", "class_channel")  # the tasks that take an encoder
+
 
 def names() -> list[str]:
     """Return the names of the tasks."""
     return list(TASKS)
 
 
-def sample(name: str, pairs: int, seed: int) -> Sample:
+def sample(name: str, pairs: int, seed: int, encoder: str = STATISTICS) -> Sample:
     """Draw `pairs` pairs of a task; the same arguments give the same arrays.
+
+    Args:
+        name: one of `names()`.
+        pairs: how many.
+        seed: of the draw.
+        encoder: an entry of the configuration's `encoders`, as JSON text; only the tasks that are
+            pictures through an encoder (`ENCODED`) use it.
 
     Raises:
         LeakageError: there is no such task; the message names the nearest one.
@@ -114,4 +129,5 @@ def sample(name: str, pairs: int, seed: int) -> Sample:
             f"task {name!r} is not known; the nearest is {nearest(name, TASKS)!r} "
             f"(known: {', '.join(TASKS)})"
         )
-    return TASKS[name](pairs, np.random.default_rng([seed, STREAM]))
+    options = {"encoder": encoder} if name in ENCODED else {}
+    return TASKS[name](pairs, np.random.default_rng([seed, STREAM]), **options)

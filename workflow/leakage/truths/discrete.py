@@ -44,7 +44,7 @@ def symmetric_channel_nats(symbols: int, error: float) -> float:
     """
     kept = np.array([1 - error, *[error / (symbols - 1)] * (symbols - 1)])
     kept = kept[kept > 0]
-    return float(np.log(symbols) + (kept * np.log(kept)).sum())
+    return max(0.0, float(np.log(symbols) + (kept * np.log(kept)).sum()))
 
 
 def bits(pairs: int, generator: np.random.Generator, count: int = 8, error: float = 0.05) -> Sample:

@@ -17,6 +17,9 @@ class Sample:
         nats: shape (levels,), float64, the mutual information of x and y at each level.
         groups: shape (pairs,), int64: pairs of one group are not independent of each other. None
             where all pairs are.
+        lower: shape (levels,), float64, and
+        upper: the same: an estimate is right anywhere between the two. None where only `nats` is
+            right.
     """
 
     x: np.ndarray
@@ -24,9 +27,11 @@ class Sample:
     levels: list[int]
     nats: np.ndarray
     groups: np.ndarray | None = None
+    lower: np.ndarray | None = None
+    upper: np.ndarray | None = None
 
 
-Task = Callable[[int, np.random.Generator], Sample]
+Task = Callable[..., Sample]  # of the number of pairs and a generator
 
 
 def of_levels(
@@ -34,6 +39,8 @@ def of_levels(
     y: np.ndarray | Sequence[np.ndarray],
     nats: np.ndarray | Sequence[float],
     groups: np.ndarray | None = None,
+    lower: np.ndarray | None = None,
+    upper: np.ndarray | None = None,
 ) -> Sample:
     """Return a sample in float32 with levels named 0, 1, …
 
@@ -42,10 +49,13 @@ def of_levels(
         y: shape (levels, pairs, dim_y).
         nats: shape (levels,).
         groups: shape (pairs,), or None.
+        lower: shape (levels,), or None; and
+        upper: the same, as in `Sample`.
     """
     levels = list(range(len(y)))
     y = np.asarray(y, dtype=np.float32)
-    return Sample(x.astype(np.float32), y, levels, np.asarray(nats, dtype=np.float64), groups)
+    nats = np.asarray(nats, dtype=np.float64)
+    return Sample(x.astype(np.float32), y, levels, nats, groups, lower, upper)
 
 
 def of_one(x: np.ndarray, y: np.ndarray, nats: float, groups: np.ndarray | None = None) -> Sample:
