@@ -30,7 +30,8 @@ def main(
             for role, paths in {"draws": table, "verdict": [verdict]}.items()
         },
     }
-    others = None if peers is None else pd.read_csv(peers)
+    # A row without a value says that the peer was stopped.
+    others = None if peers is None else pd.read_csv(peers).dropna(subset="nats")
     text = page(rows, errors(found.to_pandas()), others)
     files.write_table(
         output.with_suffix(".parquet"), pa.Table.from_pandas(rows, preserve_index=False), metadata
