@@ -10,14 +10,14 @@ CALIBRATION = CONFIG.calibration
 PEERS = Path(workflow.basedir) / "benchmarks" / "peers.csv"
 
 
-def encoder_option(task):
+def options_of_task(task):
     """The encoder's entry as an option, for the tasks that are pictures through an encoder."""
     if task not in ENCODED:
         return ""
     return f" --encoder {shlex.quote(as_json(CHECKED.calibration_encoder.model_dump()))}"
 
 
-def encoder_modules(task):
+def modules_of_task(task):
     """The code that encodes the pictures of a task, if it has any."""
     return [module_of(CHECKED.calibration_encoder)] if task in ENCODED else []
 
@@ -41,10 +41,10 @@ rule calibrate:
     params:
         method=lambda wildcards: CHECKED.estimators[wildcards.estimator].method,
         options=lambda w: f"--pairs {CHECKED.tasks()[w.task]} --draws {CHECKED.draws(w.task)}"
-        f" --seed {CONFIG.seed}{encoder_option(w.task)}",
+        f" --seed {CONFIG.seed}{options_of_task(w.task)}",
         settings=lambda w: as_json(CHECKED.calibration_settings(w.estimator)),
         code=lambda w: code(
-            "calibrate", module_of(CHECKED.estimators[w.estimator]), *encoder_modules(w.task)
+            "calibrate", module_of(CHECKED.estimators[w.estimator]), *modules_of_task(w.task)
         ),
     shell:
         "python -m leakage --threads {threads} calibrate {wildcards.task} {params.method:q}"
