@@ -185,11 +185,12 @@ def test_a_truth_that_is_a_range_is_shown_as_one():
 
 
 def test_other_packages_values_stand_beside_ours_with_their_versions():
-    values = [("spiral", 1, 1.7), ("unknown_task", 0, 9.0)]
+    values = [("spiral", 1, 10, 1.7), ("spiral", 0, 20, 8.0), ("unknown_task", 0, 10, 9.0)]
     peers = pd.DataFrame(
         [
-            {"task": t, "level": n, "peer": "bmi-MINE", "version": "0.1.3", "nats": v}
-            for t, n, v in values
+            {"task": task, "level": level, "pairs": pairs, "nats": nats}
+            | {"peer": "bmi-MINE", "version": "0.1.3"}
+            for task, level, pairs, nats in values
         ]
     )
     lines = lines_of(peers)

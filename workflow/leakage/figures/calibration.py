@@ -71,7 +71,8 @@ def draw(tables: dict[str, style.Table], name: str) -> "tuple[Figure, pd.DataFra
         [handles[key] for key in ordered], ordered, loc="outside right center", frameon=False
     )
     draws = int(table["draws"].max())
-    figure.suptitle(f"Held-out estimates against known truths (mean and range of {draws} draws)")
+    spread = f"mean and range of up to {draws} draws" if draws > 1 else "one draw"
+    figure.suptitle(f"Held-out estimates against known truths ({spread})")
     return figure, table
 
 

@@ -102,7 +102,8 @@ def page(rows: pd.DataFrame, wrong: pd.DataFrame, peers: pd.DataFrame | None = N
     Args:
         rows: what `summary` returns.
         wrong: what `errors` returns.
-        peers: columns `task, level, peer, version, nats`; their values stand beside ours.
+        peers: columns `task, level, pairs, peer, version, nats`; their values stand beside ours on
+            the same task, level and number of pairs.
     """
     parts = [HEAD, "## The worst case of each estimator", "", TEXTS["worst"], ""]
     parts += [*_markdown(_worst_cases(rows)), ""]
@@ -171,7 +172,7 @@ TEXTS = {
     "value": "Mean over the draws ± standard deviation, nats.",
     "bias": "Mean less truth, nats; where the truth is a range, less its nearer end.",
     "peers": (
-        "Other packages on one draw of the same tasks and as many pairs, run once by "
+        "Other packages on one draw of the same tasks, with as many pairs, run once by "
         "`benchmarks/peers.py` (their own defaults; an empty cell: not run, or over three minutes):"
     ),
     "verdict": (
@@ -196,9 +197,10 @@ def _wide(rows: pd.DataFrame, numbers: str, peers: pd.DataFrame | None = None) -
     wide = wide.loc[pd.MultiIndex.from_frame(order), columns].reset_index()
     if peers is not None:
         values = peers.assign(nats=peers["nats"].map("{:.3f}".format))
-        others = values.pivot(index=["task", "level"], columns="peer", values="nats").reset_index()
-        columns += [name for name in dict.fromkeys(peers["peer"])]
-        wide = wide.merge(others, on=["task", "level"], how="left")
+        same = ["task", "level", "pairs"]
+        others = values.pivot(index=same, columns="peer", values="nats").reset_index()
+        columns += dict.fromkeys(peers["peer"])
+        wide = wide.merge(others, on=same, how="left")
     return _markdown(wide[[*index, *columns]].fillna(""))
 
 
