@@ -20,6 +20,7 @@ from leakage.steps import calibrate_verdict, calibration
 from typer.testing import CliRunner
 
 CONFIG = Path(__file__).parents[1] / "config.yaml"
+PEERS = CONFIG.parent / "benchmarks" / "peers.csv"
 TASKS = ("multinormal_dense", "staircase")
 BOUNDS = ("truth", "lower", "upper")
 # What no mean depends on.
@@ -199,6 +200,16 @@ def test_other_packages_values_stand_beside_ours_with_their_versions():
     assert "| spiral | 10 | 0 | 1.2 | 1.000 | 0.500 | nan |  |" in lines
     assert not any("unknown_task" in line for line in lines)
     assert sum("bmi-MINE (0.1.3)" in line for line in lines) == 1
+
+
+def test_the_peers_on_file_ran_on_the_pairs_that_the_paper_s_calibration_draws():
+    peers = pd.read_csv(PEERS, dtype={"note": str})
+    assert list(peers) == ["task", "level", "pairs", "peer", "version", "nats", "seconds", "note"]
+    tasks = yaml.safe_load(CONFIG.read_text())["calibration"]["tasks"]
+    assert all(tasks[row.task] == row.pairs for row in peers.itertuples())
+    assert not peers.duplicated(["task", "level", "peer"]).any()
+    # A peer that has no value says why.
+    assert (peers["nats"].notna() != peers["note"].notna()).all()
 
 
 def test_pictures_through_an_encoder_are_drawn_with_the_one_that_is_named(tmp_path):

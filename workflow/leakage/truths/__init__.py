@@ -47,6 +47,7 @@ TASKS: dict[str, Task] = {
     "staircase": gaussian.staircase,
     "multinormal_dense": gaussian.multinormal_dense,
     "multinormal_sparse": gaussian.multinormal_sparse,
+    "nearly_equal": gaussian.nearly_equal,
     "same_space_64": partial(gaussian.same_space, dim=64),
     "same_space_1280": partial(gaussian.same_space, dim=1280),
     # injective maps of Gaussians, Student's t, uniform noise

@@ -91,6 +91,11 @@ def multinormal_sparse(pairs: int, generator: np.random.Generator) -> Sample:
     return multinormal(sparse_covariance(), pairs, generator)
 
 
+def nearly_equal(pairs: int, generator: np.random.Generator, correlation: float = 0.999) -> Sample:
+    """Return one variable of x and one of y that are almost the same."""
+    return multinormal(np.array([[1, correlation], [correlation, 1]]), pairs, generator)
+
+
 def independence(pairs: int, generator: np.random.Generator) -> Sample:
     """Return x and y of 20 coordinates each that share nothing."""
     x, *y = generator.standard_normal((1 + INDEPENDENT_LEVELS, pairs, STAIRCASE_DIM))
