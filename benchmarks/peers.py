@@ -15,7 +15,7 @@ processor time at most. Peers whose row is in the file already are not run again
     /tmp/peers/bin/python benchmarks/peers.py run /tmp/pairs benchmarks/peers.csv
 
 Every peer has its own defaults. mist-MINE has two hidden layers of 128; it trains on 80 % of the
-pairs, standardised, and is read on the rest, as bmi's two critics do with 50 %.
+pairs, standardised, and is read on the rest. bmi's two critics train on half and are read on half.
 """
 
 import argparse
@@ -152,6 +152,8 @@ def one(pairs: Path, peer: str) -> dict[str, str]:
         last = (done.stderr.strip().splitlines() or ["no message"])[-1]
         return {"nats": "", "seconds": "", "note": last.replace(",", ";")[:120]}
     nats = float(done.stdout.strip().splitlines()[-1])
+    if np.isnan(nats):
+        return {"nats": "", "seconds": "", "note": "returned nan"}
     seconds = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     return {"nats": f"{nats:.4f}", "seconds": f"{seconds:.0f}", "note": ""}
 
