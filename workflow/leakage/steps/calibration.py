@@ -173,7 +173,8 @@ TEXTS = {
     "bias": "Mean less truth, nats; where the truth is a range, less its nearer end.",
     "peers": (
         "Other packages on one draw of the same tasks, with as many pairs, run once by "
-        "`benchmarks/peers.py` (their own defaults; an empty cell: not run, stopped after three minutes, or not a number):"
+        "`benchmarks/peers.py` (their own defaults; an empty cell: not run, stopped after three "
+        "minutes, or not a number):"
     ),
     "verdict": (
         "Families of four levels at once, corrected by Holm. Strength 0 is the null: the share of "
