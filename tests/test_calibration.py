@@ -5,6 +5,7 @@ The estimators' own laws are in test_held_out; the truths are checked in test_tr
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -19,7 +20,9 @@ from leakage.steps import calibrate_verdict, calibration
 from typer.testing import CliRunner
 
 CONFIG = Path(__file__).parents[1] / "config.yaml"
+PEERS = CONFIG.parent / "benchmarks" / "peers.csv"
 TASKS = ("multinormal_dense", "staircase")
+BOUNDS = ("truth", "lower", "upper")
 # What no mean depends on.
 FAST = {"folds": 3, "floor": False, "permutations": 0, "bootstraps": 0, "device": "cpu"}
 PLAIN = {"pca": None, "permutations": 19, "bootstraps": 9}
@@ -110,6 +113,7 @@ def test_the_table_is_written_as_parquet_csv_and_markdown(calibrated):
     lines = (calibrated / "table.md").read_text().splitlines()
     assert [line for line in lines if line.startswith("#")] == [
         "# Calibration: every estimator against known truths",
+        "## The worst case of each estimator",
         "## Estimates",
         "## Bias",
         "## The verdict",
@@ -124,7 +128,7 @@ def test_the_table_is_written_as_parquet_csv_and_markdown(calibrated):
 
 
 def test_mean_spread_and_range_are_over_the_draws():
-    common = {"task": "spiral", "estimator": "ksg", "pairs": 10, "truth": 2.0}
+    common = {"task": "spiral", "estimator": "ksg", "pairs": 10, **dict.fromkeys(BOUNDS, 2.0)}
     nats = {0: (1.0, 2.0, 6.0), 1: (2.0, 2.0, 2.0)}
     draws = pd.DataFrame(
         [{**common, "level": n, "nats": each} for n, values in nats.items() for each in values]
@@ -133,6 +137,98 @@ def test_mean_spread_and_range_are_over_the_draws():
     columns = ["mean", "bias", "standard_deviation", "low", "high", "draws"]
     assert found.loc[0, columns].tolist() == pytest.approx([3, 1, np.sqrt(7), 1, 6, 3])
     assert found.loc[1, columns].tolist() == pytest.approx([2, 0, 0, 2, 2, 3])
+
+
+def drawn_rows(values: dict[tuple[str, str, int], tuple[float, ...]]) -> pd.DataFrame:
+    """Return draws of (estimator, task, level) as (found, truth, lower, upper)."""
+    columns = ["estimator", "task", "level", "nats", *BOUNDS]
+    rows = pd.DataFrame([[*key, *value] for key, value in values.items()], columns=columns)
+    return rows.assign(pairs=10)
+
+
+CASES = drawn_rows(
+    {
+        ("ksg", "spiral", 0): (1.0, 1.2, 1.2, 1.2),
+        ("ksg", "spiral", 1): (2.5, 2.0, 2.0, 2.0),
+        ("ksg", "class_channel", 0): (0.9, 1.0, 0.8, 1.0),
+        ("cca", "spiral", 0): (0.5, 1.2, 1.2, 1.2),
+        ("cca", "spiral", 1): (1.9, 2.0, 2.0, 2.0),
+        ("cca", "class_channel", 0): (1.25, 1.0, 0.8, 1.0),
+        ("nwj", "spiral", 0): (np.nan, 1.2, 1.2, 1.2),
+    }
+)
+WRONG = pd.DataFrame(
+    [{"strength": 0.0, "nats": 0.0, "families": 4, "pictures": 9, "confidence": 0.95}]
+)
+
+
+def lines_of(peers: pd.DataFrame | None = None) -> list[str]:
+    return calibration.page(calibration.summary(CASES), WRONG, peers).splitlines()
+
+
+def test_within_a_range_an_estimate_is_right_and_beyond_it_off_by_the_nearer_end():
+    draws = drawn_rows({("ksg", "a", n): (n / 10, 1.0, 0.8, 1.0) for n in (5, 8, 9, 10, 12)})
+    assert calibration.summary(draws)["bias"].tolist() == pytest.approx([-0.3, 0, 0, 0, 0.2])
+
+
+def test_the_page_begins_with_the_worst_case_of_each_estimator_either_way():
+    lines = lines_of()
+    first, second, *_ = (i for i, line in enumerate(lines) if line.startswith("## "))
+    assert lines[first] == "## The worst case of each estimator"
+    assert [line for line in lines[first:second] if line.startswith("|")][2:] == [
+        "| ksg | spiral | 1 | 10 | 2.0 | 2.500 | +0.500 |",
+        "| cca | spiral | 0 | 10 | 1.2 | 0.500 | -0.700 |",
+    ]
+
+
+def test_a_truth_that_is_a_range_is_shown_as_one():
+    assert "| class_channel | 10 | 0 | 0.800 to 1.000 | 0.900 | 1.250 |  |" in lines_of()
+
+
+def test_other_packages_values_stand_beside_ours_with_their_versions():
+    values = [("spiral", 1, 10, 1.7), ("spiral", 0, 20, 8.0), ("unknown_task", 0, 10, 9.0)]
+    peers = pd.DataFrame(
+        [
+            {"task": task, "level": level, "pairs": pairs, "nats": nats}
+            | {"peer": "bmi-MINE", "version": "0.1.3"}
+            for task, level, pairs, nats in values
+        ]
+    )
+    lines = lines_of(peers)
+    assert "| task | pairs | level | truth | ksg | cca | nwj | bmi-MINE |" in lines
+    assert "| spiral | 10 | 1 | 2.0 | 2.500 | 1.900 |  | 1.700 |" in lines
+    assert "| spiral | 10 | 0 | 1.2 | 1.000 | 0.500 | nan |  |" in lines
+    assert not any("unknown_task" in line for line in lines)
+    assert sum("bmi-MINE (0.1.3)" in line for line in lines) == 1
+
+
+def test_the_peers_on_file_ran_on_the_pairs_that_the_paper_s_calibration_draws():
+    peers = pd.read_csv(PEERS, dtype={"note": str})
+    assert list(peers) == ["task", "level", "pairs", "peer", "version", "nats", "seconds", "note"]
+    tasks = yaml.safe_load(CONFIG.read_text())["calibration"]["tasks"]
+    assert all(tasks[row.task] == row.pairs for row in peers.itertuples())
+    assert not peers.duplicated(["task", "level", "peer"]).any()
+    # A peer that has no value says why.
+    assert (peers["nats"].notna() != peers["note"].notna()).all()
+
+
+def test_pictures_through_an_encoder_are_drawn_with_the_one_that_is_named(tmp_path):
+    small = tmp_path / "small.py"
+    small.write_text(
+        "def encode(patches, settings):\n"
+        "    import numpy as np\n"
+        "    return np.stack([patch[::56, ::56].mean(2).ravel() for patch in patches]) * 1.0\n"
+    )
+    entry = json.dumps({"kind": str(small)})
+    options = ["--pairs", 300, "--draws", 1, "--settings", json.dumps(PLAIN), "--encoder", entry]
+    run("calibrate", "erasure_pictures", "cca", tmp_path / "out.parquet", *options)
+    drawn = truths.sample("erasure_pictures", 300, 0, entry)
+    assert drawn.x.shape == (300, 16)
+    table = estimate("cca", drawn.x, drawn.y, seed=0, **PLAIN)
+    rows = read(tmp_path / "out.parquet")
+    found = table[table["chosen"]].groupby("level")["nats"].mean()
+    assert rows["nats"].to_numpy() == pytest.approx(found.to_numpy())
+    assert rows["lower"].tolist() == rows["upper"].tolist() == rows["truth"].tolist()
 
 
 # The verdict
@@ -224,6 +320,18 @@ def test_the_figure_is_drawn_from_the_table(calibrated):
     assert shown[1].get_xlabel() == "truth (nats)"
     (legend,) = figure.legends
     assert [text.get_text() for text in legend.get_texts()] == ["cca", "cca-again", "truth"]
+    plt.close("all")
+
+
+def test_the_range_of_a_truth_is_shaded_in_its_panel():
+    import matplotlib.pyplot as plt
+
+    table = calibration.summary(CASES)
+    figure, _ = figure_of.draw({"calibration": SimpleNamespace(rows=table)}, "calibration")
+    panels = {axis.get_title(): axis for axis in figure.axes if axis.axison}
+    shaded = panels["class channel, 10 pairs"].patches
+    assert [(p.get_y(), p.get_height()) for p in shaded] == [pytest.approx((0.8, 0.2))]
+    assert not panels["spiral, 10 pairs"].patches
     plt.close("all")
 
 

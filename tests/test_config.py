@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from leakage import truths
 from leakage.config import Workflow
 from leakage.errors import LeakageError
 
@@ -185,6 +186,21 @@ BAD = {
         100,
         ["calibration.tasks: task 'spirals' is not defined", "nearest is 'spiral'"],
     ),
+    "unknown task among the calibration's draws": (
+        "calibration.draws",
+        {"blob": 2},
+        ["calibration.draws: task 'blob' is not defined", "nearest is 'blobs'"],
+    ),
+    "unknown task of the calibration's run": (
+        "calibration.only",
+        ["blob"],
+        ["calibration.only: task 'blob' is not defined", "nearest is 'blobs'"],
+    ),
+    "unknown encoder of the calibration": (
+        "calibration.encoder",
+        {"kind": "statistic"},
+        ["calibration.encoder.kind", "'statistics'"],
+    ),
     "undefined estimator of the calibration": (
         "calibration.estimators",
         ["cca", "ksq"],
@@ -298,6 +314,20 @@ def test_pairs_of_bytes_are_calibrated_with_who_reads_bytes_and_all_else_with_th
     assert others == set(PAPER["calibration"]["estimators"]) - bytes_
     tasks = set(PAPER["calibration"]["tasks"]) - {"pixels"}
     assert {task for name, task in found if name == "cca"} == tasks
+
+
+def test_a_run_calibrates_the_tasks_that_are_left_and_named_as_often_as_asked():
+    change = {"tasks": {"blobs": 700, "digits": None}, "seeds": 4, "draws": {"blobs": 2}}
+    checked = Workflow(merged(PAPER, {"calibration": change}))
+    tasks = checked.tasks()
+    assert set(tasks) == set(PAPER["calibration"]["tasks"]) - {"digits"} and tasks["blobs"] == 700
+    assert [checked.draws(task) for task in ("blobs", "waves")] == [2, 4]
+    few = merged(PAPER, {"calibration": change | {"only": ["waves", "blobs", "digits"]}})
+    assert set(Workflow(few).tasks()) == {"blobs", "waves"}
+
+
+def test_the_calibration_of_the_paper_draws_every_task_that_there_is():
+    assert set(Workflow(PAPER).tasks()) == set(truths.names())
 
 
 @pytest.mark.parametrize("branch", ["dataset", "encryption", "encoders", "paper", "estimators"])

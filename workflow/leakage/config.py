@@ -37,6 +37,7 @@ MEASURES = "measures"
 # Jobs per stage, at most.
 MOST_SHARDS = 10_000
 TaskPairs = Annotated[int, pydantic.Field(ge=100, le=10**9)]
+TaskDraws = Annotated[int, pydantic.Field(ge=1, le=1000)]
 RESERVED = ("pixels", MEASURES)
 # What the settings of an estimator have whose p-values a verdict can rest on.
 TESTED = {"folds", "permutations", "confidence"}
@@ -107,8 +108,15 @@ class Calibration(Settings):
     """the entries of `estimators` that are calibrated"""
     tasks: dict[str, TaskPairs | None] = pydantic.Field(default={})
     """pairs drawn of each task, by the task's name; null takes one out"""
+    only: list[str] = pydantic.Field(default=[])
+    """the tasks of this run, of those in `tasks`; empty for all of them"""
     seeds: int = pydantic.Field(default=3, ge=1, le=1000)
     """draws of each task, for bias and standard deviation"""
+    draws: dict[str, TaskDraws] = pydantic.Field(default={})
+    """draws of single tasks in place of `seeds`, by the task's name: fewer of slow ones"""
+    encoder: dict[str, Any] = pydantic.Field(default={"kind": "statistics"})
+    """an entry as in `encoders`: what encodes the tasks that are pictures through an encoder; its
+    weights must be on this machine, or in its cache"""
     settings: dict[str, Any] = pydantic.Field(default={})
     """settings over those of each estimator that has them"""
     verdict_draws: int = pydantic.Field(default=200, ge=1, le=100_000)
@@ -230,9 +238,10 @@ class Workflow:
         )
         self.shards = _shards(kind.expected(self.dataset), dataset.shard_size)
         self.schemes = _definitions(config.encryption.schemes, "encryption.schemes", _scheme)
-        self.encoders = _definitions(config.encoders, "encoders", _encoder)
+        self.encoders = _definitions(config.encoders, "encoders", _named_encoder)
         self.estimators = _definitions(config.estimators, "estimators", self._estimator)
         self.key_fingerprint = keystream.fingerprint(keystream.read_key(config.encryption.key_file))
+        self.calibration_encoder = _encoder(config.calibration.encoder, "calibration.encoder")
         self._check_names()
 
     def dataset_settings(self) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -286,9 +295,17 @@ class Workflow:
         return {key: value for key, value in self.config.controls.items() if value is not None}
 
     def tasks(self) -> dict[str, int]:
-        """Return the pairs of each calibration task; one that is null was taken out."""
-        tasks = self.config.calibration.tasks
-        return {name: pairs for name, pairs in tasks.items() if pairs is not None}
+        """Return the pairs of each calibration task that is run; a null takes a task out."""
+        tasks, only = self.config.calibration.tasks, self.config.calibration.only
+        return {
+            name: pairs
+            for name, pairs in tasks.items()
+            if pairs is not None and (not only or name in only)
+        }
+
+    def draws(self, task: str) -> int:
+        """Return how often a calibration task is drawn."""
+        return self.config.calibration.draws.get(task, self.config.calibration.seeds)
 
     def calibrations(self) -> list[tuple[str, str]]:
         """Return (estimator, task) of every calibration.
@@ -377,8 +394,12 @@ class Workflow:
         for index, key in enumerate(config.calibration.estimators):
             _defined(key, self.estimators, f"calibration.estimators.{index}", "estimator")
             self.calibration_settings(key)
-        for task in self.tasks():
+        for task in config.calibration.tasks:
             _defined(task, truths.names(), "calibration.tasks", "task")
+        for task in config.calibration.draws:
+            _defined(task, truths.names(), "calibration.draws", "task")
+        for task in config.calibration.only:
+            _defined(task, config.calibration.tasks, "calibration.only", "task")
         for trained, untrained in self.controls().items():
             _defined(trained, self.encoders, "controls", "encoder")
             _defined(untrained, self.encoders, f"controls.{trained}", "encoder")
@@ -456,8 +477,11 @@ def _scheme(key: str, values: dict[str, Any]) -> Settings:
     return validate(model, {"cipher": cipher, **values}, where)
 
 
-def _encoder(key: str, values: dict[str, Any]) -> Settings:
-    where = f"encoders.{key}"
+def _named_encoder(key: str, values: dict[str, Any]) -> Settings:
+    return _encoder(values, f"encoders.{key}")
+
+
+def _encoder(values: dict[str, Any], where: str) -> Settings:
     if "kind" not in values:
         raise LeakageError(f"{where}.kind: missing; expected one of {', '.join(encoders.kinds())}")
     model = _module(encoders.settings_of, values["kind"], f"{where}.kind")

@@ -2,7 +2,24 @@
 # known, and the verdict on data with nothing to find. Makes calibration/{estimator}/{task}.parquet,
 # calibration/table.csv, .md and the figure. Reads no picture of the dataset.
 
+from leakage.truths import ENCODED
+
 CALIBRATION = CONFIG.calibration
+
+# Other packages' values on the same tasks, made by benchmarks/peers.py.
+PEERS = Path(workflow.basedir) / "benchmarks" / "peers.csv"
+
+
+def options_of_task(task):
+    """The encoder's entry as an option, for the tasks that are pictures through an encoder."""
+    if task not in ENCODED:
+        return ""
+    return f" --encoder {shlex.quote(as_json(CHECKED.calibration_encoder.model_dump()))}"
+
+
+def modules_of_task(task):
+    """The code that encodes the pictures of a task, if it has any."""
+    return [module_of(CHECKED.calibration_encoder)] if task in ENCODED else []
 
 
 rule calibrate:
@@ -23,10 +40,12 @@ rule calibrate:
         gpu=lambda wildcards: gpus(CHECKED.estimators[wildcards.estimator]),
     params:
         method=lambda wildcards: CHECKED.estimators[wildcards.estimator].method,
-        options=lambda w: f"--pairs {CHECKED.tasks()[w.task]} --draws {CALIBRATION.seeds}"
-        f" --seed {CONFIG.seed}",
+        options=lambda w: f"--pairs {CHECKED.tasks()[w.task]} --draws {CHECKED.draws(w.task)}"
+        f" --seed {CONFIG.seed}{options_of_task(w.task)}",
         settings=lambda w: as_json(CHECKED.calibration_settings(w.estimator)),
-        code=lambda w: code("calibrate", module_of(CHECKED.estimators[w.estimator])),
+        code=lambda w: code(
+            "calibrate", module_of(CHECKED.estimators[w.estimator]), *modules_of_task(w.task)
+        ),
     shell:
         "python -m leakage --threads {threads} calibrate {wildcards.task} {params.method:q}"
         " {output.table:q} --label {wildcards.estimator} {params.options}"
@@ -88,10 +107,13 @@ rule calibration_table:
             f"--table {shlex.quote(str(RESULTS / f'calibration/{e}/{t}.parquet'))}"
             for e, t in CHECKED.calibrations()
         ),
+        # Where this checkout lies is no setting; what the file holds is.
+        peers=no_setting(f"--peers {shlex.quote(str(PEERS))}" if PEERS.is_file() else ""),
+        peers_digest=files.sha256(PEERS) if PEERS.is_file() else "",
         code=code("calibration"),
     shell:
         "python -m leakage --threads {threads} calibration {params.stem:q} {params.tables}"
-        " --verdict {input.verdict:q} 2>&1 | tee {log:q}"
+        " {params.peers} --verdict {input.verdict:q} 2>&1 | tee {log:q}"
 
 
 rule calibration_figure:

@@ -8,10 +8,13 @@ from leakage.figures import style
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.artist import Artist
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 TITLE = "Estimates against known truths"
 DEFAULT = "mine-held-out"
+MANY = 12  # tasks: more get smaller panels
 
 
 def tables(config: Any, representation: str = "") -> dict[str, tuple[str, str]]:
@@ -24,9 +27,10 @@ def draw(tables: dict[str, style.Table], name: str) -> "tuple[Figure, pd.DataFra
     table = tables["calibration"].rows
     tasks = list(dict.fromkeys(table["task"]))
     names = list(dict.fromkeys(table["estimator"]))
-    columns = min(3, len(tasks))
+    columns = min(3 if len(tasks) <= MANY else 6, len(tasks))
     count = -(-len(tasks) // columns)
-    figure, _ = style.panels(1, 4.0 * columns + 2.2, 3.4 * count)
+    width, height = (4.0, 3.4) if len(tasks) <= MANY else (2.9, 2.6)
+    figure, _ = style.panels(1, width * columns + 2.2, height * count)
     figure.clear()
     axes = np.atleast_1d(figure.subplots(count, columns)).ravel()
     # The palette has ten colours; what comes after is grey, told apart by its marker.
@@ -55,18 +59,30 @@ def draw(tables: dict[str, style.Table], name: str) -> "tuple[Figure, pd.DataFra
             handles["truth"] = axis.axhline(truths[0], color="0.2", ls="--", lw=1)
             axis.set_xticks([])
             axis.set_xlabel("estimators, in the legend's order")
+        if (rows["lower"] < rows["upper"]).any():
+            handles["range of the truth"] = _range(axis, rows)
         axis.set_ylabel("estimate (nats)")
         axis.set_title(f"{task.replace('_', ' ')}, {rows['pairs'].iloc[0]:,} pairs")
         axis.grid(True, axis="y", alpha=0.3)
     for axis in axes[len(tasks) :]:
         axis.set_axis_off()
-    ordered = [key for key in [*names, "truth"] if key in handles]
+    ordered = [key for key in [*names, "truth", "range of the truth"] if key in handles]
     figure.legend(
         [handles[key] for key in ordered], ordered, loc="outside right center", frameon=False
     )
     draws = int(table["draws"].max())
-    figure.suptitle(f"Held-out estimates against known truths (mean and range of {draws} draws)")
+    spread = f"mean and range of up to {draws} draws" if draws > 1 else "one draw"
+    figure.suptitle(f"Held-out estimates against known truths ({spread})")
     return figure, table
+
+
+def _range(axis: "Axes", rows: "pd.DataFrame") -> "Artist":
+    """Shade where an estimate is right, over the levels of a task whose truth is a range."""
+    band = rows.drop_duplicates("level").sort_values("truth")
+    look = {"color": "0.2", "alpha": 0.15, "lw": 0}
+    if len(band) == 1:
+        return axis.axhspan(band["lower"].iloc[0], band["upper"].iloc[0], **look)
+    return axis.fill_between(band["truth"], band["lower"], band["upper"], **look)
 
 
 def numbers(table: "pd.DataFrame") -> dict[str, Any]:

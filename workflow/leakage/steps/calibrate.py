@@ -18,14 +18,17 @@ def main(
     draws: Annotated[int, typer.Option(help="how many draws")] = 3,
     seed: Annotated[int, typer.Option(help="of the first draw")] = 0,
     settings: Annotated[str, typer.Option(help="the estimator's settings, as JSON")] = "{}",
+    encoder: Annotated[
+        str, typer.Option(help="entry as JSON, for tasks that are pictures through an encoder")
+    ] = truths.STATISTICS,
     label: Annotated[str, typer.Option(help="the estimator's key, for the table")] = "",
     code: Annotated[str, typer.Option(help="digest of the code, for the metadata")] = "",
 ) -> None:
-    """Write the estimate of every draw and level beside the truth, in nats."""
+    """Write the estimate of every draw and level beside the truth and its bounds, in nats."""
     chosen = parse(estimators.settings_of(method), settings, method)
     progress.about(f"{label or method} {task}")
     tables = [
-        one_draw(method, truths.sample(task, pairs, each), each, chosen)
+        one_draw(method, truths.sample(task, pairs, each, encoder), each, chosen)
         for each in progress.over(range(seed, seed + draws), "draws")
     ]
     table = pd.concat(tables, ignore_index=True)
@@ -46,6 +49,8 @@ def one_draw(method: str, sample: truths.Sample, seed: int, settings: Any) -> pd
             "level": sample.levels,
             "draw": seed,
             "truth": sample.nats,
+            "lower": sample.nats if sample.lower is None else sample.lower,
+            "upper": sample.nats if sample.upper is None else sample.upper,
             "nats": found.loc[sample.levels].to_numpy(),
         }
     )

@@ -15,6 +15,9 @@ def main(
     output: Annotated[Path, typer.Argument(help="path without suffix; .parquet, .csv, .md")],
     verdict: Annotated[Path, typer.Option(help="what calibrate_verdict made")],
     table: Annotated[list[Path], typer.Option(help="what calibrate made, each")],
+    peers: Annotated[
+        Path | None, typer.Option(help="CSV of other packages' values on the same tasks")
+    ] = None,
 ) -> None:
     """Write the table of bias and standard deviation, as Parquet, CSV and Markdown."""
     draws = pd.concat([files.read_table(path)[0].to_pandas() for path in table])
@@ -27,7 +30,9 @@ def main(
             for role, paths in {"draws": table, "verdict": [verdict]}.items()
         },
     }
-    text = page(rows, errors(found.to_pandas()))
+    # A row without a value says that the peer was stopped.
+    others = None if peers is None else pd.read_csv(peers).dropna(subset="nats")
+    text = page(rows, errors(found.to_pandas()), others)
     files.write_table(
         output.with_suffix(".parquet"), pa.Table.from_pandas(rows, preserve_index=False), metadata
     )
@@ -38,18 +43,24 @@ def main(
 
 
 def summary(draws: pd.DataFrame) -> pd.DataFrame:
-    """Return mean, bias, standard deviation and range over the draws, in nats, in their order."""
+    """Return mean, bias, standard deviation and range over the draws, in nats, in their order.
+
+    The bias is the mean less the truth. Where the truth is a range, `lower` to `upper`, it is the
+    mean less the nearer end, and 0 within.
+    """
     keys = ["task", "level", "estimator", "pairs"]
     groups = draws.groupby(keys, sort=False)
     rows = groups.agg(
         truth=("truth", "mean"),
+        lower=("lower", "mean"),
+        upper=("upper", "mean"),
         mean=("nats", "mean"),
         standard_deviation=("nats", "std"),
         low=("nats", "min"),
         high=("nats", "max"),
         draws=("nats", "size"),
     ).reset_index()
-    rows.insert(6, "bias", rows["mean"] - rows["truth"])
+    rows.insert(8, "bias", rows["mean"] - rows["mean"].clip(rows["lower"], rows["upper"]))
     return rows
 
 
@@ -72,11 +83,37 @@ def errors(found: pd.DataFrame) -> pd.DataFrame:
     return rows.assign(pictures=found["pictures"].iloc[0], confidence=found["confidence"].iloc[0])
 
 
-def page(rows: pd.DataFrame, wrong: pd.DataFrame) -> str:
-    """Return both tables as Markdown: a row per task and level, a column per estimator."""
-    parts = [HEAD]
+def worst(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return each estimator's row with the largest bias, either way, in the estimators' order.
+
+    An estimator whose every value is missing has none.
+    """
+    known = rows.dropna(subset="bias")
+    largest = known["bias"].abs().groupby(known["estimator"], sort=False).idxmax()
+    return known.loc[largest]
+
+
+def page(rows: pd.DataFrame, wrong: pd.DataFrame, peers: pd.DataFrame | None = None) -> str:
+    """Return the page as Markdown.
+
+    Each estimator's worst case comes first. Then follow two tables with a row per task and level
+    and a column per estimator, and the verdict's errors.
+
+    Args:
+        rows: what `summary` returns.
+        wrong: what `errors` returns.
+        peers: columns `task, level, pairs, peer, version, nats`; their values stand beside ours on
+            the same task, level and number of pairs.
+    """
+    parts = [HEAD, "## The worst case of each estimator", "", TEXTS["worst"], ""]
+    parts += [*_markdown(_worst_cases(rows)), ""]
     for numbers, title in (("value", "Estimates"), ("bias", "Bias")):
-        parts += [f"## {title}", "", f"{TEXTS[numbers]}", "", *_wide(rows, numbers), ""]
+        beside = peers if numbers == "value" else None
+        parts += [f"## {title}", "", TEXTS[numbers], "", *_wide(rows, numbers, beside), ""]
+    if peers is not None:
+        versions = peers[["peer", "version"]].drop_duplicates()
+        names = (f"{each.peer} ({each.version})" for each in versions.itertuples())
+        parts += [f"{TEXTS['peers']} {', '.join(names)}.", ""]
     parts += ["## The verdict", "", TEXTS["verdict"], ""]
     shown = wrong.drop(columns=["pictures", "confidence"]).round(3)
     parts += _markdown(shown)
@@ -88,22 +125,57 @@ def page(rows: pd.DataFrame, wrong: pd.DataFrame) -> str:
     return "\n".join(parts) + "\n"
 
 
+def _worst_cases(rows: pd.DataFrame) -> pd.DataFrame:
+    cases = worst(rows)
+    return pd.DataFrame(
+        {
+            "estimator": cases["estimator"],
+            "task": cases["task"],
+            "level": cases["level"],
+            "pairs": cases["pairs"],
+            "truth": _truths(cases),
+            "found": cases["mean"].map("{:.3f}".format),
+            "off by": cases["bias"].map("{:+.3f}".format),
+        }
+    )
+
+
+def _truths(rows: pd.DataFrame) -> pd.Series:
+    """Return the truths as text; `0.24 to 0.31` where an estimate may lie between two bounds."""
+    exact = rows["truth"].round(3).astype(str)
+    low, high = (rows[side].map("{:.3f}".format) for side in ("lower", "upper"))
+    return exact.where(rows["lower"] == rows["upper"], low + " to " + high)
+
+
 HEAD = """# Calibration: every estimator against known truths
 
 Made by `snakemake --cores 2 calibration`, which anyone can run (a smaller one: with
 `--configfile demo.yaml --`); do not edit.
 
-Each estimator is given pairs whose mutual information is known (`workflow/leakage/truths.py`),
-through the same call and with the same settings as in the workflow, one seed, five folds, held out.
-The 20-dimensional Gaussian staircase and its cube; 25-dimensional Gaussians with all, and with two,
-coordinates correlated; a Gaussian turned by a spiral; Student's t of two degrees of freedom
-("Beyond Normal", Czyż et al., NeurIPS 2023); independent pairs, once with a random effect
-per picture; pairs of pixels of photographs, whose exact value is an entropy.
-`mine-held-out` is the default.
+Each estimator gets pairs whose mutual information is known (`workflow/leakage/truths/`), through
+the same call and with the same settings as in the workflow: five folds, held out. No setting
+changes from task to task. The default is `mine-held-out`.
+
+The tasks: Gaussians (a staircase, dense and sparse correlations, two sides of one space); injective
+maps of Gaussians, Student's t, uniform noise ("Beyond Normal", Czyż et al., NeurIPS 2023); mixtures
+of Gaussians; discrete and mixed variables (quantised values, bits through a channel, erasure,
+repeated rows); pictures with known information (blobs, rectangles, two digits of one class); pixels
+of photographs, whose exact value is an entropy; pictures through an encoder (erasure, a channel
+between the classes of two pictures); independent pairs, with and without a random effect per
+picture.
 """
 TEXTS = {
+    "worst": (
+        "The task and level on which the estimator is farthest from the truth, over all tasks, in "
+        "nats. Where the truth is a range, any value within it is right."
+    ),
     "value": "Mean over the draws ± standard deviation, nats.",
-    "bias": "Mean less truth, nats.",
+    "bias": "Mean less truth, nats; where the truth is a range, less its nearer end.",
+    "peers": (
+        "Other packages on one draw of the same tasks, with as many pairs, run once by "
+        "`benchmarks/peers.py` (their own defaults; an empty cell: not run, stopped after three "
+        "minutes, or not a number):"
+    ),
     "verdict": (
         "Families of four levels at once, corrected by Holm. Strength 0 is the null: the share of "
         "families in which any level is called a leak is the verdict's error."
@@ -111,19 +183,26 @@ TEXTS = {
 }
 
 
-def _wide(rows: pd.DataFrame, numbers: str) -> list[str]:
+def _wide(rows: pd.DataFrame, numbers: str, peers: pd.DataFrame | None = None) -> list[str]:
     if numbers == "bias":
         text = rows["bias"].map("{:+.3f}".format)
     else:
-        spread = rows["standard_deviation"].map("{:.3f}".format)
-        text = rows["mean"].map("{:.3f}".format) + " ± " + spread
+        # One draw has no standard deviation.
+        spread = rows["standard_deviation"].map(" ± {:.3f}".format).where(rows["draws"] > 1, "")
+        text = rows["mean"].map("{:.3f}".format) + spread
     index = ["task", "pairs", "level", "truth"]
-    estimators = list(dict.fromkeys(rows["estimator"]))
-    kept = rows.assign(text=text, truth=rows["truth"].round(3))
+    kept = rows.assign(text=text, truth=_truths(rows))[[*index, "estimator", "text"]]
     order = kept[index].drop_duplicates()
+    columns = list(dict.fromkeys(kept["estimator"]))
     wide = kept.pivot(index=index, columns="estimator", values="text")
-    wide = wide.loc[pd.MultiIndex.from_frame(order), estimators].fillna("").reset_index()
-    return _markdown(wide)
+    wide = wide.loc[pd.MultiIndex.from_frame(order), columns].reset_index()
+    if peers is not None:
+        values = peers.assign(nats=peers["nats"].map("{:.3f}".format))
+        same = ["task", "level", "pairs"]
+        others = values.pivot(index=same, columns="peer", values="nats").reset_index()
+        columns += dict.fromkeys(peers["peer"])
+        wide = wide.merge(others, on=same, how="left")
+    return _markdown(wide[[*index, *columns]].fillna(""))
 
 
 def _markdown(table: pd.DataFrame) -> list[str]:

@@ -1,0 +1,136 @@
+"""Joint distributions whose mutual information is known: what estimators are calibrated on.
+
+A module per family. A task draws pairs: `task(pairs, generator) -> Sample`; `sample(name, …)` calls
+it by name.
+"""
+
+from functools import partial
+
+import numpy as np
+
+from leakage import seeds
+from leakage.errors import LeakageError
+from leakage.settings import nearest
+from leakage.truths import discrete, encoded, gaussian, mixtures, pictures, transformed
+from leakage.truths.discrete import PHOTOGRAPHS, photograph_pixels
+from leakage.truths.encoded import STATISTICS
+from leakage.truths.gaussian import (
+    dense_covariance,
+    gaussian_nats,
+    sparse_covariance,
+    staircase_correlations,
+)
+from leakage.truths.samples import Sample, Task
+from leakage.truths.transformed import spiral, student_t_nats
+
+__all__ = [
+    "ENCODED",
+    "PHOTOGRAPHS",
+    "STATISTICS",
+    "TASKS",
+    "Sample",
+    "Task",
+    "dense_covariance",
+    "gaussian_nats",
+    "names",
+    "photograph_pixels",
+    "sample",
+    "sparse_covariance",
+    "spiral",
+    "staircase_correlations",
+    "student_t_nats",
+]
+
+STREAM = 5  # of the seed; the steps and estimators draw from others
+
+TASKS: dict[str, Task] = {
+    # Gaussian
+    "staircase": gaussian.staircase,
+    "multinormal_dense": gaussian.multinormal_dense,
+    "multinormal_sparse": gaussian.multinormal_sparse,
+    "nearly_equal": gaussian.nearly_equal,
+    "same_space_64": partial(gaussian.same_space, dim=64),
+    "same_space_1280": partial(gaussian.same_space, dim=1280),
+    # injective maps of Gaussians, Student's t, uniform noise
+    "staircase_cubed": gaussian.staircase_cubed,
+    "spiral": transformed.turned_by_spirals,
+    "spiral_5": partial(transformed.turned_by_spirals, dim=5),
+    "spiral_fast": partial(transformed.turned_by_spirals, dim=3, turn=2.0),
+    "normal_cdf": partial(transformed.mapped, dim=5, of_x=transformed.normal_cdf),
+    "half_cube": partial(transformed.mapped, dim=5, of_x=transformed.half_cube),
+    "wiggly": partial(
+        transformed.mapped, dim=1, of_x=transformed.wiggly_x, of_y=transformed.wiggly_y
+    ),
+    "bimodal": partial(
+        transformed.mapped, dim=1, of_x=transformed.bimodal_x, of_y=transformed.bimodal_y
+    ),
+    "swissroll": transformed.swissroll,
+    "student_t": transformed.student_t,
+    "student_dense": partial(
+        transformed.student_t, dispersion=gaussian.dense_covariance(5), freedom=3
+    ),
+    "student_sparse": partial(
+        transformed.student_t, dispersion=gaussian.sparse_covariance(2), dim=2, freedom=3
+    ),
+    "student_asinh": transformed.asinh_student,
+    "additive_noise": transformed.additive_noise,
+    "additive_noise_wide": partial(transformed.additive_noise, half_width=0.75),
+    # mixtures
+    "mixture_x": partial(mixtures.mixture, shape="X"),
+    "mixture_ai": partial(mixtures.mixture, shape="AI"),
+    "waves": mixtures.waves,
+    "galaxy": mixtures.galaxy,
+    "concentric": mixtures.concentric,
+    "inliers": mixtures.inliers,
+    # discrete and mixed
+    "quantised_4": partial(discrete.quantised, cells=4),
+    "quantised_16": partial(discrete.quantised, cells=16),
+    "bits": discrete.bits,
+    "erasure": discrete.erasure,
+    "mixed_uniform": discrete.mixed_uniform,
+    "zero_inflated": discrete.zero_inflated,
+    "repeated_rows": discrete.repeated_rows,
+    # pictures
+    "blobs": pictures.blobs,
+    "rectangles": pictures.rectangles,
+    "digits": pictures.digits,
+    "pixels": discrete.pixels,
+    # pictures through an encoder
+    "erasure_pictures": encoded.erasure_pictures,
+    "class_channel": encoded.class_channel,
+    # nothing to find
+    "independence": gaussian.independence,
+    "independence_grouped": gaussian.independence_grouped,
+    "independence_wide_9": partial(gaussian.independence_grouped, dim=2048),
+    "independence_wide_2": partial(gaussian.independence_grouped, dim=2048, per_group=2),
+}
+
+ENCODED = ("erasure_pictures", "class_channel")  # the tasks that take an encoder
+
+
+def names() -> list[str]:
+    """Return the names of the tasks."""
+    return list(TASKS)
+
+
+def sample(name: str, pairs: int, seed: int, encoder: str = STATISTICS) -> Sample:
+    """Draw `pairs` pairs of a task; the same arguments give the same arrays.
+
+    Args:
+        name: one of `names()`.
+        pairs: how many.
+        seed: of the draw.
+        encoder: an entry of the configuration's `encoders`, as JSON text; only the tasks that are
+            pictures through an encoder (`ENCODED`) use it.
+
+    Raises:
+        LeakageError: there is no such task (the message names the nearest one), or the seed is not
+            a whole number from 0.
+    """
+    if name not in TASKS:
+        raise LeakageError(
+            f"task {name!r} is not known; the nearest is {nearest(name, TASKS)!r} "
+            f"(known: {', '.join(TASKS)})"
+        )
+    options = {"encoder": encoder} if name in ENCODED else {}
+    return TASKS[name](pairs, np.random.default_rng([seeds.checked(seed), STREAM]), **options)

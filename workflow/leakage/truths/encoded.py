@@ -1,0 +1,132 @@
+"""Pictures through an encoder, with known information: erasure, and a channel between classes.
+
+The embeddings that an estimator reads are those of pictures, as in the workflow, and what x and y
+share is known. The encoder is a configuration entry of `encoders`, as JSON text.
+"""
+
+import functools
+
+import numpy as np
+
+from leakage import encoders
+from leakage.truths.discrete import PHOTOGRAPHS, symmetric_channel_nats
+from leakage.truths.pictures import digit_pictures, of_classes
+from leakage.truths.samples import Sample, of_levels
+
+STATISTICS = '{"kind": "statistics"}'
+COLOUR = ("astronaut", "chelsea", "coffee", "rocket")  # beside the grey ones, no download
+SIZE = 224  # pixels, of a patch
+PATCHES_PER_PHOTOGRAPH = 10
+ERASED = (0.0, 0.25, 0.5, 0.75, 1.0)
+CHANNEL_ERRORS = (0.0, 0.2, 0.4, 0.6, 0.9)  # 0.9 of ten classes leaves nothing
+CLASSES = 10
+FOLDS = 5
+
+
+def erasure_pictures(
+    pairs: int, generator: np.random.Generator, encoder: str = STATISTICS
+) -> Sample:
+    """Return embeddings of a patch X and of its view: X, or with probability e one fixed blank.
+
+    X is uniform over N = 100 patches of the bundled photographs, the same for every seed. So
+    I(X;Y) = (1 - e) ln N, whatever the encoder, as long as the N + 1 embeddings differ. A level
+    per e; the last one shows blanks only.
+    """
+    known = embedded_patches(encoder)
+    items = len(known) - 1
+    shown = generator.integers(items, size=pairs)
+    lost = generator.random((len(ERASED), pairs)) < np.array(ERASED)[:, None]
+    y = known[np.where(lost, items, shown)]
+    return of_levels(known[shown], y, (1 - np.array(ERASED)) * np.log(items))
+
+
+def class_channel(pairs: int, generator: np.random.Generator, encoder: str = STATISTICS) -> Sample:
+    """Return embeddings of a picture of digit C and of one of digit C', drawn by a channel.
+
+    C is uniform over ten digits; the channel puts another one in its place with probability e, each
+    alike; a level per e. Each picture is drawn from all of scikit-learn's of its digit. I(X;Y) is
+    I(C;C'), as a picture is of one digit; an encoder may hide some of it. So an estimate must lie
+    between what a held-out classifier reads off the embeddings, `lower`, and I(C;C'), `upper`.
+    """
+    known = embedded_digits(encoder)
+    classes = generator.integers(CLASSES, size=pairs)
+    of_view = (
+        (classes + (generator.random(pairs) < e) * generator.integers(1, CLASSES, pairs)) % CLASSES
+        for e in CHANNEL_ERRORS
+    )
+    x = known[of_classes(classes, generator)]
+    y = [known[of_classes(each, generator)] for each in of_view]
+    upper = np.array([symmetric_channel_nats(CLASSES, e) for e in CHANNEL_ERRORS])
+    lower = np.array([label_nats(e, encoder) for e in CHANNEL_ERRORS])
+    return of_levels(x, y, upper, lower=lower, upper=upper)
+
+
+def label_nats(error: float, encoder: str = STATISTICS) -> float:
+    """Return I of the labels that a held-out classifier reads off x and y of `class_channel`.
+
+    By the data processing inequality it is at most I(X;Y). It is exact over the finite set of
+    pictures: the labels of a picture are fixed.
+    """
+    channel = np.full((CLASSES, CLASSES), error / (CLASSES - 1) / CLASSES)
+    np.fill_diagonal(channel, (1 - error) / CLASSES)
+    read = confusion(encoder)
+    joint = read.T @ channel @ read
+    product = np.outer(joint.sum(axis=1), joint.sum(axis=0))
+    kept = joint > 0
+    return float((joint[kept] * np.log(joint[kept] / product[kept])).sum())
+
+
+@functools.cache
+def confusion(encoder: str) -> np.ndarray:
+    """Return the share of each digit's pictures that are read as each digit, shape (10, 10).
+
+    A linear discriminant of the embeddings reads them, in five folds.
+    """
+    from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
+    from sklearn.model_selection import StratifiedKFold, cross_val_predict
+
+    labels = digit_pictures()[1]
+    classifier = LinearDiscriminantAnalysis(solver="lsqr", shrinkage="auto")
+    folds = StratifiedKFold(FOLDS, shuffle=True, random_state=0)
+    found = cross_val_predict(classifier, embedded_digits(encoder), labels, cv=folds)
+    table = np.zeros((CLASSES, CLASSES))
+    np.add.at(table, (labels, found), 1)
+    return table / table.sum(axis=1, keepdims=True)
+
+
+@functools.cache
+def embedded_patches(encoder: str) -> np.ndarray:
+    """Return the embeddings of the patches and, last, of a blank, float32 (N + 1, dim)."""
+    import skimage.data
+
+    generator = np.random.default_rng(0)
+    patches = []
+    for name in (*COLOUR, *PHOTOGRAPHS):
+        pixels = getattr(skimage.data, name)()
+        pixels = pixels.reshape(*pixels.shape[:2], -1)
+        for _ in range(PATCHES_PER_PHOTOGRAPH):
+            top, left = (generator.integers(side - SIZE + 1) for side in pixels.shape[:2])
+            patches.append(pixels[top : top + SIZE, left : left + SIZE])
+    return _embed(encoder, [*patches, np.zeros((SIZE, SIZE, 3), np.uint8)])
+
+
+@functools.cache
+def embedded_digits(encoder: str) -> np.ndarray:
+    """Return the embeddings of scikit-learn's digits at 224 pixels a side, float32 (1797, dim)."""
+    images = digit_pictures()[0].reshape(-1, 8, 8, 1) * (255 / 16)
+    enlarged = [encoders.resize_whole(image.astype(np.uint8), SIZE) for image in images]
+    return _embed(encoder, enlarged)
+
+
+def _embed(encoder: str, patches: list[np.ndarray]) -> np.ndarray:
+    from leakage.encoders import network
+
+    where = "calibration.encoder"
+    entry = encoders.parse(encoder, where)
+    record = None
+    if encoders.needs_weights(entry):
+        architecture = encoders.module(entry.kind).architecture(entry, where)
+        record = network.resolve(architecture, entry, 0, "cpu", lambda: patches[:256], where)
+    ready = encoders.load(entry, record, "cpu")
+    parts = encoders.embed(ready, ((None, patch) for patch in patches))
+    return np.concatenate([part for _, part in parts])

@@ -1,0 +1,103 @@
+"""Pictures with known information, as pixels: blobs drawn from a latent, digits of one class.
+
+Blobs and rectangles are those of Butakov et al., "Mutual Information Estimation via Normalizing
+Flows", arXiv 2403.02187, as their package VanessB/mutinfo draws them (`Gaussians2D`,
+`Rectangles2D`).
+"""
+
+import functools
+
+import numpy as np
+
+from leakage.truths.samples import Sample, of_one
+
+SIDE = 16  # pixels
+SMALLEST = 0.2  # side of a rectangle, of the picture's side
+BLOB_WIDTH = 0.2  # standard deviation, of the picture's side
+
+
+def correlated_uniform(
+    pairs: int, generator: np.random.Generator, dim: int, nats: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return x and y, each (pairs, dim), uniform on [0, 1], that share `nats`.
+
+    They are Gaussians of canonical correlations all alike, each side turned by a random rotation,
+    then mapped to [0, 1] coordinate by coordinate.
+    """
+    from scipy.special import ndtr
+    from scipy.stats import ortho_group
+
+    correlation = np.sqrt(-np.expm1(-2 * nats / dim))
+    x, noise = generator.standard_normal((2, pairs, dim))
+    y = correlation * x + np.sqrt(1 - correlation**2) * noise
+    turns = ortho_group.rvs(dim, size=2, random_state=generator)
+    return ndtr(x @ turns[0]), ndtr(y @ turns[1])
+
+
+def draw_blobs(centres: np.ndarray, side: int = SIDE) -> np.ndarray:
+    """Return a Gaussian blob per centre in [0, 1]^2, shape (pictures, side * side), in (0, 1]."""
+    grid = np.linspace(0, 1, side)
+    across, down = (
+        np.exp(-((grid - centres[:, [axis]]) ** 2) / (2 * BLOB_WIDTH**2)) for axis in (0, 1)
+    )
+    return (down[:, :, None] * across[:, None, :]).reshape(len(centres), -1)
+
+
+def blobs(pairs: int, generator: np.random.Generator, nats: float = 3.0) -> Sample:
+    """Return pictures of a blob each; their centres share `nats`, and a picture shows its own."""
+    x, y = correlated_uniform(pairs, generator, 2, nats)
+    return of_one(draw_blobs(x), draw_blobs(y), nats)
+
+
+def draw_rectangles(latent: np.ndarray, side: int = SIDE) -> np.ndarray:
+    """Return a rectangle per latent point, (pictures, side * side), in [0, 1].
+
+    Args:
+        latent: shape (pictures, 4), uniform on [0, 1]: two numbers say where the rectangle begins
+            and ends along the first axis, two along the second.
+        side: of the picture, in pixels.
+    """
+    spare = 1 - SMALLEST
+    pixel = np.arange(side)
+    profiles = []
+    for first, second in (latent[:, :2].T, latent[:, 2:].T):
+        begin = spare * (1 - np.sqrt(1 - first))
+        end = begin + SMALLEST + second * (spare - begin)
+        inside = np.minimum(pixel - side * begin[:, None], side * end[:, None] - pixel)
+        profiles.append(np.clip(inside, 0, 1))  # edges are shaded, so a picture shows its latent
+    return (profiles[0][:, :, None] * profiles[1][:, None, :]).reshape(len(latent), -1)
+
+
+def rectangles(pairs: int, generator: np.random.Generator, nats: float = 3.0) -> Sample:
+    """Return pictures of a rectangle each, whose places and sizes share `nats`."""
+    x, y = correlated_uniform(pairs, generator, 4, nats)
+    return of_one(draw_rectangles(x), draw_rectangles(y), nats)
+
+
+@functools.cache
+def digit_pictures() -> tuple[np.ndarray, np.ndarray]:
+    """Return scikit-learn's digits, (1797, 64) with values 0 to 16, and the digit of each."""
+    from sklearn.datasets import load_digits
+
+    return load_digits(return_X_y=True)
+
+
+def of_classes(classes: np.ndarray, generator: np.random.Generator) -> np.ndarray:
+    """Return the index of a picture of each digit in `classes`, drawn from all of that digit."""
+    labels = digit_pictures()[1]
+    order = np.argsort(labels, kind="stable")
+    counts = np.bincount(labels)
+    starts = np.cumsum(counts) - counts
+    return order[starts[classes] + generator.integers(counts[classes])]
+
+
+def digits(pairs: int, generator: np.random.Generator) -> Sample:
+    """Return two pictures of one digit: I(X;Y) = ln 10.
+
+    Each is drawn from all pictures of that digit, independently of the other. No picture is of two
+    digits and the ten are equally likely, so a picture tells of the other what its digit tells.
+    """
+    images, _ = digit_pictures()
+    classes = generator.integers(10, size=pairs)
+    x, y = (images[of_classes(classes, generator)] for _ in range(2))
+    return of_one(x, y, np.log(10))

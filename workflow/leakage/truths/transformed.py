@@ -1,0 +1,183 @@
+"""Tasks of "Beyond Normal": injective maps of Gaussians, Student's t, uniform noise.
+
+Czyż et al., arXiv 2306.11078, as their package benchmark-mi 0.1.3 defines the tasks. An injective
+map of x, and another of y, changes no mutual information.
+"""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from leakage.truths import gaussian
+from leakage.truths.samples import Sample, of_one
+
+CORRELATION = 0.75  # of pairs of one variable each
+
+
+def student_t_nats(dim_x: int, dim_y: int, freedom: float) -> float:
+    """Return I(X;Y) of a multivariate Student t whose dispersion is the identity.
+
+    It is not 0: X and Y share their scale. From the differential entropies of Arellano-Valle,
+    Contreras-Reyes and Genton, Scandinavian Journal of Statistics 40 (2013), Eq. 7.
+    """
+    from scipy.special import digamma, gammaln
+
+    def entropy(dim: int) -> float:
+        half, half_sum = freedom / 2, (freedom + dim) / 2
+        density_at_0 = gammaln(half_sum) - gammaln(half) - dim / 2 * np.log(freedom * np.pi)
+        return half_sum * (digamma(half_sum) - digamma(half)) - density_at_0
+
+    return float(entropy(dim_x) + entropy(dim_y) - entropy(dim_x + dim_y))
+
+
+def spiral(points: np.ndarray, plane: tuple[int, int], speed: float) -> np.ndarray:
+    """Turn each point in a plane by an angle that grows with its distance: exp(A |p|^2) p.
+
+    A is the generator of the rotations in that plane, times the speed. The map keeps norms and
+    volume, and the spiral of the opposite speed undoes it.
+
+    Args:
+        points: shape (points, dim).
+        plane: the two axes (i, j); A[i, j] = -speed and A[j, i] = speed.
+        speed: radians per squared unit of distance.
+    """
+    angle = speed * (points**2).sum(axis=1)
+    i, j = plane
+    turned = points.copy()
+    turned[:, i] = np.cos(angle) * points[:, i] - np.sin(angle) * points[:, j]
+    turned[:, j] = np.sin(angle) * points[:, i] + np.cos(angle) * points[:, j]
+    return turned
+
+
+def turned_by_spirals(
+    pairs: int, generator: np.random.Generator, dim: int = 25, turn: float = 1.0
+) -> Sample:
+    """Return the sparse Gaussian of `dim` + `dim` variables with both sides turned by spirals.
+
+    The speed is `turn` / dim: a typical point, |p|^2 = dim, turns by `turn` radians.
+    """
+    straight = gaussian.multinormal(gaussian.sparse_covariance(dim), pairs, generator)
+    speed = turn / dim
+    x, y = spiral(straight.x, (0, 1), speed), spiral(straight.y[0], (1, 2), speed)
+    return of_one(x, y, straight.nats[0])
+
+
+def student_t(
+    pairs: int,
+    generator: np.random.Generator,
+    dispersion: np.ndarray | None = None,
+    dim: int = 5,
+    freedom: int = 2,
+) -> Sample:
+    """Return a multivariate Student t; `dispersion`, (2 dim, 2 dim), is the identity if None."""
+    normal = generator.standard_normal((pairs, 2 * dim))
+    if dispersion is None:
+        dispersion = np.eye(2 * dim)
+    else:
+        normal = normal @ np.linalg.cholesky(dispersion).T
+    scale = np.sqrt(freedom / generator.chisquare(freedom, (pairs, 1)))
+    x, y = np.split(normal * scale, 2, axis=1)
+    nats = gaussian.gaussian_nats(dispersion, dim) + student_t_nats(dim, dim, freedom)
+    return of_one(x, y, nats)
+
+
+def additive_noise_nats(half_width: float) -> float:
+    """Return I(X;Y) of X uniform on [0, 1] and Y = X + N, N uniform on ± `half_width`."""
+    if half_width > 0.5:
+        return 1 / (4 * half_width)
+    return float(half_width - np.log(2 * half_width))
+
+
+def additive_noise(pairs: int, generator: np.random.Generator, half_width: float = 0.1) -> Sample:
+    """Return X uniform on [0, 1] and Y = X + N, N uniform on ± `half_width`."""
+    x, noise = generator.random((2, pairs, 1))
+    y = x + half_width * (2 * noise - 1)
+    return of_one(x, y, additive_noise_nats(half_width))
+
+
+Map = Callable[[np.ndarray], np.ndarray]
+
+
+def mapped(
+    pairs: int, generator: np.random.Generator, dim: int, of_x: Map, of_y: Map | None = None
+) -> Sample:
+    """Return a Gaussian with each coordinate sent through an increasing map.
+
+    In one dimension the correlation is .75; in more it is the sparse Gaussian.
+
+    Args:
+        pairs: how many.
+        generator: draws them.
+        dim: coordinates of x, and of y.
+        of_x: the map of every coordinate of x, on arrays.
+        of_y: that of y; None for the same.
+    """
+    covariance = (
+        np.array([[1, CORRELATION], [CORRELATION, 1]])
+        if dim == 1
+        else gaussian.sparse_covariance(dim)
+    )
+    x, y = gaussian.normal_pairs(covariance, pairs, generator)
+    return of_one(of_x(x), (of_y or of_x)(y), gaussian.gaussian_nats(covariance, dim))
+
+
+def normal_cdf(values: np.ndarray) -> np.ndarray:
+    """Return the standard normal distribution function."""
+    from scipy.special import ndtr
+
+    return ndtr(values)
+
+
+def half_cube(values: np.ndarray) -> np.ndarray:
+    """Return v |v|^(1/2)."""
+    return values * np.sqrt(np.abs(values))
+
+
+def wiggly_x(values: np.ndarray) -> np.ndarray:
+    """Return v plus three waves, few enough to keep the map increasing."""
+    waves = ((0.4, 1.0, 0.0), (0.2, 1.7, 1.0), (0.03, 3.3, -2.5))
+    return values + sum(height * np.sin(speed * values + at) for height, speed, at in waves)
+
+
+def wiggly_y(values: np.ndarray) -> np.ndarray:
+    """Return v plus three other waves."""
+    waves = ((-0.4, 0.4, 0.0), (0.17, 1.3, 3.5), (0.02, 4.3, -2.5))
+    return values + sum(height * np.sin(speed * values + at) for height, speed, at in waves)
+
+
+def bimodal_x(values: np.ndarray) -> np.ndarray:
+    """Return v with its distribution turned into .3 N(0, 1) + .7 N(5, 1)."""
+    return _bimodal(values, (0.3, 0.7), (0.0, 5.0))
+
+
+def bimodal_y(values: np.ndarray) -> np.ndarray:
+    """Return v with its distribution turned into .5 N(-1, 1) + .5 N(3, 1)."""
+    return _bimodal(values, (0.5, 0.5), (-1.0, 3.0))
+
+
+def _bimodal(
+    values: np.ndarray, shares: tuple[float, float], means: tuple[float, float]
+) -> np.ndarray:
+    # The inverse of the distribution function, read off a fine table.
+    grid = np.linspace(-12, 15, 100_001)
+    distribution = sum(
+        share * normal_cdf(grid - mean) for share, mean in zip(shares, means, strict=True)
+    )
+    kept = np.concatenate([[True], np.diff(distribution) > 0])
+    return np.interp(normal_cdf(values), distribution[kept], grid[kept])
+
+
+def asinh_student(
+    pairs: int, generator: np.random.Generator, dim: int = 2, freedom: int = 1
+) -> Sample:
+    """Return a Student t whose dispersion is the identity, with asinh of every coordinate."""
+    plain = student_t(pairs, generator, dim=dim, freedom=freedom)
+    return of_one(np.arcsinh(plain.x), np.arcsinh(plain.y[0]), plain.nats[0])
+
+
+def swissroll(pairs: int, generator: np.random.Generator) -> Sample:
+    """Return correlated uniform pairs, x rolled up in a plane: (t cos t, t sin t) / 21."""
+    flat = mapped(pairs, generator, 1, normal_cdf)
+    t = 1.5 * np.pi * (1 + 2 * flat.x.astype(np.float64))
+    rolled = np.hstack([t * np.cos(t), t * np.sin(t)]) / 21
+    return of_one(rolled, flat.y[0], flat.nats[0])
