@@ -1,0 +1,1 @@
+"""The held-out protocol: folds, inputs, training, evaluation, intervals, permutation tests."""
