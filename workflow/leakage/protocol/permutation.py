@@ -21,7 +21,6 @@ from leakage.errors import LeakageError
 
 # Larger data are thinned, patches of a picture first: distance covariance takes the square of it.
 MOST_PAIRS = 1000
-MOST_PICTURES = 1000
 # Strata are enlarged until there are so many orders, where the pictures allow it.
 ENOUGH_ORDERS = 1_000
 # By which the weight of the orders grows in the search for strata with enough of them.
@@ -123,12 +122,7 @@ class Independence:
         return 1 / self.orders
 
 
-def blocks(
-    groups: ArrayLike,
-    seed: int = 0,
-    most_pairs: int = MOST_PAIRS,
-    most_pictures: int = MOST_PICTURES,
-) -> Blocks:
+def blocks(groups: ArrayLike, seed: int = 0, most_pairs: int = MOST_PAIRS) -> Blocks:
     """Return the pairs to use and the pictures that may change places.
 
     Pictures with many more pairs than others are thinned, so that the test stays within
@@ -140,8 +134,7 @@ def blocks(
     Args:
         groups: the picture of each pair, shape (pairs,).
         seed: of the pairs that are drawn.
-        most_pairs: that enter the test.
-        most_pictures: that enter the test.
+        most_pairs: that enter the test; of more pictures than that, so many are drawn.
 
     Raises:
         LeakageError: `groups` is empty or has more than one axis.
@@ -151,10 +144,9 @@ def blocks(
         raise LeakageError(f"groups: expected one per pair, found an array of shape {labels.shape}")
     generator = np.random.default_rng([seed, 20])
     labels, picture = np.unique(labels, return_inverse=True)
-    if len(labels) > min(most_pictures, most_pairs):
-        kept = np.sort(generator.permutation(len(labels))[: min(most_pictures, most_pairs)])
-    else:
-        kept = np.arange(len(labels))
+    kept = np.arange(len(labels))
+    if len(labels) > most_pairs:
+        kept = np.sort(generator.permutation(len(labels))[:most_pairs])
     sizes = np.bincount(picture)[kept]
     cap = _cap(sizes, most_pairs)
     by_size, strata = _strata(np.minimum(sizes, cap))
@@ -269,7 +261,12 @@ SAME_SPACE = {"similarity", "whitened similarity"}
 
 
 def test(
-    x: ArrayLike, y: ArrayLike, groups: ArrayLike | None = None, draws: int = 999, seed: int = 0
+    x: ArrayLike,
+    y: ArrayLike,
+    groups: ArrayLike | None = None,
+    draws: int = 999,
+    seed: int = 0,
+    most_pairs: int = MOST_PAIRS,
 ) -> Independence:
     """Test every level for independence of the plain pictures, exactly.
 
@@ -279,6 +276,7 @@ def test(
         groups: the picture of each pair, (pairs,); by default every pair is its own.
         draws: random orders; where there are no more distinct ones, all of them are taken.
         seed: of the draws.
+        most_pairs: that enter the test.
 
     Raises:
         LeakageError: the shapes do not fit, or a value is not finite.
@@ -295,7 +293,7 @@ def test(
     labels = np.arange(len(plain)) if groups is None else np.asarray(groups)
     if labels.shape != (len(plain),):
         raise LeakageError(f"groups: expected {len(plain)}, found shape {labels.shape}")
-    used = blocks(labels, seed)
+    used = blocks(labels, seed, most_pairs)
     over = orders(used, draws, seed)
     same = plain.shape[1] == views.shape[2]
     names = tuple(name for name in STATISTICS if same or name not in SAME_SPACE)
