@@ -65,7 +65,7 @@ def draw(tables: dict[str, style.Table], name: str) -> "tuple[Figure, pd.DataFra
     sure = " and ".join(f"{100 * each:g} %" for each in confidences)
     how = " or ".join(dict.fromkeys(table["correction"]))
     axis.set_title(
-        f"Is a leak found? Tested at {sure} confidence, p for all levels of a row together ({how})"
+        f"Is a leak found? Tested at {sure} confidence,\np for all levels of a row together ({how})"
     )
     return figure, table
 
