@@ -342,10 +342,12 @@ def ranks(values: np.ndarray) -> np.ndarray:
 
 
 def combined(values: np.ndarray) -> np.ndarray:
-    """Return one statistic from several: minus the mean logarithm of their p-values (Fisher's).
+    """Return one statistic from several: the mean Cauchy variable of their p-values.
 
     It is a statistic like any other: its p-value among the same orders is exact, however the
-    statistics depend on one another.
+    statistics depend on one another. (Liu and Xie, JASA 115, 2020; p-values above 1/2 count as 0.)
+    Measured against Fisher's sum of logarithms: as much power on pictures, and far more where only
+    one of the statistics sees the relation.
 
     Args:
         values: float (statistics, ..., orders).
@@ -353,7 +355,7 @@ def combined(values: np.ndarray) -> np.ndarray:
     Returns:
         float64 (..., orders); larger speaks more against independence.
     """
-    return -np.log(ranks(values)).mean(axis=0)
+    return np.tan((0.5 - np.minimum(ranks(values), 0.5)) * np.pi).mean(axis=0)
 
 
 def standardised(values: np.ndarray) -> np.ndarray:
