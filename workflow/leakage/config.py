@@ -39,6 +39,7 @@ MEASURES, ANALYSIS = "measures", "analysis"
 # Jobs per stage, at most.
 MOST_SHARDS = 10_000
 TaskPairs = Annotated[int, pydantic.Field(ge=100, le=10**9)]
+Pictures = Annotated[int, pydantic.Field(ge=4, le=100_000)]
 RESERVED = ("pixels", MEASURES, ANALYSIS)
 # What the settings of an estimator have whose p-values a verdict can rest on.
 TESTED = {"folds", "permutations", "confidence"}
@@ -124,11 +125,13 @@ class Calibration(Settings):
     """draws of each task, for bias and standard deviation"""
     settings: dict[str, Any] = pydantic.Field(default={})
     """settings over those of each estimator that has them"""
-    verdict_draws: int = pydantic.Field(default=200, ge=1, le=100_000)
+    verdict_draws: int = pydantic.Field(default=1000, ge=1, le=100_000)
     """families of levels with nothing to find, at least, on which the verdict's error is counted;
     and a quarter as many at each strength of a leak, for its power"""
-    verdict_pictures: int = pydantic.Field(default=60, ge=6, le=100_000)
-    """pictures in each of these families"""
+    verdict_trained: int = pydantic.Field(default=20, ge=0, le=100_000)
+    """of these, families on which the verdict's estimator trains, which takes far longer"""
+    verdict_pictures: list[Pictures] = pydantic.Field(default=[9, 30, 100])
+    """pictures in each of these families: of each number, with equal and unequal patches"""
 
 
 class Report(Settings):

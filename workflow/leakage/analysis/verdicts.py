@@ -321,8 +321,8 @@ def _in_folds(
     folds, permutations = settings["folds"], settings["permutations"]
     needed = needed_in_folds(correction, len(found), confidence, folds)
     enough = found["pictures"].iloc[0] >= needed
-    smallest = 1 / (1 + permutations)
-    return smallest, smallest if enough else 1.0, 1.0 + permutations, needed
+    possible = 0.0 if enough else 1.0
+    return 1 / (1 + permutations), possible, 1.0 + permutations, needed
 
 
 def _enough_orders(most: float) -> int:

@@ -214,6 +214,8 @@ def _information(tables: dict[str, style.Table]) -> "Iterator[tuple[str, str, pd
     """
     columns = {"low": "nats_low", "high": "nats_high"}
     kept = ["level", "label", "nats", "nats_low", "nats_high", "verdict"]
+    if VERDICTS not in tables:
+        raise LeakageError("figure visual_security: no table 'verdicts'; give it as well")
     judged = tables[VERDICTS].rows.rename(columns=columns)
     for (scheme, what), rows in judged.groupby(["scheme", "representation"], sort=False):
         if role(str(scheme), str(what)) not in tables:
