@@ -226,7 +226,7 @@ CHANGES = [
     ),
     Change(
         "a scheme more to compare",
-        "its views, embeddings, measures, tests, what is compared of its estimates; the comparisons",
+        "its views, embeddings, tests, measures, what is compared of its estimates; comparisons",
         {f"{of}/full/1" for of in ("views", "embeddings/statistics")}
         | {"estimates/mine-held-out/statistics/full", "estimates/histogram/pixels/full"}
         | {"measures/full", "tests/statistics/full"}

@@ -35,7 +35,19 @@ LEAKS = (0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 4.0)
 PICTURES = (4, 5, 6, 7, 8, 9, 10, 12, 15, 20, 25, 30, 40, 50, 60, 80, 100, 125, 150, 200, 250, 300)
 DRAWS = 199
 # A ladder of pictures is climbed until nearly every family is found at the strictest level.
-CERTAIN = 0.98
+CERTAIN = 0.9
+
+
+class NotReached(LeakageError):
+    """A power that no measured number of pictures reaches.
+
+    Attributes:
+        pictures: the largest number that was measured.
+    """
+
+    def __init__(self, message: str, pictures: int):
+        super().__init__(message)
+        self.pictures = pictures
 
 
 @dataclass(frozen=True)
@@ -198,8 +210,8 @@ def pictures_for(
         source: the data on which the power was measured.
 
     Raises:
-        LeakageError: a leak, a number of patches or a confidence below what was measured, or a
-            power that no measured number of pictures reaches.
+        NotReached: no measured number of pictures has that power.
+        LeakageError: a leak, a number of patches or a confidence below what was measured.
     """
     most = verdicts.threshold(correction, levels, confidence)
     alpha = max((each for each in ALPHAS if each <= most), default=None)
@@ -215,9 +227,10 @@ def pictures_for(
     counts = rows["pictures"].to_numpy(np.float64)
     reached = np.maximum.accumulate(rows[_column(alpha)].to_numpy(np.float64))
     if reached[-1] < power:
-        raise LeakageError(
+        raise NotReached(
             f"nats {nats}: a power of {power} is not reached with {counts[-1]:.0f} pictures "
-            f"(measured: {reached[-1]:.2f}); ask for a larger leak or a lower power"
+            f"(measured: {reached[-1]:.2f}); ask for a larger leak or a lower power",
+            int(counts[-1]),
         )
     place = int(np.argmax(reached >= power))
     if place == 0:

@@ -1,6 +1,6 @@
 """Test at every level whether views are independent of the plain pictures, exactly.
 
-python -m leakage test x.npy y.npy --groups pictures.npy
+python -m leakage test x.npy y.npy --groups groups.npy
 """
 
 import importlib.metadata
