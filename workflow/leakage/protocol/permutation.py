@@ -122,7 +122,12 @@ class Independence:
         return 1 / self.orders
 
 
-def blocks(groups: ArrayLike, seed: int = 0, most_pairs: int = MOST_PAIRS) -> Blocks:
+def blocks(
+    groups: ArrayLike,
+    seed: int = 0,
+    most_pairs: int = MOST_PAIRS,
+    most_pictures: int | None = None,
+) -> Blocks:
     """Return the pairs to use and the pictures that may change places.
 
     Pictures with many more pairs than others are thinned, so that the test stays within
@@ -134,7 +139,8 @@ def blocks(groups: ArrayLike, seed: int = 0, most_pairs: int = MOST_PAIRS) -> Bl
     Args:
         groups: the picture of each pair, shape (pairs,).
         seed: of the pairs that are drawn.
-        most_pairs: that enter the test; of more pictures than that, so many are drawn.
+        most_pairs: that enter the test.
+        most_pictures: that enter the test, drawn where there are more; never more than pairs.
 
     Raises:
         LeakageError: `groups` is empty or has more than one axis.
@@ -145,8 +151,9 @@ def blocks(groups: ArrayLike, seed: int = 0, most_pairs: int = MOST_PAIRS) -> Bl
     generator = np.random.default_rng([seed, 20])
     labels, picture = np.unique(labels, return_inverse=True)
     kept = np.arange(len(labels))
-    if len(labels) > most_pairs:
-        kept = np.sort(generator.permutation(len(labels))[:most_pairs])
+    most_pictures = min(most_pairs, most_pictures or most_pairs)
+    if len(labels) > most_pictures:
+        kept = np.sort(generator.permutation(len(labels))[:most_pictures])
     sizes = np.bincount(picture)[kept]
     cap = _cap(sizes, most_pairs)
     by_size, strata = _strata(np.minimum(sizes, cap))
