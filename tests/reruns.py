@@ -28,7 +28,7 @@ HELD_OUT = {f"estimates/mine-held-out/statistics/{scheme}" for scheme in ("msb_x
 TESTS = {f"tests/statistics/{scheme}" for scheme in ("msb_xor", OTHER)}
 OF_OTHER_TESTS = {f"tests/statistics/{OTHER}"}
 VERDICTS = {"analysis/verdicts"}
-JUDGED = VERDICTS | {"figures/visual_security", "figures/verdict"}
+JUDGED = VERDICTS | {"figures/verdict"} | SCHEMES
 HELD_OUT_FIGURES = (
     SCORECARD
     | VERDICTS
@@ -68,7 +68,11 @@ FINER_FIGURES = {
     f"figures/{name}-finer" for name in ("epochs", "distance", "held_out", "memory", "schemes")
 }
 OF_ALL_REPRESENTATIONS = {
-    f"figures/{name}" for name in ("reidentification", "consistency", "visual_security", "verdict")
+    f"figures/{name}"
+    for name in (
+        *("reidentification", "consistency", "visual_security", "verdict"),
+        "schemes-statistics",  # reads the verdicts, which are one table
+    )
 }
 
 
