@@ -170,12 +170,6 @@ CHANGES = [
         config={"tests": {"permutations": 500}},
     ),
     Change(
-        "the confidence of the verdict",
-        "what has an interval or a verdict at that confidence, and the figures that show it",
-        HELD_OUT | CCA | KSG | REIDENTIFICATION | HELD_OUT_FIGURES | {"figures/reidentification"},
-        config={"verdict": {"confidence": 0.9}},
-    ),
-    Change(
         "the code of one estimator's module",
         "that estimator's estimates, and the figures that read them",
         COSINE | {"figures/fig3a"} | SCORECARD,
