@@ -17,6 +17,8 @@ include: "workflow/rules/views.smk"
 include: "workflow/rules/measures.smk"
 include: "workflow/rules/embeddings.smk"
 include: "workflow/rules/estimates.smk"
+include: "workflow/rules/tests.smk"
+include: "workflow/rules/analysis.smk"
 include: "workflow/rules/figures.smk"
 include: "workflow/rules/calibration.smk"
 include: "workflow/rules/report.smk"
@@ -33,6 +35,7 @@ localrules:
     manifest,
     weights,
     places,
+    verdicts,
     figure,
     figures,
     scorecard,

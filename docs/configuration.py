@@ -4,6 +4,7 @@ python docs/configuration.py > docs/configuration.md
 """
 
 import inspect
+import re
 import sys
 import types
 from collections import Counter
@@ -134,12 +135,17 @@ def readable(annotation: Any, metadata: Iterable[Any] = ()) -> str:
         bounded = annotation in (int, float)
         return SIMPLE[annotation] + (_bounds(metadata) if bounded else "")
     if origin is list:
-        return f"list of {readable(parts[0])}s"
+        return f"list of {_plural(readable(parts[0]))}"
     if origin is tuple:
-        return f"list of {len(parts)} {readable(parts[0])}s"
+        return f"list of {len(parts)} {_plural(readable(parts[0]))}"
     if origin is dict:
         return f"{readable(parts[1])} under each name"
     raise TypeError(f"{annotation}: no words for this type; give it some in {Path(__file__).name}")
+
+
+def _plural(name: str) -> str:
+    """Return `whole numbers 4 to 9` of `whole number 4 to 9`."""
+    return re.sub(r"^([a-z ]*[a-z])", r"\1s", name)
 
 
 def _sections() -> Iterator[str]:

@@ -25,13 +25,21 @@ SCHEMES = {"figures/schemes-statistics", "figures/visual_security"}
 MEASURED = {"measures/msb_xor"}
 OF_OTHER = {f"estimates/{on}/{OTHER}" for on in ("mine-held-out/statistics", "histogram/pixels")}
 HELD_OUT = {f"estimates/mine-held-out/statistics/{scheme}" for scheme in ("msb_xor", OTHER)}
-HELD_OUT_FIGURES = SCORECARD | {
-    f"figures/{name}"
-    for name in (
-        *("held_out-statistics", "memory-statistics", "consistency", "schemes-statistics"),
-        *("visual_security", "verdict"),
-    )
-}
+TESTS = {f"tests/statistics/{scheme}" for scheme in ("msb_xor", OTHER)}
+OF_OTHER_TESTS = {f"tests/statistics/{OTHER}"}
+VERDICTS = {"analysis/verdicts"}
+JUDGED = VERDICTS | {"figures/verdict"} | SCHEMES
+HELD_OUT_FIGURES = (
+    SCORECARD
+    | VERDICTS
+    | {
+        f"figures/{name}"
+        for name in (
+            *("held_out-statistics", "memory-statistics", "consistency", "schemes-statistics"),
+            *("visual_security", "verdict"),
+        )
+    }
+)
 CCA = {f"estimates/{name}/statistics/msb_xor" for name in ("cca", "rescaled")}
 KSG = {"estimates/ksg/statistics/msb_xor"}
 REIDENTIFICATION = {"estimates/reidentification/statistics/msb_xor"}
@@ -55,11 +63,16 @@ FINER_ESTIMATES = {
     f"estimates/{name}/finer/msb_xor"
     for name in ("mine", "mine-held-out", "cca", "rescaled", "ksg", "reidentification")
 } | {f"estimates/mine-held-out/finer/{OTHER}"}
+FINER_TESTS = {f"tests/finer/{scheme}" for scheme in ("msb_xor", OTHER)}
 FINER_FIGURES = {
     f"figures/{name}-finer" for name in ("epochs", "distance", "held_out", "memory", "schemes")
 }
 OF_ALL_REPRESENTATIONS = {
-    f"figures/{name}" for name in ("reidentification", "consistency", "visual_security", "verdict")
+    f"figures/{name}"
+    for name in (
+        *("reidentification", "consistency", "visual_security", "verdict"),
+        "schemes-statistics",  # reads the verdicts, which are one table
+    )
 }
 
 
@@ -72,7 +85,7 @@ def with_report(jobs: set[str]) -> set[str]:
     """Return what runs with the jobs of a change: where anything runs, the report follows."""
     if not jobs:
         return jobs
-    summed_up = jobs & (ESTIMATES | FINER_ESTIMATES | {"figures/verdict", "figures/scorecard"})
+    summed_up = jobs & (ESTIMATES | FINER_ESTIMATES | VERDICTS | {"figures/scorecard"})
     return jobs | RECORD | {"report"} | ({"summary"} if summed_up else set())
 
 
@@ -151,6 +164,12 @@ CHANGES = [
         config={"estimators": {"mine-held-out": {"hidden": 9}}},
     ),
     Change(
+        "a setting of the exact tests (`tests`)",
+        "the tests, the verdicts, and the figures that show them",
+        TESTS | JUDGED,
+        config={"tests": {"permutations": 500}},
+    ),
+    Change(
         "the code of one estimator's module",
         "that estimator's estimates, and the figures that read them",
         COSINE | {"figures/fig3a"} | SCORECARD,
@@ -174,43 +193,49 @@ CHANGES = [
     ),
     Change(
         "a level added",
-        "that level's view and embeddings, the estimates and measures of all levels, their figures",
-        {"views/msb_xor/6", "embeddings/statistics/msb_xor/6"} | OF_PAPER | MEASURED | FIGURES,
+        "that level's view and embeddings; estimates, tests and measures of all levels; figures",
+        {"views/msb_xor/6", "embeddings/statistics/msb_xor/6"}
+        | OF_PAPER
+        | (TESTS - OF_OTHER_TESTS)
+        | MEASURED
+        | FIGURES,
         config={"encryption": {"schemes": {"msb_xor": {"levels": [0, 4, 6, 8]}}}},
     ),
     Change(
         "a setting of a scheme",
-        "its views (not the plain pictures), embeddings, estimates and measures, their figures",
+        "its views (not the plain pictures), embeddings, estimates, tests, measures, figures",
         {f"{of}/msb_xor/{level}" for of in ("views", "embeddings/statistics") for level in (4, 8)}
         | OF_PAPER
+        | (TESTS - OF_OTHER_TESTS)
         | MEASURED
         | FIGURES,
         config={"encryption": {"schemes": {"msb_xor": {"view": "full"}}}},
     ),
     Change(
         "the code of a scheme's module, or of a plug-in's file",
-        "its views, embeddings, estimates and measures, and the figures that show it",
+        "its views, embeddings, estimates, tests and measures, and the figures that show it",
         {f"{of}/{OTHER}/4" for of in ("views", "embeddings/statistics")}
         | OF_OTHER
+        | OF_OTHER_TESTS
         | {f"measures/{OTHER}"}
         | SCHEMES
-        | {"figures/verdict"},
+        | JUDGED,
         code("schemes/pixel_permutation"),
     ),
     Change(
         "a scheme more to compare",
-        "its views, embeddings, measures and what is compared of its estimates; the comparisons",
+        "its views, embeddings, tests, measures, what is compared of its estimates; comparisons",
         {f"{of}/full/1" for of in ("views", "embeddings/statistics")}
         | {"estimates/mine-held-out/statistics/full", "estimates/histogram/pixels/full"}
-        | {"measures/full"}
+        | {"measures/full", "tests/statistics/full"}
         | SCHEMES
-        | {"figures/verdict"},
+        | JUDGED,
         config={"schemes": ["msb_xor", "pixel_permutation", "full"]},
     ),
     Change(
         "an encoder added",
-        "that encoder's embeddings and estimates, and the figures that show it",
-        FINER | FINER_ESTIMATES | FINER_FIGURES | OF_ALL_REPRESENTATIONS,
+        "that encoder's embeddings, estimates and tests, and the figures that show it",
+        FINER | FINER_ESTIMATES | FINER_TESTS | FINER_FIGURES | OF_ALL_REPRESENTATIONS | VERDICTS,
         config={
             "encoders": {"finer": {"kind": "statistics", "grid": 3}},
             "representations": ["statistics", "finer"],
@@ -270,7 +295,7 @@ Each row is tried by `tests/test_reruns.py` on a real run; this page is made fro
 What also holds:
 
 - Of the targets `report` and `all`: after whatever runs again, the record of the run and the report
-  are made anew (seconds), and the summary where an estimate, the verdict or the scorecard was.
+  are made anew (seconds), and the summary where an estimate, a verdict or the scorecard was.
 - How pictures are fetched (`connections`, `retries`, `timeout` of `dataset.coco`) is no reason to
   fetch them again. A picture that comes into a `folder`, leaves it or changes its size is.
 - The configuration that is recorded beside a figure is the one that it was drawn with: another

@@ -12,11 +12,14 @@ import pandas as pd
 import pytest
 import yaml
 from leakage import files, truths
+from leakage.analysis import verdicts
 from leakage.errors import LeakageError
 from leakage.estimators import estimate
 from leakage.figures import calibration as figure_of
 from leakage.figures import style
+from leakage.protocol import permutation
 from leakage.steps import calibrate_verdict, calibration
+from leakage.steps.calibrate_verdict import RULES
 from typer.testing import CliRunner
 
 CONFIG = Path(__file__).parents[1] / "config.yaml"
@@ -61,7 +64,8 @@ def calibrated(tmp_path_factory) -> Path:
         run("calibrate", task, "cca", path, *counts, "--label", label)
     patched = pytest.MonkeyPatch()
     patched.setattr(calibrate_verdict, "STRENGTHS", (0.0, 0.9))
-    counts = ["--draws", 10, "--pictures", 30, "--settings", json.dumps(COUNTED)]
+    counts = ["--draws", 20, "--trained", 10, "--pictures", 12, "--pictures", 30]
+    counts += ["--settings", json.dumps(COUNTED)]
     run("calibrate_verdict", "cca", folder / "verdict.parquet", *counts)
     patched.undo()
     given = [part for task in TASKS for part in ("--table", folder / f"{task}.parquet")]
@@ -124,7 +128,8 @@ def test_the_table_is_written_as_parquet_csv_and_markdown(calibrated):
     assert f"{start} {spread} |  |" in lines
     assert not any("-0.0 |" in line for line in lines)
     assert f"{start} {first['bias']:+.3f} |  |" in lines
-    assert "30 pictures of 4 patches each, stated confidence 0.95." in lines
+    assert "4 patches of each picture, or 1 to 7; stated confidence 0.95." in lines
+    assert any(line.startswith("| 30 | unequal | 6.643 | 1.000 (10) |") for line in lines)
 
 
 def test_mean_spread_and_range_are_over_the_draws():
@@ -238,32 +243,61 @@ def test_a_family_errs_if_any_of_its_levels_is_called_a_leak():
     leaks = [[True, False], [True, True], [False, False], [False, False]]
     found = pd.DataFrame(
         [
-            {"strength": 0.0, "nats": 0.0, "family": family, "level": level, "p_value": p}
-            | {"verdict": "leak" if leak else "no evidence of a leak"}
-            | {"pictures": 60, "confidence": 0.95}
+            {"strength": 0.0, "nats": 0.0, "family": family, "level": level, "confidence": 0.95}
+            | {"p_exact": p, "p_value": p, "p_critics": p, "pictures": 60, "patches": "equal"}
+            | dict.fromkeys(RULES, "leak" if leak else "no evidence of a leak")
             for family, levels in enumerate(leaks)
             for level, leak in enumerate(levels)
             for p in [0.01 if leak else 0.05 if family == 2 else 0.5]
         ]
     )
-    (row,) = calibration.errors(found).to_dict("records")
-    assert row["families"] == 4 and row["families_with_a_leak"] == 2 / 4
-    assert row["levels_with_a_leak"] == 3 / 8 and row["p_below_0.05"] == 5 / 8
-    assert row["standard_error"] == pytest.approx(0.25)
+    found.loc[found["family"] < 2, RULES[-1]] = None  # critics trained on the others alone
+    *rows, last = calibration.errors(found).to_dict("records")
+    assert [row["rule"] for row in rows] == list(RULES[:-1])
+    for row in rows:
+        assert row["families"] == 4 and row["families_with_a_leak"] == 2 / 4
+        assert row["levels_with_a_leak"] == 3 / 8 and row["p_below_0.05"] == 5 / 8
+        assert row["standard_error"] == pytest.approx(0.25)
+    assert last["families"] == 2 and last["families_with_a_leak"] == 0
 
 
 def test_the_verdict_seldom_errs_and_finds_what_is_strong(calibrated):
     table = read(calibrated / "verdict.parquet")
-    assert table.groupby("strength").size().tolist() == [40, 40]
-    assert (
-        table.groupby(["strength", "family"])["level"].apply(list).tolist() == [[0, 1, 2, 3]] * 20
-    )
-    assert (table["corrected_p"] >= table["p_value"]).all()
-    rows = calibration.errors(table).set_index("strength")
-    # 99.9 % of Binomial(10, 0.05) lies at or below 3.
-    assert rows.loc[0, "families_with_a_leak"] <= 0.3
-    assert rows.loc[0.9, ["families_with_a_leak", "levels_with_a_leak"]].tolist() == [1, 1]
-    assert rows["nats"].tolist() == pytest.approx([0, -4 * np.log(1 - 0.81)])
+    designs = [(n, patches) for n in (12, 30) for patches in ("equal", "unequal")]
+    keys = ["pictures", "patches", "strength", "family"]
+    assert table.groupby(keys)["level"].apply(list).tolist() == [[0, 1, 2, 3]] * 4 * (20 + 10)
+    # Critics have trained on the first ten of each.
+    assert (table["p_critics"].notna() == (table["family"] < 10)).all()
+    rows = calibration.errors(table).set_index(["rule", "pictures", "patches", "strength"])
+    for rule in RULES[:4]:
+        for design in designs:
+            # 99.9 % of Binomial(20, 0.05) lies at or below 5.
+            assert rows.loc[(rule, *design, 0.0), "families_with_a_leak"] <= 0.25
+            found = rows.loc[(rule, *design, 0.9), ["families_with_a_leak", "levels_with_a_leak"]]
+            assert found.tolist() == [1, 1]
+    assert (rows["families"].groupby("rule").max() == [20, 20, 10, 10, 10]).sum() >= 3
+    assert rows["nats"].unique().tolist() == pytest.approx([0, -4 * np.log(1 - 0.81)])
+
+
+def test_the_exact_tests_find_a_leak_in_nine_pictures_where_critics_in_folds_cannot():
+    design = calibrate_verdict.Design(9, "unequal", 0.5)
+    x, y, groups = calibrate_verdict.sample(design, 0)
+    found = permutation.test(x, y, groups, 199)
+    assert (found.p_value <= 0.05).mean() > 0.8
+    assert verdicts.needed_in_folds(verdicts.HOLM, calibrate_verdict.LEVELS, 0.95, 5) > 9
+
+
+def test_a_thousand_families_of_nine_unequal_pictures_without_a_leak_err_as_stated():
+    wrong = 0
+    for each in range(100):
+        design = calibrate_verdict.Design(9, "unequal", 0.0)
+        x, y, groups = calibrate_verdict.sample(design, each)
+        p_value = permutation.test(x, y, groups, 99, each).p_value
+        families = p_value.reshape(calibrate_verdict.FAMILIES, calibrate_verdict.LEVELS)
+        for family in families:
+            found = verdicts.verdict(family, verdicts.FIXED_SEQUENCE, 0.95)
+            wrong += any(one.verdict == verdicts.LEAK for one in found)
+    assert wrong / 1000 <= 0.05 + 3.1 * np.sqrt(0.05 * 0.95 / 1000)
 
 
 def of_pictures(values):
@@ -277,7 +311,9 @@ def of_pictures(values):
 @pytest.mark.parametrize("strength", [0.0, 0.5])
 def test_views_share_their_strength_with_the_plain_items_and_nothing_else(strength):
     pictures = 300
-    x, y, groups = calibrate_verdict.sample(strength, pictures, 0)
+    x, y, groups = calibrate_verdict.sample(
+        calibrate_verdict.Design(pictures, "equal", strength), 0
+    )
     count = calibrate_verdict.FAMILIES * calibrate_verdict.LEVELS
     assert x.shape == (1200, 8) and y.shape == (count, 1200, 8)
     assert np.bincount(groups).tolist() == [4] * pictures
@@ -291,12 +327,18 @@ def test_views_share_their_strength_with_the_plain_items_and_nothing_else(streng
 
 
 def test_half_of_an_item_is_its_picture_s_and_other_pictures_share_nothing():
-    x, y, _ = calibrate_verdict.sample(0.0, 600, 1)
+    x, y, _ = calibrate_verdict.sample(calibrate_verdict.Design(600, "equal", 0.0), 1)
     for values in (x, y[0], y[-1]):
         patches = values.reshape(600, 4, 8)
         assert values.var() == pytest.approx(1, abs=0.06)
         assert (patches[:, 0] * patches[:, 1]).mean() == pytest.approx(0.5, abs=0.06)
         assert (patches[1:, 0] * patches[:-1, 1]).mean() == pytest.approx(0, abs=0.06)
+
+
+def test_unequal_pictures_have_one_to_seven_patches():
+    sizes = calibrate_verdict.Design(200, "unequal", 0.0).sizes(0)
+    assert set(sizes) == set(range(1, 8))
+    assert (calibrate_verdict.Design(5, "equal", 0.0).sizes(0) == 4).all()
 
 
 # The figure

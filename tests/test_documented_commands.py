@@ -117,6 +117,11 @@ TRIED: dict[str, Dry | Run | Elsewhere] = {
     "export HF_HUB_OFFLINE=1": Run(),
     # One's own arrays and key.
     "python -m leakage estimate mine x.npy y.npy": Run(),
+    "python -m leakage test x.npy y.npy --groups groups.npy": Run(),
+    "python -m leakage plan --nats 0.1 --patches 4": Run(),
+    "python -m leakage plan --x x.npy --y y.npy --groups groups.npy": Run(),
+    "python -m leakage plan --page > docs/planning.md": Run(),
+    "python -m leakage plan --measure power.csv": Run(instead="python -m leakage plan --help"),
     "openssl rand -hex 32 > my.key": Run(),
     "openssl rand -hex 32": Run(),
     # What makes a page or a file of the repository anew.

@@ -54,7 +54,7 @@ def steps(folder: Path) -> dict[str, list[object]]:
     skipped, of_view = ["--skipped", folder / "s.csv", "--settings"], ["--settings", encryption()]
     few, trained = json.dumps(FEW), json.dumps(TRAINED)
     pairs = ["--pairs", 200, "--draws", 2, "--settings", few]
-    families = ["--draws", 10, "--pictures", 12, "--settings", few]
+    families = ["--draws", 10, "--trained", 10, "--pictures", 12, "--settings", few]
     encoder = ["--encoder", "st", "--settings", '{"kind": "statistics"}', "--size", "48"]
     drawn = {"seed": 0, "size": 48, "per_image": 2}
     curves = json.dumps({"epochs": 3, "seeds": 1, "batch": 10, "device": "cpu"})
@@ -93,7 +93,7 @@ HEARD = {
     "calibrate": ("calibrate cca staircase", {"draws": 2, "stacks of networks": 1}),
     "calibrate_verdict": (
         "calibrate_verdict cca",
-        {"sets of families": 2, "stacks of networks": 3},
+        {"sets of families": 4, "stacks of networks": 3},
     ),
 }
 

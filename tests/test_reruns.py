@@ -106,7 +106,7 @@ def test_every_step_imports_only_what_its_digest_covers(complete: tuple[Path, Pa
         assert repr(code_digest(*noted["modules"], "leakage.datasets.folder")) not in params
         steps.add(noted["arguments"][2])
     stages = {"manifest", "places", "view", "measure", "weights", "embed", "estimate", "figure"}
-    stages |= {"record", "summary"}
+    stages |= {"test", "verdicts", "record", "summary"}
     assert steps == stages | {"calibrate", "calibrate_verdict", "calibration"}
 
 

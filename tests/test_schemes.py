@@ -162,6 +162,20 @@ def test_where_levels_are_nested_a_view_is_a_function_of_a_lower_level_s(cipher)
         assert (higher >= lower).all()
 
 
+@pytest.mark.parametrize("cipher", XORS)
+def test_a_view_with_the_noise_of_encrypted_bits_is_no_function_of_a_lower_level_s(cipher):
+    assert not scheme(cipher, view="full").about(1)["nested"]
+    pixels = noise(20, 30, 3)
+    lower = seen(pixels, 1, cipher, view="full")
+    # Where two pictures look the same at level 1 under their own noise, they need not at level 4.
+    assert not np.array_equal(lower, seen(pixels, 4, cipher, view="full"))
+
+
+@pytest.mark.parametrize("cipher", [*PERMUTATIONS, "full"])
+def test_what_draws_at_each_level_anew_is_not_nested(cipher):
+    assert not scheme(cipher).about(1)["nested"]
+
+
 @pytest.mark.parametrize("cipher", PERMUTATIONS)
 @given(pixels=PICTURES)
 @settings(max_examples=15)

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 import skimage.data
 from leakage import schemes as ciphers
+from leakage.analysis.verdicts import LEAK, NO_EVIDENCE
 from leakage.estimators import estimate, tables
 from leakage.figures import schemes, style
 
@@ -37,7 +38,8 @@ def table(levels: list[int], values: list[float], held_out: bool, **source: obje
     else:
         rows["standard_error"] = 0.5
     source = {"scheme": "x", **source}
-    return style.Table(tables.tidy(rows), {"source": source, "settings": {"method": "mine"}})
+    about = {"source": source, "settings": {"method": "mine"}, "representation": "clip"}
+    return style.Table(tables.tidy(rows), about)
 
 
 def some_tables() -> dict[str, style.Table]:
@@ -52,6 +54,8 @@ def some_tables() -> dict[str, style.Table]:
         found[f"{scheme}/{schemes.HELD_OUT}"] = table(
             levels, values, True, strength=strength, label="an encoder"
         )
+    said = {"scheme": ["msb_xor"] * 3, "level": [0, 4, 8], "verdict": [LEAK, LEAK, NO_EVIDENCE]}
+    found["verdicts"] = style.Table(pd.DataFrame(said).assign(representation="clip"), {})
     return found
 
 
@@ -60,7 +64,7 @@ def test_every_scheme_is_read_twice_and_the_paper_s_comes_first():
     assert list(asked)[:2] == ["msb_xor/histogram", "msb_xor/held out"]
     assert asked["full/held out"] == ("mine-held-out", "clip", "full")
     assert asked["mine/histogram"] == ("histogram", "pixels", "mine")
-    assert len(asked) == 6
+    assert len(asked) == 7 and asked["verdicts"] == ("analysis", "verdicts", "")
 
 
 def test_levels_stand_at_their_strength_and_one_without_is_a_share_of_the_highest():
@@ -69,6 +73,18 @@ def test_levels_stand_at_their_strength_and_one_without_is_a_share_of_the_highes
     assert found["msb_xor", "held out"].tolist() == [0, 0.5, 1]
     assert found["full", "histogram"].tolist() == [0, 1]
     assert found["mine", "held out"].tolist() == [0, 0.4, 1]
+
+
+def test_a_level_without_evidence_of_a_leak_is_an_open_point():
+    figure, rows = schemes.draw(some_tables(), "schemes-clip")
+    held_out = rows[rows["estimate"] == "held out"].set_index(["scheme", "level"])["verdict"]
+    assert (
+        held_out["msb_xor"].tolist() == [LEAK, LEAK, NO_EVIDENCE] and held_out["full"].isna().all()
+    )
+    assert rows.loc[rows["estimate"] == "histogram", "verdict"].isna().all()
+    (opened,) = (line for line in figure.axes[1].get_lines() if line.get_mfc() == "white")
+    assert opened.get_xdata().tolist() == [1.0]
+    assert "open: no evidence of a leak" in figure.axes[1].get_title()
 
 
 def test_an_estimate_without_an_interval_gets_one_from_its_standard_error():

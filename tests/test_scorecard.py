@@ -5,8 +5,7 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
-from leakage import verdicts
-from leakage.errors import LeakageError
+from leakage.analysis import verdicts
 from leakage.estimators import tables
 from leakage.figures import consistency, scorecard, style, verdict
 from leakage.figures.scorecard import FAILS, HOLDS, NO_LEVELS, NO_WEIGHTS
@@ -243,36 +242,10 @@ def overflowing(figure) -> list[str]:
     return outside + overlap
 
 
-@pytest.mark.parametrize("levels", [LEVELS, [0, 4, 8]])
-def test_no_text_of_the_scorecard_is_cut(levels):
-    untrained = "ResNet-50, untrained (BatchNorm calibrated on plain patches)"
-    figure, _ = scorecard.draw(papers("CLIP ViT-B/32, untrained", untrained, levels), "scorecard")
-    assert overflowing(figure) == []
-
-
-def test_the_scorecard_s_table_has_a_row_per_number():
-    figure, table = scorecard.draw(papers(), "scorecard")
-    assert list(table) == [
-        *("claim", "quantity", "value", "threshold", "held_out_value", "verdict", "remark")
-    ]
-    assert {claim[0] for claim in table["claim"]} == set("abcdefg")
-    assert CLIP in figure.axes[0].get_title(loc="left")
-
-
-def test_the_tables_that_a_figure_asks_for_follow_the_configuration():
-    assert "bits" not in scorecard.tables(CONFIG)
-    assert scorecard.tables(CONFIG)["held_out_resnet"] == ("mine-held-out", "resnet50")
-    assert set(verdict.tables(CONFIG)) == {"msb_xor/clip", "msb_xor/statistics"}
-    two = SimpleNamespace(**{**vars(CONFIG), "schemes": ["full", "msb_xor"]})
-    asked = verdict.tables(two)
-    assert list(asked)[::2] == ["msb_xor/clip", "full/clip"]
-    assert asked["full/clip"] == ("mine-held-out", "clip", "full")
-    assert consistency.tables(CONFIG)["clip rescaled"] == ("rescaled", "clip")
-    assert consistency.tables(CONFIG)["clip plain"] == ("cca", "clip")
-    more = SimpleNamespace(**{**vars(CONFIG), "estimators": {"mine-bits": {}, "rescaled": None}})
-    assert scorecard.tables(more)["bits"] == ("mine-bits", "pixels")
-    assert verdict.tables(more)["msb_xor/pixels"] == ("mine-bits", "pixels", "msb_xor")
-    assert set(consistency.tables(more)) == {"clip", "statistics"}
+def judged(**tables: style.Table) -> dict[str, style.Table]:
+    """Return the verdicts on critics alone, as the figure reads them."""
+    found = verdicts.table({}, {key.replace("__", "/"): each for key, each in tables.items()}, 0.95)
+    return {"verdicts": style.Table(found, {"level_labels": {"msb_xor": "msb_xor: bits"}})}
 
 
 @pytest.mark.parametrize("levels", [LEVELS, [0, 4, 8]])
@@ -280,47 +253,49 @@ def test_the_verdicts_are_drawn_and_no_label_is_cut(levels, tmp_path):
     p_values = {n: 0.0005 for n in levels} | {4: 0.5, 8: 1.0}
     p_values = [p_values[n] for n in levels]
     values = [LINE[n] for n in levels]
-    found = {
-        "msb_xor/clip": held_out("CLIP ViT-B/32, untrained", values, p_values, levels=levels),
-        "msb_xor/few": held_out(RESNET, values, p_values, levels=levels, pictures=7),
-        "msb_xor/pixels": held_out(
-            None, values, p_values, levels=levels, pixels={"split": "pairs"}
-        ),
-    }
+    found = judged(
+        msb_xor__clip=held_out("CLIP ViT-B/32, untrained", values, p_values, levels=levels),
+        msb_xor__few=held_out(RESNET, values, p_values, levels=levels, pictures=7),
+        msb_xor__pixels=held_out(None, values, p_values, levels=levels, pixels={"split": "pairs"}),
+    )
     figure, table = verdict.draw(found, "verdict")
     style.save(figure, table, tmp_path / "verdict")
     assert overflowing(figure) == []
-    assert list(table) == verdict.COLUMNS and len(table) == 3 * len(levels)
+    assert len(table) == 3 * len(levels) and figure.axes[0].get_xlabel() == "msb_xor: bits"
     few = table[table["representation"] == "few"]
     assert few["quiet_from"].isna().all()
     assert few["verdict"].tolist()[-1] == verdicts.TOO_FEW_PICTURES
     assert (table[table["representation"] == "clip"]["quiet_from"] == 4).all()
-    assert "pixel pairs, not pictures" in table["label"].iloc[-1]
+    assert "fixed sequence" in figure.axes[0].get_title()
+    words = [text.get_text() for text in figure.axes[0].texts]
+    assert any("7 pictures; the test\nneeds at least 12" in each for each in words)
+
+
+def test_a_leak_without_an_estimate_is_drawn_without_a_value():
+    found = judged(msb_xor__clip=held_out())
+    found["verdicts"].rows["nats"] = np.nan
+    figure, _ = verdict.draw(found, "verdict")
+    words = " ".join(text.get_text() for text in figure.axes[0].texts)
+    assert "leak" in words and "nan" not in words and "nats" not in words
 
 
 def test_verdicts_with_too_few_permutations_are_drawn_as_such():
-    found = held_out(p_values=[np.nan] * 9, permutations=0)
-    _, table = verdict.draw({"msb_xor/clip": found}, "verdict")
+    found = judged(msb_xor__clip=held_out(p_values=[np.nan] * 9, permutations=0))
+    figure, table = verdict.draw(found, "verdict")
     assert set(table["verdict"]) == {verdicts.TOO_FEW_PERMUTATIONS}
-    assert table["needed_pictures"].isna().all()
-
-
-def test_an_estimate_without_a_test_gives_no_verdict():
-    with pytest.raises(LeakageError, match="no p_value; expected a held-out estimator"):
-        verdict.behind({"msb_xor/clip": mine()})
+    assert "too few permutations\nto find anything" in [t.get_text() for t in figure.axes[0].texts]
 
 
 def test_verdicts_of_two_schemes_with_other_levels_stand_below_one_another(tmp_path):
-    found = {
-        "msb_xor/clip": held_out(),
-        "full/clip": held_out(values=[8, 0], p_values=[0.0005, 0.9], levels=[0, 1]),
-    }
-    figure, table = verdict.draw(found, "verdict")
+    full = held_out(values=[8, 0], p_values=[0.0005, 0.9], levels=[0, 1])
+    full.metadata["source"]["nested"] = False
+    figure, table = verdict.draw(judged(msb_xor__clip=held_out(), full__clip=full), "verdict")
     style.save(figure, table, tmp_path / "verdict")
     assert overflowing(figure) == []
     assert table.groupby("scheme").size().to_dict() == {"full": 2, "msb_xor": 9}
     names = [text.get_text() for text in figure.axes[0].get_yticklabels()]
     assert [name.partition("\n")[0] for name in names] == ["msb_xor", "full"]
+    assert "(fixed sequence or Holm)" in figure.axes[0].get_title()
 
 
 def test_only_where_each_view_is_a_function_of_a_lower_level_s_must_nothing_rise():

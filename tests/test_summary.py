@@ -7,10 +7,12 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 import test_figures_beyond as beyond
-from leakage import files, verdicts
+from leakage import files
+from leakage.analysis import verdicts
 from leakage.figures import style
 from leakage.schemes import keystream
 from leakage.steps import summary
+from leakage.steps.calibrate_verdict import RULES
 from snake import REPOSITORY
 
 TEST_KEY = REPOSITORY / "workflow" / "keys" / "test.key"
@@ -41,8 +43,9 @@ def calibration_rows() -> pd.DataFrame:
 def null_rows() -> pd.DataFrame:
     """Return 20 families of two levels where nothing leaks, of which one was called a leak."""
     rows = {"strength": 0.0, "family": np.arange(40) // 2, "p_value": 0.5, "nats": 0.0}
-    rows |= {"verdict": [LEAK] + [NONE] * 39, "pictures": 60, "confidence": 0.95}
-    return pd.DataFrame(rows)
+    rows |= {"p_exact": 0.5, "p_critics": 0.5, "pictures": 60, "patches": "equal"}
+    said = [LEAK] + [NONE] * 39
+    return pd.DataFrame(rows | dict.fromkeys(RULES, said) | {"confidence": 0.95})
 
 
 @pytest.fixture
@@ -76,8 +79,8 @@ def run(tmp_path: Path):
     return write
 
 
-CSV = ("verdict", "scorecard")
-NAMES = (*CSV, "calibrated", "errors")
+CSV = ("scorecard",)
+NAMES = (*CSV, "verdict", "calibrated", "errors")
 
 
 def test_a_level_s_verdict_stands_in_its_column_with_its_value(run):
@@ -104,7 +107,7 @@ def test_too_few_pictures_are_warned_of_with_how_many_it_takes(run):
 
 def test_a_run_without_verdict_scorecard_and_calibration_says_so(run):
     text = run()
-    assert "`verdict` is not among the `figures`" in text
+    assert "no figure of the configuration shows a verdict" in text
     assert "`scorecard` is not among the `figures`" in text
     assert "`snakemake calibration`" in text and "**Not calibrated in this run**" in text
 

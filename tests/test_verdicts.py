@@ -1,14 +1,27 @@
-"""Verdicts: Holm's correction, how many pictures a test needs, and from where on all is quiet."""
+"""Verdicts: corrections, how many pictures a test needs, and the table made from tables."""
 
 import math
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from leakage import verdicts
+from leakage import estimators
+from leakage.analysis import verdicts
+from leakage.analysis.tables import Table
+from leakage.analysis.verdicts import (
+    FIXED_SEQUENCE,
+    HOLM,
+    LEAK,
+    NO_EVIDENCE,
+    TOO_FEW_PERMUTATIONS,
+    TOO_FEW_PICTURES,
+)
 from leakage.errors import LeakageError
-from leakage.verdicts import LEAK, NO_EVIDENCE, TOO_FEW_PERMUTATIONS, TOO_FEW_PICTURES
+from leakage.estimators import tables as estimates
+from leakage.protocol import permutation
+from leakage.steps import test as tests
 
 P_VALUES = st.lists(st.floats(0, 1), min_size=1, max_size=12)
 
@@ -45,65 +58,80 @@ def test_the_correction_does_not_depend_on_the_order_of_the_levels(p_values, ran
     assert verdicts.holm(np.array(p_values)[turned]).tolist() == expected.tolist()
 
 
+def test_a_sequence_stops_at_the_first_level_that_is_not_rejected():
+    found = verdicts.fixed_sequence([0.01, 0.04, 0.2, 0.001])
+    assert found == pytest.approx([0.01, 0.04, 0.2, 0.2])
+    assert said([0.01, 0.04, 0.2, 0.001]) == [LEAK, LEAK, NO_EVIDENCE, NO_EVIDENCE]
+
+
+@given(P_VALUES)
+def test_a_sequence_needs_no_larger_p_values_than_holm_where_they_rise(p_values):
+    rising = sorted(p_values)
+    assert (verdicts.fixed_sequence(rising) <= verdicts.holm(rising) + 1e-12).all()
+
+
+def test_a_level_without_a_p_value_does_not_stop_a_sequence():
+    found = verdicts.fixed_sequence([0.02, np.nan, 0.01])
+    assert found[[0, 2]] == pytest.approx([0.02, 0.02]) and np.isnan(found[1])
+
+
 @pytest.mark.parametrize(
-    ("levels", "confidence", "in_a_fold"),
-    [(1, 0.95, 4), (3, 0.95, 5), (9, 0.95, 6), (9, 0.99, 7)],  # 1/24, 1/120, 1/720, 1/5040
+    ("correction", "levels", "confidence", "pictures"),
+    [
+        (FIXED_SEQUENCE, 9, 0.95, 4),  # 1/24
+        (FIXED_SEQUENCE, 9, 0.99, 5),  # 1/120
+        (HOLM, 2, 0.95, 5),
+        (HOLM, 6, 0.95, 5),  # 1/120 is just 0.05 / 6
+        (HOLM, 7, 0.95, 6),
+        (HOLM, 9, 0.99, 7),  # 1/5040
+    ],
 )
-def test_a_fold_needs_as_many_pictures_as_have_enough_orders(levels, confidence, in_a_fold):
-    assert verdicts.needed(5, levels, 1999, confidence) == 5 * in_a_fold
-    most = (1 - confidence) / levels
-    assert 1 / math.factorial(in_a_fold) < most <= 1 / math.factorial(in_a_fold - 1)
+def test_a_test_needs_as_many_pictures_as_have_enough_orders(
+    correction, levels, confidence, pictures
+):
+    assert verdicts.needed_pictures(correction, levels, confidence) == pictures
+    assert verdicts.needed_in_folds(correction, levels, confidence, 5) == 5 * pictures
 
 
-@pytest.mark.parametrize(("permutations", "enough"), [(179, False), (180, True)])
-def test_too_few_permutations_are_refused(permutations, enough):
-    # 0.05 / 9 is 1 / 180: 1 / (1 + 179) is not below it.
-    if enough:
-        assert verdicts.needed(3, 9, permutations, 0.95) == 18
-        return
-    with pytest.raises(LeakageError, match=r"found 179; 9 levels .* at least 180"):
-        verdicts.needed(3, 9, permutations, 0.95)
+def said(p_values, correction=FIXED_SEQUENCE, smallest=0.0, possible=0.0):
+    found = verdicts.verdict(p_values, correction, 0.95, smallest, possible)
+    return [one.verdict for one in found]
 
 
-def said(p_values, pictures=100, permutations=1999):
-    return [one.verdict for one in verdicts.verdict(p_values, pictures, 5, permutations, 0.95)]
+def test_a_level_is_a_leak_if_its_corrected_p_value_is_at_most_the_level_of_the_test():
+    found = verdicts.verdict([0.001, 0.02, 0.05], HOLM, 0.95)
+    assert [one.verdict for one in found] == [LEAK] * 3
+    assert [one.corrected for one in found] == pytest.approx([0.003, 0.04, 0.05])
+    assert said([0.001, 0.03, 0.04], HOLM) == [LEAK, NO_EVIDENCE, NO_EVIDENCE]
 
 
-def test_a_level_is_a_leak_if_its_corrected_p_value_is_below_the_level_of_the_test():
-    found = verdicts.verdict([0.001, 0.02, 0.04], 100, 5, 1999, 0.95)
-    assert [one.verdict for one in found] == [LEAK, LEAK, LEAK]
-    assert [one.corrected for one in found] == pytest.approx([0.003, 0.04, 0.04])
-    assert said([0.001, 0.03, 0.04]) == [LEAK, NO_EVIDENCE, NO_EVIDENCE]
-
-
-def test_nothing_found_in_too_few_pictures_is_no_absence_of_evidence():
-    # Three levels: five pictures in each of five folds.
-    assert said([0.5, 0.5, 1.0], pictures=25) == [NO_EVIDENCE] * 3
-    assert said([0.5, 0.5, 1.0], pictures=24) == [TOO_FEW_PICTURES] * 3
-
-
-def test_nothing_is_said_of_any_level_where_pictures_are_too_few():
-    assert said([0.0005, 0.5], pictures=19) == [TOO_FEW_PICTURES] * 2
-    assert said([0.0005, 0.5], pictures=25) == [LEAK, NO_EVIDENCE]
+def test_nothing_is_said_where_no_order_of_the_pictures_can_give_an_answer():
+    assert said([1 / 6, 1.0], smallest=1 / 6, possible=1 / 6) == [TOO_FEW_PICTURES] * 2
+    assert said([1 / 24, 1.0], smallest=1 / 24, possible=1 / 24) == [LEAK, NO_EVIDENCE]
+    assert said([1 / 24, 1.0], HOLM, 1 / 24, 1 / 24) == [TOO_FEW_PICTURES] * 2
+    assert said([1 / 120, 1.0], HOLM, 1 / 120, 1 / 120) == [LEAK, NO_EVIDENCE]
 
 
 def test_too_few_permutations_find_nothing_and_say_so():
-    assert said([0.05, 1.0], permutations=19) == [TOO_FEW_PERMUTATIONS] * 2
-    assert said([np.nan, np.nan], permutations=0) == [TOO_FEW_PERMUTATIONS] * 2
+    assert said([0.05, 1.0], smallest=1 / 19) == [TOO_FEW_PERMUTATIONS] * 2
+    assert said([0.05, 1.0], HOLM, smallest=1 / 20) == [TOO_FEW_PERMUTATIONS] * 2
+    assert said([np.nan, np.nan]) == [TOO_FEW_PERMUTATIONS] * 2
 
 
-def test_no_leak_anywhere_is_seldom_called_a_leak():
+@pytest.mark.parametrize("correction", [FIXED_SEQUENCE, HOLM])
+def test_no_leak_anywhere_is_seldom_called_a_leak(correction):
     generator = np.random.default_rng(0)
     runs = 4000
-    wrong = sum(LEAK in said(generator.uniform(size=9)) for _ in range(runs))
+    wrong = sum(LEAK in said(generator.uniform(size=9), correction) for _ in range(runs))
     assert wrong / runs <= 0.05 + 3 * math.sqrt(0.05 * 0.95 / runs)
     assert wrong / runs >= 0.05 - 4 * math.sqrt(0.05 * 0.95 / runs)  # it is no idle test
 
 
-def test_real_leaks_do_not_raise_the_chance_that_another_level_is_called_one():
+@pytest.mark.parametrize("correction", [FIXED_SEQUENCE, HOLM])
+def test_real_leaks_do_not_raise_the_chance_that_another_level_is_called_one(correction):
     generator = np.random.default_rng(1)
     runs = 4000
-    found = [said([1e-6] * 4 + generator.uniform(size=5).tolist()) for _ in range(runs)]
+    found = [said([1e-6] * 4 + generator.uniform(size=5).tolist(), correction) for _ in range(runs)]
     assert all(each[:4] == [LEAK] * 4 for each in found)
     wrong = sum(LEAK in each[4:] for each in found)
     assert wrong / runs <= 0.05 + 3 * math.sqrt(0.05 * 0.95 / runs)
@@ -123,7 +151,110 @@ def test_real_leaks_do_not_raise_the_chance_that_another_level_is_called_one():
 )
 def test_from_which_level_on_nothing_is_found(verdict, expected):
     found = verdicts.quiet_from([0, 4, 8], verdict)
-    assert found == expected
+    assert (found and (found.level, found.for_good)) == expected
     if found:
         assert found.higher_leaks == (expected[0] != expected[1])
-    assert verdicts.quiet_from([8, 4, 0], verdict[::-1]) == expected
+    assert verdicts.quiet_from([8, 4, 0], verdict[::-1]) == found
+
+
+# The table
+
+SOURCE = {"scheme": "msb_xor", "label": "CLIP ViT-B/32", "nested": True}
+LEVELS = [0, 4, 8]
+
+
+def tested(pictures=9, p_values=(0.001, 0.02, 0.6), **source) -> Table:
+    """Return the table of tests of made-up p-values, as the step writes it."""
+    made = np.array([p_values] * 3)
+    orders = min(math.factorial(pictures), 1000)
+    found = permutation.Independence(
+        tuple(permutation.STATISTICS),
+        made,
+        made,
+        made[0],
+        orders,
+        math.factorial(pictures),
+        pictures,
+        2 * pictures,
+        orders < 1000,
+    )
+    settings = {"permutations": 999, "pairs": 1000}
+    return Table(tests.as_table(found, LEVELS), {"source": SOURCE | source, "settings": settings})
+
+
+def estimated(p_values=(0.0005, 0.9, 0.9), pictures=9, levels=LEVELS, **settings) -> Table:
+    """Return a made-up held-out estimate."""
+    rows = [
+        {
+            **{"level": level, "nats": 1.0, "chosen": True, "split": "test", "estimand": "made up"},
+            **{"variant": "matched", "mean": 1.0, "low": 0.5, "high": 1.5, "floor": 0.0},
+            **{"null_high": 0.1, "p_value": p, "pictures": pictures},
+        }
+        for level, p in zip(levels, p_values, strict=True)
+    ]
+    about = {"folds": 2, "permutations": 1999} | settings
+    source = SOURCE if "pixels" not in settings else {"scheme": "msb_xor", "nested": True}
+    return Table(estimates.tidy(pd.DataFrame(rows)), {"source": source, "settings": about})
+
+
+def test_the_exact_tests_and_the_critics_make_one_p_value():
+    found = verdicts.table({"msb_xor/clip": tested()}, {"msb_xor/clip": estimated()}, 0.95)
+    assert list(found) == verdicts.COLUMNS and found["level"].tolist() == LEVELS
+    assert found["p_exact"].tolist() == [0.001, 0.02, 0.6]
+    assert found["p_critics"].tolist() == [0.0005, 0.9, 0.9]
+    assert found["p_value"].tolist() == pytest.approx([0.001 / 0.75, 0.02 / 0.75, 0.8])
+    assert found["verdict"].tolist() == [LEAK, LEAK, NO_EVIDENCE]
+    assert (found["correction"] == FIXED_SEQUENCE).all() and (found["quiet_from"] == 8).all()
+    assert found["nats"].tolist() == [1.0] * 3 and (found["pictures"] == 9).all()
+    assert (found["needed_pictures"] == 4).all() and (found["smallest_p"] == 1 / 1000).all()
+
+
+def test_without_an_estimate_the_exact_tests_decide_alone():
+    given = tested(pictures=5, p_values=(1 / 120, 1 / 120, 1.0))
+    found = verdicts.table({"msb_xor/clip": given}, {}, 0.95)
+    assert found["verdict"].tolist() == [LEAK, LEAK, NO_EVIDENCE]
+    assert found["p_value"].tolist() == pytest.approx([1 / 120, 1 / 120, 1.0])
+    assert found[["nats", "low", "high", "floor", "p_critics"]].isna().all(axis=None)
+    assert found["label"].unique().tolist() == ["CLIP ViT-B/32"]
+
+
+def test_levels_that_are_not_nested_are_corrected_by_holm():
+    given = tested(p_values=(0.001, 0.02, 0.03), nested=False)
+    found = verdicts.table({"full/clip": given}, {}, 0.95)
+    assert (found["correction"] == HOLM).all()
+    assert found["corrected_p"].tolist() == pytest.approx([0.003, 0.04, 0.04])
+
+
+def test_critics_alone_decide_on_pixels_and_need_enough_orders_in_each_fold():
+    table = estimated(pictures=8, pixels={"split": "pairs"})
+    found = verdicts.table({}, {"msb_xor/pixels": table}, 0.95)
+    assert found["verdict"].tolist() == [LEAK, NO_EVIDENCE, NO_EVIDENCE]
+    assert "pixel pairs, not pictures" in found["label"].iloc[0]
+    few = verdicts.table({}, {"msb_xor/pixels": estimated(pictures=7)}, 0.95)
+    assert few["verdict"].tolist() == [TOO_FEW_PICTURES] * 3
+    none = estimated(p_values=[np.nan] * 3, permutations=0)
+    found = verdicts.table({}, {"msb_xor/pixels": none}, 0.95)
+    assert found["verdict"].tolist() == [TOO_FEW_PERMUTATIONS] * 3
+
+
+def test_an_estimate_without_a_test_and_an_empty_run_are_refused():
+    counted = Table(
+        estimates.tidy({"level": [0], "nats": [1.0], "estimand": "made up"}),
+        {"source": {}, "settings": {"method": "histogram"}},
+    )
+    with pytest.raises(LeakageError, match="no p_value; expected a held-out estimator"):
+        verdicts.table({}, {"msb_xor/clip": counted}, 0.95)
+    with pytest.raises(LeakageError, match="found nothing to test"):
+        verdicts.table({}, {}, 0.95)
+
+
+@pytest.mark.parametrize("pictures", [verdicts.ESTIMATED_FROM - 1, verdicts.ESTIMATED_FROM])
+def test_estimates_are_asked_for_from_as_many_pictures_as_cross_fitting_needs(pictures):
+    generator = np.random.default_rng(0)
+    x = generator.normal(size=(2 * pictures, 3))
+    groups = np.repeat(np.arange(pictures), 2)
+    if pictures < verdicts.ESTIMATED_FROM:
+        with pytest.raises(LeakageError, match="at least 6"):
+            estimators.estimate("cca", x, x, groups)
+    else:
+        assert len(estimators.estimate("cca", x, x, groups))

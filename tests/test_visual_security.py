@@ -6,18 +6,16 @@ import numpy as np
 import pandas as pd
 import pytest
 from leakage import figures, measures
+from leakage.analysis.verdicts import LEAK, NO_EVIDENCE, TOO_FEW_PICTURES
 from leakage.errors import LeakageError
 from leakage.estimators import tables as estimates
 from leakage.figures import style, visual_security
 from leakage.figures.visual_security import HIDDEN, MEASURES, VISIBLE, role, says
-from leakage.verdicts import LEAK, NO_EVIDENCE, TOO_FEW_PICTURES
 
 LEVELS = [0, 4, 8]
 PICTURES = 40
-SETTINGS = {"folds": 2, "permutations": 999, "confidence": 0.95, "method": "mine"}
-P_VALUES = {0: 0.001, 4: 0.001, 8: 0.6}
+VERDICT = {0: LEAK, 4: LEAK, 8: NO_EVIDENCE}
 CONFIG = SimpleNamespace(
-    verdict=SimpleNamespace(estimator="mine-held-out"),
     representations=["clip", "statistics"],
     paper=SimpleNamespace(scheme="some"),
     schemes=["other"],
@@ -26,20 +24,18 @@ CONFIG = SimpleNamespace(
 NOISE = np.arange(PICTURES, dtype=float)
 
 
-def estimate(p_values=P_VALUES, pictures=PICTURES, nats=None) -> style.Table:
-    """Return a made-up held-out estimate: (8 - level) / 2 nats."""
+def judged(said=VERDICT, nats=None, schemes=("some",)) -> style.Table:
+    """Return a made-up table of verdicts on one representation: (8 - level) / 2 nats."""
     rows = [
         {
+            **{"scheme": scheme, "representation": "clip", "label": "CLIP ViT-B/32"},
             **{"level": level, "nats": (nats or {}).get(level, (8 - level) / 2)},
-            **{"chosen": True, "split": "test", "estimand": "made up", "variant": "matched"},
-            **{"low": -0.1, "high": 4.1, "floor": 0.0, "null_high": 0.1},
-            **{"p_value": p, "pictures": pictures, "ceiling": 9.0, "chance": np.nan},
+            **{"low": -0.1, "high": 4.1, "verdict": found},
         }
-        for level, p in p_values.items()
+        for scheme in schemes
+        for level, found in said.items()
     ]
-    table = pd.DataFrame(rows).assign(mean=lambda rows: rows["nats"])
-    source = {"label": "CLIP ViT-B/32", "scheme": "some"}
-    return style.Table(estimates.tidy(table), {"source": source, "settings": SETTINGS})
+    return style.Table(pd.DataFrame(rows), {})
 
 
 def counted() -> style.Table:
@@ -64,7 +60,7 @@ def measured(**means: dict[int, float]) -> style.Table:
 
 def tables(**means: dict[int, float]) -> dict[str, style.Table]:
     return {
-        role("some", "clip"): estimate(),
+        "verdicts": judged(),
         role("some", "pixels"): counted(),
         role("some", "measures"): measured(**means),
     }
@@ -83,12 +79,14 @@ def close_figures():
     plt.close("all")
 
 
-def test_each_scheme_is_asked_for_its_representations_pixels_counted_and_measures():
+def test_the_verdicts_are_asked_for_and_of_each_scheme_pixels_counted_and_measures():
     found = visual_security.tables(CONFIG)
-    assert found[role("some", "clip")] == ("mine-held-out", "clip", "some")
+    assert found["verdicts"] == ("analysis", "verdicts", "")
     assert found[role("other", "pixels")] == ("histogram", "pixels", "other")
     assert {f"{scheme}/measures" for scheme in ("some", "other")} <= set(found)
-    assert len(found) == 2 * 4 and "visual_security" in figures.names()
+    assert len(found) == 1 + 2 * 2 and "visual_security" in figures.names()
+    pixels = SimpleNamespace(**{**vars(CONFIG), "representations": ["clip", "pixels"]})
+    assert role("some", "pixels") not in visual_security.tables(pixels)
 
 
 @pytest.mark.parametrize(
@@ -150,7 +148,7 @@ def test_the_correlation_is_the_mean_of_the_directions_that_are_known():
 
 
 def test_where_there_is_no_verdict_nothing_agrees_or_disagrees():
-    few = {**tables(), role("some", "clip"): estimate(pictures=3)}
+    few = {**tables(), "verdicts": judged(dict.fromkeys(LEVELS, TOO_FEW_PICTURES))}
     found = visual_security.behind(few)
     assert (one(found, "ssim")["verdict"] == TOO_FEW_PICTURES).all()
     assert one(found, "ssim", "pixels")["verdict"].isna().all()
@@ -221,8 +219,9 @@ def test_the_first_representation_is_drawn_and_all_are_in_the_table():
 
 
 def test_numbers_lie_on_no_other_number_and_inside_their_axis():
-    crowd = {**tables(), role("other", "clip"): estimate(nats={0: 4.0, 4: 2.1, 8: 0.1})}
-    crowd[role("other", "measures")] = measured()
+    crowd = {**tables(), role("other", "measures"): measured()}
+    other = judged(nats={0: 4.0, 4: 2.1, 8: 0.1}, schemes=("other",))
+    crowd["verdicts"] = style.Table(pd.concat([judged().rows, other.rows]), {})
     figure, _ = visual_security.draw(crowd, "visual_security")
     renderer = figure.canvas.get_renderer()
     for axis in figure.axes[: len(MEASURES)]:
@@ -237,14 +236,21 @@ def test_numbers_lie_on_no_other_number_and_inside_their_axis():
 def test_levels_on_one_point_share_a_number():
     same = {0: 50.0, 4: 20.0, 8: 20.0}
     given = {**tables(**dict.fromkeys(measures.NAMES, same))}
-    given[role("some", "clip")] = estimate(nats={0: 4.0, 4: 1.0, 8: 1.0})
+    given["verdicts"] = judged(nats={0: 4.0, 4: 1.0, 8: 1.0})
     figure, _ = visual_security.draw(given, "visual_security")
     assert {text.get_text() for text in figure.axes[1].texts} == {"0", "4–8"}
 
 
-def test_a_scheme_without_measures_is_named():
-    given = {role("some", "clip"): estimate()}
+def test_a_table_that_is_missing_is_named():
     with pytest.raises(LeakageError, match="no table 'some/measures'"):
-        visual_security.behind(given)
-    with pytest.raises(LeakageError, match="no representation"):
+        visual_security.behind({"verdicts": judged()})
+    with pytest.raises(LeakageError, match="no table 'verdicts'"):
         visual_security.behind({role("some", "measures"): measured()})
+
+
+def test_the_count_of_pixels_stands_for_the_verdict_on_their_bits():
+    bits = judged()
+    bits.rows["representation"] = "pixels"
+    given = {**tables(), "verdicts": style.Table(pd.concat([judged().rows, bits.rows]), {})}
+    rows = one(visual_security.behind(given), "ssim", "pixels")
+    assert rows["nats"].tolist() == [4, 2, 0] and rows["verdict"].isna().all()

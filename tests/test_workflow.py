@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 import yaml
 from leakage import captions
-from leakage.config import MEASURES, Workflow
+from leakage.config import ANALYSIS, MEASURES, Workflow
 from leakage.figures import style
 from leakage.steps.record import run_times
 from leakage.views import View
@@ -118,11 +118,34 @@ def test_the_run_times_are_those_of_all_timed_jobs(results: Path) -> None:
 
 def test_the_summary_says_what_the_verdict_and_the_scorecard_say(results: Path) -> None:
     text = (results / "summary.md").read_text()
-    for verdict in set(pd.read_csv(results / "figures" / "verdict.csv")["verdict"]):
+    found = pd.read_parquet(results / "analysis" / "verdicts.parquet")
+    for verdict in set(found["verdict"]):
         assert verdict in text
     for claim in set(pd.read_csv(results / "scorecard.csv")["claim"]):
         assert claim in text
-    assert "**Too few pictures**" in text and "**Test key**" in text
+    assert "**Test key**" in text
+
+
+def test_six_pictures_are_enough_for_a_verdict(results: Path) -> None:
+    found = pd.read_parquet(results / "analysis" / "verdicts.parquet")
+    rows = found[found["scheme"] == "msb_xor"].set_index("level")
+    assert (rows["pictures"] == 6).all() and (rows["correction"] == "fixed sequence").all()
+    assert rows.loc[0, "verdict"] == "leak" and rows.loc[8, "verdict"] == "no evidence of a leak"
+    drawn = pd.read_csv(results / "figures" / "verdict.csv")
+    assert drawn["verdict"].tolist() == found["verdict"].tolist()
+
+
+def test_five_pictures_have_a_verdict_without_an_estimate(tmp_path: Path) -> None:
+    results = tmp_path / "results"
+    names = ["astronaut", "chelsea", "coffee", "camera", "coins"]
+    config = {"dataset": {"photographs": {"names": names}}, "figures": ["verdict"]}
+    run = snakemake(results, config=config)
+    assert run.status == 0, run.output
+    assert not (results / "estimates").exists()
+    found = pd.read_csv(results / "figures" / "verdict.csv")
+    first = found[(found["scheme"] == "msb_xor") & (found["level"] == 0)].iloc[0]
+    assert first["verdict"] == "leak" and first["p_value"] == pytest.approx(1 / 120)
+    assert found["nats"].isna().all()
 
 
 @pytest.mark.parametrize(
@@ -164,6 +187,8 @@ def test_no_text_of_a_figure_is_cut_and_no_label_runs_into_another(
 def path_of(estimator: str, representation: str, scheme: str) -> Path:
     if estimator == MEASURES:
         return Path(f"measures/{scheme}.parquet")
+    if estimator == ANALYSIS:
+        return Path(f"analysis/{representation}.parquet")
     return Path(f"estimates/{estimator}/{representation}/{scheme}.parquet")
 
 
@@ -196,6 +221,8 @@ def test_changed_setting_schedules_only_its_estimator_and_the_figures_that_read_
         for scheme in schemes
     }
     drawn = {Path(f"figures/{name}.{end}") for name in figures for end in FIGURE_FILES}
+    if "verdict" in figures:
+        drawn.add(Path("analysis/verdicts.parquet"))
     assert {path for path in outputs if path.suffix != ".sha256"} == estimates | drawn
 
 

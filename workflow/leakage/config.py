@@ -15,6 +15,7 @@ from typing import Annotated, Any, Literal, NamedTuple
 import pydantic
 
 from leakage import datasets, encoders, estimators, figures, plugins, schemes, shards, truths
+from leakage.analysis import verdicts
 from leakage.errors import LeakageError
 from leakage.schemes import keystream
 from leakage.settings import (
@@ -32,13 +33,15 @@ KEY = r"[A-Za-z0-9][A-Za-z0-9_.]*(-[A-Za-z0-9_.]+)*"
 LONGEST_KEY = 64
 # In a folder of its name a scheme's figures lie beside fig1.png, and so on.
 TAKEN = (".png", ".pdf", ".csv", ".json", ".parquet", ".sha256", ".md", ".html", ".log", ".tsv")
-# What `tables` of a figure calls the table of classic measures, which no estimator makes.
-MEASURES = "measures"
+# What `tables` of a figure calls the table of classic measures, which no estimator makes, and those
+# that analysis makes from tables.
+MEASURES, ANALYSIS = "measures", "analysis"
 # Jobs per stage, at most.
 MOST_SHARDS = 10_000
 TaskPairs = Annotated[int, pydantic.Field(ge=100, le=10**9)]
 TaskDraws = Annotated[int, pydantic.Field(ge=1, le=1000)]
-RESERVED = ("pixels", MEASURES)
+Pictures = Annotated[int, pydantic.Field(ge=4, le=100_000)]
+RESERVED = ("pixels", MEASURES, ANALYSIS)
 # What the settings of an estimator have whose p-values a verdict can rest on.
 TESTED = {"folds", "permutations", "confidence"}
 # The key that says what a figure shows, where that is not `representations`.
@@ -91,11 +94,22 @@ class Paper(Settings):
     """the scheme that plays the XOR of most significant bits"""
 
 
+class Tests(Settings):
+    """The exact permutation tests of independence over whole pictures."""
+
+    permutations: int = pydantic.Field(default=999, ge=19, le=1_000_000)
+    """orders of the pictures that are drawn; all distinct ones where there are no more"""
+    pairs: int = pydantic.Field(default=1000, ge=20, le=10_000)
+    """patches that enter a test at most, of as many pictures as there are; the run time grows with
+    the square of it"""
+
+
 class Verdict(Settings):
-    """Whether a level leaks at all: by which held-out estimator, and how sure to be."""
+    """Whether a level leaks at all: by the exact tests and a held-out estimator."""
 
     estimator: str = "mine-held-out"
-    """the entry of `estimators`, a held-out one, whose p-values decide"""
+    """the entry of `estimators`, a held-out one, whose value stands beside the verdict and whose
+    p-values count beside the exact tests"""
     confidence: float = pydantic.Field(default=0.95, gt=0.5, lt=1)
     """1 minus the chance of any false leak among the levels of a scheme; of the held-out
     estimators' intervals as well"""
@@ -119,11 +133,13 @@ class Calibration(Settings):
     weights must be on this machine, or in its cache"""
     settings: dict[str, Any] = pydantic.Field(default={})
     """settings over those of each estimator that has them"""
-    verdict_draws: int = pydantic.Field(default=200, ge=1, le=100_000)
+    verdict_draws: int = pydantic.Field(default=1000, ge=1, le=100_000)
     """families of levels with nothing to find, at least, on which the verdict's error is counted;
     and a quarter as many at each strength of a leak, for its power"""
-    verdict_pictures: int = pydantic.Field(default=60, ge=6, le=100_000)
-    """pictures in each of these families"""
+    verdict_trained: int = pydantic.Field(default=20, ge=0, le=100_000)
+    """of these, families on which the verdict's estimator trains, which takes far longer"""
+    verdict_pictures: list[Pictures] = pydantic.Field(default=[9, 30, 100])
+    """pictures in each of these families: of each number, with equal and unequal patches"""
 
 
 class Report(Settings):
@@ -165,6 +181,8 @@ class Config(Settings):
     """what estimates the leakage, by names of your choice"""
     held_out: list[str] = pydantic.Field(default=[])
     """the entries of `estimators` that the figure `held_out` shows"""
+    tests: Tests = Tests()
+    """tests of independence that need few pictures"""
     verdict: Verdict = Verdict()
     """by what it is decided whether a level leaks at all"""
     calibration: Calibration = Calibration()
@@ -236,7 +254,8 @@ class Workflow:
         self.dataset = validate(
             kind.Settings, getattr(dataset, dataset.name), f"dataset.{dataset.name}"
         )
-        self.shards = _shards(kind.expected(self.dataset), dataset.shard_size)
+        self.pictures = kind.expected(self.dataset)
+        self.shards = _shards(self.pictures, dataset.shard_size)
         self.schemes = _definitions(config.encryption.schemes, "encryption.schemes", _scheme)
         self.encoders = _definitions(config.encoders, "encoders", _named_encoder)
         self.estimators = _definitions(config.estimators, "estimators", self._estimator)
@@ -335,6 +354,25 @@ class Workflow:
         chosen = {"seeds": 1, "floor": False, "bootstraps": 0}
         return entry.model_copy(update=chosen).model_dump()
 
+    def verdict_tests(self) -> dict[str, tuple[str, str]]:
+        """Return the exact tests that verdicts rest on, (representation, scheme) by role."""
+        return verdicts.tests(self.config, figures.compared(self.config))
+
+    def verdict_estimates(self) -> dict[str, Wanted]:
+        """Return the estimates beside the verdicts, by role; with too few pictures there are none.
+
+        Raises:
+            LeakageError: then there is nothing to test.
+        """
+        asked = verdicts.estimates(self.config, figures.compared(self.config))
+        if self.pictures < verdicts.ESTIMATED_FROM:
+            asked = {}
+        if not asked and not self.verdict_tests():
+            raise LeakageError(
+                "representations: found nothing for a verdict; name an encoder there"
+            )
+        return {role: Wanted(*wanted) for role, wanted in asked.items()}
+
     def figures(self) -> dict[str, Drawing]:
         """Return every figure that is asked for, by its name.
 
@@ -417,9 +455,18 @@ class Workflow:
             for estimator, representation, _ in tables.values():
                 if estimator == MEASURES:
                     continue
+                if estimator == ANALYSIS:
+                    self._check_verdicts()
+                    continue
                 _defined(estimator, self.estimators, f"estimators (for {figure})", "estimator")
                 encoder = representation.removesuffix("-whole")
                 _defined(encoder, [*self.encoders, "pixels"], f"figures ({figure})", "encoder")
+
+    def _check_verdicts(self) -> None:
+        """Refuse verdicts on what is not defined."""
+        for estimator, representation, _ in self.verdict_estimates().values():
+            _defined(estimator, self.estimators, "verdict.estimator", "estimator")
+            _defined(representation, [*self.encoders, "pixels"], "representations", "encoder")
 
     def _verdict_tests(self) -> None:
         """Refuse an estimator for the verdict that tests nothing."""

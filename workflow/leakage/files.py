@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -215,3 +216,22 @@ def encode(metadata: dict[str, Any]) -> dict[bytes, bytes]:
 def decode(metadata: dict[bytes, bytes] | None) -> dict[str, Any]:
     """Return what `encode` stored, or nothing where nothing was stored."""
     return json.loads((metadata or {}).get(METADATA_KEY, b"{}"))
+
+
+def read_array(path: Path) -> np.ndarray:
+    """Return the array in a .npy file.
+
+    Raises:
+        LeakageError: the file is missing or holds something else.
+    """
+    try:
+        found = np.load(path, allow_pickle=False)
+        if not isinstance(found, np.ndarray):
+            raise ValueError("it is a zip")
+        return found
+    except (OSError, ValueError, EOFError, MemoryError, OverflowError) as error:
+        why = "the file is empty" if isinstance(error, EOFError) else str(error) or "too large"
+        why = why.partition("\n")[0]
+        raise LeakageError(
+            f"{path}: not an array of numbers in a .npy file ({why}); save it by numpy.save"
+        ) from None

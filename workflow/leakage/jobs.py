@@ -15,6 +15,8 @@ def digests(workflow: Workflow) -> dict[str, str]:
         "manifest": code("manifest", module_of(workflow.dataset)),
         "places": code("places"),
         "view plain": code("view"),
+        "test": code("test"),
+        "verdicts": code("verdicts"),
         "calibration": code("calibration"),
         "calibrate_verdict": code(
             "calibrate_verdict", module_of(workflow.estimators[workflow.config.verdict.estimator])

@@ -51,10 +51,11 @@ def write(
         for role, (path, metadata) in read.items()
     }
     of_all = workflow.get("code", {})
+    behind = jobs(each["metadata"] for each in inputs.values())
     found = {
         "figure": figure,
         "files": {suffix: files.sha256(f"{stem}{suffix}") for suffix in PICTURES},
-        "code": {f"figure {figure}": code} | {name: of_all.get(name) for name in behind(inputs)},
+        "code": {f"figure {figure}": code} | {name: of_all.get(name) for name in behind},
         "versions": versions(),
         "configuration": workflow.get("configuration"),
         "inputs": inputs,
@@ -69,10 +70,17 @@ def versions() -> dict[str, str]:
     return {"python": platform.python_version(), **found}
 
 
-def behind(inputs: Mapping[str, Mapping[str, Any]]) -> Iterable[str]:
-    """Return which jobs made what a figure read, and what those read: keys of `jobs.digests`."""
+def jobs(read: Iterable[Mapping[str, Any]]) -> set[str]:
+    """Return which jobs made tables, and what those read: keys of `jobs.digests`.
+
+    Args:
+        read: the metadata of each table or view.
+    """
     found = set()
-    for about in (each["metadata"] for each in inputs.values()):
+    for about in read:
+        if "behind" in about:  # made from tables: it says so itself
+            found |= set(about["behind"])
+            continue
         if "calibrated" in about:
             found |= {"calibration", "calibrate_verdict"}
             found |= {f"calibrate {estimator}" for estimator in about["calibrated"]}
@@ -81,6 +89,8 @@ def behind(inputs: Mapping[str, Mapping[str, Any]]) -> Iterable[str]:
         found |= {"manifest", "places", "view plain", f"view {scheme}"}
         if "estimator" in about:
             found.add(f"estimate {about['estimator']}")
+        elif "tests" in about:
+            found.add("test")
         elif "pictures" in about:
             found.add(f"measure {scheme}")
         encoder = about.get("representation", "pixels").removesuffix("-whole")

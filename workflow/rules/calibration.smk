@@ -73,8 +73,9 @@ rule calibrate_verdict:
     params:
         method=as_it_is(CHECKED.estimators[CONFIG.verdict.estimator].method),
         label=CONFIG.verdict.estimator,
-        options=f"--draws {CALIBRATION.verdict_draws} --pictures {CALIBRATION.verdict_pictures}"
-        f" --seed {CONFIG.seed}",
+        options=f"--draws {CALIBRATION.verdict_draws} --trained {CALIBRATION.verdict_trained}"
+        f" --seed {CONFIG.seed}"
+        + "".join(f" --pictures {each}" for each in CALIBRATION.verdict_pictures),
         settings=as_it_is(as_json(CHECKED.verdict_settings())),
         code=code("calibrate_verdict", module_of(CHECKED.estimators[CONFIG.verdict.estimator])),
     shell:

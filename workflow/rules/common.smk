@@ -19,7 +19,7 @@ python_path = filter(None, [str(PACKAGE), os.getenv("PYTHONPATH")])
 os.environ.update(PYTHONPATH=os.pathsep.join(python_path))
 
 from leakage import captions, estimators, files, jobs, provenance
-from leakage.config import MEASURES, Workflow, module_of
+from leakage.config import ANALYSIS, MEASURES, Workflow, module_of
 from leakage.devices import has_gpu
 from leakage.errors import LeakageError
 
@@ -124,13 +124,23 @@ def pictures_folder():
 def encoders_with_weights():
     """The encoders with weights to find, of those that a requested figure reads."""
     read = {each.representation.removesuffix("-whole") for each in wanted_tables()}
+    if judged():
+        read |= {representation for representation, _ in CHECKED.verdict_tests().values()}
     return sorted(key for key in read - {"pixels"} if hasattr(CHECKED.encoders[key], "weights"))
 
 
 def wanted_tables():
-    """The estimates that the requested figures read, each once."""
+    """The estimates that the requested figures and their verdicts read, each once."""
     tables = {table for name in FIGURES for table in CHECKED.tables(DRAWINGS[name]).values()}
-    return {each for each in tables if each.estimator != MEASURES}
+    if judged():
+        tables |= set(CHECKED.verdict_estimates().values())
+    return {each for each in tables if each.estimator not in (MEASURES, ANALYSIS)}
+
+
+def judged():
+    """Whether a requested figure shows a verdict."""
+    tables = (CHECKED.tables(DRAWINGS[name]).values() for name in FIGURES)
+    return any(each.estimator == ANALYSIS for of_figure in tables for each in of_figure)
 
 
 def training_threads(jobs):
@@ -275,10 +285,38 @@ def figure_tables(wildcards):
 
 
 def table_path(estimator, representation, scheme):
-    """The table of an estimate, or that of a scheme's classic measures."""
+    """The table of an estimate, of a scheme's classic measures, or one that analysis makes."""
     if estimator == MEASURES:
         return RESULTS / f"measures/{scheme}.parquet"
+    if estimator == ANALYSIS:
+        return RESULTS / f"analysis/{representation}.parquet"
     return RESULTS / f"estimates/{estimator}/{representation}/{scheme}.parquet"
+
+
+def test_path(representation, scheme):
+    """The table of the exact tests of one representation of one scheme."""
+    return RESULTS / f"tests/{representation}/{scheme}.parquet"
+
+
+def verdict_tests(wildcards):
+    """The tables of the exact tests that the verdicts rest on."""
+    return [test_path(*tested) for tested in CHECKED.verdict_tests().values()]
+
+
+def verdict_estimates(wildcards):
+    """The estimates beside the verdicts."""
+    return [table_path(*wanted) for wanted in CHECKED.verdict_estimates().values()]
+
+
+def verdict_options(wildcards):
+    """The same files as command-line options."""
+    tests = {role: test_path(*tested) for role, tested in CHECKED.verdict_tests().items()}
+    estimates = {role: table_path(*each) for role, each in CHECKED.verdict_estimates().items()}
+    return " ".join(
+        f"--{kind} {shlex.quote(f'{role}={path}')}"
+        for kind, tables in (("test", tests), ("estimate", estimates))
+        for role, path in tables.items()
+    )
 
 
 def figure_views(wildcards):
@@ -366,9 +404,10 @@ def no_setting(path):
 def summed_up():
     """What the summary puts together, by the option that names it; only what the run has."""
     files = {}
-    for name in ("verdict", "scorecard"):
-        if name in FIGURES:
-            files[name] = RESULTS / f"figures/{name}.csv"
+    if judged():
+        files["verdict"] = RESULTS / "analysis/verdicts.parquet"
+    if "scorecard" in FIGURES:
+        files["scorecard"] = RESULTS / "figures/scorecard.csv"
     if CONFIG.report.calibration:
         files["calibrated"] = RESULTS / "calibration/table.parquet"
         files["errors"] = RESULTS / "calibration/verdict.parquet"

@@ -1,4 +1,4 @@
-# Stage 5: figures. Makes figures/{name}.png, .pdf and .csv from tables (figure 1: from views), and
+# Stage 6: figures. Makes figures/{name}.png, .pdf and .csv from tables (figure 1: from views), and
 # figures/{name}.json, what they were made of.
 
 

@@ -1,4 +1,4 @@
-# Stage 6: the report. Makes record/ (configuration, software, run times), summary.md and .html, and
+# Stage 7: the report. Makes record/ (configuration, software, run times), summary.md and .html, and
 # report.html, one file to pass on: Snakemake's own report of the figures and of these pages.
 
 CALIBRATED = CONFIG.report.calibration

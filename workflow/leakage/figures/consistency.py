@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from leakage.analysis.tables import answer
 from leakage.figures import style
 from leakage.figures.scorecard import COLOURS, FAILS, HOLDS, NO_WEIGHTS, text_table
-from leakage.figures.verdict import answer
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -3,13 +3,15 @@
 Strength is what a scheme says of its levels, 0 (plain) to 1 (the strongest there is): of XOR the
 share of the bits that are encrypted, of a permutation how far it reaches. Two estimators, because
 they do not see the same: counting pairs of a pixel and what stands in its place is blind to what a
-permutation leaves, a held-out estimate on embeddings is not.
+permutation leaves, a held-out estimate on embeddings is not. Where the verdict finds no evidence of
+a leak, a point of the estimate is open.
 """
 
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from leakage.analysis.verdicts import NO_EVIDENCE
 from leakage.figures import compared, curves, style
 
 if TYPE_CHECKING:
@@ -21,19 +23,23 @@ TITLE = "Schemes at equal strength"
 PER_REPRESENTATION = True
 PER_SCHEME = False
 PIXELS, HELD_OUT = "histogram", "held out"
+VERDICTS = "verdicts"
 # Where a scheme's level numbers stand, in points from their marker: each scheme has a side.
 PLACES = [(8, 6), (-8, -7), (9, -6), (-8, 7), (0, 11), (0, -11), (12, 0), (-12, 0)]
 STRENGTH = "strength (share of bits encrypted; of permutations, their reach)"
 
 
 def tables(config: Any, representation: str = "") -> dict[str, tuple[str, str, str]]:
-    """Return both estimates of every scheme that is compared, as `{scheme}/{estimate}`."""
+    """Return both estimates of every scheme that is compared, as `{scheme}/{estimate}`.
+
+    And the table of verdicts.
+    """
     asked = {PIXELS: ("histogram", "pixels"), HELD_OUT: (config.verdict.estimator, representation)}
     return {
         f"{scheme}/{name}": (*wanted, scheme)
         for scheme in compared(config)
         for name, wanted in asked.items()
-    }
+    } | {VERDICTS: ("analysis", VERDICTS, "")}
 
 
 def draw(tables: dict[str, style.Table], name: str) -> "tuple[Figure, pd.DataFrame]":
@@ -50,12 +56,15 @@ def draw(tables: dict[str, style.Table], name: str) -> "tuple[Figure, pd.DataFra
             _levels(axis, part, colour, PLACES[schemes.index(scheme) % len(PLACES)])
         axis.set(xlabel=STRENGTH, xlim=(-0.04, 1.06))
         axis.axhline(0, color="0.3", lw=0.8)
+    for scheme, part in table[table["verdict"] == NO_EVIDENCE].groupby("scheme", sort=False):
+        colour, marker = looks[scheme]
+        right.plot(part["strength"], part["mean"], marker, ms=5, mfc="white", mec=colour, zorder=5)
     first = {role.partition("/")[2]: table for role, table in reversed(tables.items())}
     left.set(ylabel="mutual information (nats per pixel)")
     left.set_title("A pixel and what stands in its place: counted")
     right.set(ylabel=curves.NATS)
     method = curves.methods({"": first[HELD_OUT]})[""]
-    right.set_title(f"{first[HELD_OUT].label}: {method}, held out")
+    right.set_title(f"{first[HELD_OUT].label}: {method}, held out (open: {NO_EVIDENCE})")
     for axis, estimate in ((left, PIXELS), (right, HELD_OUT)):
         floors = table[table["estimate"] == estimate]["floor"].dropna()
         if len(floors) and floors.any():
@@ -95,18 +104,24 @@ def behind(tables: dict[str, style.Table]) -> "pd.DataFrame":
 
     Columns: scheme, estimate, representation, label, level, strength; mean, low, high, floor,
     p_value and pictures as in `curves.values`, in nats; of the histogram the interval is 1.96
-    standard errors wide on each side.
+    standard errors wide on each side; `verdict` of the held-out estimate's representation.
     """
     import pandas as pd
 
     parts = []
+    judged = tables[VERDICTS].rows.set_index(["scheme", "representation", "level"])["verdict"]
     for role, table in tables.items():
+        if role == VERDICTS:
+            continue
         scheme, _, estimate = role.partition("/")
         values = curves.values(table)
         values.insert(0, "scheme", scheme)
         values.insert(1, "estimate", estimate)
         values.insert(2, "label", table.label)
         values.insert(4, "strength", values["level"].map(table.strength))
+        on = table.metadata.get("representation", "")
+        said = [judged.get((scheme, on, level)) for level in values["level"]]
+        values["verdict"] = said if estimate == HELD_OUT else None
         parts.append(values.sort_values("strength"))
     columns = [column for column in parts[0] if column not in ("ceiling", "chance", "at_ceiling")]
     return pd.concat(parts, ignore_index=True)[columns]

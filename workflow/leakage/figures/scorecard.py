@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from leakage.analysis.tables import answer
 from leakage.figures import fig2, style
-from leakage.figures.verdict import answer
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -4,84 +4,23 @@ matplotlib and seaborn are imported inside the functions: the figures' modules a
 parse of the Snakefile, which draws nothing.
 """
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from leakage import files
+from leakage.analysis.tables import LEVEL, Table, read
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
+__all__ = ["BITS_PER_NAT", "LEVEL", "Table", "band", "colours", "level_colours", "level_label"]
+__all__ += ["panels", "read", "save"]
+
 BITS_PER_NAT = 1 / np.log(2)
-LEVEL = "encryption level n"
-
-
-@dataclass(frozen=True)
-class Table:
-    """An estimate's table and where it comes from."""
-
-    rows: "pd.DataFrame"
-    metadata: dict[str, Any]
-
-    @property
-    def label(self) -> str:
-        """What was estimated on: an encoder's name (an untrained one is called so), or pixels."""
-        return self.metadata["source"].get("label", "pixels")
-
-    @property
-    def untrained(self) -> bool:
-        """Whether an untrained network made what was estimated on."""
-        return self.metadata["source"].get("untrained", False)
-
-    @property
-    def scheme(self) -> str:
-        """The key of the scheme whose views were estimated on."""
-        return self.metadata["source"].get("scheme", "")
-
-    @property
-    def level_label(self) -> str:
-        """What a level counts, for an axis: the scheme and its own words."""
-        words = self.metadata["source"].get("level_label", LEVEL)
-        return f"{self.scheme}: {words}" if self.scheme else words
-
-    @property
-    def strength(self) -> dict[int, float]:
-        """How strong each level is, 0 to 1; where the scheme does not say, over its highest."""
-        levels = sorted({int(level) for level in self.rows["level"]})
-        said = self.metadata["source"].get("strength", {})
-        share = {level: level / max(1, *levels) for level in levels}
-        known = {level: said.get(str(level)) for level in levels}
-        return {level: share[level] if known[level] is None else known[level] for level in levels}
-
-    @property
-    def nothing_left(self) -> list[int]:
-        """The levels at which the scheme leaves no bit clear."""
-        said = self.metadata["source"].get("clear_bits", {})
-        return sorted(int(level) for level, bits in said.items() if bits == 0)
-
-    @property
-    def summary(self) -> "pd.DataFrame":
-        """One row per level and statistic: mean, low, high, floor, null_high, p_value, ceiling."""
-        rows = self.rows[self.rows["split"] == "test"]
-        if "variant" in rows:
-            rows = rows[rows["variant"] == "matched"]
-        return rows.drop_duplicates(["statistic", "level"]).sort_values(["statistic", "level"])
-
-    @property
-    def answer(self) -> "pd.DataFrame":
-        """The chosen rows."""
-        return self.rows[self.rows["chosen"]]
-
-
-def read(path: Path | str) -> Table:
-    """Return an estimate's table after its checksum was checked."""
-    table, metadata = files.read_table(path)
-    return Table(table.to_pandas(), metadata)
 
 
 def level_label(tables: dict[str, Table]) -> str:

@@ -2,19 +2,20 @@
 
 A measure says `hidden` of a level where its mean over pictures is no nearer to the plain picture's
 side than noise gets: no further than the 95 % range, over the pictures, of the same measure of
-uniform noise in the view's place. Else it says `visible`. It disagrees where the verdict (see
-`leakage.verdicts`) finds a leak in what it calls hidden, or no evidence of one in what it calls
-visible. Which side is the plain picture's stands in `Measure.higher_is_visible`.
+uniform noise in the view's place. Else it says `visible`. It disagrees where the verdict
+(`leakage.analysis.verdicts`) finds a leak in what it calls hidden, or no evidence of one in what it
+calls visible. Which side is the plain picture's stands in `Measure.higher_is_visible`.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from leakage.analysis.verdicts import LEAK, NO_EVIDENCE
 from leakage.errors import LeakageError
-from leakage.figures import compared, curves, style, verdict
-from leakage.verdicts import LEAK, NO_EVIDENCE
+from leakage.figures import compared, curves, style
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 TITLE = "Classic measures against MI"
 PER_SCHEME = False
 TABLE, PIXELS, COUNTED = "measures", "pixels", "histogram"
+VERDICTS = "verdicts"
 NOISE = "noise"
 HIDDEN, VISIBLE = "hidden", "visible"
 # This share of the pictures is left out on each side of a 95 % range.
@@ -84,19 +86,16 @@ def role(scheme: str, what: str) -> str:
 
 
 def tables(config: Any, representation: str = "") -> dict[str, tuple[str, str, str]]:
-    """Return the verdict's estimate on each representation, pixels counted, and the measures.
+    """Return the verdicts, and of every scheme pixels counted and the measures.
 
-    Of every scheme that is compared; the first representation is the one that is drawn.
+    Where pixels are among the representations, their verdict stands for the count. The first
+    representation is the one that is drawn.
     """
-    asked = {each: config.verdict.estimator for each in config.representations}
-    asked.setdefault(PIXELS, COUNTED)
-    return {
-        role(scheme, what): wanted
+    counted = [] if PIXELS in config.representations else [(PIXELS, COUNTED)]
+    return {VERDICTS: ("analysis", VERDICTS, "")} | {
+        role(scheme, what): (estimator, PIXELS, scheme)
         for scheme in compared(config)
-        for what, wanted in [
-            *((key, (estimator, key, scheme)) for key, estimator in asked.items()),
-            (TABLE, (TABLE, PIXELS, scheme)),
-        ]
+        for what, estimator in [*counted, (TABLE, TABLE)]
     }
 
 
@@ -149,8 +148,8 @@ def behind(tables: dict[str, style.Table]) -> "pd.DataFrame":
             the 95 % range over those where it is known; infinite where every PSNR is.
         `visible_side`: the plain picture's, `above` or `below` the reference.
         `reference`, `reference_low`, `reference_high`: the same of the noise.
-        `nats`, `nats_low`, `nats_high`, `verdict`: of the estimate; a table without p-values has
-            no verdict.
+        `nats`, `nats_low`, `nats_high`, `verdict`: as the verdicts' table says; pixels that are
+            counted have no verdict.
         `says`, `agrees`: as the module's text defines them; missing where the measure is not
             known (the correlation in a black view) or the verdict neither a leak nor no evidence.
         `tau`: Kendall's tau-b between the measure's mean and nats over all schemes and levels;
@@ -162,13 +161,11 @@ def behind(tables: dict[str, style.Table]) -> "pd.DataFrame":
     import pandas as pd
 
     parts = []
-    for name, table in tables.items():
-        scheme, what = _parts(name)
-        if what != TABLE:
-            if (beside := role(scheme, TABLE)) not in tables:
-                raise LeakageError(f"figure visual_security: no table {beside!r}; give it as well")
-            found = _information(name, table).assign(scheme=scheme, representation=what)
-            parts.append(found.merge(_measured(tables[beside].rows), on="level"))
+    for scheme, what, found in _information(tables):
+        if (beside := role(scheme, TABLE)) not in tables:
+            raise LeakageError(f"figure visual_security: no table {beside!r}; give it as well")
+        found = found.assign(scheme=scheme, representation=what)
+        parts.append(found.merge(_measured(tables[beside].rows), on="level"))
     if not parts:
         raise LeakageError(
             "figure visual_security: no representation; name one in `representations`"
@@ -210,20 +207,24 @@ def _agrees(said: str | None, found: str | None) -> bool | None:
     return (said == VISIBLE) == (found == LEAK)
 
 
-def _parts(name: str) -> tuple[str, str]:
-    scheme, _, what = name.partition("/")
-    return scheme, what
+def _information(tables: dict[str, style.Table]) -> "Iterator[tuple[str, str, pd.DataFrame]]":
+    """Yield scheme, representation and the rows of each: level, label, nats, interval, verdict.
 
-
-def _information(name: str, table: style.Table) -> "pd.DataFrame":
-    """Return level, label, nats with interval, and the verdict where the estimate tests one."""
+    Pixels that are counted replace the verdict on their bits.
+    """
     columns = {"low": "nats_low", "high": "nats_high"}
-    if "p_value" in table.summary:
-        rows = verdict.behind({name: table}).rename(columns=columns)
-    else:
-        rows = curves.values(table).rename(columns={"mean": "nats", **columns})
-        rows = rows.assign(label=table.label, verdict=None)
-    return rows[["level", "label", "nats", "nats_low", "nats_high", "verdict"]]
+    kept = ["level", "label", "nats", "nats_low", "nats_high", "verdict"]
+    if VERDICTS not in tables:
+        raise LeakageError("figure visual_security: no table 'verdicts'; give it as well")
+    judged = tables[VERDICTS].rows.rename(columns=columns)
+    for (scheme, what), rows in judged.groupby(["scheme", "representation"], sort=False):
+        if role(str(scheme), str(what)) not in tables:
+            yield str(scheme), str(what), rows[kept]
+    for name, table in tables.items():
+        scheme, _, what = name.partition("/")
+        if what == PIXELS:
+            rows = curves.values(table).rename(columns={"mean": "nats", **columns})
+            yield scheme, what, rows.assign(label=table.label, verdict=None)[kept]
 
 
 def _measured(rows: "pd.DataFrame") -> "pd.DataFrame":

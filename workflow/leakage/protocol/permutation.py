@@ -21,7 +21,6 @@ from leakage.errors import LeakageError
 
 # Larger data are thinned, patches of a picture first: distance covariance takes the square of it.
 MOST_PAIRS = 1000
-MOST_PICTURES = 1000
 # Strata are enlarged until there are so many orders, where the pictures allow it.
 ENOUGH_ORDERS = 1_000
 # By which the weight of the orders grows in the search for strata with enough of them.
@@ -127,7 +126,7 @@ def blocks(
     groups: ArrayLike,
     seed: int = 0,
     most_pairs: int = MOST_PAIRS,
-    most_pictures: int = MOST_PICTURES,
+    most_pictures: int | None = None,
 ) -> Blocks:
     """Return the pairs to use and the pictures that may change places.
 
@@ -141,7 +140,7 @@ def blocks(
         groups: the picture of each pair, shape (pairs,).
         seed: of the pairs that are drawn.
         most_pairs: that enter the test.
-        most_pictures: that enter the test.
+        most_pictures: that enter the test, drawn where there are more; never more than pairs.
 
     Raises:
         LeakageError: `groups` is empty or has more than one axis.
@@ -151,10 +150,10 @@ def blocks(
         raise LeakageError(f"groups: expected one per pair, found an array of shape {labels.shape}")
     generator = np.random.default_rng([seed, 20])
     labels, picture = np.unique(labels, return_inverse=True)
-    if len(labels) > min(most_pictures, most_pairs):
-        kept = np.sort(generator.permutation(len(labels))[: min(most_pictures, most_pairs)])
-    else:
-        kept = np.arange(len(labels))
+    kept = np.arange(len(labels))
+    most_pictures = min(most_pairs, most_pictures or most_pairs)
+    if len(labels) > most_pictures:
+        kept = np.sort(generator.permutation(len(labels))[:most_pictures])
     sizes = np.bincount(picture)[kept]
     cap = _cap(sizes, most_pairs)
     by_size, strata = _strata(np.minimum(sizes, cap))
@@ -269,7 +268,12 @@ SAME_SPACE = {"similarity", "whitened similarity"}
 
 
 def test(
-    x: ArrayLike, y: ArrayLike, groups: ArrayLike | None = None, draws: int = 999, seed: int = 0
+    x: ArrayLike,
+    y: ArrayLike,
+    groups: ArrayLike | None = None,
+    draws: int = 999,
+    seed: int = 0,
+    most_pairs: int = MOST_PAIRS,
 ) -> Independence:
     """Test every level for independence of the plain pictures, exactly.
 
@@ -279,6 +283,7 @@ def test(
         groups: the picture of each pair, (pairs,); by default every pair is its own.
         draws: random orders; where there are no more distinct ones, all of them are taken.
         seed: of the draws.
+        most_pairs: that enter the test.
 
     Raises:
         LeakageError: the shapes do not fit, or a value is not finite.
@@ -295,7 +300,7 @@ def test(
     labels = np.arange(len(plain)) if groups is None else np.asarray(groups)
     if labels.shape != (len(plain),):
         raise LeakageError(f"groups: expected {len(plain)}, found shape {labels.shape}")
-    used = blocks(labels, seed)
+    used = blocks(labels, seed, most_pairs)
     over = orders(used, draws, seed)
     same = plain.shape[1] == views.shape[2]
     names = tuple(name for name in STATISTICS if same or name not in SAME_SPACE)
@@ -344,10 +349,12 @@ def ranks(values: np.ndarray) -> np.ndarray:
 
 
 def combined(values: np.ndarray) -> np.ndarray:
-    """Return one statistic from several: minus the mean logarithm of their p-values (Fisher's).
+    """Return one statistic from several: the mean Cauchy variable of their p-values.
 
     It is a statistic like any other: its p-value among the same orders is exact, however the
-    statistics depend on one another.
+    statistics depend on one another. (Liu and Xie, JASA 115, 2020; p-values above 1/2 count as 0.)
+    Measured against Fisher's sum of logarithms: as much power on pictures, and far more where only
+    one of the statistics sees the relation.
 
     Args:
         values: float (statistics, ..., orders).
@@ -355,7 +362,7 @@ def combined(values: np.ndarray) -> np.ndarray:
     Returns:
         float64 (..., orders); larger speaks more against independence.
     """
-    return -np.log(ranks(values)).mean(axis=0)
+    return np.tan((0.5 - np.minimum(ranks(values), 0.5)) * np.pi).mean(axis=0)
 
 
 def standardised(values: np.ndarray) -> np.ndarray:

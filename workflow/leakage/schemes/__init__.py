@@ -15,7 +15,9 @@ offer:
                   bound is drawn
     strength      (level, settings) -> 0 (plain) to 1 (the strongest there is); without it, figures
                   take the share of the highest level
-    nested        (settings) -> whether each level's view is a function of a lower level's; False
+    nested        (settings) -> whether each level's view is a function of a lower level's: then
+                  the verdict tests the levels in sequence (no correction). False where a scheme
+                  does not say: permutations and whole encryption draw at each level anew
     LEVEL         what a level counts, for axes
 
 A scheme whose pictures come encrypted has `read(image_id, plain, level, settings)` for `encrypt`.

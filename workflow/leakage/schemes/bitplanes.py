@@ -8,6 +8,8 @@ from leakage.schemes.keystream import Keystream
 from leakage.settings import Settings
 
 PLANES = 8
+# The view that shows the encrypted bits as well, which are noise.
+NOISY = "full"
 
 
 def mask(planes: Iterable[int]) -> np.uint8:
@@ -31,7 +33,7 @@ def clear(ciphertext: np.ndarray, encrypted: np.uint8) -> np.ndarray:
 
 def seen(ciphertext: np.ndarray, encrypted: np.uint8, view: str) -> np.ndarray:
     """Return uint8 `ciphertext` as it is (`full`), or with its encrypted bits at 0 (`clear`)."""
-    return ciphertext if view == "full" else clear(ciphertext, encrypted)
+    return ciphertext if view == NOISY else clear(ciphertext, encrypted)
 
 
 def clear_bits(level: int, settings: Settings) -> int:
@@ -45,5 +47,9 @@ def strength(level: int, settings: Settings) -> float:
 
 
 def nested(settings: Settings) -> bool:
-    """Return that a level's clear planes are among a lower level's."""
-    return True
+    """Return whether a level's view is a function of a lower level's.
+
+    A level's clear planes are among a lower level's. The view `full` shows the encrypted bits too:
+    at a higher level more of them are noise, which the lower level's view does not determine.
+    """
+    return getattr(settings, "view", "") != NOISY

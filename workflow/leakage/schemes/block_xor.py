@@ -63,8 +63,12 @@ def strength(level: int, settings: Settings) -> float:
 
 
 def nested(settings: Settings) -> bool:
-    """Return that a level's clear blocks are among a lower level's."""
-    return True
+    """Return whether a level's view is a function of a lower level's.
+
+    The same blocks are encrypted at every higher level, and black in the view `clear`. The view
+    `full` shows their noise, which the lower level's view does not determine.
+    """
+    return settings.view == "clear"
 
 
 def _encrypted(

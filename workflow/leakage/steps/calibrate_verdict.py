@@ -1,13 +1,17 @@
 """Measure how often the verdict errs where nothing leaks, and how often it finds what does."""
 
-from typing import Annotated
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Annotated, Any
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import typer
 
-from leakage import estimators, files, progress, verdicts
+from leakage import estimators, files, progress
+from leakage.analysis import verdicts
+from leakage.protocol import combine, permutation
 from leakage.settings import parse
 
 # A family is what one verdict is about: a scheme's levels.
@@ -16,6 +20,30 @@ FAMILIES = 10  # that share their plain items, and train as one
 PATCHES, DIM = 4, 8
 # Correlation of each coordinate of a view with the plain one's; 0 is the null.
 STRENGTHS = (0.0, 0.1, 0.2, 0.3)
+EQUAL, UNEQUAL = "equal", "unequal"
+# The error of an exact test does not depend on how many orders are drawn.
+DRAWS = 199
+
+
+@dataclass(frozen=True)
+class Design:
+    """What the data of a family look like.
+
+    Attributes:
+        pictures: how many.
+        patches: `EQUAL`, `PATCHES` of each picture, or `UNEQUAL`, 1 to 2 x PATCHES - 1.
+        strength: correlation of a view's coordinate with the plain one's.
+    """
+
+    pictures: int
+    patches: str
+    strength: float
+
+    def sizes(self, seed: int) -> np.ndarray:
+        """Return the number of patches of each picture, int64 (pictures,)."""
+        if self.patches == EQUAL:
+            return np.full(self.pictures, PATCHES)
+        return np.random.default_rng([seed, 11]).integers(1, 2 * PATCHES, self.pictures)
 
 
 def main(
@@ -24,66 +52,120 @@ def main(
     draws: Annotated[
         int,
         typer.Option(help="families of levels under the null, at least; a quarter of them beyond"),
-    ] = 200,
-    pictures: Annotated[int, typer.Option(help="pictures in each")] = 60,
+    ] = 1000,
+    trained: Annotated[int, typer.Option(help="of these, families that critics train on")] = 20,
+    pictures: Annotated[list[int] | None, typer.Option(help="pictures in each")] = None,
     seed: Annotated[int, typer.Option(help="of the first draw")] = 0,
     settings: Annotated[str, typer.Option(help="the estimator's settings, as JSON")] = "{}",
     label: Annotated[str, typer.Option(help="the estimator's key, for the table")] = "",
     code: Annotated[str, typer.Option(help="digest of the code, for the metadata")] = "",
 ) -> None:
-    """Write one row per strength, family and level: p-value, corrected p-value and verdict."""
+    """Write one row per design, family and level: p-values, and the verdict by each rule."""
     chosen = parse(estimators.settings_of(method), settings, method)
-    sets = -(-draws // FAMILIES)
-    # Errors are rare, and take many draws to count; what is found is not.
-    counts = {each: sets if each == 0 else max(1, sets // 4) for each in STRENGTHS}
-    drawn = [(strength, each) for strength, count in counts.items() for each in range(count)]
     progress.about(label or method)
+    drawn = list(_drawn(pictures or [60], draws, trained))
     rows = []
-    for strength, each in progress.over(drawn, "sets of families"):
-        x, y, groups = sample(strength, pictures, seed + each)
-        levels = list(range(len(y)))
-        table = estimators.run(method, x, y, groups, levels, seed + each, chosen)
-        p = table[table["chosen"]].groupby("level")["p_value"].first().to_numpy()
+    for design, each, trains in progress.over(drawn, "sets of families"):
+        x, y, groups = sample(design, seed + each)
+        exact = permutation.test(x, y, groups, DRAWS, seed + each)
+        p_critics = np.full(len(y), np.nan)
+        if trains:
+            levels = list(range(len(y)))
+            table = estimators.run(method, x, y, groups, levels, seed + each, chosen)
+            p_critics = table[table["chosen"]].groupby("level")["p_value"].first().to_numpy()
         for family in range(FAMILIES):
-            of_family = p[family * LEVELS : (family + 1) * LEVELS]
-            found = verdicts.verdict(
-                of_family, pictures, chosen.folds, chosen.permutations, chosen.confidence
-            )
+            part = slice(family * LEVELS, (family + 1) * LEVELS)
+            found = _judged(exact, p_critics, part, design.pictures, chosen)
             rows.append(
-                pd.DataFrame(
-                    {
-                        "strength": strength,
-                        "family": each * FAMILIES + family,
-                        "level": range(LEVELS),
-                        "p_value": of_family,
-                        "corrected_p": [each.corrected for each in found],
-                        "verdict": [each.verdict for each in found],
-                    }
+                found.assign(
+                    pictures=design.pictures,
+                    patches=design.patches,
+                    strength=design.strength,
+                    family=each * FAMILIES + family,
                 )
             )
-    table = pd.concat(rows, ignore_index=True)
-    table.insert(0, "estimator", label or method)
-    table["nats"] = -DIM / 2 * np.log(1 - table["strength"] ** 2)
-    table["pictures"] = pictures
-    table["confidence"] = chosen.confidence
+    found = pd.concat(rows, ignore_index=True)
+    found.insert(0, "estimator", label or method)
+    found["nats"] = -DIM / 2 * np.log(1 - found["strength"] ** 2)
+    found["confidence"] = chosen.confidence
     metadata = {"settings": chosen.model_dump(), "seed": seed, "code": code}
-    files.write_table(output, pa.Table.from_pandas(table, preserve_index=False), metadata)
+    files.write_table(output, pa.Table.from_pandas(found, preserve_index=False), metadata)
 
 
-def sample(strength: float, pictures: int, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+# A rule is a column of the table: its name, and how it comes by a verdict.
+EXACT_SEQUENCE, EXACT_HOLM = "exact tests, fixed sequence", "exact tests, Holm"
+BOTH_SEQUENCE, BOTH_HOLM = "with critics, fixed sequence", "with critics, Holm"
+CRITICS_ALONE = "critics alone, Holm, in folds"
+RULES = (EXACT_SEQUENCE, EXACT_HOLM, BOTH_SEQUENCE, BOTH_HOLM, CRITICS_ALONE)
+
+
+def sample(design: Design, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return plain items, views of all families' levels, and the picture of each pair.
 
     Half of the variance of an item is its picture's, the same in all of its patches, so that pairs
-    of one picture are no independent draws. x has shape (pairs, DIM), y (FAMILIES * LEVELS, pairs,
+    of one picture are not independent draws. x has shape (pairs, DIM), y (FAMILIES * LEVELS, pairs,
     DIM) and groups (pairs,).
     """
     generator = np.random.default_rng([seed, 10])
+    groups = np.repeat(np.arange(design.pictures), design.sizes(seed))
 
     def items(*shape: int) -> np.ndarray:
-        own = generator.normal(size=(*shape, pictures, PATCHES, DIM))
-        shared = generator.normal(size=(*shape, pictures, 1, DIM))
-        return ((own + shared) / np.sqrt(2)).reshape(*shape, pictures * PATCHES, DIM)
+        own = generator.normal(size=(*shape, len(groups), DIM))
+        shared = generator.normal(size=(*shape, design.pictures, DIM))
+        return (own + shared[..., groups, :]) / np.sqrt(2)
 
     x = items()
-    y = strength * x + np.sqrt(1 - strength**2) * items(FAMILIES * LEVELS)
-    return x, y, np.repeat(np.arange(pictures), PATCHES)
+    noise = items(FAMILIES * LEVELS)
+    return x, design.strength * x + np.sqrt(1 - design.strength**2) * noise, groups
+
+
+def _drawn(pictures: list[int], draws: int, trained: int) -> Iterator[tuple[Design, int, bool]]:
+    """Yield every set of families: its design, its number, and whether critics train on it.
+
+    Errors are rare, and take many draws to count; what is found is not.
+    """
+    for count in pictures:
+        for patches in (EQUAL, UNEQUAL):
+            for strength in STRENGTHS:
+                few = 1 if strength == 0 else 4
+                sets = -(-draws // (few * FAMILIES))
+                critics = -(-trained // (few * FAMILIES))
+                for each in range(max(sets, critics)):
+                    able = count >= verdicts.ESTIMATED_FROM and each < critics
+                    yield Design(count, patches, strength), each, able
+
+
+def _judged(
+    exact: permutation.Independence,
+    p_critics: np.ndarray,
+    part: slice,
+    pictures: int,
+    chosen: Any,
+) -> pd.DataFrame:
+    """Return one row per level of a family; the verdicts of rules that need critics may miss."""
+    p_exact, p_critics = exact.p_value[part], p_critics[part]
+    both = [
+        combine.bonferroni(each, verdicts.WEIGHTS) for each in zip(p_exact, p_critics, strict=True)
+    ]
+    smallest, possible, sure = exact.smallest_p, 1 / exact.possible, chosen.confidence
+    rules = {
+        EXACT_SEQUENCE: verdicts.verdict(
+            p_exact, verdicts.FIXED_SEQUENCE, sure, smallest, possible
+        ),
+        EXACT_HOLM: verdicts.verdict(p_exact, verdicts.HOLM, sure, smallest, possible),
+    }
+    if not np.isnan(p_critics).all():
+        needed = verdicts.needed_in_folds(verdicts.HOLM, LEVELS, sure, chosen.folds)
+        unable = 1.0 if pictures < needed else 0.0
+        fewest = 1 / (1 + chosen.permutations)
+        rules |= {
+            BOTH_SEQUENCE: verdicts.verdict(
+                both, verdicts.FIXED_SEQUENCE, sure, smallest, possible
+            ),
+            BOTH_HOLM: verdicts.verdict(both, verdicts.HOLM, sure, smallest, possible),
+            CRITICS_ALONE: verdicts.verdict(p_critics, verdicts.HOLM, sure, fewest, unable),
+        }
+    found = {name: [each.verdict for each in of_rule] for name, of_rule in rules.items()}
+    missing = {name: None for name in RULES if name not in found}
+    levels = {"level": range(LEVELS), "p_exact": p_exact, "p_critics": p_critics, "p_value": both}
+    return pd.DataFrame(levels | found).assign(**missing)

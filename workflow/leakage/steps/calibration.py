@@ -9,6 +9,8 @@ import pyarrow as pa
 import typer
 
 from leakage import files
+from leakage.steps import calibrate_verdict
+from leakage.steps.calibrate_verdict import PATCHES
 
 
 def main(
@@ -65,22 +67,35 @@ def summary(draws: pd.DataFrame) -> pd.DataFrame:
 
 
 def errors(found: pd.DataFrame) -> pd.DataFrame:
-    """Return per strength how many families and levels were called a leak."""
-    leak = found.assign(leak=found["verdict"] == "leak", p_low=found["p_value"] <= 0.05)
-    families = leak.groupby(["strength", "family"])["leak"].any().groupby("strength")
-    levels = leak.groupby("strength")
-    rows = pd.DataFrame(
-        {
-            "nats": levels["nats"].first() + 0.0,  # no -0.0
-            "families": families.size(),
-            "families_with_a_leak": families.mean(),
-            "levels_with_a_leak": levels["leak"].mean(),
-            "p_below_0.05": levels["p_low"].mean(),
-        }
-    ).reset_index()
+    """Return how often families and levels were called a leak.
+
+    One row per rule, number of pictures, patches and strength: `families`, the share of
+    `families_with_a_leak` with its `standard_error`, and of `levels_with_a_leak`; `p_below_0.05` is
+    the share of levels whose p-value is at most 0.05, of the exact tests or of the rule's.
+    """
+    keys = ["pictures", "patches", "strength"]
+    parts = []
+    for rule in calibrate_verdict.RULES:
+        judged = found[found[rule].notna()]
+        column = "p_critics" if rule == calibrate_verdict.CRITICS_ALONE else "p_value"
+        column = "p_exact" if rule.startswith("exact") else column
+        leak = judged.assign(leak=judged[rule] == "leak", p_low=judged[column] <= 0.05)
+        families = leak.groupby([*keys, "family"])["leak"].any().groupby(keys)
+        levels = leak.groupby(keys)
+        rows = pd.DataFrame(
+            {
+                "nats": levels["nats"].first() + 0.0,  # no -0.0
+                "families": families.size(),
+                "families_with_a_leak": families.mean(),
+                "levels_with_a_leak": levels["leak"].mean(),
+                "p_below_0.05": levels["p_low"].mean(),
+            }
+        ).reset_index()
+        parts.append(rows.assign(rule=rule))
+    rows = pd.concat(parts, ignore_index=True)
     share = rows["families_with_a_leak"]
     rows["standard_error"] = np.sqrt(share * (1 - share) / rows["families"])
-    return rows.assign(pictures=found["pictures"].iloc[0], confidence=found["confidence"].iloc[0])
+    return rows.assign(confidence=found["confidence"].iloc[0])
 
 
 def worst(rows: pd.DataFrame) -> pd.DataFrame:
@@ -115,13 +130,9 @@ def page(rows: pd.DataFrame, wrong: pd.DataFrame, peers: pd.DataFrame | None = N
         names = (f"{each.peer} ({each.version})" for each in versions.itertuples())
         parts += [f"{TEXTS['peers']} {', '.join(names)}.", ""]
     parts += ["## The verdict", "", TEXTS["verdict"], ""]
-    shown = wrong.drop(columns=["pictures", "confidence"]).round(3)
-    parts += _markdown(shown)
-    first = wrong.iloc[0]
-    parts += [
-        "",
-        f"{first.pictures:.0f} pictures of 4 patches each, stated confidence {first.confidence}.",
-    ]
+    parts += _markdown(_beside(wrong))
+    patches = f"{PATCHES} patches of each picture, or 1 to {2 * PATCHES - 1}"
+    parts += ["", f"{patches}; stated confidence {wrong['confidence'].iloc[0]}."]
     return "\n".join(parts) + "\n"
 
 
@@ -177,10 +188,27 @@ TEXTS = {
         "minutes, or not a number):"
     ),
     "verdict": (
-        "Families of four levels at once, corrected by Holm. Strength 0 is the null: the share of "
-        "families in which any level is called a leak is the verdict's error."
+        "Families of four levels at once. Where nats are 0, the share of families in which any "
+        "level is called a leak is the verdict's error, ± its standard error; elsewhere the share "
+        "of levels that are found is its power. A column is a rule, on the same draws; in brackets "
+        "how many families. The last rule is critics alone, Holm, and a refusal where a fold has "
+        "too few pictures: the verdict as it was before the exact tests."
     ),
 }
+
+
+def _beside(wrong: pd.DataFrame) -> pd.DataFrame:
+    """Return the verdict's table for the page: a row per design, a column per rule."""
+    null = wrong["strength"] == 0
+    error = wrong["families_with_a_leak"].map("{:.3f}".format)
+    error += " ± " + wrong["standard_error"].map("{:.3f}".format)
+    text = error.where(null, wrong["levels_with_a_leak"].map("{:.3f}".format))
+    text += " (" + wrong["families"].astype(str) + ")"
+    index = ["pictures", "patches", "nats"]
+    rows = wrong.assign(text=text, nats=wrong["nats"].round(3))
+    wide = rows.pivot(index=index, columns="rule", values="text")
+    kept = [rule for rule in calibrate_verdict.RULES if rule in wide]
+    return wide[kept].fillna("").reset_index()
 
 
 def _wide(rows: pd.DataFrame, numbers: str, peers: pd.DataFrame | None = None) -> list[str]:

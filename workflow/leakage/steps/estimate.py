@@ -19,7 +19,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import typer
 
-from leakage import checkpoints, devices, embeddings, estimators, files, progress, seeds
+from leakage import checkpoints, devices, embeddings, estimators, files, levels, progress, seeds
 from leakage.errors import LeakageError
 from leakage.estimators import arguments
 from leakage.settings import validate
@@ -241,25 +241,10 @@ def _settings(name: str, text: str) -> Any:
 def _from_arrays(
     name: str, x: Path, y: Path, groups: Path | None, seed: int, chosen: Any
 ) -> pd.DataFrame:
-    members = None if groups is None else _array(groups)
-    given = arguments.checked(_array(x), _array(y), members, None, seed)
+    members = None if groups is None else files.read_array(groups)
+    given = arguments.checked(files.read_array(x), files.read_array(y), members, None, seed)
     items = given.x, given.y, given.groups, given.levels, given.seed
     return estimators.run(name, *items, chosen)
-
-
-def _array(path: Path) -> np.ndarray:
-    """Return the array in a .npy file, its path in every message."""
-    try:
-        found = np.load(path, allow_pickle=False)
-        if not isinstance(found, np.ndarray):
-            raise ValueError("it is a zip")
-        return found
-    except (OSError, ValueError, EOFError, MemoryError, OverflowError) as error:
-        why = "the file is empty" if isinstance(error, EOFError) else str(error) or "too large"
-        why = why.partition("\n")[0]
-        raise LeakageError(
-            f"{path}: not an array of numbers in a .npy file ({why}); save it by numpy.save"
-        ) from None
 
 
 def _from_embeddings(
@@ -275,17 +260,9 @@ def _from_embeddings(
     `which` of them: patches or whole pictures, at most how many, and the seed that draws them.
     """
     seed = which[-1]
-    image_ids, plain, metadata = embeddings.read(x, *which)
-    seen, levels, abouts = np.empty((len(y), *plain.shape), plain.dtype), [], []
-    for index, path in enumerate(y):
-        ids, values, of_level = embeddings.read(path, *which)
-        if not np.array_equal(ids, image_ids):
-            raise LeakageError(f"{path}: its pictures are not those of {x}; make both anew")
-        seen[index] = values
-        levels.append(of_level["level"])
-        abouts.append(of_level["view"])
-    table = estimators.run(name, plain, seen, image_ids, levels, seed, chosen, **resume)
-    return table, {**metadata, **_of_levels(abouts)}
+    read = levels.read(x, y, *which)
+    given = read.plain, read.views, read.image_ids, read.levels
+    return estimators.run(name, *given, seed, chosen, **resume), read.source
 
 
 def _from_views(
@@ -293,35 +270,19 @@ def _from_views(
 ) -> tuple[pd.DataFrame, dict[str, Any]]:
     """Return the table from pixels: all of them, picture by picture, or pairs drawn from them."""
     plain, seen = View(x), [View(path) for path in y]
-    levels = [view.metadata["level"] for view in seen]
+    numbers = [view.metadata["level"] for view in seen]
     estimator = estimators.module(name)
     if hasattr(estimator, "estimate_pictures"):
         pixels = ((p, s) for _, p, s in _pixels(plain, seen))
-        table = estimator.estimate_pictures(pixels, levels, chosen, seed)
+        table = estimator.estimate_pictures(pixels, numbers, chosen, seed)
     elif hasattr(chosen, "pixels"):
         drawn = _draw_pixels(plain, seen, chosen.pixels.pairs, seed)
-        table = estimators.run(name, *drawn, levels, seed, chosen, **resume)
+        table = estimators.run(name, *drawn, numbers, seed, chosen, **resume)
     else:
         raise LeakageError(f"estimator {name}: reads embeddings only, and {x} is a view")
     bits = {view.metadata["level"]: view.metadata["clear_bits"] for view in seen}
     table["bound"] = table["level"].map(bits) * LN_2
-    return table, {**seen[-1].metadata, **_of_levels([view.metadata for view in seen])}
-
-
-def _of_levels(views: list[dict[str, Any]]) -> dict[str, Any]:
-    """Return what is known of a scheme's levels, from the metadata of their views.
-
-    Level 0 is no scheme's; what the scheme says of itself stands in the last level.
-    """
-    last = views[-1]
-    return {
-        "scheme": last["scheme"],
-        "view": last,
-        "level_label": last.get("level_label", "encryption level"),
-        "nested": last.get("nested", False),
-        "strength": {str(view["level"]): view.get("strength") for view in views},
-        "clear_bits": {str(view["level"]): view.get("clear_bits") for view in views},
-    }
+    return table, {**seen[-1].metadata, **levels.source([view.metadata for view in seen])}
 
 
 def _pixels(plain: View, seen: list[View]) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:

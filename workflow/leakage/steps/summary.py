@@ -4,10 +4,12 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any
 
+import numpy as np
 import pandas as pd
 import typer
 
-from leakage import files, pages, verdicts
+from leakage import files, pages
+from leakage.analysis import verdicts
 from leakage.errors import LeakageError
 from leakage.figures import curves, style
 from leakage.figures.verdict import p_text, quiet
@@ -22,7 +24,7 @@ def main(
     manifest: Annotated[Path, typer.Option(help="manifest.csv")],
     estimator: Annotated[str, typer.Option(help="the estimator of the verdicts")],
     table: Annotated[list[Path] | None, typer.Option(help="an estimate of the run, each")] = None,
-    verdict: Annotated[Path | None, typer.Option(help="figures/verdict.csv")] = None,
+    verdict: Annotated[Path | None, typer.Option(help="analysis/verdicts.parquet")] = None,
     scorecard: Annotated[Path | None, typer.Option(help="figures/scorecard.csv")] = None,
     calibrated: Annotated[Path | None, typer.Option(help="calibration/table.parquet")] = None,
     errors: Annotated[Path | None, typer.Option(help="calibration/verdict.parquet")] = None,
@@ -32,9 +34,10 @@ def main(
 ) -> None:
     """Write the summary as Markdown and as HTML."""
     pictures = len(pd.read_csv(files.check(manifest)))
-    found = None if verdict is None else pd.read_csv(verdict)
+    found = None if verdict is None else files.read_table(verdict)[0].to_pandas()
     blocks: list[pages.Block] = [
-        f"{pictures:,} pictures. The verdicts rest on `{estimator}`; a value is in nats."
+        f"{pictures:,} pictures. The verdicts rest on exact permutation tests and on "
+        f"`{estimator}`, whose value is in nats."
     ]
     blocks += [pages.Heading("Is a leak found?"), *verdict_blocks(found)]
     claims = None if scorecard is None else pd.read_csv(scorecard)
@@ -67,7 +70,7 @@ UNCALIBRATED = "**Not calibrated in this run**: how far `{estimator}` is from kn
 def verdict_blocks(found: pd.DataFrame | None) -> Iterable[pages.Block]:
     """Return a table per scheme, a row per representation and a column per level."""
     if found is None:
-        yield _not_drawn("verdict")
+        yield "No part of this run: no figure of the configuration shows a verdict."
         return
     for scheme, part in found.groupby("scheme", sort=False):
         levels = sorted(part["level"].unique())
@@ -89,7 +92,8 @@ def _said(row: pd.DataFrame) -> str:
     one = row.iloc[0]
     if one["verdict"] != verdicts.LEAK:
         return str(one["verdict"])
-    return f"**leak**, {one['nats']:.2g} ({p_text(one['corrected_p'])})"
+    value = "" if np.isnan(one["nats"]) else f", {one['nats']:.2g}"
+    return f"**leak**{value} ({p_text(one['corrected_p'])})"
 
 
 def claim_blocks(claims: pd.DataFrame | None) -> Iterable[pages.Block]:
@@ -124,10 +128,13 @@ def calibration_blocks(table: pd.DataFrame, estimator: str) -> Iterable[pages.Bl
 
 def false_alarms(found: pd.DataFrame) -> str:
     """Return how often the verdict called a leak where there was none."""
-    null = calibration.errors(found).iloc[0]
+    null = calibration.errors(found)
+    null = null[null["strength"] == 0]
+    worst = null.sort_values("families").drop_duplicates("rule", keep="last")
+    worst = worst.sort_values(["families", "families_with_a_leak"]).iloc[-1]
     return (
-        f"Where nothing leaks, the verdict found a leak in {null['families_with_a_leak']:.1%} of "
-        f"{null['families']:.0f} families of levels (allowed: {1 - null['confidence']:.0%})."
+        f"Where nothing leaks, the verdict found a leak in {worst['families_with_a_leak']:.1%} of "
+        f"{worst['families']:.0f} families of levels (allowed: {1 - worst['confidence']:.0%})."
     ).replace("%", " %")
 
 

@@ -1,0 +1,1 @@
+"""Tables made from tables: verdicts. Nothing here draws."""

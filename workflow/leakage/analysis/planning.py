@@ -1,0 +1,275 @@
+"""How many pictures a verdict needs to find a leak of a given size, from measured power.
+
+`power.csv` beside this file holds the power of the exact tests on two kinds of data:
+
+- simulated: Gaussian plain items and views, half of whose variance is their picture's, the same in
+  all of its patches. The power depends on the leak in nats and hardly on the dimension: the matched
+  similarity of N pairs stands about sqrt(2 N nats) standard deviations above its mean.
+- COCO: random subsets of real photographs seen through EfficientNet-Lite0, two patches of each, at
+  the levels of `msb_xor`; a level's leak is what a critic of whitened similarity reads on all 128.
+"""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from leakage.analysis import verdicts
+from leakage.errors import LeakageError
+from leakage.protocol import permutation
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+POWER = Path(__file__).with_name("power.csv")
+SIMULATED, COCO = "simulated", "COCO"
+# The level of a single test: of a fixed sequence at 95 % confidence, and of Holm's first step over
+# two, five and ten levels.
+ALPHAS = (0.05, 0.025, 0.01, 0.005)
+DIM = 32
+PATCHES = (1, 2, 4, 9)
+LEAKS = (0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 4.0)
+PICTURES = (4, 5, 6, 7, 8, 9, 10, 12, 15, 20, 25, 30, 40, 50, 60, 80, 100, 125, 150, 200, 250, 300)
+# Six or seven pictures have so few orders that random ones meet the observed one again: there all
+# orders are taken, or many. Elsewhere so few draws cost some power at the strictest level.
+DRAWS, DRAWS_OF_FEW, FEW = 199, 999, 7
+# A ladder of pictures is climbed until nearly every family is found at the strictest level.
+CERTAIN = 0.9
+
+
+class NotReached(LeakageError):
+    """A power that no measured number of pictures reaches.
+
+    Attributes:
+        pictures: the largest number that was measured.
+    """
+
+    def __init__(self, message: str, pictures: int):
+        super().__init__(message)
+        self.pictures = pictures
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How many pictures it takes.
+
+    Attributes:
+        pictures: for the power that was asked for.
+        fewest: below which no order of the pictures can give an answer.
+        alpha: the level of the single test that was taken.
+    """
+
+    pictures: int
+    fewest: int
+    alpha: float
+
+
+def simulate(
+    pictures: int, patches: int, nats: float, families: int, seed: int = 0, draws: int = DRAWS
+) -> np.ndarray:
+    """Return the exact p-values of independent simulated data sets, float64 (families,).
+
+    Args:
+        pictures: in each.
+        patches: of each picture.
+        nats: mutual information of a pair, -DIM / 2 ln(1 - rho^2) with the same correlation rho in
+            every coordinate.
+        families: data sets.
+        seed: of all of them.
+        draws: orders.
+    """
+    rho = math.sqrt(-math.expm1(-2 * nats / DIM))
+    groups = np.repeat(np.arange(pictures), patches)
+    found = np.empty(families)
+    for family in range(families):
+        generator = np.random.default_rng([seed, 22, family])
+        x, noise = (_items(generator, pictures, patches) for _ in range(2))
+        y = rho * x + math.sqrt(1 - rho**2) * noise
+        found[family] = permutation.test(x, y, groups, draws, family).p_value[0]
+    return found
+
+
+def subsets(
+    x: np.ndarray,
+    y: np.ndarray,
+    groups: np.ndarray,
+    pictures: int,
+    families: int,
+    seed: int = 0,
+    draws: int = DRAWS,
+) -> np.ndarray:
+    """Return the exact p-values of random subsets of pictures, float64 (families, levels).
+
+    Args:
+        x: plain side, float (pairs, dim).
+        y: views, float (levels, pairs, dim).
+        groups: the picture of each pair, (pairs,).
+        pictures: of each subset, drawn without replacement.
+        families: subsets.
+        seed: of the draws.
+        draws: orders.
+
+    Raises:
+        LeakageError: there are not as many pictures.
+    """
+    names = np.unique(groups)
+    if pictures > len(names):
+        raise LeakageError(f"pictures: found {pictures}, expected at most {len(names)}")
+    found = np.empty((families, len(y)))
+    for family in range(families):
+        generator = np.random.default_rng([seed, 23, family])
+        drawn = np.isin(groups, generator.permutation(names)[:pictures])
+        part = x[drawn], y[:, drawn], groups[drawn]
+        found[family] = permutation.test(*part, draws, family).p_value
+    return found
+
+
+def measure(families: int, seed: int = 0) -> "Iterator[pd.DataFrame]":
+    """Yield the simulated power, a table per number of patches and leak.
+
+    Columns: source, patches, nats, pictures, families and the power at each of `ALPHAS`, as
+    `power_0.05` and so on.
+    """
+    import pandas as pd
+
+    for patches in PATCHES:
+        for nats in LEAKS:
+            rows = []
+            for pictures in PICTURES:
+                p = simulate(pictures, patches, nats, families, seed, draws_for(pictures))
+                rows.append(_measured(SIMULATED, patches, nats, pictures, p))
+                if rows[-1][_column(ALPHAS[-1])] >= CERTAIN:
+                    break
+            yield pd.DataFrame(rows)
+
+
+def measure_on(
+    source: str,
+    data: tuple[np.ndarray, np.ndarray, np.ndarray],
+    nats: dict[int, float],
+    families: int,
+    most: int,
+    seed: int = 0,
+) -> "pd.DataFrame":
+    """Return the power on subsets of real pictures, with the columns of `measure`.
+
+    Args:
+        source: name of the data.
+        data: x (pairs, dim), y (levels, pairs, dim) and groups (pairs,).
+        nats: the leak by the index of a level; others are left out.
+        families: subsets of each size.
+        most: pictures of the largest subset; half of all, say, so that subsets differ.
+        seed: of the subsets.
+    """
+    import pandas as pd
+
+    x, y, groups = data
+    patches = round(len(x) / len(np.unique(groups)))
+    chosen = list(nats)
+    rows = []
+    for pictures in (each for each in PICTURES if each <= most):
+        p = subsets(x, y[chosen], groups, pictures, families, seed, draws_for(pictures))
+        rows += [
+            _measured(source, patches, leak, pictures, p[:, place])
+            for place, leak in enumerate(nats.values())
+        ]
+    return pd.DataFrame(rows).sort_values(["nats", "pictures"], ignore_index=True)
+
+
+def draws_for(pictures: int) -> int:
+    """Return how many orders are drawn in a measurement."""
+    return DRAWS_OF_FEW if pictures <= FEW else DRAWS
+
+
+def read(path: Path = POWER) -> "pd.DataFrame":
+    """Return the measured power."""
+    import pandas as pd
+
+    return pd.read_csv(path)
+
+
+def pictures_for(
+    table: "pd.DataFrame",
+    nats: float,
+    patches: int,
+    power: float = 0.8,
+    confidence: float = 0.95,
+    correction: str = verdicts.FIXED_SEQUENCE,
+    levels: int = 1,
+    source: str = SIMULATED,
+) -> Plan:
+    """Return how many pictures a verdict needs.
+
+    The power between measured numbers of pictures is interpolated; the number of pictures between
+    measured leaks and patches is that of the nearest smaller one of each that was measured.
+
+    Args:
+        table: of `read`.
+        nats: size of the leak, per pair of patches.
+        patches: of each picture.
+        power: the chance that the leak is found.
+        confidence: 1 minus the chance of a false leak.
+        correction: `verdicts.FIXED_SEQUENCE` or `verdicts.HOLM`.
+        levels: that are tested together, for Holm's correction.
+        source: the data on which the power was measured.
+
+    Raises:
+        NotReached: no measured number of pictures has that power.
+        LeakageError: a leak, a number of patches or a confidence below what was measured.
+    """
+    most = verdicts.threshold(correction, levels, confidence)
+    alpha = max((each for each in ALPHAS if each <= most), default=None)
+    if alpha is None:
+        raise LeakageError(
+            f"confidence {confidence} over {levels} levels needs p-values below {most:.2g}; "
+            f"measured down to {ALPHAS[-1]}; test fewer levels together"
+        )
+    rows = table[table["source"] == source]
+    rows = rows[rows["patches"] == _below(rows["patches"], patches, "patches")]
+    rows = rows[rows["nats"] == _below(rows["nats"], nats, "nats")].sort_values("pictures")
+    fewest = verdicts.needed_pictures(correction, levels, confidence)
+    counts = rows["pictures"].to_numpy(np.float64)
+    reached = np.maximum.accumulate(rows[_column(alpha)].to_numpy(np.float64))
+    if reached[-1] < power:
+        raise NotReached(
+            f"nats {nats}: a power of {power} is not reached with {counts[-1]:.0f} pictures "
+            f"(measured: {reached[-1]:.2f}); ask for a larger leak or a lower power",
+            int(counts[-1]),
+        )
+    place = int(np.argmax(reached >= power))
+    if place == 0:
+        needed = counts[0]
+    else:
+        (low, high), (few, many) = reached[place - 1 : place + 1], counts[place - 1 : place + 1]
+        needed = few + (many - few) * (power - low) / (high - low)
+    return Plan(max(fewest, math.ceil(needed - 1e-9)), fewest, alpha)
+
+
+def _below(known: "pd.Series", wanted: float, what: str) -> float:
+    """Return the largest measured value that is not above the wanted one."""
+    fitting = known[known <= wanted * (1 + 1e-9)]
+    if not len(fitting):
+        raise LeakageError(f"{what}: found {wanted:g}, expected at least {known.min():g}")
+    return fitting.max()
+
+
+def _measured(
+    source: str, patches: int, nats: float, pictures: int, p_values: np.ndarray
+) -> dict[str, float | str]:
+    found: dict[str, float | str] = {"source": source, "patches": patches, "nats": nats}
+    found |= {"pictures": pictures, "families": len(p_values)}
+    # A share of orders may equal the level but for rounding.
+    return found | {_column(each): float((p_values <= each * (1 + 1e-9)).mean()) for each in ALPHAS}
+
+
+def _column(alpha: float) -> str:
+    return f"power_{alpha:g}"
+
+
+def _items(generator: np.random.Generator, pictures: int, patches: int) -> np.ndarray:
+    own = generator.normal(size=(pictures, patches, DIM))
+    shared = generator.normal(size=(pictures, 1, DIM))
+    return ((own + shared) / math.sqrt(2)).reshape(pictures * patches, DIM)

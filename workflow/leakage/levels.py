@@ -1,0 +1,72 @@
+"""The plain pictures and the views of all levels, as one representation holds them."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from leakage import embeddings
+from leakage.errors import LeakageError
+
+
+@dataclass(frozen=True)
+class Levels:
+    """Embeddings of the plain pictures and of every level.
+
+    Attributes:
+        plain: float32 (rows, dim).
+        views: float32 (levels, rows, dim); row by row the same pictures and places.
+        image_ids: the picture of each row, str (rows,).
+        levels: the levels, as many.
+        source: what is known of the encoder, the scheme and its levels.
+    """
+
+    plain: np.ndarray
+    views: np.ndarray
+    image_ids: np.ndarray
+    levels: list[int]
+    source: dict[str, Any]
+
+
+def read(
+    x: Path, y: list[Path], rows: Literal["patches", "whole"], limit: int | None, seed: int
+) -> Levels:
+    """Return the embeddings of the plain pictures and of every level.
+
+    Args:
+        x: the plain pictures' embeddings.
+        y: those of each level.
+        rows: patches or whole pictures.
+        limit: at most so many rows are read; None for all.
+        seed: draws which.
+
+    Raises:
+        LeakageError: a file is missing or damaged, or holds other pictures than `x`.
+    """
+    image_ids, plain, metadata = embeddings.read(x, rows, limit, seed)
+    views, levels, abouts = np.empty((len(y), *plain.shape), plain.dtype), [], []
+    for index, path in enumerate(y):
+        ids, values, of_level = embeddings.read(path, rows, limit, seed)
+        if not np.array_equal(ids, image_ids):
+            raise LeakageError(f"{path}: its pictures are not those of {x}; make both anew")
+        views[index] = values
+        levels.append(of_level["level"])
+        abouts.append(of_level["view"])
+    return Levels(plain, views, image_ids, levels, {**metadata, **source(abouts)})
+
+
+def source(views: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return what is known of a scheme's levels, from the metadata of their views.
+
+    Level 0 is no scheme's; what the scheme says of itself stands in the last level.
+    """
+    last = views[-1]
+    return {
+        "scheme": last["scheme"],
+        "view": last,
+        "level_label": last.get("level_label", "encryption level"),
+        "nested": last.get("nested", False),
+        "strength": {str(view["level"]): view.get("strength") for view in views},
+        "clear_bits": {str(view["level"]): view.get("clear_bits") for view in views},
+    }

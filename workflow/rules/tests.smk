@@ -1,0 +1,32 @@
+# Stage 4: tests. Makes tests/{representation}/{scheme}.parquet, the p-values of exact permutation
+# tests of every level. They train nothing and need few pictures.
+
+
+rule test:
+    """Test at every level whether the views are independent of the plain pictures."""
+    input:
+        plain=lambda wildcards: represented(wildcards, [0]),
+        levels=lambda wildcards: represented(wildcards, CHECKED.levels(wildcards.scheme)),
+    output:
+        table=RESULTS / "tests/{representation}/{scheme}.parquet",
+        checksum=RESULTS / "tests/{representation}/{scheme}.parquet.sha256",
+    log:
+        RESULTS / "logs/tests/{representation}/{scheme}.log",
+    benchmark:
+        RESULTS / "benchmarks/tests/{representation}/{scheme}.tsv"
+    conda:
+        ENVIRONMENT
+    threads: 1
+    resources:
+        mem_mb=growing(4_000),
+        runtime=growing(60),
+    params:
+        plain=lambda wildcards: estimated(wildcards, [0]),
+        levels=lambda wildcards: estimated(wildcards, CHECKED.levels(wildcards.scheme)),
+        options=estimate_options,
+        settings=f"--permutations {CONFIG.tests.permutations} --pairs {CONFIG.tests.pairs}",
+        code=code("test"),
+    shell:
+        "python -m leakage --threads {threads} test {params.plain:q} {params.levels:q}"
+        " --output {output.table:q} --representation {wildcards.representation} {params.options}"
+        " {params.settings} --code {params.code} 2>&1 | tee {log:q}"
