@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 import skimage.data
-from leakage.estimators import byte_reading, mine
+from leakage.estimators import mine
+from leakage.protocol import byte_reading
 from leakage.schemes import msb_xor
 
 

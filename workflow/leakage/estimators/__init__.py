@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-SHARED = {"arguments", "byte_reading", "noisy", "plug_in", "tables"}
+SHARED = {"arguments", "noisy", "plug_in", "tables"}
 
 
 # What a table has at least, from whichever estimator.

@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import pydantic
 
-from leakage import devices, progress
-from leakage.estimators import inputs, splits, tables
+from leakage import devices
+from leakage.estimators import tables
+from leakage.protocol import byte_reading, folds, inputs
+from leakage.protocol.sides import Side
 from leakage.settings import Settings as Branch
 
 if TYPE_CHECKING:
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
     import torch
 
     from leakage.checkpoints import Checkpoint
-    from leakage.estimators.critics import JointCritic
+    from leakage.protocol.critics import JointCritic
 
 # A training that is interrupted goes on from a checkpoint, where `estimate` is given one.
 RESUMES = True
@@ -110,38 +112,38 @@ def estimate(
         LeakageError: fewer than three groups, or a device that is not there.
     """
     seeds = [seed + index for index in range(settings.seeds)]
-    bytes_ = x.dtype == y.dtype == np.uint8
-    together = groups is None or (bytes_ and settings.pixels.split == "pairs")
+    how = byte_reading.reading(x, y, settings)
+    together = groups is None or (how is not None and settings.pixels.split == "pairs")
     groups = np.arange(len(x)) if together else groups
-    if bytes_:
+    if how is not None:
         settings = settings.model_copy(update={"batch": settings.pixels.batch})
-        x, y = (inputs.read_bytes(values, settings.pixels.input) for values in (x, y))
+        x, y = (inputs.read_bytes(values, how) for values in (x, y))
     sides = [_split(groups, each, settings) for each in seeds]
     scaled = [_standardise(x, y, each.train, settings.pca) for each in sides]
     plain = np.stack([pair[0] for pair in scaled])
     seen = np.stack([pair[1] for pair in scaled])
     values = _train(plain, seen, sides, seeds, settings, checkpoint)
     pairs = {name: [len(each.sides()[name]) for each in sides] for name in ESTIMANDS}
-    return _table(values, levels, seeds, pairs, settings)
+    return _table(values, levels, seeds, pairs, settings, byte_reading.note(how))
 
 
-def _split(groups: np.ndarray, seed: int, settings: Settings) -> splits.Split:
+def _split(groups: np.ndarray, seed: int, settings: Settings) -> folds.Split:
     generator = np.random.default_rng([seed, 1])
-    return splits.split_by_group(groups, settings.validation, settings.test, generator)
+    return folds.split_by_group(groups, settings.validation, settings.test, generator)
 
 
 def _standardise(
     x: np.ndarray, y: np.ndarray, train: np.ndarray, pca: int | None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return x and y, each level on its own, as `inputs.standardise` makes them."""
-    seen = [inputs.standardise(level, train, pca) for level in y]
-    return inputs.standardise(x, train, pca), np.stack(seen)
+    """Return x and y, each level on its own, standardised on the training pairs."""
+    plain, *seen = (Side(values, train, pca, "standard").inputs for values in (x, *y))
+    return plain, np.stack(seen)
 
 
 def _train(
     x: np.ndarray,
     y: np.ndarray,
-    sides: list[splits.Split],
+    sides: list[folds.Split],
     seeds: list[int],
     settings: Settings,
     checkpoint: "Checkpoint | None",
@@ -158,7 +160,8 @@ def _train(
     """
     import torch
 
-    from leakage.estimators.critics import JointCritic, log_mean_exp, moving_average, shuffle
+    from leakage.protocol import training
+    from leakage.protocol.critics import JointCritic, log_mean_exp, moving_average, shuffle
 
     device = devices.resolve(settings.device)
     levels, dims = y.shape[1], (x.shape[-1], y.shape[-1])
@@ -174,28 +177,27 @@ def _train(
         average = _restore(kept, critic, optimiser, generators, values).to(device)
     evaluation = _evaluation(sides, seeds, settings)
     done = len(values["train"])
-    for _ in progress.over(range(done, settings.epochs), "epochs", done=done):
-        order = torch.stack(
-            [
-                torch.from_numpy(side.train)[torch.randperm(len(side.train), generator=g)[:trained]]
-                for side, g in zip(sides, generators, strict=True)
-            ]
-        ).to(device)
-        for start in range(0, trained - batch + 1, batch):
-            index = order[:, start : start + batch]
-            halves = critic.halves(*_select(plain, seen, index))
-            joint = critic.head(halves[0] + halves[1]).mean(dim=-1)
-            mismatched = shuffle(halves[1], levels, settings.self_pairs, generators)
-            product = log_mean_exp(critic.head(halves[0] + mismatched))
-            average = moving_average(average, product.detach(), settings.ema_rate)
-            loss = (torch.exp(product - average) - joint).sum()
-            optimiser.zero_grad(set_to_none=True)
-            loss.backward()
-            optimiser.step()
+    train = [torch.from_numpy(side.train) for side in sides]
+
+    def loss(positions: torch.Tensor) -> torch.Tensor:
+        nonlocal average
+        index = torch.stack([of[each] for of, each in zip(train, positions, strict=True)])
+        halves = critic.halves(*_select(plain, seen, index.to(device)))
+        joint = critic.head(halves[0] + halves[1]).mean(dim=-1)
+        mismatched = shuffle(halves[1], levels, settings.self_pairs, generators)
+        product = log_mean_exp(critic.head(halves[0] + mismatched))
+        average = moving_average(average, product.detach(), settings.ema_rate)
+        return (torch.exp(product - average) - joint).sum()
+
+    def after_epoch(epoch: int) -> bool:
         for name, value in _evaluate(critic, plain, seen, evaluation, settings).items():
             values[name].append(value)
         if checkpoint:
             checkpoint.keep(partial(_state, critic, optimiser, generators, values, average))
+        return False
+
+    draws = training.Draws([side.train for side in sides], generators, batch)
+    training.run(draws, loss, optimiser, settings.epochs, lambda: None, after_epoch, done)
     return {name: np.stack(rows) for name, rows in values.items()}
 
 
@@ -236,7 +238,7 @@ def _restore(
 
 
 def _evaluation(
-    sides: list[splits.Split], seeds: list[int], settings: Settings
+    sides: list[folds.Split], seeds: list[int], settings: Settings
 ) -> dict[str, list[np.ndarray]]:
     """Return, per side, the pairs of each seed that its value is read on, in random order."""
     chosen = {}
@@ -265,7 +267,7 @@ def _evaluate(
     """
     import torch
 
-    from leakage.estimators.critics import log_mean_exp
+    from leakage.protocol.critics import log_mean_exp
 
     values = {}
     with torch.inference_mode():
@@ -304,6 +306,7 @@ def _table(
     seeds: list[int],
     pairs: dict[str, list[int]],
     settings: Settings,
+    note: str,
 ) -> "pd.DataFrame":
     """Return values (epochs, seeds, levels) per split as the tidy table."""
     import pandas as pd
@@ -323,7 +326,7 @@ def _table(
                     "chosen": (step == best[seed, level]).ravel() & (name == "test"),
                     "nats": value.ravel().astype(np.float64),
                     "ceiling": np.log(used).ravel() if settings.self_pairs else np.nan,
-                    "estimand": ESTIMANDS[name],
+                    "estimand": ESTIMANDS[name] + note,
                 }
             )
         )

@@ -1,21 +1,34 @@
 """Re-identification: given the view, is the right picture found?
 
-Leakage as an attacker would use it. A critic is trained by InfoNCE (van den Oord et al., arXiv
-1807.03748) to tell the matched item from others; then every held-out view is given, and all
-held-out plain items are ranked by the critic: the share of views whose own item is the first, and
-among the first five. Guessing finds it once in as many items as there are. Ties count as a guess
-among the tied.
+Leakage as an attacker would use it. The candidates are all held-out plain items of a fold; they are
+ranked by the base or network that finds best on validation pictures (trained by InfoNCE, van den
+Oord et al., arXiv 1807.03748). Beside it stands the nearest neighbour, which learns nothing: the
+candidates ranked by the cosine of standardised items, among those of the fold and among the items
+of all pictures. Guessing finds one in as many as there are candidates. Ties count as a guess among
+the tied.
 """
 
 from typing import TYPE_CHECKING, Any, Literal
 
+import numpy as np
+
 from leakage.protocol import held_out
 
 if TYPE_CHECKING:
+    import pandas as pd
     import torch
+
+    from leakage.checkpoints import Checkpoint
 
 RESUMES = True
 ESTIMAND = "share of held-out views whose own item the critic ranks first (top 1) or among five"
+TOP_1, TOP_5, RECIPROCAL = "top 1", "top 5", "mean reciprocal rank"
+NEAREST = "nearest neighbour"
+ALL = "nearest neighbour of all"
+# Weight of InfoNCE, in nats, where critics are chosen by the mean reciprocal rank.
+TIE = 1e-3
+# Views that are compared with the items of all pictures at a time.
+BLOCK = 1024
 
 
 class Settings(held_out.Settings):
@@ -25,44 +38,193 @@ class Settings(held_out.Settings):
 
 
 def _bound(settings: Settings) -> Any:
-    """Return what trains by InfoNCE and is read by ranks."""
+    """Return a bound that is chosen by InfoNCE and read by ranks."""
     import torch
 
-    from leakage.estimators.bounds import Bound, Reading, Scores
+    from leakage.protocol.bounds import Bound, Scores, Statistic
 
     class Ranks(Bound):
         per_view = True
+        in_nats = False
 
-        def read(self, scores: Scores, weights: torch.Tensor) -> list[Reading]:
+        def criterion(self, joint: torch.Tensor, others: torch.Tensor) -> torch.Tensor:
+            """Return the mean reciprocal rank; InfoNCE decides between critics that rank alike."""
+            own = joint[..., None]
+            rank = 1 + (others > own).sum(-1) + (others == own).sum(-1) / 2
+            return (1 / rank).mean(-1) + TIE * super().criterion(joint, others)
+
+        def read(self, scores: Scores, weights: torch.Tensor) -> list[Statistic]:
             drawn = weights[:, scores.groups].T
-            readings = []
-            for first in (1, 5):
-                found = hits(scores.values, first)
-                share = (drawn * found.diagonal()[:, None]).sum(0) / drawn.sum(0)
-                chance = min(1.0, first / len(found))
-                name = f"top {first}"
-                readings.append(Reading(name, "share", share.numpy(), found, 1.0, chance))
-            return readings
+            count = len(scores.values)
+            found = []
+            for name, each in placed(scores.values).items():
+                share = (drawn * each.diagonal()[:, None]).sum(0) / drawn.sum(0)
+                found.append(
+                    Statistic(name, "share", share.numpy(), each, 1.0, chance(name, count))
+                )
+            return found
 
     return Ranks()
 
 
-estimate = held_out.estimator(_bound, ESTIMAND)
+def estimate(
+    x: np.ndarray,
+    y: np.ndarray,
+    groups: np.ndarray | None,
+    levels: list[int],
+    seed: int,
+    settings: Settings,
+    checkpoint: "Checkpoint | None" = None,
+) -> "pd.DataFrame":
+    """Return the share of views that are found, per level, seed and fold.
+
+    Args:
+        x: shape (pairs, dim_x).
+        y: shape (levels, pairs, dim_y).
+        groups: picture ids, shape (pairs,); None makes each pair a picture of its own.
+        levels: the levels' names.
+        seed: of the folds and networks.
+        settings: of the critics and their training.
+        checkpoint: where finished parts are kept.
+
+    Returns:
+        The tidy table, as of `held_out.estimate`. Statistics: `top 1`, `top 5` and `mean reciprocal
+        rank` of the critic among the held-out items of a fold; the same of the `nearest neighbour`
+        where both sides have as many coordinates, and of the `nearest neighbour of all`, among the
+        items of all pictures. `low` and `high` of a share are exact (Clopper and Pearson,
+        Biometrika 26, 1934) with the pictures as trials.
+
+    Raises:
+        LeakageError: fewer than six groups, or a device that is not there.
+    """
+    import pandas as pd
+
+    from leakage.estimators import tables
+
+    table = held_out.estimate(
+        _bound(settings), x, y, groups, levels, seed, settings, ESTIMAND, checkpoint
+    )
+    parts = [table]
+    if x.shape[1] == y.shape[2]:
+        problem = held_out.prepare(x, y, groups, seed, settings)
+        parts.append(_nearest(problem, levels, settings))
+    table = pd.concat(parts, ignore_index=True)
+    shares = table["statistic"].str.contains("top") & table["mean"].notna()
+    for column, end in (("low", 0), ("high", 1)):
+        exact = [
+            exact_interval(mean, int(pictures), settings.confidence)[end]
+            for mean, pictures in table.loc[shares, ["mean", "pictures"]].itertuples(index=False)
+        ]
+        table.loc[shares, column] = exact
+    return tables.tidy(table)
 
 
-def hits(scores: "torch.Tensor", first: int) -> "torch.Tensor":
-    """Return whether each item is among the first few of each view, shape (views, items).
+def _nearest(problem: held_out.Problem, levels: list[int], settings: Settings) -> "pd.DataFrame":
+    """Return rows on the nearest neighbour, among the items of the fold and among all."""
+    import pandas as pd
+    import torch
 
-    Of items that tie for the last of these places, each gets its share of them.
+    from leakage.protocol.sides import Side, unit
+
+    rows = []
+    pictures = len(np.unique(problem.groups))
+    for position, level in enumerate(levels):
+        found: dict[str, list[tuple[int, float, float, int]]] = {}
+        for fold, split in enumerate(problem.splits):
+            train = np.concatenate([split.train, split.validation])
+            plain, view = (
+                Side(values, train, problem.pca, settings.marginals)
+                for values in (problem.x, problem.y[position])
+            )
+            first = problem.seeds[0]
+            test = held_out.scored(problem, split.test, settings.scored_pairs, [first, fold, 7])
+            every = held_out.scored(
+                problem, np.arange(len(problem.x)), settings.scored_pairs, [first, 13]
+            )
+            views = torch.from_numpy(unit(view.standardised(test)).astype(np.float32))
+            for name, others in (
+                (NEAREST, np.empty(0, np.int64)),
+                (ALL, np.setdiff1d(every, test)),
+            ):
+                candidates = np.concatenate([test, others])
+                items = torch.from_numpy(unit(plain.standardised(candidates)).astype(np.float32))
+                places: dict[str, list[torch.Tensor]] = {}
+                for start in range(0, len(test), BLOCK):
+                    scores = views[start : start + BLOCK] @ items.T
+                    for which, each in placed(scores).items():
+                        own = each.diagonal(start)[: len(scores)]
+                        places.setdefault(which, []).append(own)
+                for which, parts in places.items():
+                    share = float(torch.cat(parts).mean())
+                    key = f"{name}, {which}"
+                    guess = chance(which, len(candidates))
+                    found.setdefault(key, []).append((fold, share, guess, len(test)))
+        for statistic, folds in found.items():
+            mean = float(np.mean([share for _, share, *_ in folds]))
+            for fold, share, guess, _ in folds:
+                rows.append(
+                    {
+                        "level": level,
+                        "seed": problem.seeds[0],
+                        "fold": fold,
+                        "split": "test",
+                        "step": 0,
+                        "statistic": statistic,
+                        "unit": "share",
+                        "estimand": "share of views whose own item is the nearest; nothing trained",
+                        "value": share,
+                        "nats": np.nan,
+                        "ceiling": 1.0,
+                        "chance": guess,
+                        "mean": mean,
+                        "pictures": pictures,
+                        "variant": held_out.MATCHED,
+                        "chosen": False,
+                    }
+                )
+    return pd.DataFrame(rows)
+
+
+def exact_interval(share: float, trials: int, confidence: float) -> tuple[float, float]:
+    """Return the interval of Clopper and Pearson for a share of independent trials.
+
+    Args:
+        share: of successes, 0 to 1; times the trials it need not be a whole number.
+        trials: how many; pictures, whose patches are not independent of each other.
+        confidence: at least this, whatever the true share.
+    """
+    from scipy.special import betaincinv
+
+    tail, found = (1 - confidence) / 2, share * trials
+    low = 0.0 if found <= 0 else float(betaincinv(found, trials - found + 1, tail))
+    high = 1.0 if found >= trials else float(betaincinv(found + 1, trials - found, 1 - tail))
+    return low, high
+
+
+def chance(statistic: str, candidates: int) -> float:
+    """Return what guessing among so many candidates gives."""
+    if statistic == RECIPROCAL:
+        return float(np.mean(1 / np.arange(1, candidates + 1)))
+    return min(1.0, (1 if statistic == TOP_1 else 5) / candidates)
+
+
+def placed(scores: "torch.Tensor") -> "dict[str, torch.Tensor]":
+    """Return per statistic what each item would bring if it were a view's own, (views, items).
+
+    Of items that tie, each gets its share of the places.
 
     Args:
         scores: shape (views, items).
-        first: how many places there are.
     """
     import torch
 
     ordered = scores.sort(dim=1).values
     not_above = torch.searchsorted(ordered, scores.contiguous(), right=True)
     below = torch.searchsorted(ordered, scores.contiguous())
-    above, tied = scores.shape[1] - not_above, not_above - below
-    return ((first - above).double() / tied).clamp(0, 1)
+    above, tied = scores.shape[1] - not_above, (not_above - below).double()
+    rank = above + (tied + 1) / 2
+    found = {
+        name: ((first - above).double() / tied).clamp(0, 1)
+        for name, first in ((TOP_1, 1), (TOP_5, 5))
+    }
+    return found | {RECIPROCAL: 1 / rank}

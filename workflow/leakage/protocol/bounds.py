@@ -55,6 +55,8 @@ class Bound:
     # The largest |T| that enters the normaliser where the value is read.
     clip: float | None = None
     per_view = False
+    # Whether scores are nats, which can be too large for the pairs at hand; ranks are not.
+    in_nats = True
 
     def combine(self, joint: torch.Tensor, normaliser: torch.Tensor) -> torch.Tensor:
         """Return the bound from the mean T of matched pairs and the log normaliser."""

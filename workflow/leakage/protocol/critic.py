@@ -13,7 +13,6 @@ from leakage.protocol.bases import MODULES, Candidate
 from leakage.protocol.bases.gaussian import Gaussian
 from leakage.protocol.bounds import Bound
 from leakage.protocol.held_out import (
-    MATCHED,
     Problem,
     Protocol,
     Settings,
@@ -40,7 +39,7 @@ class Based:
         plain, views: the sides.
         choice: base, temperature and value that the other folds chose.
         candidate: the fitted base; None for T = 0.
-        turned: the Gaussian candidate whose coordinates networks on this base read, if there is one.
+        turned: the Gaussian candidate whose coordinates networks on this base read, or None.
     """
 
     plain: Side
@@ -106,9 +105,7 @@ class Trained:
             return critics.crossed(*halves)[0].cpu()
 
 
-def bases(
-    bound: Bound, problem: Problem, settings: Protocol
-) -> dict[tuple[int, str, int], Based]:
+def bases(bound: Bound, problem: Problem, settings: Protocol) -> dict[tuple[int, str, int], Based]:
     """Return the base of every (fold, variant, level), chosen by the folds that are not read."""
     modules = [
         MODULES[name]

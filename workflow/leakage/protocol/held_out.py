@@ -17,7 +17,7 @@ import numpy as np
 import pydantic
 
 from leakage import devices, progress
-from leakage.protocol import folds, inputs
+from leakage.protocol import byte_reading, folds, inputs
 from leakage.settings import Settings as Branch
 
 if TYPE_CHECKING:
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
     from leakage.checkpoints import Checkpoint
     from leakage.protocol.bounds import Bound
+    from leakage.protocol.critic import Based
     from leakage.protocol.reading import Unit
-    from leakage.protocol.sides import Side
 
 # Networks that train as one stack.
 STACK = 96
@@ -41,7 +41,7 @@ class Pixels(Branch):
     pairs: int = pydantic.Field(default=60_000, ge=10, le=1_000_000_000)
     """pairs of pixel values that are drawn over the whole set"""
     input: Literal["scalar", "bits", "fourier"] = "bits"
-    """how the critic reads a byte: as a number, as its 8 bits, or as sines and cosines of 8 octaves"""
+    """how critics read a byte: as a number, as its 8 bits, or as sines and cosines of 8 octaves"""
     split: Literal["pictures", "pairs"] = "pictures"
     """unit that is held out: all pixels of a picture, or a single pair"""
 
@@ -131,6 +131,7 @@ class Problem:
         splits: per fold, who trains, validates and is read.
         seeds: of everything random, one per repetition.
         pca: components of the critics' inputs; None keeps all coordinates.
+        note: how bytes were read, in words that follow the estimand.
     """
 
     x: np.ndarray
@@ -141,6 +142,7 @@ class Problem:
     splits: list[folds.Split]
     seeds: list[int]
     pca: int | None
+    note: str
 
     @property
     def units(self) -> list[tuple[int, int]]:
@@ -199,23 +201,26 @@ def estimate(
     Raises:
         LeakageError: fewer than six groups, or a device that is not there.
     """
-    from leakage.protocol import inference
+    from leakage.protocol import critic, inference
     from leakage.protocol.reading import Unit
 
     problem = prepare(x, y, groups, seed, settings)
     kept: list[dict[str, Any]] = (checkpoint and checkpoint.load()) or []
     finished = [Unit(**each) for each in kept]
-    if len(finished) < len(problem.units):
-        parts = _parts(problem)
-        done = sum(len(part) for part in parts[: _position(parts, len(finished))])
-        finished = finished[:done]
-        based = _bases(bound, problem, settings)
-        first = _position(parts, done)
-        for units in progress.over(parts[first:], "stacks of networks", done=first):
+    parts = _parts(problem)
+    done = sum(len(finished) >= end for end in np.cumsum(list(map(len, parts))))
+    if done < len(parts):
+        based = critic.bases(bound, problem, settings)
+        for units in progress.over(parts[done:], "stacks of networks", done=done):
             finished += _fit(bound, problem, units, based, settings)
             if checkpoint:
-                checkpoint.keep(partial(lambda units: [each.plain() for each in units], finished))
-    return inference.table(finished, problem, levels, settings, estimand)
+                checkpoint.keep(partial(_plain, finished))
+    return inference.table(finished, problem, levels, settings, estimand + problem.note)
+
+
+def _plain(units: "list[Unit]") -> list[dict[str, Any]]:
+    """Return what a checkpoint keeps."""
+    return [each.plain() for each in units]
 
 
 def estimator(bound: "Callable[[Any], Bound]", estimand: str) -> "Callable[..., pd.DataFrame]":
@@ -246,12 +251,12 @@ def prepare(
     x: np.ndarray, y: np.ndarray, groups: np.ndarray | None, seed: int, settings: Protocol
 ) -> Problem:
     """Return the pairs as they are held out; arguments and errors as of `estimate`."""
-    bytes_ = x.dtype == y.dtype == np.uint8
-    if groups is None or (bytes_ and settings.pixels.split == "pairs"):
+    how = byte_reading.reading(x, y, settings)
+    if groups is None or (how is not None and settings.pixels.split == "pairs"):
         groups = np.arange(len(x))
     groups = np.unique(groups, return_inverse=True)[1]
-    if bytes_:
-        x, y = (inputs.read_bytes(values, settings.pixels.input) for values in (x, y))
+    if how is not None:
+        x, y = (inputs.read_bytes(values, how) for values in (x, y))
     generator = np.random.default_rng([seed, 5])
     parts = folds.parts_by_group(groups, settings.folds, generator)
     partner = {MATCHED: np.arange(len(x))}
@@ -266,7 +271,7 @@ def prepare(
     auto = min(MOST_COMPONENTS, max(1, auto))
     pca = auto if settings.pca == "auto" else settings.pca
     seeds = [seed + index for index in range(settings.seeds)]
-    return Problem(x, y, groups, parts, partner, splits, seeds, pca)
+    return Problem(x, y, groups, parts, partner, splits, seeds, pca, byte_reading.note(how))
 
 
 def _parts(problem: Problem) -> list[list[tuple[int, int]]]:
@@ -275,25 +280,11 @@ def _parts(problem: Problem) -> list[list[tuple[int, int]]]:
     return [problem.units[start : start + count] for start in range(0, len(problem.units), count)]
 
 
-def _position(parts: list[list[tuple[int, int]]], units: int) -> int:
-    """Return how many whole parts so many units make."""
-    ends = np.cumsum([len(part) for part in parts])
-    return int(np.searchsorted(ends, units, side="right"))
-
-
-def _bases(
-    bound: "Bound", problem: Problem, settings: Protocol
-) -> "dict[tuple[int, str, int], Any]":
-    from leakage.protocol import critic
-
-    return critic.bases(bound, problem, settings)
-
-
 def _fit(
     bound: "Bound",
     problem: Problem,
     units: list[tuple[int, int]],
-    based: "dict[tuple[int, str, int], Any]",
+    based: "dict[tuple[int, str, int], Based]",
     settings: Protocol,
 ) -> "list[Unit]":
     """Train the networks of some units, choose, and read the test folds."""

@@ -43,9 +43,9 @@ def null(
     Returns:
         The observed mean, and float64 (orders - 1,).
     """
-    found = block_means(matched.numpy(), used, orders if draws else permutation.Orders(
-        orders.orders[:1], False
-    ))
+    found = block_means(
+        matched.numpy(), used, orders if draws else permutation.Orders(orders.orders[:1], False)
+    )
     return float(found[0]), found[1:]
 
 
@@ -140,10 +140,7 @@ def summary(
     logarithm of its normaliser too small on average.
     """
     cut = np.stack(
-        [
-            np.minimum(unit.values[0, level, statistic], unit.ceiling[statistic])
-            for unit in units
-        ]
+        [np.minimum(unit.values[0, level, statistic], unit.ceiling[statistic]) for unit in units]
     )
     means = cut.mean(axis=0)  # (1 + draws,): over seeds and folds
     tail = (1 - settings.confidence) / 2
@@ -188,10 +185,7 @@ def _null(
         found = np.mean([unit.null[level, statistic] for unit in of_fold], axis=0)
         itself = np.mean([unit.itself[level, statistic] for unit in of_fold])
         value = np.mean(
-            [
-                min(unit.values[0, level, statistic, 0], unit.ceiling[statistic])
-                for unit in of_fold
-            ]
+            [min(unit.values[0, level, statistic, 0], unit.ceiling[statistic]) for unit in of_fold]
         )
         rounding = ROUNDING * (1 + abs(itself))
         at_least = 1 + int((found >= itself - rounding).sum())
@@ -202,9 +196,7 @@ def _null(
     return np.mean([each[:shortest] for each in draws], axis=0), cauchy(np.array(p_values))
 
 
-def _curves(
-    units: "list[Unit]", levels: list[int], estimand: str, variant: str
-) -> "pd.DataFrame":
+def _curves(units: "list[Unit]", levels: list[int], estimand: str, variant: str) -> "pd.DataFrame":
     """Return the validation values of the matched pairs as rows."""
     import pandas as pd
 

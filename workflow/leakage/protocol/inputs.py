@@ -131,7 +131,7 @@ def normal_scores(values: np.ndarray, train: np.ndarray) -> np.ndarray:
 
 
 def fourier(values: np.ndarray, features: int, scale: float, seed: int) -> np.ndarray:
-    """Return items with random Fourier features beside their coordinates, which show fine structure.
+    """Return items with random Fourier features beside their coordinates: they show fine detail.
 
     Rahimi and Recht, NeurIPS 2007; Tancik et al., NeurIPS 2020, arXiv 2006.10739, equation 5:
     [v, sin Bv, cos Bv], the entries of B normal.
@@ -145,6 +145,6 @@ def fourier(values: np.ndarray, features: int, scale: float, seed: int) -> np.nd
     Returns:
         float32 (pairs, dim + 2 features).
     """
-    generator = np.random.default_rng([seed, 30])
-    angles = values @ generator.normal(0, scale / values.shape[1] ** 0.5, (values.shape[1], features))
+    generator, dim = np.random.default_rng([seed, 30]), values.shape[1]
+    angles = values @ generator.normal(0, scale / dim**0.5, (dim, features))
     return np.concatenate([values, np.sin(angles), np.cos(angles)], axis=1).astype(np.float32)

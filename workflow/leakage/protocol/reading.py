@@ -26,8 +26,8 @@ class Unit:
         units: of each, `nats` or `share`.
         ceiling, chance: of each, float64 (statistics,).
         values: float64 (variants, levels, statistics, 1 + draws): of the pairs, then of each
-            bootstrap draw. Of the mismatched variant only the first counts; NaN where its pairs have no
-            negatives (a fold of two pictures).
+            bootstrap draw. Of the mismatched variant only the first counts; NaN where its pairs
+            have no negatives (a fold of two pictures).
         itself: mean over the matched pairs that take part in the permutation test, float64
             (levels, statistics).
         null: the same for each order of the pictures, float64 (levels, statistics, orders).
@@ -58,6 +58,7 @@ class Unit:
     validation: np.ndarray
 
     def __post_init__(self):
+        """Take the tensors of a checkpoint as arrays."""
         for name, value in vars(self).items():
             if isinstance(value, torch.Tensor):
                 object.__setattr__(self, name, value.numpy())
@@ -165,7 +166,8 @@ def _unit(
             key = seed, fold, variant, level
             critic = choose(bound, problem, key, based[fold, variant, level], trained, settings)
             scores = critic.scores(test, partner[test]).double()
-            scores = bounds.bounded(scores, torch.tensor(critic.offset), len(test))
+            if bound.in_nats:
+                scores = bounds.bounded(scores, torch.tensor(critic.offset), len(test))
             if variant != MATCHED:
                 # A view's true plain item is not a negative of the mismatched pair.
                 hidden = torch.from_numpy(problem.own(variant, test))
@@ -283,4 +285,4 @@ def _value(bound: Bound, scores: torch.Tensor, own: torch.Tensor) -> float:
         return 0.0
     masked = scores.masked_fill(own, -torch.inf)[None]
     value = bound.criterion(scores.diagonal()[None], masked)
-    return min(float(value), float(np.log(len(scores))))
+    return min(float(value[0]), float(np.log(len(scores))))

@@ -78,12 +78,13 @@ class Ballot:
             u, v = candidate.vectors(plain, views)
             scores = torch.from_numpy((v @ u.T).astype(np.float32))
             temperatures = torch.tensor(candidate.temperatures, dtype=torch.float32)
-            joint, others = scores.diagonal()[None], scores.masked_fill(not_others, -torch.inf)[None]
+            joint = scores.diagonal()[None]
+            others = scores.masked_fill(not_others, -torch.inf)[None]
             value = torch.cat(
                 [self.bound.criterion(each * joint, each * others) for each in temperatures]
             )
             value = pictures * value
-            if len(temperatures) > 1:
+            if len(temperatures) > 1 and self.bound.in_nats:
                 # The picture that is no closer to itself than to others.
                 gap = float(scores.diagonal().mean() - scores[~not_others].mean())
                 lost = (temperatures * gap).clamp(0, HIGHEST * ceiling) / self.folds
