@@ -34,10 +34,12 @@ def rows() -> list[Row]:
     return [*found, row(max(WIDTHS), 1.0, "cpu", 1, "none")]
 
 
-def row(width: int, asked: float, device: str, seeds: int, base: str = "gaussian") -> Row:
+def row(
+    width: int, asked: float, device: str, seeds: int, bases: tuple[str, ...] = ("gaussian",)
+) -> Row:
     """Return the row of one number of principal components."""
     x, y, groups = data(width)
-    settings = OURS | {"pca": width, "device": device, "seeds": seeds, "base": base}
+    settings = OURS | {"pca": width, "device": device, "seeds": seeds, "bases": bases}
 
     def ours(epochs: int) -> float:
         return seconds(partial(estimate, "mine", x, y, groups, epochs=epochs, **settings))
@@ -48,7 +50,7 @@ def row(width: int, asked: float, device: str, seeds: int, base: str = "gaussian
     # The first of each warms up and is not counted.
     times = [(ours(MANY) - ours(FEW), usual()) for _ in range(REPEATS + 1)][1:]
     return Row(
-        f"training MINE, base {base}, {MANY - FEW} epochs, {LEVELS} levels, {FOLDS} folds, "
+        f"training MINE, bases {list(bases)}, {MANY - FEW} epochs, {LEVELS} levels, {FOLDS} folds, "
         f"{seeds} seed(s), {width} components, {device}",
         "a loop over levels, folds and seeds, each a perceptron on (x, y) with plain Adam",
         asked,
