@@ -31,7 +31,7 @@ def rows() -> list[Row]:
     memory.keep()
     found = [row(width, asked, "cpu", 1) for width, asked in WIDTHS.items()]
     # Without the Gaussian base, which the loop has not either.
-    return [*found, row(max(WIDTHS), 1.0, "cpu", 1, "none")]
+    return [*found, row(max(WIDTHS), 1.0, "cpu", 1, ())]
 
 
 def row(
