@@ -187,8 +187,8 @@ def _tamed(values: np.ndarray) -> np.ndarray:
 
     The spread is the interquartile range of a standard normal variable's, or the standard deviation
     where that is 0. A monotone map changes no mutual information; this one leaves the bulk as it is
-    and brings outliers near, so that neighbours do not depend on a few of them. A constant
-    coordinate becomes 0.
+    and brings outliers near, so that neighbours do not depend on a few of them. The result has mean
+    0 and variance 1; a constant coordinate becomes 0.
     """
     values = values if values.dtype.kind == "f" else values.astype(np.float64)
     fitted = inputs.scaler(values, np.arange(len(values)))
@@ -196,7 +196,9 @@ def _tamed(values: np.ndarray) -> np.ndarray:
     spread = (high - low) / NORMAL_RANGE
     spread = np.where((spread > 0) & np.isfinite(fitted.spread), spread, fitted.spread)
     found = np.arcsinh((values - median) / spread / LINEAR)
-    return np.where(np.isfinite(spread), found - found.mean(axis=0), 0)
+    found = np.where(np.isfinite(spread), found - found.mean(axis=0), 0)
+    deviation = found.std(axis=0)
+    return found / np.where(deviation > 0, deviation, 1)
 
 
 def _principal(values: np.ndarray, count: int | None) -> np.ndarray:
