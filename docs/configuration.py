@@ -136,6 +136,12 @@ def readable(annotation: Any, metadata: Iterable[Any] = ()) -> str:
         return SIMPLE[annotation] + (_bounds(metadata) if bounded else "")
     if origin is list:
         return f"list of {_plural(readable(parts[0]))}"
+    if origin is tuple and Ellipsis in parts:
+        item = readable(parts[0])
+        several = get_origin(parts[0]) is Literal
+        return f"list of any {item.removeprefix('one ')}" if several else f"list of {_plural(item)}"
+    if origin is tuple and len(parts) == 1:
+        return f"list of {readable(parts[0])} alone"
     if origin is tuple:
         return f"list of {len(parts)} {_plural(readable(parts[0]))}"
     if origin is dict:

@@ -76,7 +76,7 @@ OF_ALL_REPRESENTATIONS = {
 }
 
 
-# What is made anew after whatever else runs.
+# What is made again after whatever else runs.
 RECORD = {f"record/{name}" for name in ("configuration", "software", "run_times")}
 REPORT = RECORD | {"summary", "report"}
 
@@ -186,10 +186,10 @@ CHANGES = [
         code("estimators/plug_in"),
     ),
     Change(
-        "the code of the held-out estimators' protocol (`held_out.py`)",
+        "the code of the held-out estimators' protocol (`protocol/held_out.py`)",
         "the held-out estimates and the figures that read them, no training curve",
-        HELD_OUT | CCA | REIDENTIFICATION | HELD_OUT_FIGURES | {"figures/reidentification"},
-        code("estimators/held_out"),
+        HELD_OUT | CCA | KSG | REIDENTIFICATION | HELD_OUT_FIGURES | {"figures/reidentification"},
+        code("protocol/held_out"),
     ),
     Change(
         "a level added",
@@ -295,15 +295,15 @@ Each row is tried by `tests/test_reruns.py` on a real run; this page is made fro
 What also holds:
 
 - Of the targets `report` and `all`: after whatever runs again, the record of the run and the report
-  are made anew (seconds), and the summary where an estimate, a verdict or the scorecard was.
+  are made again (seconds), and the summary where an estimate, a verdict or the scorecard was.
 - How pictures are fetched (`connections`, `retries`, `timeout` of `dataset.coco`) is no reason to
   fetch them again. A picture that comes into a `folder`, leaves it or changes its size is.
-- The configuration that is recorded beside a figure is the one that it was drawn with: another
-  one is no reason to draw it again. Whether a figure belongs to the code and data that are there,
-  is told by `verify`: [what it survives](faults.md#does-this-figure-still-belong).
-- Of the key, the fingerprint counts. Another key makes all views anew.
+- The configuration that is recorded beside a figure is the one that it was drawn with. Another
+  one is no reason to draw it again. `verify` says whether a figure still belongs to the code and
+  data that are there: [what it survives](faults.md#does-this-figure-still-belong).
+- Of the key, the fingerprint counts. With another key all views are made again.
 - Threads, memory, run time and the number of cores do not count; nor do versions of libraries,
-  which are recorded in every file. After an upgrade, `snakemake --forceall` makes all anew.
+  which are recorded in every file. After an upgrade, `snakemake --forceall` makes everything again.
 - A job that runs again and makes the same bytes still lets everything run that reads them:
   Snakemake decides before it knows.
 - Without `.snakemake/` Snakemake has forgotten with which settings a file was made, and takes it

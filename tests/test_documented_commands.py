@@ -117,6 +117,7 @@ TRIED: dict[str, Dry | Run | Elsewhere] = {
     "export HF_HUB_OFFLINE=1": Run(),
     # One's own arrays and key.
     "python -m leakage estimate mine x.npy y.npy": Run(),
+    "python -m leakage estimate mine x.npy y.npy --groups groups.npy": Run(),
     "python -m leakage test x.npy y.npy --groups groups.npy": Run(),
     "python -m leakage plan --nats 0.1 --patches 4": Run(),
     "python -m leakage plan --x x.npy --y y.npy --groups groups.npy": Run(),

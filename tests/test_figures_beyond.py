@@ -50,15 +50,25 @@ def held_out_rows(scale: float = 1.0, ceiling: float = CEILING) -> pd.DataFrame:
 
 
 def share_rows(scale: float = 1.0) -> pd.DataFrame:
-    """Return a made-up table of re-identification; guessing finds 1 in 12, 11 and 10."""
+    """Return a made-up table of re-identification; guessing finds 1 in 12, 11 and 10.
+
+    The nearest neighbour finds 0.8 times what the critic finds, among 36 items 0.4 times.
+    """
     parts = []
     for first in (1, 5):
         rows = held_out_rows()
         share = np.minimum(1, scale * first * (9 - rows["level"]) / 45)
-        whole = {"mean": share, "low": share * 0.9, "high": np.minimum(1, share * 1.1)}
-        chance = first / (12 - rows["fold"])
-        whole |= {"value": share, "nats": np.nan, "unit": "share", "ceiling": 1.0}
-        parts.append(rows.assign(**whole, chance=chance, statistic=f"top {first}"))
+        candidates = 12 - rows["fold"]
+        for by, part, among in (
+            ("", 1.0, candidates),
+            ("nearest neighbour, ", 0.8, candidates),
+            ("nearest neighbour of all, ", 0.4, 36),
+        ):
+            whole = {"mean": part * share, "low": part * share * 0.9}
+            whole |= {"high": np.minimum(1, part * share * 1.1), "value": part * share}
+            whole |= {"nats": np.nan, "unit": "share", "ceiling": 1.0, "chance": first / among}
+            whole |= {"chosen": rows["chosen"] & (by == ""), "statistic": f"{by}top {first}"}
+            parts.append(rows.assign(**whole))
     return tables.tidy(pd.concat(parts, ignore_index=True))
 
 
@@ -283,14 +293,51 @@ def test_reidentification_leaves_pixels_out_and_draws_what_guessing_finds():
     figure, table = drawn("reidentification")
     for axis, first in zip(figure.axes, (1, 5), strict=True):
         chance = np.mean([first / 12, first / 11, first / 10])
-        dashed = [line for line in axis.lines if line.get_linestyle() == "--"]
-        assert dashed[0].get_ydata() == pytest.approx([chance, chance])
+        dotted = [line for line in axis.lines if line.get_linestyle() == ":"]
+        assert dotted[0].get_ydata() == pytest.approx([chance, chance])
         assert axis.get_ylim() == pytest.approx((0, 1.02))
         part = table[table["statistic"] == f"top {first}"]
         assert part["chance"].to_numpy() == pytest.approx(chance)
     top = table[(table["statistic"] == "top 5") & (table["representation"] == "clip")]
     assert top["mean"].tolist() == pytest.approx([1, 25 / 45, 5 / 45])
     assert set(LABELS.values()) <= set(legend(figure))
+
+
+def test_reidentification_draws_the_nearest_neighbour_beside_the_critic_in_its_colour():
+    figure, _ = drawn("reidentification")
+    for axis, first in zip(figure.axes, (1, 5), strict=True):
+        for index, scale in enumerate((1.0, 0.3)):
+            colour = style.colours(2)[index]
+            lines = {
+                line.get_linestyle(): line.get_ydata()[1]
+                for line in axis.lines
+                if to_rgb(line.get_color()) == to_rgb(colour)
+            }
+            share = scale * first * 5 / 45
+            assert lines == pytest.approx({"-": share, "--": 0.8 * share, "-.": 0.4 * share})
+        assert len(axis.collections) == 2  # bands of the critics alone
+    said = " ".join(legend(figure))
+    assert "best base or network" in said and "nearest neighbour, nothing trained" in said
+    assert "guessing finds 2.8 % first, 13.9 % among five" in said  # of 36
+
+
+def test_reidentification_says_where_it_beats_guessing_and_the_nearest_neighbour():
+    module = figures.module("reidentification")
+    found = module.numbers(drawn("reidentification")[1])
+    assert found["above"] == "n = 0 and 4"  # 0.2 and 0.11 against 0.09, less a tenth
+    assert (found["apart"], found["apart_critic"]) == ("n = 0", pytest.approx(9 / 45))
+    assert found["apart_nearest"] == pytest.approx(0.8 * 9 / 45)
+
+
+def test_without_a_nearest_neighbour_reidentification_draws_the_critics_alone():
+    module, read = figures.module("reidentification"), read_tables("reidentification")
+    for role, table in read.items():
+        rows = table.rows[~table.rows["statistic"].str.startswith("nearest")]
+        read[role] = style.Table(rows, table.metadata)
+    figure, table = module.draw(read, "reidentification")
+    assert set(table["statistic"]) == {"top 1", "top 5"}
+    assert not any("nearest" in text for text in legend(figure))
+    assert module.numbers(table)["apart"] == "no level"
 
 
 def test_pretraining_draws_trained_solid_and_untrained_dashed_in_one_colour():

@@ -7,12 +7,12 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from leakage import checkpoints, truths
 from leakage.errors import LeakageError
-from leakage.estimators import canonical, estimate, held_out, inputs, splits
+from leakage.estimators import estimate
+from leakage.protocol import critic, folds, held_out, inference, inputs, permutation
 
 COUNTS = {"permutations": 199, "bootstraps": 40, "device": "cpu"}
 QUICK = COUNTS | {"epochs": 3, "hidden": 8, "features": 4}
 BOUNDS = ("mine", "infonce", "nwj", "smile")
-JOINT = {"critic": "joint", "base": "none", "batch": 128, "validated_pairs": 256}
 SETTINGS = dict.fromkeys(BOUNDS, QUICK) | {"cca": COUNTS, "reidentification": QUICK}
 
 
@@ -52,14 +52,14 @@ GROUPS = st.lists(st.integers(0, 20), min_size=6, max_size=80).filter(lambda g: 
 @given(GROUPS, st.integers(3, 8), st.integers(0, 1000))
 def test_every_pair_is_read_in_one_fold_and_no_picture_is_on_two_sides(groups, count, seed):
     groups = np.array(groups)
-    parts = splits.parts_by_group(groups, count, np.random.default_rng(seed))
-    folds = splits.cross_fit(parts)
-    assert len(folds) == min(count, len(set(groups)) // 2)
+    parts = folds.parts_by_group(groups, count, np.random.default_rng(seed))
+    splits = folds.cross_fit(parts)
+    assert len(splits) == min(count, len(set(groups)) // 2)
     for side in ("test", "validation"):
-        read = np.concatenate([getattr(fold, side) for fold in folds])
+        read = np.concatenate([getattr(split, side) for split in splits])
         assert sorted(read) == list(range(len(groups)))
-    for fold in folds:
-        sides = list(fold.sides().values())
+    for split in splits:
+        sides = list(split.sides().values())
         assert sorted(np.concatenate(sides)) == list(range(len(groups)))
         names = [set(groups[side]) for side in sides]
         assert sum(map(len, names)) == len(set(groups))
@@ -69,8 +69,8 @@ def test_every_pair_is_read_in_one_fold_and_no_picture_is_on_two_sides(groups, c
 @given(GROUPS, st.integers(0, 1000))
 def test_a_mismatch_gives_whole_pictures_another_of_their_part_in_order(groups, seed):
     groups, generator = np.array(groups), np.random.default_rng(seed)
-    parts = splits.parts_by_group(groups, 5, generator)
-    partner = splits.mismatch(groups, parts, generator)
+    parts = folds.parts_by_group(groups, 5, generator)
+    partner = folds.mismatch(groups, parts, generator)
     assert (parts[partner] == parts).all()
     given_to = {}
     for group in set(groups):
@@ -95,11 +95,12 @@ def test_fewer_than_six_pictures_are_refused():
     ("settings", "expected"),
     [
         ({"epoch": 3}, "mine.epoch: unknown key; the nearest known one is mine.epochs"),
-        ({"critic": "joint"}, "a joint critic has none; give base: none"),
+        ({"critic": "joint"}, "mine.critic: unknown key"),
+        ({"bases": ["gaussan"]}, "mine.bases"),
+        ({"noise": []}, "mine.noise"),
+        ({"noise": [-0.1]}, "mine.noise"),
         ({"pca": 0}, "mine.pca"),
         ({"folds": 2}, "mine.folds: found 2"),
-        (JOINT | {"batch": 256}, r"expected batch at most 128 \(found 256\)"),
-        (JOINT | {"validated_pairs": 257}, r"validated_pairs at most 256 \(found 257\)"),
     ],
 )
 def test_settings_that_make_no_sense_are_refused(settings, expected):
@@ -110,32 +111,47 @@ def test_settings_that_make_no_sense_are_refused(settings, expected):
 # What the critics read
 
 
+def bases_of(x, y, settings=None):
+    """Return the problem of one level and its bases, per (fold, variant, level)."""
+    settings = settings or held_out.Settings()
+    problem = held_out.prepare(x, y[None], None, 0, settings)
+    return problem, critic.bases(a_bound("mine"), problem, settings)
+
+
 @pytest.mark.parametrize("marginals", ["normal", "standard"])
 @pytest.mark.parametrize("pca", ["auto", 2, None])
-def test_inputs_and_base_are_fitted_on_the_training_pairs_alone(pca, marginals):
+@pytest.mark.parametrize("bases", [["gaussian"], ["similarity"], ["whitened"]])
+def test_inputs_and_base_are_fitted_and_chosen_without_the_pairs_that_are_read(
+    bases, pca, marginals
+):
     x, y = noisy(120, 0.5, dim=6)
-    settings = held_out.Settings(pca=pca, marginals=marginals)
-    before = held_out._prepare(x, y[None], None, 0, settings)
-    test = before.splits[0].test
+    settings = held_out.Settings(pca=pca, marginals=marginals, bases=bases)
+    problem, before = bases_of(x, y, settings)
+    test = problem.splits[0].test
     x[test], y[test] = 1e6, np.random.default_rng(1).normal(size=y[test].shape) - 1e6
-    after = held_out._prepare(x, y[None], None, 0, settings)
+    _, after = bases_of(x, y, settings)
     kept = np.setdiff1d(np.arange(120), test)
-    assert np.array_equal(before.x[0][kept], after.x[0][kept])
-    assert np.array_equal(before.y[0][0, kept], after.y[0][0, kept])
-    bases = [held_out._base(data, [(0, 0)]) for data in (before, after)]
-    for name, values in bases[0].named_buffers():
-        matched = values[0], bases[1].get_buffer(name)[0]
-        assert (matched[0] == matched[1]).all(), name
+    for variant in problem.partner:
+        old, new = (found[0, variant, 0] for found in (before, after))
+        assert old.choice == new.choice
+        assert variant == "mismatched" or old.choice.name != "none"
+        assert np.array_equal(old.plain.inputs[kept], new.plain.inputs[kept])
+        assert np.array_equal(old.views.inputs[kept], new.views.inputs[kept])
+        assert (old.scores(kept, kept) == new.scores(kept, kept)).all()
 
 
-def test_the_validation_pairs_change_the_base_s_shrinkage_and_nothing_else():
+def test_the_validation_pairs_change_what_is_chosen_and_not_what_is_fitted():
     x, y = noisy(120, 0.5)
-    train, validation = np.arange(80), np.arange(80, 100)
-    before = canonical.fit(x, y, train, validation)
-    y[validation] = np.random.default_rng(1).normal(size=(20, 3))
-    after = canonical.fit(x, y, train, validation)
-    assert np.array_equal(before[0], after[0]) and np.array_equal(before[1], after[1])
-    assert (before[2] > 0.5).all() and (after[2] < before[2]).all()
+    problem, before = bases_of(x, y)
+    validation = problem.splits[0].validation
+    y[validation] = np.random.default_rng(1).normal(size=(len(validation), 3))
+    _, after = bases_of(x, y)
+    old, new = (found[0, "matched", 0] for found in (before, after))
+    kept = np.setdiff1d(np.arange(120), validation)
+    assert np.array_equal(old.views.inputs[kept], new.views.inputs[kept])
+    assert np.array_equal(old.turned.axes.rho, new.turned.axes.rho)
+    assert np.array_equal(old.turned.axes.y_axes, new.turned.axes.y_axes)
+    assert new.choice.value < old.choice.value - 0.1
 
 
 @given(arrays.arrays(np.int64, (30, 2), elements=st.integers(-20, 20)), st.integers(2, 30))
@@ -178,25 +194,25 @@ def test_a_gaussian_has_the_information_of_its_closed_form(name, task, level):
     assert chosen(table)["mean"].iloc[0] == pytest.approx(truth, rel=0.1)
 
 
-@pytest.mark.parametrize("critic", ["separable", "joint"])
 @pytest.mark.parametrize("name", BOUNDS)
-def test_a_critic_without_a_base_learns_the_same(name, critic):
+def test_a_critic_without_a_base_learns_the_same(name):
     generator = np.random.default_rng(0)
     x, noise = generator.normal(size=(2, 1500, 1))
     y, truth = 0.9 * x + np.sqrt(1 - 0.81) * noise, -0.5 * np.log(1 - 0.81)
     settings = QUICK | {"epochs": 40, "hidden": 32, "features": 16, "batch": 64}
-    settings |= {"noise": 0, "learning_rate": 1e-2, "critic": critic}
+    settings |= {"noise": [0], "learning_rate": 1e-2}
     settings |= {"validated_pairs": 150, "scored_pairs": 300, "weight_decay": 0}
-    table = estimate(name, x, y, base="none", folds=3, floor=False, **settings)
+    table = estimate(name, x, y, bases=[], folds=3, floor=False, **settings)
     assert chosen(table)["mean"].iloc[0] == pytest.approx(truth, rel=0.15)
 
 
 def test_bits_of_pixels_carry_the_entropy_of_the_view():
     drawn = truths.sample("pixels", 6000, 0)
     levels = [4, 6, 7, 8]
-    settings = QUICK | {"epochs": 25, "hidden": 32, "features": 16, "learning_rate": 1e-2}
-    settings |= {"folds": 3, "base": "none", "noise": 0, "pixels": {"split": "pairs"}}
-    settings |= {"scored_pairs": 600, "floor": False, "permutations": 0}
+    settings = QUICK | {"epochs": 60, "hidden": 32, "features": 16, "learning_rate": 1e-2}
+    settings |= {"batch": 64, "weight_decay": 0, "folds": 3, "bases": [], "noise": [0]}
+    settings |= {"pixels": {"split": "pairs"}, "scored_pairs": 600}
+    settings |= {"floor": False, "permutations": 0}
     groups = np.arange(6000) % 2
     table = estimate("mine", drawn.x, drawn.y[levels], groups, **settings, levels=levels)
     found = table[table["chosen"]].groupby("level")["mean"].first()
@@ -222,7 +238,18 @@ def test_pictures_of_more_pairs_than_are_scored_still_meet_others():
 # Ceiling, floor, null, interval
 
 
-@pytest.mark.parametrize("name", BOUNDS)
+RUINED = "one misjudged pair costs NWJ as many nats as there are pairs"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(each, marks=[pytest.mark.xfail(strict=True, reason=RUINED)])
+        if each == "nwj"
+        else each
+        for each in BOUNDS
+    ],
+)
 def test_no_value_exceeds_the_log_of_the_held_out_pairs(name):
     x = np.random.default_rng(0).normal(size=(200, 6))
     table = estimate(name, x, x, **QUICK)
@@ -277,31 +304,6 @@ def test_under_independence_at_most_one_p_value_in_twenty_is_below_that(name, sc
     assert (p_values <= 0.05).sum() <= 8
 
 
-@given(st.floats(1e-6, 0.98), st.integers(1, 10))
-def test_equal_p_values_combine_to_themselves(p_value, folds):
-    assert held_out.cauchy(np.full(folds, p_value)) == pytest.approx(p_value, rel=1e-6)
-
-
-def test_p_values_combine_to_a_p_value():
-    drawn = np.random.default_rng(0).uniform(size=(4000, 5))
-    combined = np.array([held_out.cauchy(each) for each in drawn])
-    for level in (0.01, 0.05, 0.5):
-        error = 4 * np.sqrt(level * (1 - level) / len(drawn))
-        assert (combined <= level).mean() == pytest.approx(level, abs=error)
-    # A p-value of 1 is kept finite, at 0.99.
-    assert held_out.cauchy(np.ones(5)) == pytest.approx(0.99)
-    assert 0.5 < held_out.cauchy(np.array([1, 1, 1, 0.5])) < 1
-    assert held_out.cauchy(np.array([0.001, 0.99, 0.5, 0.5, 0.5])) < 0.05
-
-
-@given(st.lists(st.floats(1e-6, 0.98), min_size=1, max_size=5), st.integers(1, 4))
-def test_a_fold_that_tells_no_order_apart_weighs_like_a_p_value_of_one_half(p_values, silent):
-    # tan((1/2 - p) pi) is 0 at p = 1/2.
-    combined = held_out.cauchy(np.array(p_values + [np.nan] * silent))
-    assert combined == pytest.approx(held_out.cauchy(np.array(p_values + [0.5] * silent)))
-    assert held_out.cauchy(np.full(silent, np.nan)) == 1
-
-
 @pytest.mark.parametrize("name", [*BOUNDS, "cca"])
 def test_the_mean_is_that_of_seeds_and_folds_and_lies_in_its_interval(name):
     groups = np.repeat(np.arange(60), 3)
@@ -320,35 +322,46 @@ def test_the_mean_is_that_of_seeds_and_folds_and_lies_in_its_interval(name):
 
 def test_the_step_is_chosen_on_validation_and_read_on_test():
     x, y = noisy(200, 0.7)
-    settings = QUICK | {"epochs": 6, "base": "none", "learning_rate": 1e-1}
+    settings = QUICK | {"epochs": 12, "bases": [], "noise": [0.1], "learning_rate": 0.3}
     table = estimate("mine", x, np.stack([y, x]), **settings, seeds=2)
     keys = ["level", "seed", "fold"]
-    rows = table[table["chosen"]]
+    rows = table[table["chosen"]].set_index(keys)
     assert (rows["split"] == "test").all() and len(rows) == 2 * 2 * 5
     validation = table[table["split"] == "validation"]
-    assert sorted(validation["step"].unique()) == list(range(7))
-    best = validation.loc[validation.groupby(keys)["nats"].idxmax()].set_index(keys)["step"]
-    assert rows.set_index(keys)["step"].to_dict() == best.to_dict()
-    assert best.nunique() > 1
+    assert sorted(validation["step"].unique()) == list(range(13))
+    for key, curve in validation.groupby(keys):
+        best, nats = rows.loc[key, "step"], curve.set_index("step")["nats"]
+        # A later epoch counts where it gains more than rounding.
+        assert nats[best] >= nats.max() - critic.LEAST_GAIN
+        assert nats[best] > nats[nats.index < best].max() or best == 0
+    assert rows["step"].nunique() > 1 and (rows["step"] > 0).any()
+    assert (rows["noise"][rows["step"] > 0] == 0.1).all()
+    assert rows["noise"][rows["step"] == 0].isna().all()
     assert validation["value"].tolist() == validation["nats"].tolist()
     assert set(validation["statistic"]) == {"mutual information"}
     assert set(validation["unit"]) == {"nats"}
 
 
-def test_patience_stops_a_stack_once_none_of_its_networks_has_risen_for_so_long():
-    x, y = noisy(200, 1)
-    settings = QUICK | {"epochs": 40, "patience": 2, "base": "none", "learning_rate": 0.3}
-    settings |= {"noise": 0, "weight_decay": 0}
+def test_a_network_stops_once_it_has_not_risen_for_as_many_epochs_as_patience():
+    x, y = noisy(200, 0.7)
+    settings = QUICK | {"epochs": 40, "patience": 2, "bases": [], "learning_rate": 0.3}
+    settings |= {"noise": [0], "weight_decay": 0, "averaging": 0, "floor": False}
     table = estimate("mine", x, y, **settings)
-    last = table.loc[table["split"] == "validation", "step"].max()
-    # The mismatched doubles train in the same stack, and have a say.
-    assert last == table.loc[table["split"] == "test", "step"].max() + 2 < 40
+    last = table[table["split"] == "validation"].groupby("fold")["step"].max()
+    best = chosen(table).set_index("fold")["step"]
+    trained = best[best > 0]
+    assert len(trained) >= 3 and trained.nunique() > 1
+    # Each on its own, while others in the stack go on.
+    assert (last[trained.index] == np.minimum(40, trained + 2)).all()
+    assert (last[trained.index] < 40).any()
 
 
 @pytest.mark.parametrize(("steps", "epochs"), [(4, 1), (5, 2), (8, 2), (800, 5)])
 def test_the_number_of_steps_caps_the_number_of_epochs(steps, epochs):
     # 72 of 120 pairs train, 16 at a time: 4 steps per epoch.
-    table = estimate("mine", *noisy(120, 0.5), **QUICK | {"epochs": 5, "steps": steps})
+    settings = QUICK | {"epochs": 5, "steps": steps, "bases": [], "learning_rate": 0.1}
+    settings |= {"hidden": 32, "averaging": 0, "floor": False}
+    table = estimate("mine", *noisy(120, 0.1, dim=1), **settings)
     assert table.loc[table["split"] == "validation", "step"].max() == epochs
 
 
@@ -370,17 +383,22 @@ def test_the_same_seed_gives_the_same_table(name):
 def test_few_pictures_that_make_no_even_folds_are_read(name, pictures, each):
     groups = np.repeat(np.arange(pictures), each)
     x, y = noisy(len(groups), 0.3, dim=9)
-    table = estimate(name, x, y, groups, **QUICK | {"base": "none"})
-    assert np.isfinite(table["nats"]).all()
+    table = estimate(name, x, y, groups, **QUICK | {"bases": []})
+    assert np.isfinite(table.loc[table["variant"] == "matched", "nats"]).all()
+    # Two pictures that were exchanged have no negatives left.
+    parts = held_out.prepare(x, y[None], groups, 0, held_out.Settings()).parts
+    floor = table[table["variant"] == "mismatched"]
+    of_fold = [len(set(groups[parts == fold])) for fold in floor["fold"]]
+    assert (floor["nats"].isna() == (np.array(of_fold) == 2)).all()
 
 
-@pytest.mark.parametrize("critic", ["separable", "joint"])
-def test_adding_a_level_or_a_seed_does_not_change_the_others(monkeypatch, critic):
+@pytest.mark.parametrize("bases", [[], ["gaussian", "similarity", "whitened"]])
+def test_adding_a_level_or_a_seed_does_not_change_the_others(monkeypatch, bases):
     # 43 pictures: the folds differ in size. Few networks to a stack: so do the stacks.
     monkeypatch.setattr(held_out, "STACK", 8)
     x, y = noisy(43, 0.3)
     seen = np.stack([y, y[:, ::-1], y + x.mean(0), -y])
-    settings = QUICK | JOINT | {"learning_rate": 2e-2, "critic": critic}
+    settings = QUICK | {"bases": bases, "learning_rate": 2e-2}
     one = estimate("mine", x, seen[:1], **settings)
     more = estimate("mine", x, seen, **settings)
     seeds = estimate("mine", x, seen[:1], **settings, seeds=3)
@@ -429,59 +447,93 @@ def a_bound(name):
 def scores_of(sizes, seed=0):
     """Return random scores of pictures of these sizes, clear of ties, some beyond SMILE's clip."""
     import torch
-    from leakage.estimators.bounds import Scores
+    from leakage.protocol.bounds import Scores
 
     groups = torch.from_numpy(np.repeat(np.arange(len(sizes)), sizes))
     values = np.random.default_rng(seed).normal(scale=4, size=(len(groups), len(groups)))
     return Scores(torch.from_numpy(values), groups)
 
 
-def value_of(bound, values, groups, candidates=None):
-    """Return the bound as training computes it, of scores (pairs, pairs).
+def value_of(name, values, groups, candidates=None):
+    """Return an estimator's value of scores (pairs, pairs) by its paper's formula, pair by pair.
 
     With `candidates`, shape (pairs,), the other pictures' pairs stand for so many of their kind.
     """
+    values, groups = np.asarray(values), np.asarray(groups)
+    joint, others = np.diag(values), groups[:, None] != groups
+    if name == "infonce":
+        found = []
+        for view, own in enumerate(joint):
+            theirs = np.exp(values[view][others[view]])
+            count = len(theirs) if candidates is None else candidates[view]
+            total = theirs.mean() * count + np.exp(own)
+            found.append(own - np.log(total / (count + 1)))
+        return np.mean(found)
+    product = values[others]
+    if name == "smile":
+        return joint.mean() - np.log(np.exp(np.clip(product, -5, 5)).mean())
+    if name == "nwj":
+        return 1 + joint.mean() - np.exp(product).mean()
+    return joint.mean() - np.log(np.exp(product).mean())
+
+
+def test_the_objectives_and_their_gradients_are_those_of_their_formulas():
     import torch
-
-    own = groups[:, None] == groups
-    if candidates is None:
-        return bound.value(values[None], own[None]).item()
-    count = (~own).sum(-1).double()
-    alike = torch.where(own, values, values + torch.log(candidates / count)[:, None])
-    offset = (torch.log(candidates + 1) - torch.log(count + 1)).mean()
-    return (bound.value(alike[None], own[None]) + offset).item()
-
-
-def test_the_sum_over_other_pictures_and_its_gradient_are_those_of_torch():
-    import torch
-    from leakage.estimators.critics import LogSumExpOfOthers
 
     generator = torch.Generator().manual_seed(0)
     groups = torch.tensor([[0, 0, 1, 2, 2], [0, 1, 1, 1, 2]])
     own = groups[:, :, None] == groups[:, None]
-    scores = 5 * torch.randn(6, 5, 5, generator=generator, dtype=torch.float64)
-    # Pairs within a picture that are far above all others, as at level 0.
-    scores[:3] += torch.where(own[0], 900.0, 0.0)
-    weights = torch.rand(6, generator=generator, dtype=torch.float64)
-    found, expected = scores.clone().requires_grad_(), scores.clone().requires_grad_()
-    ours = LogSumExpOfOthers.apply(found, own)
-    left = expected.masked_fill(own.repeat_interleave(3, 0), -torch.inf)
-    theirs = torch.logsumexp(left.flatten(1), -1)
-    torch.testing.assert_close(ours, theirs, rtol=1e-12, atol=1e-12)
-    (ours @ weights).backward()
-    (theirs @ weights).backward()
-    torch.testing.assert_close(found.grad, expected.grad, rtol=1e-12, atol=1e-12)
+    others = ~own
+    own = own & ~torch.eye(5, dtype=torch.bool)
+    scores = 3 * torch.randn(2, 5, 5, generator=generator, dtype=torch.float64)
+    # Pairs within a picture that are far above all others.
+    scores += torch.where(own, 900.0, 0.0)
+    weights = torch.rand(2, generator=generator, dtype=torch.float64)
+
+    def expected(name, each, alone, apart):
+        joint = each.diagonal()
+        if name == "donsker_varadhan":
+            return torch.log(torch.exp(each[apart]).mean()) - joint.mean()
+        sigmoid = torch.nn.functional.logsigmoid
+        return -sigmoid(joint).mean() - sigmoid(-each[apart]).mean()
+
+    for name in ("donsker_varadhan", "jensen_shannon"):
+        found, plain = (scores.clone().requires_grad_() for _ in range(2))
+        ours = critic.LOSSES[name](found, own)
+        theirs = torch.stack(
+            [expected(name, *each) for each in zip(plain, own, others, strict=True)]
+        )
+        torch.testing.assert_close(ours, theirs, rtol=1e-6, atol=1e-6)
+        (ours @ weights).backward()
+        (theirs @ weights).backward()
+        torch.testing.assert_close(found.grad, plain.grad, rtol=1e-12, atol=1e-12)
 
 
 @pytest.mark.parametrize("name", BOUNDS)
-def test_what_is_read_is_what_training_computes(name):
+def test_what_is_read_is_the_formula_of_the_paper(name):
     import torch
 
     scores = scores_of([3, 1, 2, 2])
     (reading,) = a_bound(name).read(scores, torch.ones(1, 4, dtype=torch.float64))
-    expected = value_of(a_bound(name), scores.values, scores.groups)
+    expected = value_of(name, scores.values, scores.groups)
     assert reading.values == pytest.approx([expected], rel=1e-12)
     assert reading.ceiling == pytest.approx(np.log(8))
+
+
+@pytest.mark.parametrize("name", BOUNDS)
+def test_what_chooses_is_the_bound_at_its_best_offset(name):
+    """NWJ's best offset makes it Donsker and Varadhan's; SMILE's clip takes no part."""
+    import torch
+
+    scores = scores_of([3, 1, 2, 2])
+    own = scores.groups[:, None] == scores.groups
+    others = scores.values.masked_fill(own, -torch.inf)
+    found = a_bound(name).criterion(scores.values.diagonal()[None], others[None])
+    best = value_of("infonce" if name == "infonce" else "mine", scores.values, scores.groups)
+    assert found.tolist() == pytest.approx([best], rel=1e-6)
+    if name == "nwj":
+        offsets = [value_of("nwj", scores.values - c, scores.groups) for c in np.arange(0, 20, 0.1)]
+        assert max(offsets) == pytest.approx(best, abs=0.01) and max(offsets) <= best
 
 
 @pytest.mark.parametrize("name", BOUNDS)
@@ -496,15 +548,15 @@ def test_a_picture_drawn_twice_counts_twice_and_is_no_negative_of_its_copy(name,
     again = torch.arange(8).repeat_interleave(torch.tensor(weights)[scores.groups])
     # One normaliser per view: a draw's candidates stand for as many as there are without it.
     undrawn = (scores.groups[:, None] != scores.groups).sum(-1).double()[again]
-    candidates = undrawn if a_bound(name).per_view else None
+    candidates = undrawn.numpy() if name == "infonce" else None
     values = scores.values[again][:, again]
-    expected = value_of(a_bound(name), values, scores.groups[again], candidates)
+    expected = value_of(name, values, scores.groups[again], candidates)
     assert reading.values[1] == pytest.approx(expected, rel=1e-9)
 
 
 def test_infonce_of_scores_that_are_all_alike_is_0_in_every_draw():
     import torch
-    from leakage.estimators.bounds import Scores
+    from leakage.protocol.bounds import Scores
 
     scores = Scores(torch.full((8, 8), 3.0, dtype=torch.float64), scores_of([3, 1, 2, 2]).groups)
     drawn = torch.tensor([[1.0, 1, 1, 1], [2, 2, 0, 0], [3, 0, 1, 0]], dtype=torch.float64)
@@ -515,32 +567,34 @@ def test_infonce_of_scores_that_are_all_alike_is_0_in_every_draw():
 @given(st.lists(st.integers(0, 4), min_size=2, max_size=12), st.integers(0, 1000))
 def test_pictures_meet_pair_for_pair_in_the_permutation_null(groups, seed):
     import torch
-    from leakage.estimators.bounds import Reading
 
-    groups = torch.from_numpy(np.unique(groups, return_inverse=True)[1])
-    matched = torch.arange(float(len(groups) ** 2), dtype=torch.float64).view(len(groups), -1)
-    blocks = held_out._blocks(matched, groups).numpy()
-    for row, column in np.ndindex(*blocks.shape):
-        views, items = (np.flatnonzero(groups == each) for each in (row, column))
-        met = matched[views, np.resize(items, len(views))]
-        assert blocks[row, column] == met.sum()
-    orders = held_out._orders(np.bincount(groups), 5, np.random.default_rng(seed))
-    reading = Reading("any", "nats", np.zeros(1), matched, 1.0)
-    kept = held_out._kept(reading, groups, orders)
-    assert kept["itself"] == pytest.approx(matched.diagonal().mean())
-    for found, order in zip(kept["null"].tolist(), orders, strict=True):
-        assert np.bincount(groups)[order].tolist() == np.bincount(groups).tolist()
-        assert sorted(order) == list(range(len(order)))
-        brought = [blocks[picture, other] for picture, other in enumerate(order)]
-        assert found == pytest.approx(sum(brought) / len(groups))
-    assert held_out._kept(reading, groups, None).keys() == kept.keys() - {"itself", "null"}
+    groups = np.unique(groups, return_inverse=True)[1]
+    matched = np.random.default_rng(seed).normal(size=(len(groups), len(groups)))
+    used = permutation.blocks(groups, seed)
+    orders = permutation.orders(used, 5, seed)
+    found = inference.block_means(matched, used, orders)
+    for value, order in zip(found, orders.orders, strict=True):
+        views, items = [], []
+        for picture, other in enumerate(order):
+            of_views, of_items = (used.pairs[used.pictures == each] for each in (picture, other))
+            assert len(of_views) == len(of_items)
+            views, items = [*views, *of_views], [*items, *of_items]
+        assert value == pytest.approx(matched[views, items].mean())
+    assert found[0] == pytest.approx(matched[used.pairs, used.pairs].mean())
+    itself, others = inference.null(torch.from_numpy(matched), used, orders, 5)
+    assert [itself, *others] == found.tolist()
+    assert len(inference.null(torch.from_numpy(matched), used, orders, 0)[1]) == 0
 
 
 def scored(groups, limit):
     """Return the groups of the pairs that are read of a fold that has them all."""
     everything = np.arange(len(groups))
-    side = splits.Split(everything, everything, everything)
-    read = held_out._scored(held_out.Data([], [], groups, {}, [side], [0]), 0, limit)
+    empty = np.empty((len(groups), 0))
+    split = folds.Split(everything, everything, everything)
+    of_all = held_out.Problem(
+        empty, empty[None], groups, 0 * everything, {}, [split], [0], None, ""
+    )
+    read = held_out.scored(of_all, everything, limit, [0])
     assert len(read) == len(set(read)) <= limit and (np.diff(read) > 0).all()
     return groups[read]
 
@@ -553,7 +607,7 @@ def test_every_picture_is_read_and_pairs_are_taken_turn_by_turn(sizes, limit, ra
     if limit < len(sizes):
         assert read.sum() == limit and read.max() == 1
     else:
-        assert read.min() >= 1
+        assert read.min() >= 1 and read.sum() > min(limit - len(sizes), sum(sizes) - 1)
         # One has fewer than another only if it has no more, or by the last turn.
         assert (read >= np.minimum(sizes, min(read.max(), max(sizes)) - 1)).all()
 
@@ -561,10 +615,10 @@ def test_every_picture_is_read_and_pairs_are_taken_turn_by_turn(sizes, limit, ra
 @given(st.lists(st.integers(4, 9), min_size=2, max_size=8), st.integers(0, 3))
 def test_pictures_of_many_pairs_are_read_alike_and_may_all_change_places(sizes, left_over):
     groups = np.repeat(np.arange(len(sizes)), sizes)
-    read = np.bincount(scored(groups, 4 * len(sizes) + min(left_over, len(sizes) - 1)))
+    read = scored(groups, 4 * len(sizes) + min(left_over, len(sizes) - 1))
     if sum(sizes) > 4 * len(sizes) + left_over:
-        assert (read == 4).all()
-        orders = held_out._orders(read, 200, np.random.default_rng(0))
+        assert (np.bincount(read) == 4).all()
+        orders = permutation.orders(permutation.blocks(read), 200).orders
         assert all(len(set(column)) == len(sizes) for column in orders.T)
 
 
@@ -572,45 +626,21 @@ def test_the_permutation_null_of_pictures_read_alike_is_exact():
     low, draws = 0, 400
     for seed in range(draws):
         scores = scores_of([2] * 6, seed)
-        orders = held_out._orders(np.full(6, 2), 99, np.random.default_rng([seed, 1]))
+        used = permutation.blocks(scores.groups.numpy(), seed)
+        orders = permutation.orders(used, 99, seed)
         (reading,) = a_bound("mine").read(scores, scores.values.new_ones(1, 6))
-        kept = held_out._kept(reading, scores.groups, orders)
-        rank = 1 + int((kept["null"] >= kept["itself"] - 1e-9).sum())
+        itself, others = inference.null(reading.matched, used, orders, 99)
+        rank = 1 + int((others >= itself - 1e-9).sum())
         low += rank / 100 <= 0.05
     assert low / draws == pytest.approx(0.05, abs=4 * np.sqrt(0.05 * 0.95 / draws))
 
 
-def test_the_first_places_are_shared_by_ties():
-    import torch
-    from leakage.estimators.reidentification import hits
-
-    scores = torch.tensor([[3.0, 3, 1, 0], [1, 5, 1, 1], [2, 2, 2, 2]])
-    first = torch.tensor([[0.5, 0.5, 0, 0], [0, 1, 0, 0], [0.25] * 4])
-    assert torch.equal(hits(scores, 1), first.double())
-    assert hits(scores, 3)[1].tolist() == pytest.approx([2 / 3, 1, 2 / 3, 2 / 3])
-    assert torch.equal(hits(scores, 4), torch.ones(3, 4).double())
-
-
-@given(st.integers(2, 12), st.integers(1, 5))
-def test_hits_are_perfect_on_a_diagonal_and_at_chance_on_a_constant(items, first):
-    import torch
-    from leakage.estimators.reidentification import hits
-
-    perfect = hits(torch.eye(items), first).diagonal()
-    assert perfect.tolist() == [1] * items
-    constant = hits(torch.zeros(items, items), first)
-    assert constant.flatten().tolist() == pytest.approx([min(1, first / items)] * items**2)
-
-
-def test_reidentification_has_a_top_one_and_a_top_five_with_their_chances():
-    x = np.random.default_rng(0).normal(size=(200, 3))
-    table = estimate("reidentification", x, x, **QUICK)
-    rows = table[(table["split"] == "test") & (table["variant"] == "matched")]
-    mean = rows.groupby("statistic")["value"].mean()
-    assert mean["top 1"] > 0.5 and mean["top 5"] >= mean["top 1"]
-    chance = rows.groupby("statistic")["chance"].first().to_dict()
-    assert chance == pytest.approx({"top 1": 1 / 40, "top 5": 5 / 40})
-    assert (rows.loc[rows["chosen"], "statistic"] == "top 1").all()
+@given(st.integers(2, 12), st.integers(0, 500))
+def test_the_bootstrap_draws_as_many_pictures_and_never_one_alone(pictures, seed):
+    weights = inference.bootstrap(pictures, 30, seed, 0)
+    assert weights.shape == (31, pictures) and (weights[0] == 1).all()
+    assert (weights.sum(1) == pictures).all()
+    assert ((weights > 0).sum(1) >= 2).all()
 
 
 # Interruption

@@ -38,7 +38,7 @@ FIXED_SEQUENCE, HOLM = "fixed sequence", "Holm"
 # Of the exact tests and of the critics in the p-value of both. On pictures the exact tests find
 # more; weights that are chosen before the data keep the p-value valid.
 WEIGHTS = (0.75, 0.25)
-# Cross-fitting refuses fewer pictures (`estimators.splits`). The exact tests do not: then they
+# Cross-fitting refuses fewer pictures (`protocol.folds`). The exact tests do not: then they
 # alone decide, and there is no estimate beside the verdict.
 ESTIMATED_FROM = 6
 COMBINED = "combined"

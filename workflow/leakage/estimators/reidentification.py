@@ -221,10 +221,8 @@ def placed(scores: "torch.Tensor") -> "dict[str, torch.Tensor]":
     ordered = scores.sort(dim=1).values
     not_above = torch.searchsorted(ordered, scores.contiguous(), right=True)
     below = torch.searchsorted(ordered, scores.contiguous())
-    above, tied = scores.shape[1] - not_above, (not_above - below).double()
-    rank = above + (tied + 1) / 2
-    found = {
-        name: ((first - above).double() / tied).clamp(0, 1)
-        for name, first in ((TOP_1, 1), (TOP_5, 5))
-    }
-    return found | {RECIPROCAL: 1 / rank}
+    above, tied = (scores.shape[1] - not_above).double(), (not_above - below).double()
+    found = {name: ((first - above) / tied).clamp(0, 1) for name, first in ((TOP_1, 1), (TOP_5, 5))}
+    # The mean of 1 / rank over the tied places is a difference of harmonic numbers.
+    harmonic = torch.digamma(above + tied + 1) - torch.digamma(above + 1)
+    return found | {RECIPROCAL: harmonic / tied}

@@ -1,4 +1,4 @@
-"""Re-identification: the share of held-out views whose own picture is found, against the level."""
+"""Re-identification: the share of held-out views whose own patch is found, against the level."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -7,13 +7,22 @@ from leakage.figures import curves, style
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-TITLE = "Is the right picture found?"
+TITLE = "Is the right patch found?"
 STATISTICS = {
     "top 1": "found at the first place (top 1)",
     "top 5": "found among the first five (top 5)",
 }
+# Who searches, as the statistics of the estimate begin, and how its curve looks.
+CRITIC, NEAREST, OF_ALL = "", "nearest neighbour, ", "nearest neighbour of all, "
+LOOKS: dict[str, dict[str, Any]] = {
+    CRITIC: {"ls": "-", "ms": 4},
+    NEAREST: {"ls": "--", "ms": 2.5, "lw": 1.1},
+    OF_ALL: {"ls": "-.", "ms": 0, "lw": 0.9},
+}
+GUESSING = {"color": "0.3", "ls": ":", "lw": 1.2}
 
 
 def tables(config: Any, representation: str = "") -> dict[str, tuple[str, str]]:
@@ -29,47 +38,57 @@ def draw(tables: dict[str, style.Table], name: str) -> "tuple[Figure, pd.DataFra
             "figures"
         )
     table = behind(tables)
-    figure, axes = style.panels(2, 5.4, 4.8)
-    colours = style.colours(len(tables))
+    figure, axes = style.panels(2, 5.4, 5.2)
     for axis, (statistic, title) in zip(axes, STATISTICS.items(), strict=True):
-        shown = table[table["statistic"] == statistic]
-        for index, (role, part) in enumerate(shown.groupby("representation", sort=False)):
-            marker = curves.MARKERS[index % len(curves.MARKERS)]
-            looks = {"marker": marker, "ms": 4}
-            style.band(
-                axis,
-                *(part[column] for column in ("level", "mean", "low", "high")),
-                colours[index],
-                tables[role].label,
-                **looks,
-            )
-        chance = shown["chance"].mean()
-        axis.axhline(chance, color="0.3", ls="--", lw=1, label="guessing")
+        shown = {by: table[table["statistic"] == by + statistic] for by in LOOKS}
+        for by, rows in shown.items():
+            _curves(axis, rows, by, tables)
+        chance = shown[CRITIC]["chance"].mean()
+        axis.axhline(chance, **GUESSING)
         curves.against_level(
             axis, table["level"], "share of held-out views", style.level_label(tables)
         )
         axis.set_ylim(0, 1.02)
-        axis.set_title(f"{title}\nguessing finds {chance:.1%}".replace("%", " %"))
+        axis.set_title(f"{title}\nguessing finds {_percent(chance)}")
+    _legend(figure, axes[0], table)
     first = next(iter(tables.values()))
-    curves.legend_below(figure, axes[0])
     figure.suptitle(
         f"Re-identification of held-out views, {curves.pictures([table])} "
-        f"(bands: {curves.interval(first)})"
+        f"(bands: exact {curves.interval(first)})"
     )
     return figure, table
 
 
 def numbers(table: "pd.DataFrame") -> dict[str, Any]:
-    """Return what the caption says: the best representation's top 1 at the ends, and chance."""
+    """Return what the caption says of the first place: the ends, guessing, the nearest neighbour.
+
+    Of several representations, the best one counts at each level.
+    """
+    import pandas as pd
+
     first = table[table["statistic"] == "top 1"]
-    best = first.groupby("level")["mean"].max()
+    found = pd.DataFrame(
+        {
+            "critic": first.groupby("level")["mean"].max(),
+            "nearest": table[table["statistic"] == f"{NEAREST}top 1"]
+            .groupby("level")["mean"]
+            .max(),
+        }
+    )
+    above = first[first["low"] > first["chance"]]
+    distance = (found["critic"] - found["nearest"]).abs().dropna()
+    apart = distance.idxmax() if len(distance) else None
     return {
         "pictures": curves.pictures([table]),
-        "lowest": int(best.index.min()),
-        "highest": int(best.index.max()),
-        "first": best.iloc[0],
-        "last": best.iloc[-1],
+        "lowest": int(found.index.min()),
+        "highest": int(found.index.max()),
+        "first": found["critic"].iloc[0],
+        "last": found["critic"].iloc[-1],
         "chance": first["chance"].mean(),
+        "above": curves.levels(above["level"]) if len(above) else "no level",
+        "apart": "no level" if apart is None else f"n = {int(apart)}",
+        "apart_critic": float("nan") if apart is None else found["critic"][apart],
+        "apart_nearest": float("nan") if apart is None else found["nearest"][apart],
     }
 
 
@@ -78,10 +97,48 @@ def behind(tables: dict[str, style.Table]) -> "pd.DataFrame":
     import pandas as pd
 
     parts = [
-        curves.values(table, statistic).assign(
-            representation=role, label=table.label, statistic=statistic
+        curves.values(table, by + statistic).assign(
+            representation=role, label=table.label, statistic=by + statistic
         )
         for role, table in tables.items()
         for statistic in STATISTICS
+        for by in LOOKS
     ]
-    return pd.concat(parts, ignore_index=True).drop(columns=["ceiling", "at_ceiling"])
+    # Views that have other coordinates than the plain items have no nearest neighbour.
+    known = [part for part in parts if len(part)]
+    return pd.concat(known, ignore_index=True).drop(columns=["ceiling", "at_ceiling"])
+
+
+def _curves(axis: "Axes", rows: "pd.DataFrame", by: str, tables: dict[str, style.Table]) -> None:
+    """Draw one curve per representation; that of the critics with its band."""
+    for index, (colour, role) in enumerate(zip(style.colours(len(tables)), tables, strict=True)):
+        part = rows[rows["representation"] == role]
+        marker = curves.MARKERS[index % len(curves.MARKERS)]
+        looks = LOOKS[by] | {"marker": marker}
+        if by == CRITIC:
+            columns = (part[name] for name in ("level", "mean", "low", "high"))
+            style.band(axis, *columns, colour, tables[role].label, **looks)
+        else:
+            axis.plot(part["level"], part["mean"], color=colour, **looks)
+
+
+def _legend(figure: "Figure", axis: "Axes", table: "pd.DataFrame") -> None:
+    """Say which colour is which representation, and which line is which search."""
+    label = {
+        CRITIC: "best base or network",
+        NEAREST: "nearest neighbour, nothing trained",
+        OF_ALL: "nearest neighbour among the patches of all pictures",
+    }
+    chance = table.groupby("statistic")["chance"].mean()
+    if f"{OF_ALL}top 1" in chance:
+        one, five = (_percent(chance[f"{OF_ALL}{place}"]) for place in STATISTICS)
+        label[OF_ALL] += f"\n(guessing finds {one} first, {five} among five)"
+    for by, text in label.items():
+        if (table["statistic"] == f"{by}top 1").any():
+            axis.plot([], [], color="0.3", label=text, **LOOKS[by])
+    axis.plot([], [], label="guessing", **GUESSING)
+    curves.legend_below(figure, axis)
+
+
+def _percent(share: float) -> str:
+    return f"{share:.1%}".replace("%", " %")

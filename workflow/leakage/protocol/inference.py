@@ -136,7 +136,7 @@ def summary(
     """Return what is said of a level as a whole.
 
     A cut at the ceiling is made in each unit and each bootstrap draw before the mean is taken. The
-    draws are shifted so that their mean is the estimate: a draw repeats pictures, which makes the
+    draws are shifted so that their median is the estimate: a draw repeats pictures, which makes the
     logarithm of its normaliser too small on average.
     """
     cut = np.stack(
@@ -146,8 +146,9 @@ def summary(
     tail = (1 - settings.confidence) / 2
     low, high = np.nan, np.nan
     if len(means) > 1:
-        shift = means[0] - means[1:].mean()
-        low, high = np.quantile(means[1:] + shift, [tail, 1 - tail])
+        shift = means[0] - np.median(means[1:])
+        ceiling = np.mean([unit.ceiling[statistic] for unit in units])
+        low, high = np.minimum(np.quantile(means[1:] + shift, [tail, 1 - tail]), ceiling)
     distribution, p_value = _null(units, level, statistic, settings)
     floor = [
         min(float(unit.values[1, level, statistic, 0]), float(unit.ceiling[statistic]))

@@ -1,0 +1,225 @@
+"""Bases of critics: each is its formula; held-out pictures choose among them without the test."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from leakage.estimators import estimate
+from leakage.protocol import bases, critic, held_out
+from leakage.protocol.bases import gaussian, similarity, whitened
+from leakage.protocol.bounds import Bound
+from leakage.protocol.sides import Side
+
+COUNTS = {"permutations": 0, "bootstraps": 0, "floor": False, "device": "cpu", "epochs": 0}
+
+
+@pytest.fixture(autouse=True, scope="module")
+def one_thread():
+    """Small networks: more threads only wait for one another."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+def same_space(pairs: int, dim: int, rho: float, seed: int = 0):
+    """Return x and y, each (pairs, dim), whose coordinates of one number are correlated."""
+    x, noise = np.random.default_rng(seed).normal(size=(2, pairs, dim))
+    return x, rho * x + np.sqrt(1 - rho**2) * noise
+
+
+def sides(x, y, train=None, pca=None, marginals="standard") -> tuple[Side, Side]:
+    """Return both sides as fitted on the training pairs, all by default."""
+    train = np.arange(len(x)) if train is None else train
+    return Side(x, train, pca, marginals), Side(y, train, pca, marginals)
+
+
+def scores(candidate, plain, views):
+    """Return the base's score of every view with every plain item."""
+    u, v = candidate.vectors(plain, views)
+    return v @ u.T
+
+
+def found(x, y, settings=None):
+    """Return the problem, and the base of every fold of the matched pairs of one level."""
+    problem = held_out.prepare(x, y[None], None, 0, settings or held_out.Settings(floor=False))
+    of = critic.bases(Bound(), problem, settings or held_out.Settings(floor=False))
+    return problem, [of[fold, "matched", 0] for fold in range(len(problem.splits))]
+
+
+# Choice
+
+
+def test_similarity_reads_the_same_space_better_than_no_base():
+    x, y = same_space(200, 64, 0.5)
+    truth = -32 * np.log(1 - 0.25)
+    value = {}
+    for each in ("similarity", None):
+        settings = COUNTS | {"bases": [each] if each else [], "epochs": 4}
+        table = estimate("mine", x, y, **settings)
+        value[each] = table.loc[table["chosen"], "mean"].iloc[0]
+    assert value["similarity"] > value[None] + 1
+    assert value["similarity"] < truth
+
+
+@pytest.mark.xfail(strict=True, reason="any gain on held-out pictures is enough to choose a base")
+@pytest.mark.parametrize("dim", [3, 64])
+def test_independent_pairs_choose_a_score_of_0_in_most_folds(dim):
+    names = []
+    for seed in range(6):
+        x, y = same_space(100, dim, 0, seed)
+        names += [each.choice.name for each in found(x, y)[1]]
+    assert names.count("none") >= 0.6 * len(names)
+
+
+@pytest.mark.parametrize("dim", [3, 64])
+def test_what_independent_pairs_choose_costs_little(dim):
+    for seed in range(3):
+        x, y = same_space(100, dim, 0, seed)
+        table = estimate("mine", x, y, **COUNTS, seed=seed)
+        rows = table[table["chosen"]]
+        assert rows["value"].min() >= -0.3
+        assert abs(rows["mean"].iloc[0]) <= 0.1
+
+
+@pytest.mark.parametrize("pairs", [60, 400])
+def test_the_choice_ignores_the_fold_that_is_read(pairs):
+    x, y = same_space(pairs, 8, 0.8)
+    problem, before = found(x, y)
+    for fold, split in enumerate(problem.splits):
+        other_x, other_y = x.copy(), y.copy()
+        noise = np.random.default_rng(fold).normal(size=(2, len(split.test), 8))
+        other_x[split.test], other_y[split.test] = 9 * noise
+        after = found(other_x, other_y)[1]
+        assert before[fold].choice == after[fold].choice
+        assert before[fold].choice.name != "none"
+        others = [a.choice == b.choice for a, b in zip(before, after, strict=True)]
+        assert not all(others)  # those that the changed pairs may choose for
+
+
+def test_the_choice_does_not_depend_on_what_else_is_read():
+    x, y = same_space(120, 8, 0.8)
+    settings = held_out.Settings(floor=False)
+    alone = found(x, y)[1]
+    with_floor = held_out.Settings(floor=True)
+    problem = held_out.prepare(x, np.stack([y[::-1], y]), None, 0, settings)
+    levels = critic.bases(Bound(), problem, settings)
+    problem = held_out.prepare(x, y[None], None, 0, with_floor)
+    variants = critic.bases(Bound(), problem, with_floor)
+    for fold, each in enumerate(alone):
+        assert levels[fold, "matched", 1].choice == each.choice
+        assert variants[fold, "matched", 0].choice == each.choice
+
+
+# Formulas
+
+
+@given(
+    st.integers(2, 12), st.integers(1, 9), st.sampled_from(whitened.SHRINKAGES), st.integers(0, 99)
+)
+def test_whitening_is_the_inverse_root_of_the_shrunk_covariance(pairs, dim, shrinkage, seed):
+    generator = np.random.default_rng(seed)
+    x = generator.normal(size=(pairs + 5, dim)) @ generator.normal(size=(dim, dim)) + 3
+    train = np.arange(pairs)
+    side, _ = sides(x, x, train)
+    candidate = whitened.WhitenedCosine(side, side, shrinkage)
+    every = np.arange(len(x))
+    rows = side.standardised(every)
+    # Independent of the code: training items of mean 0 and variance 1, cut at six deviations.
+    spread = x[train].std(axis=0)
+    assert rows == pytest.approx(np.clip((x - x[train].mean(axis=0)) / spread, -6, 6))
+    fitted = rows[train] - rows[train].mean(axis=0)
+    covariance = fitted.T @ fitted / pairs
+    shrunk = covariance + shrinkage * np.trace(covariance) / dim * np.eye(dim)
+    values, vectors = np.linalg.eigh(shrunk)
+    expected = rows @ vectors @ np.diag(values**-0.5) @ vectors.T
+    expected /= np.linalg.norm(expected, axis=1, keepdims=True)
+    assert candidate.vectors(every, every)[0] == pytest.approx(expected, abs=1e-6)
+
+
+@pytest.mark.parametrize("dims", [(1, 1), (3, 2), (2, 4)])
+def test_gaussian_vectors_give_scipy_s_log_density_ratio(dims):
+    from scipy.stats import multivariate_normal
+    from sklearn.covariance import ledoit_wolf
+
+    generator = np.random.default_rng(0)
+    dim_x, dim_y = dims
+    shared = generator.normal(size=(4000, 2))
+    x = 0.8 * shared @ generator.normal(size=(2, dim_x)) + generator.normal(size=(4000, dim_x))
+    y = 0.8 * shared @ generator.normal(size=(2, dim_y)) + generator.normal(size=(4000, dim_y))
+    plain, views = sides(x, y)
+    candidates = gaussian.fit(plain, views, np.arange(4000))
+    full = f"gaussian {min(dims)} 1"
+    (candidate,) = (each for each in candidates if each.name == full)
+    both = np.concatenate([plain.inputs, views.inputs], axis=1).astype(np.float64)
+    # The fitted Gaussian: each side's covariance is shrunk and has a ridge.
+    covariance = both.T @ both / len(both)
+    first, second = slice(0, dim_x), slice(dim_x, dim_x + dim_y)
+    for side in (first, second):
+        shrunk = ledoit_wolf(both[:, side], assume_centered=True)[0]
+        ridge = gaussian.RIDGE * np.trace(shrunk) / len(shrunk)
+        covariance[side, side] = shrunk + ridge * np.eye(len(shrunk))
+    joint = multivariate_normal(np.zeros(dim_x + dim_y), covariance)
+    of_x = multivariate_normal(np.zeros(dim_x), covariance[first, first])
+    of_y = multivariate_normal(np.zeros(dim_y), covariance[second, second])
+    # Items within the bound on canonical variates.
+    index = np.flatnonzero(np.abs(both).max(axis=1) < 2)[:40]
+    expected = [
+        [
+            joint.logpdf(np.concatenate([plain.inputs[i], views.inputs[j]]))
+            - of_x.logpdf(plain.inputs[i])
+            - of_y.logpdf(views.inputs[j])
+            for i in index
+        ]
+        for j in index
+    ]
+    assert scores(candidate, index, index) == pytest.approx(np.array(expected), abs=1e-5)
+
+
+@pytest.mark.parametrize("shrinkage", gaussian.SHRINKAGES)
+def test_a_shrunk_gaussian_is_the_density_ratio_of_smaller_correlations(shrinkage):
+    rho = np.array([0.9, 0.4])
+    axes = gaussian.Canonical(np.eye(2), np.eye(2), rho)
+    x, y = np.random.default_rng(0).normal(size=(2, 20, 2))
+    plain, views = sides(x, y)
+    base = gaussian.Gaussian(plain, views, axes, 2, shrinkage)
+    u, v = (each.inputs.astype(np.float64) for each in (plain, views))
+    r = shrinkage * rho
+    for i, j in ((0, 0), (3, 7)):
+        quadratic = r * u[i] * v[j] - r**2 * (u[i] ** 2 + v[j] ** 2) / 2
+        expected = (quadratic / (1 - r**2) - np.log(1 - r**2) / 2).sum()
+        (found_score,) = scores(base, np.array([i]), np.array([j])).ravel()
+        assert found_score == pytest.approx(expected, rel=1e-9)
+
+
+@pytest.mark.parametrize("pca", [None, 4])
+@pytest.mark.parametrize("name", bases.MODULES)
+def test_any_order_of_the_items_has_the_same_scores(name, pca):
+    x, y = same_space(60, 6, 0.7)
+    generator = np.random.default_rng(1)
+    plain, views = sides(x, y, np.arange(40), pca, "normal")
+    for candidate in bases.MODULES[name].fit(plain, views, np.arange(60)):
+        whole = scores(candidate, np.arange(60), np.arange(60))
+        some, others = generator.permutation(60)[:25], generator.permutation(60)
+        assert scores(candidate, some, others) == pytest.approx(whole[np.ix_(others, some)])
+
+
+def test_similarity_is_the_cosine_of_standardised_items():
+    x, y = same_space(30, 5, 0.7)
+    plain, views = sides(x, y)
+    (candidate,) = similarity.fit(plain, views, np.arange(30))
+    u, v = ((each - each.mean(axis=0)) / each.std(axis=0) for each in (x, y))
+    lengths = np.linalg.norm(v, axis=1)[:, None] * np.linalg.norm(u, axis=1)
+    every = np.arange(30)
+    assert scores(candidate, every, every) == pytest.approx(v @ u.T / lengths)
+
+
+@pytest.mark.parametrize("name", bases.MODULES)
+def test_a_base_of_one_space_does_not_compare_sides_of_different_dimension(name):
+    same_space_only = bases.MODULES[name].SAME_SPACE
+    assert same_space_only == (name != "gaussian")
+    x, y = same_space(60, 6, 0.9)
+    names = {each.choice.name.split()[0] for each in found(x, y[:, :5])[1]}
+    assert names <= {"gaussian", "none"}

@@ -1,0 +1,162 @@
+"""Re-identification: no worse than the nearest neighbour, with chances and exact intervals."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from leakage.estimators import estimate
+from leakage.estimators.reidentification import (
+    RECIPROCAL,
+    TOP_1,
+    TOP_5,
+    chance,
+    exact_interval,
+    placed,
+)
+
+QUICK = {"epochs": 3, "hidden": 8, "features": 4, "device": "cpu", "bootstraps": 0}
+QUICK |= {"permutations": 99}
+NEAREST = "nearest neighbour"
+
+
+@pytest.fixture(autouse=True, scope="module")
+def one_thread():
+    """Small networks: more threads only wait for one another."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="module")
+def table():
+    """Return the table of 128 pictures of two patches, at five levels of noise."""
+    generator = np.random.default_rng(0)
+    groups = np.repeat(np.arange(128), 2)
+    x = generator.normal(size=(128, 64))[groups] + generator.normal(size=(256, 64))
+    noise = [0.5, 2, 4, 8, 16]
+    y = np.stack([x + each * generator.normal(size=x.shape) for each in noise])
+    return estimate("reidentification", x, y, groups, **QUICK | {"epochs": 8})
+
+
+def matched(table):
+    """Return the rows on the matched pairs, read on the test fold."""
+    return table[(table["split"] == "test") & (table["variant"] == "matched")]
+
+
+def test_the_critic_finds_as_many_as_the_nearest_neighbour_at_every_level(table):
+    mean = matched(table).groupby(["statistic", "level"])["value"].mean().unstack()
+    for rank in (TOP_1, TOP_5):
+        assert (mean.loc[rank] >= mean.loc[f"{NEAREST}, {rank}"] - 0.02).all()
+    # From all of them to hardly any: the levels are a test.
+    assert mean.loc[TOP_1, 0] > 0.95 and mean.loc[TOP_1, 4] < 0.2
+
+
+def test_the_nearest_neighbour_stands_beside_it_with_its_chances(table):
+    rows = matched(table)
+    names = {
+        f"{who}{rank}"
+        for who in ("", f"{NEAREST}, ", f"{NEAREST} of all, ")
+        for rank in (TOP_1, TOP_5, RECIPROCAL)
+    }
+    assert set(rows["statistic"]) == names
+    assert (rows.loc[rows["chosen"], "statistic"] == TOP_1).all()
+    for name in names:
+        of = rows[rows["statistic"] == name]
+        assert (of.groupby("level")["fold"].nunique() == 5).all()
+        assert of["value"].between(0, 1).all() and of["nats"].isna().all()
+        rank = name.split(", ")[-1]
+        if "of all" in name:
+            assert of["chance"].to_numpy() == pytest.approx(chance(rank, 256))
+        else:
+            # 128 pictures in five folds: 25 or 26 of two patches each.
+            expected = {chance(rank, 50), chance(rank, 52)}
+            assert set(of["chance"].round(9)) == {round(each, 9) for each in expected}
+    assert chance(TOP_1, 50) == 1 / 50 and chance(TOP_5, 50) == 1 / 10 and chance(TOP_5, 3) == 1
+    assert chance(RECIPROCAL, 3) == pytest.approx((1 + 1 / 2 + 1 / 3) / 3)
+
+
+def test_more_items_to_choose_from_make_it_harder_for_the_nearest_neighbour(table):
+    mean = matched(table).groupby(["statistic", "level"])["value"].mean().unstack()
+    for rank in (TOP_1, TOP_5, RECIPROCAL):
+        few, many = (mean.loc[f"{who}, {rank}"] for who in (NEAREST, f"{NEAREST} of all"))
+        assert (many <= few + 1e-9).all()
+
+
+def test_no_nearest_neighbour_is_taken_across_spaces():
+    x = np.random.default_rng(0).normal(size=(60, 4))
+    table = estimate("reidentification", x, x[:, :3], **QUICK)
+    assert not table["statistic"].str.contains(NEAREST).any()
+
+
+def test_the_shares_have_exact_intervals_with_pictures_as_trials(table):
+    for _, row in matched(table).iterrows():
+        if "top" in row["statistic"]:
+            expected = exact_interval(row["mean"], 128, 0.95)
+            assert (row["low"], row["high"]) == pytest.approx(expected)
+            assert row["low"] <= row["mean"] <= row["high"]
+
+
+@given(st.integers(1, 60), st.data(), st.sampled_from([0.5, 0.9, 0.95, 0.99]))
+def test_the_exact_interval_is_scipy_s_for_whole_numbers(trials, data, confidence):
+    from scipy.stats import binomtest
+
+    found = data.draw(st.integers(0, trials))
+    expected = binomtest(found, trials).proportion_ci(confidence, method="exact")
+    assert exact_interval(found / trials, trials, confidence) == pytest.approx(expected, abs=1e-9)
+
+
+@given(st.floats(0, 1), st.floats(0, 1), st.integers(1, 200))
+def test_the_exact_interval_holds_its_share_and_rises_with_it(one, other, trials):
+    low, high = sorted([one, other])
+    of_low, of_high = (exact_interval(each, trials, 0.95) for each in (low, high))
+    assert 0 <= of_low[0] <= low + 1e-9 and low - 1e-9 <= of_low[1] <= 1
+    assert of_low[0] <= of_high[0] + 1e-9 and of_low[1] <= of_high[1] + 1e-9
+
+
+# Places
+
+
+def test_the_first_places_are_shared_by_ties():
+    import torch
+
+    scores = torch.tensor([[3.0, 3, 1, 0, -1, -2], [1, 5, 1, 1, 1, 1], [2, 2, 2, 2, 2, 2]])
+    found = placed(scores)
+    first = [[0.5, 0.5, 0, 0, 0, 0], [0, 1, 0, 0, 0, 0], [1 / 6] * 6]
+    assert found[TOP_1].numpy() == pytest.approx(np.array(first))
+    five = [[1, 1, 1, 1, 1, 0], [0.8, 1, 0.8, 0.8, 0.8, 0.8], [5 / 6] * 6]
+    assert found[TOP_5].numpy() == pytest.approx(np.array(five))
+    ranks = [[1.5, 1.5, 3, 4, 5, 6], [4, 1, 4, 4, 4, 4], [3.5] * 6]
+    assert found[RECIPROCAL].numpy() == pytest.approx(1 / np.array(ranks))
+
+
+@given(st.integers(2, 12))
+def test_places_are_the_first_on_a_diagonal_and_at_chance_on_a_constant(items):
+    import torch
+
+    perfect, constant = placed(torch.eye(items)), placed(torch.zeros(items, items))
+    for name in (TOP_1, TOP_5, RECIPROCAL):
+        assert perfect[name].diagonal().tolist() == [1] * items
+    for name in (TOP_1, TOP_5):
+        assert constant[name].numpy() == pytest.approx(np.full((items, items), chance(name, items)))
+
+
+@given(st.lists(st.integers(0, 3), min_size=2, max_size=9))
+def test_every_place_is_given_out_once(values):
+    import torch
+
+    row = torch.tensor(values, dtype=torch.float32)[None]
+    found = placed(row)
+    assert found[TOP_1].sum().item() == pytest.approx(1)
+    assert found[TOP_5].sum().item() == pytest.approx(min(5, len(values)))
+
+
+def test_items_that_are_their_own_views_are_found():
+    x = np.random.default_rng(0).normal(size=(200, 3))
+    rows = matched(estimate("reidentification", x, x, **QUICK))
+    mean = rows.groupby("statistic")["value"].mean()
+    assert mean[TOP_1] > 0.5 and mean[TOP_5] >= mean[TOP_1]
+    chances = rows.groupby("statistic")["chance"].first()
+    assert chances[[TOP_1, TOP_5]].tolist() == pytest.approx([1 / 40, 5 / 40])
