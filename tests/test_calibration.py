@@ -163,7 +163,13 @@ CASES = drawn_rows(
     }
 )
 WRONG = pd.DataFrame(
-    [{"strength": 0.0, "nats": 0.0, "families": 4, "pictures": 9, "confidence": 0.95}]
+    [
+        {
+            **{"pictures": 9, "patches": "equal", "strength": 0.0, "nats": 0.0, "families": 4},
+            **{"families_with_a_leak": 0.25, "levels_with_a_leak": 0.1, "p_below_0.05": 0.1},
+            **{"rule": calibrate_verdict.RULES[0], "standard_error": 0.2, "confidence": 0.95},
+        }
+    ]
 )
 
 

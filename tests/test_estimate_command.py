@@ -53,7 +53,7 @@ def nothing_runs(monkeypatch):
         raise AssertionError("an estimator ran")
 
     monkeypatch.setattr(estimators, "run", refuse)
-    monkeypatch.setattr(step, "_array", refuse)
+    monkeypatch.setattr(files, "read_array", refuse)
     monkeypatch.setattr(embeddings, "read", refuse)
 
 

@@ -238,18 +238,7 @@ def test_pictures_of_more_pairs_than_are_scored_still_meet_others():
 # Ceiling, floor, null, interval
 
 
-RUINED = "one misjudged pair costs NWJ as many nats as there are pairs"
-
-
-@pytest.mark.parametrize(
-    "name",
-    [
-        pytest.param(each, marks=[pytest.mark.xfail(strict=True, reason=RUINED)])
-        if each == "nwj"
-        else each
-        for each in BOUNDS
-    ],
-)
+@pytest.mark.parametrize("name", BOUNDS)
 def test_no_value_exceeds_the_log_of_the_held_out_pairs(name):
     x = np.random.default_rng(0).normal(size=(200, 6))
     table = estimate(name, x, x, **QUICK)

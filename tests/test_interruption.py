@@ -38,11 +38,11 @@ ONE_KILL_PER_STAGE = list(zip(STAGES, ("snakemake", "job") * 3, strict=True))
 EVERY_KILL = [(stage, victim) for stage in STAGES for victim in VICTIMS]
 
 # Trainings of some seconds: MINE's curves, which keep every epoch, and a held-out estimate, which
-# keeps every finished stack of networks (a joint critic's are of one seed and fold each).
+# keeps every finished stack of networks (with so many seeds, one per fold or two).
 TRAINING = {"epochs": 250, "batch": 10, "hidden": 16, "layers": 1, "seeds": 2}
 HELD_OUT = {
-    **{"critic": "joint", "base": "none", "batch": 32, "validated_pairs": 64, "hidden": 8},
-    **{"folds": 3, "seeds": 6, "epochs": 10, "permutations": 19, "bootstraps": 20},
+    **{"bases": [], "batch": 32, "validated_pairs": 64, "hidden": 8},
+    **{"folds": 3, "seeds": 60, "epochs": 10, "permutations": 19, "bootstraps": 20},
 }
 
 

@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from leakage.errors import LeakageError
-from leakage.estimators import critics, estimate, inputs, mine_curves, splits
+from leakage.estimators import estimate, mine_curves
+from leakage.protocol import critics, folds, inputs
 
 QUICK = {"epochs": 3, "batch": 50, "hidden": 16, "seeds": 1, "device": "cpu"}
 
@@ -114,7 +115,7 @@ SHARES = st.floats(0.01, 0.49)
 @given(GROUPS, SHARES, SHARES, st.integers(0, 1000))
 def test_every_pair_is_on_one_side_and_no_group_on_two(groups, validation, test, seed):
     groups = np.array(groups)
-    split = splits.split_by_group(groups, validation, test, np.random.default_rng(seed))
+    split = folds.split_by_group(groups, validation, test, np.random.default_rng(seed))
     sides = list(split.sides().values())
     assert sorted(np.concatenate(sides)) == list(range(len(groups)))
     names = [set(groups[side]) for side in sides]

@@ -94,14 +94,13 @@ def lowest_of_seven_pictures(name: str) -> float:
 
 
 @pytest.mark.parametrize("name", ["mine", "cca", "infonce"])
-def test_seven_pictures_make_no_fold_that_ruins_the_mean(name):
-    assert lowest_of_seven_pictures(name) >= -2
-
-
-@pytest.mark.xfail(strict=True, reason="a base that few pictures chose misleads the next ones")
-@pytest.mark.parametrize("name", ["mine", "cca", "infonce", "nwj"])
 def test_seven_pictures_make_no_fold_far_below_0(name):
     assert lowest_of_seven_pictures(name) >= -0.3
+
+
+def test_seven_pictures_do_not_make_nwj_explode():
+    # Its exp(T) is not a logarithm: one misjudged pair costs up to 1 nat more than elsewhere.
+    assert lowest_of_seven_pictures("nwj") >= -1.5
 
 
 @pytest.mark.parametrize("marginals", ["normal", "standard"])

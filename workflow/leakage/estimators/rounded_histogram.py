@@ -60,12 +60,13 @@ def estimate(
     x, y = rounded(x, settings.decimals), rounded(y, settings.decimals)
     nats = [[plug_in.mutual_information(*pair) for pair in zip(x, seen, strict=True)] for seen in y]
     mean, standard_error = tables.mean_over_groups(np.asarray(nats).T)
+    ceiling = plug_in.logarithm(x.shape[1])
     return tables.tidy(
         {
             "level": levels,
-            "nats": mean,
+            "nats": np.minimum(mean, ceiling),  # a mean of equal values may round up
             "standard_error": standard_error,
-            "ceiling": plug_in.logarithm(x.shape[1]),
+            "ceiling": ceiling,
             "estimand": ESTIMAND,
         }
     )

@@ -57,6 +57,8 @@ class Bound:
     per_view = False
     # Whether scores are nats, which can be too large for the pairs at hand; ranks are not.
     in_nats = True
+    # Where scores less their normaliser are cut above, times ln(pairs).
+    highest = HIGHEST
 
     def combine(self, joint: torch.Tensor, normaliser: torch.Tensor) -> torch.Tensor:
         """Return the bound from the mean T of matched pairs and the log normaliser."""
@@ -131,13 +133,16 @@ def _by_picture(values: torch.Tensor, groups: torch.Tensor, pictures: int) -> to
     return found.index_add_(1, groups, values)
 
 
-def bounded(scores: torch.Tensor, offset: torch.Tensor, pairs: int) -> torch.Tensor:
-    """Return scores less their log normaliser, cut at `LOWEST` and `HIGHEST` times ln(pairs).
+def bounded(
+    scores: torch.Tensor, offset: float, pairs: int, highest: float = HIGHEST
+) -> torch.Tensor:
+    """Return scores less their log normaliser, cut at `LOWEST` and `highest` times ln(pairs).
 
     Args:
         scores: T, shape (…, pairs, pairs).
-        offset: the log normaliser that validation pairs gave, of a shape that broadcasts.
+        offset: the log normaliser that validation pairs gave.
         pairs: that the bound is read on.
+        highest: the upper cut, times ln(pairs).
     """
     limit = float(np.log(max(pairs, 2)))
-    return (scores - offset).clamp(LOWEST * limit, HIGHEST * limit)
+    return (scores - offset).clamp(LOWEST * limit, highest * limit)

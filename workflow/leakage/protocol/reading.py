@@ -167,7 +167,7 @@ def _unit(
             critic = choose(bound, problem, key, based[fold, variant, level], trained, settings)
             scores = critic.scores(test, partner[test]).double()
             if bound.in_nats:
-                scores = bounds.bounded(scores, torch.tensor(critic.offset), len(test))
+                scores = bounds.bounded(scores, critic.offset, len(test), bound.highest)
             if variant != MATCHED:
                 # A view's true plain item is not a negative of the mismatched pair.
                 hidden = torch.from_numpy(problem.own(variant, test))

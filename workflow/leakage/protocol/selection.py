@@ -18,6 +18,8 @@ from leakage.protocol.bounds import HIGHEST, Bound
 # Pairs of a fold that are scored to choose a base, at most, and pairs that are enough to choose.
 SCORED = 500
 ENOUGH = 1_000
+# Density ratios whose bounds differ by less than this share are alike.
+ALIKE = 0.03
 # A gain that is rounding.
 LEAST = 1e-6
 
@@ -52,6 +54,8 @@ class Ballot:
         self.bound, self.folds, self.pictures = bound, folds, 0
         self.values: dict[str, torch.Tensor] = {}
         self.temperatures: dict[str, tuple[float, ...]] = {}
+        # Of candidates without a temperature, density ratios: the mean T of matched pairs.
+        self.ratios: dict[str, float] = {}
 
     def add(
         self,
@@ -89,14 +93,40 @@ class Ballot:
                 gap = float(scores.diagonal().mean() - scores[~not_others].mean())
                 lost = (temperatures * gap).clamp(0, HIGHEST * ceiling) / self.folds
                 value = value.clamp(max=pictures * ceiling) - lost
+            if len(temperatures) == 1:
+                ratio = self.ratios.get(candidate.name, 0.0)
+                self.ratios[candidate.name] = ratio + pictures * float(joint.mean())
             self.values[candidate.name] = self.values.get(candidate.name, 0) + value
             self.temperatures[candidate.name] = candidate.temperatures
 
     def choice(self) -> Choice:
-        """Return the candidate and temperature of the largest value, or `NOTHING`."""
-        best = NOTHING
+        """Return the candidate and temperature of the largest value, or `NOTHING`.
+
+        A candidate must bring more than the price of two parameters, itself and its temperature, by
+        the corrected criterion of Akaike (Hurvich and Tsai, Biometrika 76, 1989).
+        """
+        best, top = NOTHING, 2 / max(1, self.pictures - 3)
+        self._prefer_the_likeliest()
         for name, total in self.values.items():
             value, place = (total / self.pictures).max(0)
-            if float(value) > best.value + LEAST:
+            if float(value) > top + LEAST:
                 best = Choice(name, self.temperatures[name][int(place)], float(value))
+                top = best.value
         return best
+
+    def _prefer_the_likeliest(self) -> None:
+        """Leave one of the density ratios: the likeliest, where it is as good by the bound.
+
+        The mean log ratio of matched pairs has far less noise than the bound, and is right where
+        the fitted family is; elsewhere it can be far off, and the bound decides.
+        """
+        if not self.ratios:
+            return
+        likeliest = max(self.ratios, key=lambda name: self.ratios[name])
+        best = max(self.ratios, key=lambda name: float(self.values[name].max()))
+        top, its = (float(self.values[name].max()) / self.pictures for name in (best, likeliest))
+        kept = likeliest if its >= top - ALIKE * abs(top) else best
+        for name in self.ratios:
+            if name != kept:
+                del self.values[name]
+        self.ratios = {kept: self.ratios[kept]}

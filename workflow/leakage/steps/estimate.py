@@ -170,12 +170,13 @@ def _kind(path: Path) -> Source:
         raise LeakageError(f"{path}: ends in {path.suffix or 'nothing'}; {expected}")
     try:
         schema = pq.read_schema(path)
+        metadata = files.decode(schema.metadata)
     except (pa.ArrowException, OSError, ValueError):
         # A damaged file of a run still has its checksum, and a message of its own.
         if files.checksum_path(path).is_file():
             files.check(path)
-        schema = None
-    if schema is None or not files.decode(schema.metadata):
+        metadata = {}
+    if not metadata:
         raise LeakageError(f"{path}: not a file that the workflow made; {expected}")
     for column, source in (("pixels", Source.VIEWS), ("embedding", Source.EMBEDDINGS)):
         if column in schema.names:

@@ -18,7 +18,9 @@ SAME_SPACE = False
 # A correlation of 1 has an infinite density ratio.
 LARGEST = 0.99999
 SHRINKAGES = (1.0, 0.97, 0.9, 0.8, 0.6)
-# Added to each side's shrunk covariance, times its mean eigenvalue: a coordinate that hardly
+# Pairs per coordinate below which covariances are shrunk.
+FEW_PAIRS = 10
+# Added to each side's covariance, times its mean eigenvalue: a coordinate that hardly
 # varies in training must not be blown up.
 RIDGE = 1e-4
 # Standard deviations to which canonical variates are cut.
@@ -119,15 +121,20 @@ def bounded(values: np.ndarray) -> np.ndarray:
 
 
 def _whitening(values: np.ndarray) -> np.ndarray:
-    """Return axes (dim, dim) that whiten values (pairs, dim), whose covariance is shrunk.
+    """Return axes (dim, dim) along which values (pairs, dim) have variance 1, ridge included.
 
-    Ledoit and Wolf, Journal of Multivariate Analysis 88, 2004: with more coordinates than pairs,
-    the covariance of the pairs themselves would make every correlation 1.
+    With few pairs per coordinate the covariance is shrunk (Ledoit and Wolf, Journal of Multivariate
+    Analysis 88, 2004), or every correlation would come out as 1; with many, shrinking costs a few
+    hundredths of a nat.
     """
-    # Imported here: it takes a second.
-    from sklearn.covariance import ledoit_wolf
+    pairs, dim = values.shape
+    if pairs < FEW_PAIRS * dim:
+        # Imported here: it takes a second.
+        from sklearn.covariance import ledoit_wolf
 
-    covariance, _ = ledoit_wolf(values.astype(np.float64), assume_centered=True)
+        covariance, _ = ledoit_wolf(values.astype(np.float64), assume_centered=True)
+    else:
+        covariance = values.T.astype(np.float64) @ values / pairs
     variance, axes = np.linalg.eigh(covariance)
     ridge = RIDGE * max(float(variance.mean()), 1e-12)
     return axes / np.sqrt(np.maximum(variance, 0) + ridge)
