@@ -86,7 +86,7 @@ NAMES = (*CSV, "verdict", "calibrated", "errors")
 def test_a_level_s_verdict_stands_in_its_column_with_its_value(run):
     text = run(verdict=verdict_rows({0: LEAK, 4: LEAK, 8: NONE}))
     assert "| seen through | n = 0 | n = 4 | n = 8 | so |" in text
-    leak = "**leak**, 1.2 (p = 0.004)"
+    leak = "**leak**, 1.2 nats (p = 0.004)"
     row = f"| CLIP, untrained | {leak} | {leak} | {NONE} | nothing found from n = 8 |"
     assert row in text and "### msb_xor" in text
 

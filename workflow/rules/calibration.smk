@@ -2,24 +2,10 @@
 # known, and the verdict on data with nothing to find. Makes calibration/{estimator}/{task}.parquet,
 # calibration/table.csv, .md and the figure. Reads no picture of the dataset.
 
-from leakage.truths import ENCODED
-
 CALIBRATION = CONFIG.calibration
 
 # Other packages' values on the same tasks, made by benchmarks/peers.py.
 PEERS = Path(workflow.basedir) / "benchmarks" / "peers.csv"
-
-
-def options_of_task(task):
-    """The encoder's entry as an option, for the tasks that are pictures through an encoder."""
-    if task not in ENCODED:
-        return ""
-    return f" --encoder {shlex.quote(as_json(CHECKED.calibration_encoder.model_dump()))}"
-
-
-def modules_of_task(task):
-    """The code that encodes the pictures of a task, if it has any."""
-    return [module_of(CHECKED.calibration_encoder)] if task in ENCODED else []
 
 
 rule calibrate:

@@ -22,6 +22,7 @@ from leakage import captions, estimators, files, jobs, provenance
 from leakage.config import ANALYSIS, MEASURES, Workflow, module_of
 from leakage.devices import has_gpu
 from leakage.errors import LeakageError
+from leakage.truths import ENCODED
 
 try:
     CHECKED = Workflow(config)
@@ -435,3 +436,15 @@ def templates():
     ]
     said = [(category_of(DRAWINGS[name]), labels_of(name)) for name in FIGURES]
     return hashlib.sha256(repr([texts, said]).encode()).hexdigest()[:16]
+
+
+def options_of_task(task):
+    """The encoder's entry as an option, for the tasks that are pictures through an encoder."""
+    if task not in ENCODED:
+        return ""
+    return f" --encoder {shlex.quote(as_json(CHECKED.calibration_encoder.model_dump()))}"
+
+
+def modules_of_task(task):
+    """The code that encodes the pictures of a task, if it has any."""
+    return [module_of(CHECKED.calibration_encoder)] if task in ENCODED else []

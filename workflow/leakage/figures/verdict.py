@@ -104,6 +104,13 @@ def p_text(p: float) -> str:
     return "p < 0.001" if p < 0.001 else f"p = {p:.2g}"
 
 
+def size_text(nats: float) -> str:
+    """Return a leak's size; a test can find one whose size the pictures do not resolve."""
+    if round(nats, 3) <= 0:
+        return "size unknown"
+    return f"{nats:.2g} nats" if nats < 10 else f"{nats:.0f} nats"
+
+
 def _cell(axis: "Axes", column: int, row: int, found: Any) -> None:
     from matplotlib.patches import Rectangle
 
@@ -112,7 +119,7 @@ def _cell(axis: "Axes", column: int, row: int, found: Any) -> None:
     able = found.verdict in (verdicts.LEAK, verdicts.NO_EVIDENCE)
     lines = [SHORT[found.verdict], *([p_text(found.corrected_p)] if able else [])]
     if found.verdict == verdicts.LEAK and np.isfinite(found.nats):
-        lines.insert(1, f"{found.nats:.2g} nats" if abs(found.nats) < 10 else f"{found.nats:.0f}")
+        lines.insert(1, size_text(found.nats))
     axis.text(column, row, "\n".join(lines), ha="center", va="center", fontsize=8)
 
 

@@ -13,6 +13,7 @@ from leakage.protocol.bases import MODULES, Candidate
 from leakage.protocol.bases.gaussian import Gaussian
 from leakage.protocol.bounds import Bound
 from leakage.protocol.held_out import (
+    MATCHED,
     Problem,
     Protocol,
     Settings,
@@ -378,14 +379,15 @@ class _Stack:
         self.x_of, self.y_of = torch.tensor(x_of), torch.tensor(y_of)
         self.sides = sides
         self.partner = torch.stack(partners)
-        self.groups = torch.from_numpy(problem.groups)
-        self.true_groups = self.groups[self.partner]
+        self.groups = torch.from_numpy(problem.groups.astype(np.int32))
+        self.single = problem.groups.max() + 1 == len(problem.groups)
+        self.matched = torch.tensor([variant == MATCHED for *_, variant, _ in keys])
         self.trained = trained
 
     def batch(
         self, index: torch.Tensor, alive: torch.Tensor
-    ) -> tuple[torch.Tensor, torch.Tensor, "torch.Tensor | float", torch.Tensor]:
-        """Return x, y, the base's scores, and which pairs but the matched are of one picture.
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor | float, torch.Tensor | None]:
+        """Return x, y, the base's scores, and which pairs but the matched are no negatives.
 
         Args:
             index: positions in the units' training pairs, (units, batch).
@@ -398,17 +400,31 @@ class _Stack:
         views = self.partner[alive].gather(1, pairs)
         x = _rows(self.x, self.x_of[alive], pairs)
         y = _rows(self.y, self.y_of[alive], views)
-        plain = self.groups[pairs]
-        own = plain[:, :, None] == plain[:, None]
-        true = self.groups[views]
-        own |= true[:, :, None] == plain[:, None]
-        own.diagonal(dim1=1, dim2=2).fill_(False)
+        own = self._own(pairs, views, self.matched[alive])
         base: torch.Tensor | float = 0.0
         if self.base[int(alive[0])] is not None:
             base = torch.stack(
                 [self.base[k](index[u]) for k, u in zip(alive.tolist(), unit.tolist(), strict=True)]
             )
-        return x, y, base, own.to(self.device)
+        return x, y, base, own if own is None else own.to(self.device)
+
+    def _own(
+        self, pairs: torch.Tensor, views: torch.Tensor, matched: torch.Tensor
+    ) -> torch.Tensor | None:
+        """Return which pairs but the matched are no negatives, (networks, batch, batch), or None.
+
+        Args:
+            pairs, views: indices of plain items and views, (networks, batch).
+            matched: which networks are of the matched variant, (networks,).
+        """
+        if self.single and matched.all():
+            return None
+        plain = self.groups[pairs]
+        own = plain[:, :, None] == plain[:, None]
+        if not matched.all():
+            own |= self.groups[views][:, :, None] == plain[:, None]
+        own.diagonal(dim1=1, dim2=2).fill_(False)
+        return own
 
 
 def _rows(values: torch.Tensor, which: torch.Tensor, index: torch.Tensor) -> torch.Tensor:
@@ -510,25 +526,31 @@ def _network(module: critics.SeparableCritics, network: int) -> critics.Separabl
     return one
 
 
-def infonce(scores: torch.Tensor, own: torch.Tensor) -> torch.Tensor:
+def infonce(scores: torch.Tensor, own: torch.Tensor | None) -> torch.Tensor:
     """Return the symmetric InfoNCE loss, (networks,): van den Oord et al., arXiv 1807.03748."""
     return critics.SymmetricInfoNCE.apply(scores, own)
 
 
-def donsker_varadhan(scores: torch.Tensor, own: torch.Tensor) -> torch.Tensor:
+def donsker_varadhan(scores: torch.Tensor, own: torch.Tensor | None) -> torch.Tensor:
     """Return minus the Donsker-Varadhan bound, (networks,): Belghazi et al. 2018, equation 10."""
     joint = scores.diagonal(dim1=1, dim2=2)
-    count = torch.log((~own).sum((1, 2)) - scores.shape[1])
-    own = own | torch.eye(scores.shape[1], dtype=torch.bool, device=own.device)
+    own = _with_diagonal(own, scores)
+    count = torch.log((~own).sum((-1, -2)))
     return critics.log_sum_exp_of_others(scores, own) - count - joint.mean(-1)
 
 
-def jensen_shannon(scores: torch.Tensor, own: torch.Tensor) -> torch.Tensor:
+def jensen_shannon(scores: torch.Tensor, own: torch.Tensor | None) -> torch.Tensor:
     """Return the classifier's loss, (networks,): Hjelm et al. 2019; Song and Ermon 2020."""
     joint = scores.diagonal(dim1=1, dim2=2)
-    own = own | torch.eye(scores.shape[1], dtype=torch.bool, device=own.device)
-    others = functional.softplus(scores).masked_fill(own, 0).sum((1, 2)) / (~own).sum((1, 2))
+    own = _with_diagonal(own, scores)
+    others = functional.softplus(scores).masked_fill(own, 0).sum((1, 2)) / (~own).sum((-1, -2))
     return functional.softplus(-joint).mean(-1) + others
+
+
+def _with_diagonal(own: torch.Tensor | None, scores: torch.Tensor) -> torch.Tensor:
+    """Return a mask of the matched pairs as well, which broadcasts to scores."""
+    diagonal = torch.eye(scores.shape[1], dtype=torch.bool, device=scores.device)
+    return diagonal[None] if own is None else own | diagonal
 
 
 LOSSES = {

@@ -216,7 +216,7 @@ class SymmetricInfoNCE(torch.autograd.Function):
     """
 
     @staticmethod
-    def forward(context, scores: torch.Tensor, own: torch.Tensor) -> torch.Tensor:
+    def forward(context, scores: torch.Tensor, own: torch.Tensor | None) -> torch.Tensor:
         """Return the loss per network, shape (networks,), in nats.
 
         Args:
@@ -224,12 +224,14 @@ class SymmetricInfoNCE(torch.autograd.Function):
             scores: T of every y with every x, shape (networks, pairs, pairs); on the diagonal that
                 of the matched pairs.
             own: pairs of one picture other than the matched ones, which take no part, shape
-                (networks, pairs, pairs).
+                (networks, pairs, pairs); None where there are none.
         """
         joint = scores.diagonal(dim1=1, dim2=2)
         top = scores.amax((1, 2), keepdim=True)
-        # Multiplying by a mask is ten times as fast as filling by one.
-        raised = (scores - top).clamp_(min=-80).exp_().mul_((~own).to(scores))
+        raised = (scores - top).clamp_(min=-80).exp_()
+        if own is not None:
+            # Multiplying by a mask is ten times as fast as filling by one.
+            raised.mul_((~own).to(scores))
         rows, columns = raised.sum(2), raised.sum(1)
         context.save_for_backward(raised, rows, columns)
         mean = (torch.log(rows).mean(-1) + torch.log(columns).mean(-1)) / 2

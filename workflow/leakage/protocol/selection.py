@@ -103,9 +103,10 @@ class Ballot:
         """Return the candidate and temperature of the largest value, or `NOTHING`.
 
         A candidate must bring more than the price of two parameters, itself and its temperature, by
-        the corrected criterion of Akaike (Hurvich and Tsai, Biometrika 76, 1989).
+        the corrected criterion of Akaike (Hurvich and Tsai, Biometrika 76, 1989). Ranks have no
+        price: the worst of them is a guess, as T = 0 is.
         """
-        best, top = NOTHING, 2 / max(1, self.pictures - 3)
+        best, top = NOTHING, 2 / max(1, self.pictures - 3) if self.bound.in_nats else 0.0
         self._prefer_the_likeliest()
         for name, total in self.values.items():
             value, place = (total / self.pictures).max(0)

@@ -12,7 +12,7 @@ from leakage import files, pages
 from leakage.analysis import verdicts
 from leakage.errors import LeakageError
 from leakage.figures import curves, style
-from leakage.figures.verdict import p_text, quiet
+from leakage.figures.verdict import p_text, quiet, size_text
 from leakage.schemes import keystream
 from leakage.steps import calibration
 
@@ -92,7 +92,7 @@ def _said(row: pd.DataFrame) -> str:
     one = row.iloc[0]
     if one["verdict"] != verdicts.LEAK:
         return str(one["verdict"])
-    value = "" if np.isnan(one["nats"]) else f", {one['nats']:.2g}"
+    value = "" if np.isnan(one["nats"]) else f", {size_text(one['nats'])}"
     return f"**leak**{value} ({p_text(one['corrected_p'])})"
 
 
