@@ -11,7 +11,7 @@ import torch
 
 # Scores, less their normaliser, are cut at these multiples of ln(pairs): no more can be certified,
 # and one pair that the critic misjudges costs no more than that.
-LOWEST, HIGHEST = -1.0, 3.0
+LOWEST, HIGHEST = -1.0, 2.0
 
 
 @dataclass(frozen=True)

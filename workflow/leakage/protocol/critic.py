@@ -324,10 +324,14 @@ class _Bank:
         if self.recipe.based and based.turned is not None:
             # Depends on the variant: the axes are of its own pairs.
             if key not in self.kept:
-                self.kept[key] = based.turned.turned()
+                x, y = based.turned.turned()
+                self.kept[key] = (
+                    np.concatenate([x, based.plain.length], axis=1),
+                    np.concatenate([y, based.views.length], axis=1),
+                )
             return self.kept[key]
         if not self.recipe.fourier:
-            return based.plain.inputs, based.views.inputs
+            return based.plain.with_length, based.views.with_length
         fold, _, level = key
         if (fold, "", level) not in self.kept:
             seed, count = self.problem.seeds[0], self.settings.fourier

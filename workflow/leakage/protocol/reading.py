@@ -108,11 +108,14 @@ class Critic:
         based: the base that may be a part of it.
         members: the best one first.
         offset: its log normaliser on validation pairs, in nats.
+        largest: its largest score on validation pairs, in nats. What lies above has not been
+            validated: a single pair could then outweigh all others in the normaliser.
     """
 
     based: Based
     members: list[Member]
     offset: float
+    largest: float
 
     @property
     def best(self) -> Member:
@@ -167,6 +170,7 @@ def _unit(
             critic = choose(bound, problem, key, based[fold, variant, level], trained, settings)
             scores = critic.scores(test, partner[test]).double()
             if bound.in_nats:
+                scores = scores.clamp(max=critic.largest)
                 scores = bounds.bounded(scores, critic.offset, len(test), bound.highest)
             if variant != MATCHED:
                 # A view's true plain item is not a negative of the mismatched pair.
@@ -276,7 +280,7 @@ def choose(
     scores = total / len(members)
     others = scores[~own].double()
     offset = float(torch.logsumexp(others, 0) - np.log(len(others))) if len(others) else 0.0
-    return Critic(based, members, offset)
+    return Critic(based, members, offset, float(scores.max()))
 
 
 def _value(bound: Bound, scores: torch.Tensor, own: torch.Tensor) -> float:

@@ -72,6 +72,20 @@ class Side:
         values = inputs.projected(self.values, self.scaler, self._components())
         return inputs.normal_scores(values, self.train) if self.marginals == "normal" else values
 
+    @cached_property
+    def length(self) -> np.ndarray:
+        """Squared length of the inputs, made normal by its ranks, float32 (pairs, 1).
+
+        It shows a perceptron what depends on the scale of an item alone.
+        """
+        squares = np.square(self.inputs).sum(axis=1, keepdims=True)
+        return inputs.normal_scores(squares, self.train)
+
+    @cached_property
+    def with_length(self) -> np.ndarray:
+        """The inputs and their length, float32 (pairs, dim + 1)."""
+        return np.concatenate([self.inputs, self.length], axis=1)
+
     def _components(self) -> np.ndarray | None:
         """Return the whitened axes of the first components, float64 (dim, pca); None for all."""
         if self.pca is None or self.values.shape[1] <= self.pca:
