@@ -23,13 +23,13 @@ from leakage.settings import Settings
 
 HEAD = """# Every key of the configuration
 
-`config.yaml` holds the paper's experiment; a file given with `--configfile` is merged over it, key
-by key (a list is replaced as a whole), and `null` takes out an entry that you or we have named.
-A misspelt key, a value of another type or outside its range is refused before anything runs, and
-the nearest right key is told. What is "required" has no default.
+`config.yaml` holds the paper's experiment. A file given with `--configfile` is merged over it, key
+by key. A list is replaced as a whole, and `null` removes a named entry. A misspelt key, or a value
+of a wrong type or outside its range, stops the run before it starts. The error names the nearest
+known key. A key marked "required" has no default.
 
-This page is made from the models that check the configuration, by
-`python docs/configuration.py > docs/configuration.md`: correct the text there, below each field."""
+This page is generated from the models that check the configuration. To change a text, edit the
+docstring below the field and run `python docs/configuration.py > docs/configuration.md`."""
 COLUMNS = ("key", "type", "default", "meaning")
 SIMPLE = {
     **{int: "whole number", float: "number", str: "text", bool: "true or false"},

@@ -187,7 +187,7 @@ CHANGES = [
     ),
     Change(
         "the code of the held-out estimators' protocol (`protocol/held_out.py`)",
-        "the held-out estimates and the figures that read them, no training curve",
+        "the held-out estimates and the figures that read them, but no training curve",
         HELD_OUT | CCA | KSG | REIDENTIFICATION | HELD_OUT_FIGURES | {"figures/reidentification"},
         code("protocol/held_out"),
     ),
@@ -223,8 +223,8 @@ CHANGES = [
         code("schemes/pixel_permutation"),
     ),
     Change(
-        "a scheme more to compare",
-        "its views, embeddings, tests, measures, what is compared of its estimates; comparisons",
+        "a scheme added to `schemes`",
+        "its views, embeddings, tests, measures, compared estimates; the comparisons",
         {f"{of}/full/1" for of in ("views", "embeddings/statistics")}
         | {"estimates/mine-held-out/statistics/full", "estimates/histogram/pixels/full"}
         | {"measures/full", "tests/statistics/full"}
@@ -282,34 +282,35 @@ def page() -> str:
     """Return docs/reruns.md."""
     return f"""# What runs again when
 
-A job runs again when what it depends on has changed: its own branch of the configuration, the code
-that its step imports (found in the source, through everything that it imports in turn; comments,
-docstrings, layout and time stamps do not count), or a file that it reads. Nothing else starts it.
-`snakemake -n` with your options shows what would run, before anything does.
+`snakemake -n` with your options shows what would run.
+
+A job runs again if one of these has changed: its own branch of the configuration, the code that its
+step imports, or a file that it reads. Nothing else starts it. The code includes all modules that
+are imported, directly or indirectly. Comments, docstrings, layout and time stamps do not count.
 
 {table()}
 
-Each row is tried by `tests/test_reruns.py` on a real run; this page is made from the same data by
+`tests/test_reruns.py` tests each row on a real run. This page is generated from the same data by
 `python tests/reruns.py > docs/reruns.md`.
 
-What also holds:
+More rules:
 
-- Of the targets `report` and `all`: after whatever runs again, the record of the run and the report
-  are made again (seconds), and the summary where an estimate, a verdict or the scorecard was.
-- How pictures are fetched (`connections`, `retries`, `timeout` of `dataset.coco`) is no reason to
-  fetch them again. A picture that comes into a `folder`, leaves it or changes its size is.
-- The configuration that is recorded beside a figure is the one that it was drawn with. Another
-  one is no reason to draw it again. `verify` says whether a figure still belongs to the code and
-  data that are there: [what it survives](faults.md#does-this-figure-still-belong).
-- Of the key, the fingerprint counts. With another key all views are made again.
-- Threads, memory, run time and the number of cores do not count; nor do versions of libraries,
-  which are recorded in every file. After an upgrade, `snakemake --forceall` makes everything again.
-- A job that runs again and makes the same bytes still lets everything run that reads them:
-  Snakemake decides before it knows.
-- Without `.snakemake/` Snakemake has forgotten with which settings a file was made, and takes it
-  as it is. Keep that folder with the results.
-- The times of *result* files count: copy them with `cp -a`, `rsync -a` or `mv`, not `cp -r`.
-- Nothing is thrown away in between, so an estimator that changes finds its embeddings.
+- With the targets `report` and `all`, the record of the run and the report are made again after any
+  other job (seconds). The summary is made again after an estimate, a verdict or the scorecard.
+- The download options (`connections`, `retries`, `timeout` of `dataset.coco`) do not fetch pictures
+  again. A picture that is added to a `folder`, removed from it or changed in size does.
+- A figure keeps the configuration that it was drawn with. A change that it does not depend on does
+  not draw it again. `verify` says whether a figure still belongs to the present code and data:
+  [what it survives](faults.md#does-this-figure-still-belong).
+- Only the fingerprint of the key counts. With another key all views are made again.
+- Threads, memory, run time and the number of cores do not count. Versions of libraries do not count
+  either, but every file records them. After an upgrade, run `snakemake --forceall`.
+- If a job runs again and makes the same bytes, all jobs that read them still run, because Snakemake
+  decides before the job runs.
+- Without `.snakemake/` Snakemake does not know the settings of a file and accepts it unchanged.
+  Keep that folder with the results.
+- The times of *result* files count. Copy them with `cp -a`, `rsync -a` or `mv`, not `cp -r`.
+- Intermediate files are kept, so a changed estimator reads the existing embeddings.
 """
 
 

@@ -172,8 +172,8 @@ def test_a_file_of_another_kind_is_refused_and_never_to_be_deleted(name, side, a
 def test_items_are_of_one_kind(arrays, kept):
     plain, other = kept["embeddings"]
     said = refused("mine", arrays["x"], [other])
-    assert said.endswith("is of arrays of your own; give both of one kind")
-    assert "give both of one kind" in refused("mine", plain, [kept["views"][0]])
+    assert said.endswith("holds arrays of your own; give the same kind")
+    assert "give the same kind" in refused("mine", plain, [kept["views"][0]])
     assert "np.stack them" in refused("mine", arrays["x"], [arrays["y"], arrays["y"]])
     assert refused("mine", Path("nowhere.npy"), [other]).startswith("nowhere.npy: no such file")
 

@@ -49,148 +49,148 @@ DRAWN = {"held_out": "held_out", "pretraining": "controls"}
 
 
 class Dataset(Settings):
-    """Which pictures: the kind that is used, and one branch per kind."""
+    """The pictures: the chosen kind of dataset, and one branch per kind."""
 
     name: str
-    """which of the kinds below: the branch of that name is read, the others are not"""
+    """the kind of dataset; only the branch of that name is read"""
     shard_size: int = pydantic.Field(default=1000, ge=1)
-    """pictures; a dataset of more is encrypted and embedded in parts of so many, a job each"""
+    """pictures per job; a larger dataset is encrypted and embedded in parts of this size"""
     coco: dict[str, Any] | None = None
-    """the largest pictures of one split of COCO, fetched from its host or a mirror"""
+    """the largest pictures of one split of COCO, downloaded from its host or a mirror"""
     photographs: dict[str, Any] | None = None
-    """those that scikit-image and scikit-learn carry in their packages: no download"""
+    """photographs in the packages scikit-image and scikit-learn, without a download"""
     folder: dict[str, Any] | None = None
-    """your own: every picture file in a folder and below it"""
+    """your own pictures: all picture files in a folder and its subfolders"""
 
 
 class Encryption(Settings):
-    """The key and the schemes, by the name that they have in paths."""
+    """The key and the encryption schemes."""
 
     key_file: PathText
-    """a file with the key of all schemes: 64 hexadecimal digits, as `openssl rand -hex 32` makes"""
+    """file with the key of all schemes: 64 hexadecimal digits, as from `openssl rand -hex 32`"""
     schemes: dict[str, dict[str, Any] | None]
-    """the schemes, by names of your choice, which stand in paths, tables and figures"""
+    """the schemes, under names of your choice, which appear in paths, tables and figures"""
 
 
 class Patches(Settings):
-    """Windows of a view, and how many of their embeddings an estimator is given at most."""
+    """The patches of a view, and how many of them an estimator reads."""
 
     size: int = pydantic.Field(default=224, ge=8, le=65_536)
     """side of a patch, in pixels; patches are cut out, never resized"""
     per_image: int = pydantic.Field(default=9, ge=1, le=10_000)
-    """patches per picture, at places drawn once per picture, the same at every level"""
+    """patches per picture; their places are random, and the same at every level"""
     per_estimate: int = pydantic.Field(default=10_000, ge=3)
-    """patches that an estimator is given at most, of as many pictures as there are"""
+    """most patches for one estimate, from as many pictures as possible"""
 
 
 class Paper(Settings):
-    """Who plays the parts of the paper in figures 1 to 8."""
+    """The encoders and the scheme of figures 1 to 8."""
 
     clip: str
-    """the encoder that plays CLIP"""
+    """the encoder in place of the paper's CLIP"""
     resnet: str
-    """the encoder that plays ResNet"""
+    """the encoder in place of the paper's ResNet"""
     scheme: str = "msb_xor"
-    """the scheme that plays the XOR of most significant bits"""
+    """the scheme in place of the paper's XOR of most significant bits"""
 
 
 class Tests(Settings):
     """The exact permutation tests of independence over whole pictures."""
 
     permutations: int = pydantic.Field(default=999, ge=19, le=1_000_000)
-    """orders of the pictures that are drawn; all distinct ones where there are no more"""
+    """random orders of the pictures; all distinct orders are used if there are fewer"""
     pairs: int = pydantic.Field(default=1000, ge=20, le=10_000)
-    """patches that enter a test at most, of as many pictures as there are; the run time grows with
-    the square of it"""
+    """most patches in a test, from as many pictures as possible; the run time grows with the square
+    of this number"""
 
 
 class Verdict(Settings):
-    """Whether a level leaks at all: by the exact tests and a held-out estimator."""
+    """How the verdict is decided: by the exact tests and a held-out estimator."""
 
     estimator: str = "mine-held-out"
-    """the entry of `estimators`, a held-out one, whose value stands beside the verdict and whose
-    p-values count beside the exact tests"""
+    """a held-out entry of `estimators`; its value is shown with the verdict, and its p-values count
+    with those of the exact tests"""
     confidence: float = pydantic.Field(default=0.95, gt=0.5, lt=1)
-    """1 minus the chance of any false leak among the levels of a scheme; of the held-out
-    estimators' intervals as well"""
+    """1 minus the chance of any false leak among the levels of a scheme; also the confidence of the
+    held-out estimators' intervals"""
 
 
 class Calibration(Settings):
-    """Which estimators meet which known truths, on how many pairs, how often."""
+    """The estimators and tasks of the calibration, and the pairs and draws of each."""
 
     estimators: list[str] = pydantic.Field(default=[])
-    """the entries of `estimators` that are calibrated"""
+    """the entries of `estimators` to calibrate"""
     tasks: dict[str, TaskPairs | None] = pydantic.Field(default={})
-    """pairs drawn of each task, by the task's name; null takes one out"""
+    """pairs per draw, by the name of the task; null removes the task"""
     only: list[str] = pydantic.Field(default=[])
-    """the tasks of this run, of those in `tasks`; empty for all of them"""
+    """run only these of the `tasks`; empty: all"""
     seeds: int = pydantic.Field(default=3, ge=1, le=1000)
-    """draws of each task, for bias and standard deviation"""
+    """draws per task, for bias and standard deviation"""
     draws: dict[str, TaskDraws] = pydantic.Field(default={})
-    """draws of single tasks in place of `seeds`, by the task's name: fewer of slow ones"""
+    """draws of single tasks in place of `seeds`, by the name of the task"""
     encoder: dict[str, Any] = pydantic.Field(default={"kind": "statistics"})
-    """an entry as in `encoders`: what encodes the tasks that are pictures through an encoder; its
-    weights must be on this machine, or in its cache"""
+    """an entry as in `encoders`, for the tasks with encoded pictures; its weights must be on this
+    machine or in its cache"""
     settings: dict[str, Any] = pydantic.Field(default={})
-    """settings over those of each estimator that has them"""
+    """settings that replace those of each estimator, if it has them"""
     verdict_draws: int = pydantic.Field(default=1000, ge=1, le=100_000)
-    """families of levels with nothing to find, at least, on which the verdict's error is counted;
-    and a quarter as many at each strength of a leak, for its power"""
+    """fewest families of levels without a leak, for the error of the verdict; a quarter as many are
+    drawn for each strength of a leak, for its power"""
     verdict_trained: int = pydantic.Field(default=20, ge=0, le=100_000)
-    """of these, families on which the verdict's estimator trains, which takes far longer"""
+    """families of these on which the verdict's estimator is trained, which takes far longer"""
     verdict_pictures: list[Pictures] = pydantic.Field(default=[9, 30, 100])
-    """pictures in each of these families: of each number, with equal and unequal patches"""
+    """numbers of pictures per family, each with equal and with unequal numbers of patches"""
 
 
 class Report(Settings):
-    """What the report is made of, beside the figures."""
+    """The parts of the report in addition to the figures."""
 
     calibration: bool = True
-    """whether the calibration is made for it and shown in it; config.yaml's takes an hour"""
+    """whether the report runs and shows the calibration; that of config.yaml takes an hour"""
 
 
 class Config(Settings):
     """The whole configuration."""
 
     results: str
-    """the run's folder: everything that is made lies in it"""
+    """folder of all results of the run"""
     seed: int = pydantic.Field(default=0, ge=0, lt=2**32)
-    """of everything random: places of patches, untrained networks, estimators"""
+    """random seed of patch places, untrained networks and estimators"""
     device: Literal["auto", "cpu", "cuda"] = "auto"
-    """where networks and critics run; auto: on the GPU if there is one, else on the CPU"""
+    """where networks and critics run; auto: the GPU if there is one, otherwise the CPU"""
     dataset: Dataset
-    """which pictures"""
+    """the pictures"""
     encryption: Encryption
     """the key and the schemes"""
     patches: Patches = Patches()
-    """the windows of a view that are embedded, and how many"""
+    """size and number of patches"""
     encoders: dict[str, dict[str, Any] | None]
-    """what turns patches into vectors, by names of your choice"""
+    """encoders, which turn patches into vectors, under names of your choice"""
     paper: Paper
-    """who plays the parts of the paper in figures 1 to 8"""
+    """the encoders and the scheme of figures 1 to 8"""
     schemes: list[str] = pydantic.Field(default=[])
-    """which are compared, in the figures `schemes`, `verdict` and `visual_security`"""
+    """schemes to compare in the figures `schemes`, `verdict` and `visual_security`"""
     figures_of: list[str] = pydantic.Field(default=[])
-    """schemes that get the whole set of figures as well, in figures/{scheme}/"""
+    """schemes that also get the whole set of figures, in figures/{scheme}/"""
     representations: list[str] = pydantic.Field(default=[])
-    """encoders, or `pixels`, that the figures beyond the paper are drawn for"""
+    """encoders (or `pixels`) for the figures beyond the paper"""
     controls: dict[str, str | None] = pydantic.Field(default={})
-    """beside each trained encoder its untrained twin, for the figure `pretraining`; null takes
-    one out"""
+    """the untrained version of each trained encoder, for the figure `pretraining`; null removes
+    one"""
     estimators: dict[str, dict[str, Any] | None]
-    """what estimates the leakage, by names of your choice"""
+    """estimators of the leakage, under names of your choice"""
     held_out: list[str] = pydantic.Field(default=[])
-    """the entries of `estimators` that the figure `held_out` shows"""
+    """entries of `estimators` in the figure `held_out`"""
     tests: Tests = Tests()
     """tests of independence that need few pictures"""
     verdict: Verdict = Verdict()
-    """by what it is decided whether a level leaks at all"""
+    """how the verdict is decided"""
     calibration: Calibration = Calibration()
-    """which estimators meet which known truths: the target `calibration`"""
+    """the target `calibration`: estimators on known truths"""
     report: Report = Report()
-    """what the target `report` holds, beside the figures"""
+    """the parts of the target `report` in addition to the figures"""
     figures: list[str]
-    """the figures that the target `figures` draws: names of modules of `leakage.figures`"""
+    """figures of the target `figures`: names of modules of `leakage.figures`"""
 
     @pydantic.field_validator("results")
     @classmethod

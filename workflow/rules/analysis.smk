@@ -1,4 +1,4 @@
-# Stage 5: analysis. Makes analysis/verdicts.parquet from tests and estimates; figures, summary and
+# Stage 5: analysis. Makes analysis/verdicts.parquet from tests and estimates. Figures, summary and
 # report read it.
 
 

@@ -1,6 +1,7 @@
-# Beside the stages: calibration. Runs estimators on joint distributions whose mutual information is
-# known, and the verdict on data with nothing to find. Makes calibration/{estimator}/{task}.parquet,
-# calibration/table.csv, .md and the figure. Reads no picture of the dataset.
+# Separate from the stages: calibration. Runs estimators on joint distributions with known mutual
+# information, and the verdict on data with and without a leak. Makes
+# calibration/{estimator}/{task}.parquet, calibration/table.csv, .md and the figure. It does not
+# read the dataset.
 
 CALIBRATION = CONFIG.calibration
 
@@ -9,7 +10,7 @@ PEERS = Path(workflow.basedir) / "benchmarks" / "peers.csv"
 
 
 rule calibrate:
-    """Run one estimator on draws of one known truth."""
+    """Run one estimator on draws of one task with known mutual information."""
     output:
         table=RESULTS / "calibration/{estimator}/{task}.parquet",
         checksum=RESULTS / "calibration/{estimator}/{task}.parquet.sha256",
@@ -39,7 +40,7 @@ rule calibrate:
 
 
 rule calibrate_verdict:
-    """Measure how often the verdict errs, and how often it finds what is there."""
+    """Measure how often the verdict errs, and how often it finds a leak."""
     output:
         table=RESULTS / "calibration/verdict.parquet",
         checksum=RESULTS / "calibration/verdict.parquet.sha256",
@@ -47,7 +48,7 @@ rule calibrate_verdict:
         RESULTS / "logs/calibration/verdict.log",
     benchmark:
         RESULTS / "benchmarks/calibration/verdict.tsv"
-    # The longest job; started last, it would keep the others' cores waiting.
+    # This is the longest job. If it started last, the other cores would be idle.
     priority: 10
     conda:
         ENVIRONMENT
@@ -71,7 +72,7 @@ rule calibrate_verdict:
 
 
 rule calibration_table:
-    """Put all calibrations into one table."""
+    """Combine all calibrations in one table."""
     input:
         tables=[RESULTS / f"calibration/{e}/{t}.parquet" for e, t in CHECKED.calibrations()],
         verdict=rules.calibrate_verdict.output.table,
@@ -94,7 +95,7 @@ rule calibration_table:
             f"--table {shlex.quote(str(RESULTS / f'calibration/{e}/{t}.parquet'))}"
             for e, t in CHECKED.calibrations()
         ),
-        # Where this checkout lies is no setting; what the file holds is.
+        # The path of the checkout must not trigger a rerun, only the content of the file.
         peers=no_setting(f"--peers {shlex.quote(str(PEERS))}" if PEERS.is_file() else ""),
         peers_digest=files.sha256(PEERS) if PEERS.is_file() else "",
         code=code("calibration"),
@@ -126,7 +127,7 @@ rule calibration_figure:
         mem_mb=growing(1_000),
         runtime=growing(15),
     params:
-        # A function, for its braces are no wildcards.
+        # A function, because its braces are not wildcards.
         caption=lambda wildcards: caption_of("calibration"),
         filled=filled_caption,
         stem=RESULTS / "calibration/calibration",

@@ -1,5 +1,5 @@
-# Stage 4: tests. Makes tests/{representation}/{scheme}.parquet, the p-values of exact permutation
-# tests of every level. They train nothing and need few pictures.
+# Stage 4: tests. Makes tests/{representation}/{scheme}.parquet with the p-values of exact
+# permutation tests of every level. They train nothing and need few pictures.
 
 
 rule test:

@@ -1,1 +1,1 @@
-"""Tables made from tables: verdicts. Nothing here draws."""
+"""Analysis: verdicts and planning, computed from tables. Nothing here draws figures."""

@@ -2,11 +2,12 @@
 
 `power.csv` beside this file holds the power of the exact tests on two kinds of data:
 
-- simulated: Gaussian plain items and views, half of whose variance is their picture's, the same in
-  all of its patches. The power depends on the leak in nats and hardly on the dimension: the matched
-  similarity of N pairs stands about sqrt(2 N nats) standard deviations above its mean.
-- COCO: random subsets of real photographs seen through EfficientNet-Lite0, two patches of each, at
-  the levels of `msb_xor`; a level's leak is what a critic of whitened similarity reads on all 128.
+- simulated: Gaussian plain items and views. Half of the variance is common to all patches of a
+  picture. The power depends on the leak in nats and hardly on the dimension: the matched similarity
+  of N pairs is about sqrt(2 N nats) standard deviations above its mean.
+- COCO: random subsets of photographs in the representation of EfficientNet-Lite0, two patches of
+  each, at levels of `msb_xor`. The leak of a level is the value of a critic with whitened
+  similarity on all 128 photographs.
 """
 
 import math
@@ -26,25 +27,25 @@ if TYPE_CHECKING:
 
 POWER = Path(__file__).with_name("power.csv")
 SIMULATED, COCO = "simulated", "COCO"
-# The level of a single test: of a fixed sequence at 95 % confidence, and of Holm's first step over
+# Levels of a single test: for a fixed sequence at 95 % confidence, and for Holm's first step over
 # two, five and ten levels.
 ALPHAS = (0.05, 0.025, 0.01, 0.005)
 DIM = 32
 PATCHES = (1, 2, 4, 9)
 LEAKS = (0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 4.0)
 PICTURES = (4, 5, 6, 7, 8, 9, 10, 12, 15, 20, 25, 30, 40, 50, 60, 80, 100, 125, 150, 200, 250, 300)
-# Six or seven pictures have so few orders that random ones meet the observed one again: there all
-# orders are taken, or many. Elsewhere so few draws cost some power at the strictest level.
+# Six or seven pictures have so few orders that random ones repeat the observed one, so more are
+# drawn, or all are used. With more pictures, few draws cost some power at the strictest level.
 DRAWS, DRAWS_OF_FEW, FEW = 199, 999, 7
-# A ladder of pictures is climbed until nearly every family is found at the strictest level.
+# A measurement stops once this share of families is found at the strictest level.
 CERTAIN = 0.9
 
 
 class NotReached(LeakageError):
-    """A power that no measured number of pictures reaches.
+    """The error for a power that no measured number of pictures reaches.
 
     Attributes:
-        pictures: the largest number that was measured.
+        pictures: the largest measured number.
     """
 
     def __init__(self, message: str, pictures: int):
@@ -54,12 +55,12 @@ class NotReached(LeakageError):
 
 @dataclass(frozen=True)
 class Plan:
-    """How many pictures it takes.
+    """How many pictures a verdict needs.
 
     Attributes:
-        pictures: for the power that was asked for.
-        fewest: below which no order of the pictures can give an answer.
-        alpha: the level of the single test that was taken.
+        pictures: for the requested power.
+        fewest: with fewer pictures, no answer is possible.
+        alpha: level of the single test.
     """
 
     pictures: int
@@ -73,13 +74,13 @@ def simulate(
     """Return the exact p-values of independent simulated data sets, float64 (families,).
 
     Args:
-        pictures: in each.
-        patches: of each picture.
+        pictures: pictures per data set.
+        patches: patches per picture.
         nats: mutual information of a pair, -DIM / 2 ln(1 - rho^2) with the same correlation rho in
             every coordinate.
-        families: data sets.
-        seed: of all of them.
-        draws: orders.
+        families: number of data sets.
+        seed: random seed of all data sets.
+        draws: orders per test.
     """
     rho = math.sqrt(-math.expm1(-2 * nats / DIM))
     groups = np.repeat(np.arange(pictures), patches)
@@ -107,13 +108,13 @@ def subsets(
         x: plain side, float (pairs, dim).
         y: views, float (levels, pairs, dim).
         groups: the picture of each pair, (pairs,).
-        pictures: of each subset, drawn without replacement.
-        families: subsets.
-        seed: of the draws.
-        draws: orders.
+        pictures: pictures per subset, drawn without replacement.
+        families: number of subsets.
+        seed: draws the subsets.
+        draws: orders per test.
 
     Raises:
-        LeakageError: there are not as many pictures.
+        LeakageError: the data have fewer pictures.
     """
     names = np.unique(groups)
     if pictures > len(names):
@@ -128,10 +129,14 @@ def subsets(
 
 
 def measure(families: int, seed: int = 0) -> "Iterator[pd.DataFrame]":
-    """Yield the simulated power, a table per number of patches and leak.
+    """Yield the simulated power, one table per number of patches and leak.
 
-    Columns: source, patches, nats, pictures, families and the power at each of `ALPHAS`, as
-    `power_0.05` and so on.
+    The columns are source, patches, nats, pictures, families, and the power at each of `ALPHAS`
+    (`power_0.05` and so on).
+
+    Args:
+        families: data sets per measured power.
+        seed: random seed.
     """
     import pandas as pd
 
@@ -159,10 +164,10 @@ def measure_on(
     Args:
         source: name of the data.
         data: x (pairs, dim), y (levels, pairs, dim) and groups (pairs,).
-        nats: the leak by the index of a level; others are left out.
+        nats: the leak by index of the level; other levels are left out.
         families: subsets of each size.
-        most: pictures of the largest subset; half of all, say, so that subsets differ.
-        seed: of the subsets.
+        most: pictures of the largest subset, for example half of all, so that subsets differ.
+        seed: draws the subsets.
     """
     import pandas as pd
 
@@ -180,12 +185,12 @@ def measure_on(
 
 
 def draws_for(pictures: int) -> int:
-    """Return how many orders are drawn in a measurement."""
+    """Return the number of orders per test in a measurement."""
     return DRAWS_OF_FEW if pictures <= FEW else DRAWS
 
 
 def read(path: Path = POWER) -> "pd.DataFrame":
-    """Return the measured power."""
+    """Return the measured power, with the columns of `measure`."""
     import pandas as pd
 
     return pd.read_csv(path)
@@ -203,22 +208,23 @@ def pictures_for(
 ) -> Plan:
     """Return how many pictures a verdict needs.
 
-    The power between measured numbers of pictures is interpolated; the number of pictures between
-    measured leaks and patches is that of the nearest smaller one of each that was measured.
+    The power is interpolated between measured numbers of pictures. Leak and patches are rounded
+    down to measured ones.
 
     Args:
-        table: of `read`.
+        table: from `read`.
         nats: size of the leak, per pair of patches.
-        patches: of each picture.
+        patches: patches per picture.
         power: the chance that the leak is found.
         confidence: 1 minus the chance of a false leak.
         correction: `verdicts.FIXED_SEQUENCE` or `verdicts.HOLM`.
-        levels: that are tested together, for Holm's correction.
+        levels: number of levels tested together, for Holm's correction.
         source: the data on which the power was measured.
 
     Raises:
         NotReached: no measured number of pictures has that power.
-        LeakageError: a leak, a number of patches or a confidence below what was measured.
+        LeakageError: the leak or the number of patches is below all measured ones, or the level of
+            the test is.
     """
     most = verdicts.threshold(correction, levels, confidence)
     alpha = max((each for each in ALPHAS if each <= most), default=None)
@@ -249,7 +255,7 @@ def pictures_for(
 
 
 def _below(known: "pd.Series", wanted: float, what: str) -> float:
-    """Return the largest measured value that is not above the wanted one."""
+    """Return the largest measured value that is at most the wanted one."""
     fitting = known[known <= wanted * (1 + 1e-9)]
     if not len(fitting):
         raise LeakageError(f"{what}: found {wanted:g}, expected at least {known.min():g}")
@@ -261,7 +267,7 @@ def _measured(
 ) -> dict[str, float | str]:
     found: dict[str, float | str] = {"source": source, "patches": patches, "nats": nats}
     found |= {"pictures": pictures, "families": len(p_values)}
-    # A share of orders may equal the level but for rounding.
+    # A p-value may equal the level up to rounding.
     return found | {_column(each): float((p_values <= each * (1 + 1e-9)).mean()) for each in ALPHAS}
 
 

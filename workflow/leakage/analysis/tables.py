@@ -1,4 +1,4 @@
-"""An estimate's table as analysis and figures read it."""
+"""The table of an estimate, as analysis and figures read it."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,35 +15,35 @@ LEVEL = "encryption level n"
 
 @dataclass(frozen=True)
 class Table:
-    """An estimate's table and where it comes from."""
+    """The table of an estimate, and its metadata."""
 
     rows: "pd.DataFrame"
     metadata: dict[str, Any]
 
     @property
     def label(self) -> str:
-        """What was estimated on: an encoder's name (an untrained one is called so), or pixels."""
+        """The representation: an encoder's name (with a note if untrained), or `pixels`."""
         return self.metadata["source"].get("label", "pixels")
 
     @property
     def untrained(self) -> bool:
-        """Whether an untrained network made what was estimated on."""
+        """Whether the representation comes from an untrained network."""
         return self.metadata["source"].get("untrained", False)
 
     @property
     def scheme(self) -> str:
-        """The key of the scheme whose views were estimated on."""
+        """The key of the scheme, or an empty text."""
         return self.metadata["source"].get("scheme", "")
 
     @property
     def level_label(self) -> str:
-        """What a level counts, for an axis: the scheme and its own words."""
+        """The label of the level axis: the scheme and its words for a level."""
         words = self.metadata["source"].get("level_label", LEVEL)
         return f"{self.scheme}: {words}" if self.scheme else words
 
     @property
     def strength(self) -> dict[int, float]:
-        """How strong each level is, 0 to 1; where the scheme does not say, over its highest."""
+        """Strength of each level, 0 to 1; level / highest level if the scheme gives none."""
         levels = sorted({int(level) for level in self.rows["level"]})
         said = self.metadata["source"].get("strength", {})
         share = {level: level / max(1, *levels) for level in levels}
@@ -52,7 +52,7 @@ class Table:
 
     @property
     def nothing_left(self) -> list[int]:
-        """The levels at which the scheme leaves no bit clear."""
+        """The levels without clear bits."""
         said = self.metadata["source"].get("clear_bits", {})
         return sorted(int(level) for level, bits in said.items() if bits == 0)
 
@@ -71,16 +71,16 @@ class Table:
 
 
 def read(path: Path | str) -> Table:
-    """Return an estimate's table after its checksum was checked."""
+    """Return the table of an estimate, after checking its checksum."""
     table, metadata = files.read_table(path)
     return Table(table.to_pandas(), metadata)
 
 
 def answer(table: Table) -> "pd.DataFrame":
-    """Return the summary of the statistic that was chosen, one row per level.
+    """Return the summary of the chosen statistic, one row per level.
 
     Raises:
-        LeakageError: the estimate is not held out, so it has no summary.
+        LeakageError: the estimate is not held out and has no p-value.
     """
     rows = table.summary
     if "p_value" not in rows:

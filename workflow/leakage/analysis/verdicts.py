@@ -1,18 +1,17 @@
 """Whether a level leaks at all: one verdict per scheme, representation and level.
 
-The p-value of a level is that of the exact permutation tests (`leakage.protocol.permutation`),
-together with the p-value of the held-out critics where there is one. The levels of a row are then
-tested together:
+The p-value of a level combines the exact permutation tests (`leakage.protocol.permutation`) with
+the held-out critics, if there are any. The levels of a row are then tested together:
 
-- In fixed sequence where each view is a function of the one before (the scheme's `nested`): from
-  the lowest level up, without a correction, until the first level that is not rejected. (Maurer,
-  Hothorn and Lehmacher, in: Biometrie in der chemisch-pharmazeutischen Industrie 6, 1995.) What
-  leaks at a level leaks at those below.
-- Elsewhere by Holm's step-down rule (Scandinavian Journal of Statistics 6, 1979).
+- In fixed sequence if each view is a function of the one before (the scheme's `nested`): from the
+  lowest level up, without a correction, until the first level that is not rejected. (Maurer,
+  Hothorn and Lehmacher, in: Biometrie in der chemisch-pharmazeutischen Industrie 6, 1995.) A leak
+  at a level is then also a leak at all lower levels.
+- Otherwise by Holm's step-down rule (Scandinavian Journal of Statistics 6, 1979).
 
-Both keep the chance that any level without a leak is called a leak at 1 - confidence, whatever the
-dependence between levels. Where even the smallest p-value that the orders of the pictures allow is
-too large, finding nothing means nothing, and the verdict says so.
+Both limit the chance of any false leak to 1 - confidence, whatever the dependence between levels.
+If even the smallest possible p-value is too large, finding nothing means nothing, and the verdict
+says so.
 """
 
 import math
@@ -35,14 +34,14 @@ NO_EVIDENCE = "no evidence of a leak"
 TOO_FEW_PICTURES = "too few pictures"
 TOO_FEW_PERMUTATIONS = "too few permutations"
 FIXED_SEQUENCE, HOLM = "fixed sequence", "Holm"
-# Of the exact tests and of the critics in the p-value of both. On pictures the exact tests find
-# more; weights that are chosen before the data keep the p-value valid.
+# Weights of the exact tests and of the critics in the combined p-value. On pictures the exact tests
+# find more. Weights chosen before the data keep the p-value valid.
 WEIGHTS = (0.75, 0.25)
-# Cross-fitting refuses fewer pictures (`protocol.folds`). The exact tests do not: then they
-# alone decide, and there is no estimate beside the verdict.
+# Cross-fitting needs this many pictures (`protocol.folds`). With fewer, the exact tests decide
+# alone, and there is no estimate beside the verdict.
 ESTIMATED_FROM = 6
 COMBINED = "combined"
-# A share of orders may equal the level of the test but for rounding: 0.05 / 5 and 1 / 100.
+# A p-value may equal the level of the test up to rounding: 0.05 / 5 and 1 / 100.
 ROUNDING = 1e-9
 STATISTICS = {
     "p_similarity": "similarity",
@@ -60,11 +59,11 @@ COLUMNS = [
 
 @dataclass(frozen=True)
 class Finding:
-    """What is said of one level.
+    """The verdict on one level.
 
     Attributes:
-        verdict: in words.
-        corrected: the p-value, corrected for the levels that are tested together.
+        verdict: the verdict in words.
+        corrected: the p-value, corrected for the levels tested together.
     """
 
     verdict: str
@@ -73,12 +72,12 @@ class Finding:
 
 @dataclass(frozen=True)
 class Quiet:
-    """From which level on nothing is found.
+    """The level from which on nothing is found.
 
     Attributes:
         level: the lowest level without evidence of a leak.
-        for_good: the lowest level from which on all are without evidence; None where the highest
-            level is not. It differs from `level` where a higher level leaks.
+        for_good: the lowest level from which on no level has evidence of a leak; None if the
+            highest level is not quiet. It differs from `level` if a higher level leaks.
     """
 
     level: int
@@ -93,8 +92,8 @@ class Quiet:
 def holm(p_values: ArrayLike) -> np.ndarray:
     """Return p-values corrected by Holm's step-down rule, float64 of shape (levels,).
 
-    The k-th smallest of m is multiplied by m - k + 1 (k from 1), is no smaller than the corrected
-    ones before it, and at most 1. A missing one (NaN) stays missing and does not count.
+    The k-th smallest of m is multiplied by m - k + 1 (k from 1). It is then raised to at least the
+    corrected ones before it, and cut at 1. NaN stays NaN and does not count.
     """
     values = np.asarray(p_values, dtype=np.float64)
     corrected = np.full(values.shape, np.nan)
@@ -108,11 +107,11 @@ def holm(p_values: ArrayLike) -> np.ndarray:
 def fixed_sequence(p_values: ArrayLike) -> np.ndarray:
     """Return p-values corrected for a test in sequence, float64 of shape (levels,).
 
-    Each is the largest of its own and those before it: a level is rejected only where all levels
-    before it are. A missing one (NaN) stays missing and is passed over.
+    Each is the maximum of its own p-value and those before it, so a level is rejected only if all
+    levels before it are. NaN stays NaN and is skipped.
 
     Args:
-        p_values: in the order of the test, from the lowest level up.
+        p_values: in the order of the test, from the lowest level up, shape (levels,).
     """
     values = np.asarray(p_values, dtype=np.float64)
     known = ~np.isnan(values)
@@ -125,21 +124,27 @@ CORRECTIONS = {FIXED_SEQUENCE: fixed_sequence, HOLM: holm}
 
 
 def threshold(correction: str, levels: int, confidence: float) -> float:
-    """Return how small a p-value has to be for any level to be called a leak."""
+    """Return the largest p-value with which any level can be called a leak.
+
+    Args:
+        correction: `FIXED_SEQUENCE` or `HOLM`.
+        levels: number of levels tested together.
+        confidence: 1 minus the chance of any false leak.
+    """
     return (1 - confidence) / (1 if correction == FIXED_SEQUENCE else levels) * (1 + ROUNDING)
 
 
 def needed_pictures(correction: str, levels: int, confidence: float) -> int:
-    """Return below how many pictures no exact test can find a leak.
+    """Return the smallest number of pictures with which an exact test can find a leak.
 
-    The smallest s with 1 / s! at most the threshold: all pictures bring as many patches and change
-    places with one another.
+    It is the smallest s with 1 / s! at most the threshold, for pictures with equally many patches.
+    See `threshold` for the arguments.
     """
     return _enough_orders(threshold(correction, levels, confidence))
 
 
 def needed_in_folds(correction: str, levels: int, confidence: float, folds: int) -> int:
-    """Return the same for critics: each fold mismatches its own pictures alone."""
+    """Return `needed_pictures` for critics, which permute pictures only within each fold."""
     return folds * _enough_orders(threshold(correction, levels, confidence))
 
 
@@ -153,11 +158,11 @@ def verdict(
     """Return a verdict and a corrected p-value per level.
 
     Args:
-        p_values: of the levels, from the lowest up, shape (levels,); NaN where nothing was tested.
+        p_values: p-values of the levels, from the lowest up, shape (levels,); NaN for no test.
         correction: `FIXED_SEQUENCE` or `HOLM`.
         confidence: 1 minus the chance of any false leak.
-        smallest_p: that the orders that were compared allow.
-        possible_p: that all distinct orders of the pictures would allow.
+        smallest_p: smallest p-value possible with the compared orders.
+        possible_p: smallest p-value possible with all distinct orders of the pictures.
     """
     corrected = CORRECTIONS[correction](p_values)
     most = threshold(correction, len(corrected), confidence)
@@ -175,7 +180,12 @@ def verdict(
 
 
 def quiet_from(levels: list[int], verdicts: list[str]) -> Quiet | None:
-    """Return from which level on nothing is found; None where no level is known to be quiet."""
+    """Return the level from which on nothing is found; None if no level is quiet.
+
+    Args:
+        levels: the levels, in any order.
+        verdicts: the verdict on each level.
+    """
     ordered = sorted(zip(levels, verdicts, strict=True))
     quiet = [level for level, found in ordered if found == NO_EVIDENCE]
     if not quiet:
@@ -186,7 +196,7 @@ def quiet_from(levels: list[int], verdicts: list[str]) -> Quiet | None:
 
 
 class Configured(Protocol):
-    """What is read here of the configuration."""
+    """The part of the configuration that this module reads."""
 
     representations: list[str]
     estimators: Mapping[str, Any]
@@ -194,10 +204,10 @@ class Configured(Protocol):
 
 
 def estimates(config: Configured, schemes: list[str]) -> dict[str, tuple[str, str, str]]:
-    """Return the estimates beside the verdicts, (estimator, representation, scheme) by role.
+    """Return the estimates beside the verdicts, as (estimator, representation, scheme) by role.
 
-    On each representation, and on the bits of pixels where `mine-bits` is configured. The role of
-    each is `{scheme}/{representation}`.
+    There is one per scheme and representation, and one on the bits of pixels if `mine-bits` is
+    configured. The role is `{scheme}/{representation}`.
     """
     asked = {each: config.verdict.estimator for each in config.representations}
     if config.estimators.get("mine-bits") is not None:
@@ -210,7 +220,7 @@ def estimates(config: Configured, schemes: list[str]) -> dict[str, tuple[str, st
 
 
 def tests(config: Configured, schemes: list[str]) -> dict[str, tuple[str, str]]:
-    """Return the exact tests, (representation, scheme) by the same roles; of embeddings only."""
+    """Return the exact tests of embeddings, as (representation, scheme) by the same roles."""
     return {
         f"{scheme}/{key}": (key, scheme)
         for scheme in schemes
@@ -230,7 +240,7 @@ def table(
         confidence: 1 minus the chance of any false leak among the levels of a row.
 
     Raises:
-        LeakageError: there is neither, or an estimate that tests nothing.
+        LeakageError: there is nothing to test, or an estimate has no p-value.
     """
     import pandas as pd
 
@@ -242,7 +252,7 @@ def table(
 
 
 def label(found: Table) -> str:
-    """Return a table's label; of pixels held out within pictures it names what is mismatched."""
+    """Return a table's label, with a note for pixels that are held out within pictures."""
     pixels = found.metadata["settings"].get("pixels") or {}
     on_pixels = "label" not in found.metadata["source"]
     if on_pixels and pixels.get("split") == "pairs":
@@ -253,7 +263,7 @@ def label(found: Table) -> str:
 def _row(
     role: str, tested: Table | None, estimated: Table | None, confidence: float
 ) -> "pd.DataFrame":
-    """Return the levels of one scheme on one representation."""
+    """Return the rows of one scheme on one representation."""
     scheme, _, representation = role.partition("/")
     source = tested or estimated
     assert source is not None
@@ -292,7 +302,7 @@ def _row(
 
 
 def _values(tested: Table | None, estimated: Table | None) -> "pd.DataFrame":
-    """Return level, the p-values of all tests, the estimate and its pictures, sorted by level."""
+    """Return the p-values of all tests, the estimate and the pictures, sorted by level."""
     import pandas as pd
 
     parts = []
@@ -315,7 +325,7 @@ def _values(tested: Table | None, estimated: Table | None) -> "pd.DataFrame":
 def _in_folds(
     estimated: Table | None, found: "pd.DataFrame", correction: str, confidence: float
 ) -> tuple[float, float, float, float]:
-    """Return the smallest p-value of critics alone: compared, possible, orders, and pictures."""
+    """Return smallest p, possible p, number of orders and needed pictures for critics alone."""
     assert estimated is not None
     settings = estimated.metadata["settings"]
     folds, permutations = settings["folds"], settings["permutations"]

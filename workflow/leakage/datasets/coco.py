@@ -1,4 +1,4 @@
-"""COCO: the largest pictures of one split, and nothing else of it, from the host or a mirror.
+"""COCO: the largest pictures of one split, from the host or a mirror.
 
 The list of a split's pictures is read out of the annotations zip by HTTP range; then only the
 selected pictures are downloaded. What is on disk already and verifies is not asked for again.
@@ -66,21 +66,21 @@ class Settings(Branch):
     """The branch `dataset.coco`."""
 
     split: str = Field("val2017", pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$")
-    """the split, as the host names it: val2017, train2017, …; of a mirror any other"""
+    """name of the split on the host: val2017, train2017, …; a mirror may have others"""
     count: Annotated[int, Field(ge=1)] | Literal["all"] = 100
-    """how many pictures: those of the most pixels, of equal ones the lower id; `all`: the whole
+    """number of pictures; those with the most pixels are taken, ties by lower id; `all`: the whole
     split"""
     base_url: str = BASE_URL
-    """where the splits' folders and the annotations lie: the host or a mirror, http or https"""
+    """URL of the splits' folders and the annotations, on the host or a mirror, http or https"""
     annotations: str | None = Field(None, min_length=1)
-    """the zip that lists the split's pictures, below `base_url`; null: COCO's own place for it"""
+    """path below `base_url` of the zip that lists the split's pictures; null: COCO's path"""
     too_small: datasets.TooSmall = "refuse"
     connections: int = Field(8, ge=1, le=64)
-    """downloads at the same time"""
+    """parallel downloads"""
     retries: int = Field(5, ge=0)
-    """attempts after the first one that failed, with longer and longer waits"""
+    """further attempts after a failed one, with growing waits"""
     timeout: float = Field(30.0, gt=0)
-    """seconds without a byte after which an attempt has failed"""
+    """seconds without data after which an attempt fails"""
 
     @field_validator("base_url")
     @classmethod

@@ -1,4 +1,4 @@
-"""The user's own pictures: every picture file in a folder and below it, left where it is."""
+"""The user's own pictures: all picture files in a folder and its subfolders, not moved."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -15,9 +15,9 @@ class Settings(Branch):
     """The branch `dataset.folder`."""
 
     path: PathText
-    """the folder; pictures in folders below it count as well"""
+    """the folder; pictures in its subfolders count too"""
     license: str = ""
-    """of all these pictures, for the manifest"""
+    """licence of all these pictures, for the manifest"""
     too_small: datasets.TooSmall = "refuse"
 
 

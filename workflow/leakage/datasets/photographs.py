@@ -1,4 +1,4 @@
-"""The photographs that scikit-image and scikit-learn carry in their packages: no download.
+"""Photographs in the packages scikit-image and scikit-learn, without a download.
 
 Licences and origins are those that the packages' documentation states (the docstrings of
 `skimage.data`, the README beside scikit-learn's pictures). For two it states an origin only.
@@ -87,7 +87,7 @@ class Settings(Branch):
     """The branch `dataset.photographs`."""
 
     names: list[str] = Field(default=list(PHOTOGRAPHS))
-    """which photographs, each once"""
+    """names of the photographs, without repeats"""
     too_small: datasets.TooSmall = "refuse"
 
     @field_validator("names")

@@ -91,16 +91,16 @@ class Kind(settings.Settings):
 
 
 class PlugIn(settings.Settings):
-    """The entry of a plug-in that has no `Settings` of its own."""
+    """The entry of a plug-in without its own `Settings`."""
 
     kind: str
     """the path of a Python file"""
 
     batch_size: int = pydantic.Field(64, ge=1, le=100_000)
-    """patches that `encode` is given at once"""
+    """patches per call of `encode`"""
 
     options: dict[str, Any] = pydantic.Field(default={})
-    """what the plug-in likes to be told, as it reads it: `settings.options["bins"]`"""
+    """free-form options of the plug-in, read as `settings.options["bins"]`"""
 
 
 def kinds() -> list[str]:

@@ -34,19 +34,19 @@ NAMED = 3
 
 
 class Entry(Settings):
-    """An entry of `encoders` of a kind with a network."""
+    """The keys of `encoders` for kinds with a network."""
 
     kind: str
     """the name of its module"""
     model: str
-    """the library's name of the network"""
+    """name of the network in the library"""
     weights: str
     """a tag of the library, a path that ends in .safetensors, or `random` (untrained)"""
     batch_size: int = pydantic.Field(16, ge=1, le=100_000)
     """patches per forward pass"""
     precision: Literal["float32", "bfloat16", "float16"] = "float32"
-    """of the network's products. The two short ones are for GPUs (torch's autocast): embeddings are
-    then typically a few per cent of their length off"""
+    """precision of the network's products. The two short ones are for GPUs (torch's autocast);
+    embeddings then differ by typically a few per cent of their length"""
 
     @pydantic.field_validator("weights")
     @classmethod

@@ -27,7 +27,7 @@ class Settings(network.Entry):
 
     kind: Literal["open_clip"]
     model: str = "ViT-B-32-quickgelu"
-    """open_clip's name of the network; OpenAI's weights need one that ends in -quickgelu"""
+    """name of the network in open_clip; OpenAI's weights need one that ends in -quickgelu"""
     weights: str = "openai"
     """one of open_clip's tags, a path that ends in .safetensors, or `random` (untrained)"""
 

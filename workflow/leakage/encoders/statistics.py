@@ -1,4 +1,4 @@
-"""Hand-made statistics of a grid of cells: an encoder that means something without weights."""
+"""Hand-made statistics of a grid of cells: a meaningful encoder without weights."""
 
 from typing import Any, Literal
 

@@ -1,4 +1,4 @@
-"""Networks from timm, up to their classifier: the features that each pools for it."""
+"""Networks from timm without their classifier: the pooled features."""
 
 import functools
 import re
@@ -25,18 +25,18 @@ class Settings(network.Entry):
     kind: Literal["timm"]
 
     model: str = "vit_small_patch16_224"
-    """timm's name of the network, without the tag"""
+    """name of the network in timm, without the tag"""
 
     weights: str = "augreg_in21k_ft_in1k"
-    """what follows the dot in timm's name of trained weights; or a path to .safetensors, or random
+    """tag of the weights (the part of timm's name after the dot), path to .safetensors, or random
 
-    A file may hold a classifier, of any number of classes; it is left out.
+    A file may contain a classifier with any number of classes; it is left out.
     """
 
     pixels: str | None = None
-    """the tag whose pixels, by mean and standard deviation, a file or a random network is given
+    """tag that gives the pixels' mean and standard deviation for a file or a random network
 
-    Needed for a file where the model's tags differ in them, as a file does not say which are its.
+    It is required for a file if the model's tags differ in them, because the file does not say.
     """
 
     @pydantic.model_validator(mode="after")

@@ -1,4 +1,4 @@
-"""Networks for classification from torchvision, up to their classifier."""
+"""Classification networks from torchvision without their classifier."""
 
 import contextlib
 import re
@@ -30,7 +30,7 @@ class Settings(network.Entry):
 
     kind: Literal["torchvision"]
     model: str = "resnet50"
-    """torchvision's name of the classification network, which is read up to its classifier"""
+    """name of the classification network in torchvision; its classifier is left out"""
     weights: str = "IMAGENET1K_V2"
     """a name of torchvision's enum of weights, a path that ends in .safetensors, or `random`
     (untrained)"""

@@ -1,11 +1,11 @@
-"""Estimators of leakage, one module each, all with the same call.
+"""Estimators of leakage, one module each, all called in the same way.
 
-A module of this folder, or a file of the user's, offers one function,
+A module of this folder, or a plug-in's file, offers one function,
 
     estimate(x, y, groups, levels, seed, settings)
 
-which returns the tidy table of `tables.tidy`, or simply one value in nats per level, shape
-(levels,); and perhaps `Settings`, its branch of the configuration (without it, `PlugIn`).
+It returns the tidy table of `tables.tidy`, or one value in nats per level, shape (levels,). The
+module may also define `Settings`, its branch of the configuration. The default is `PlugIn`.
 """
 
 import sys
@@ -28,18 +28,18 @@ if TYPE_CHECKING:
 SHARED = {"arguments", "noisy", "plug_in", "tables"}
 
 
-# What a table has at least, from whichever estimator.
+# Columns that the table of every estimator must have.
 NEEDED = ("level", "split", "seed", "step", "chosen", "nats")
 
 
 class PlugIn(Settings):
-    """The entry of a plug-in that has no `Settings` of its own."""
+    """The entry of a plug-in without its own `Settings`."""
 
     method: str
     """the path of a Python file"""
 
     options: dict[str, Any] = pydantic.Field(default={})
-    """what the plug-in likes to be told, as it reads it: `settings.options["neighbours"]`"""
+    """free-form options of the plug-in, read as `settings.options["neighbours"]`"""
 
 
 def names() -> list[str]:
@@ -48,10 +48,10 @@ def names() -> list[str]:
 
 
 def module(method: str) -> ModuleType:
-    """Return the module of an estimator, importing no other.
+    """Return the module of an estimator, without importing the others.
 
     Raises:
-        LeakageError: there is no such estimator; the message names the nearest one.
+        LeakageError: the estimator does not exist; the message names the nearest one.
     """
     called_with = ("x", "y", "groups", "levels", "seed", "settings")
     return plugins.find(
@@ -65,7 +65,7 @@ def settings_of(method: str) -> type[Settings]:
 
 
 def resumes(method: str) -> bool:
-    """Return whether an estimator takes a `checkpoint`, and goes on after an interruption."""
+    """Return whether an estimator takes a `checkpoint` and can resume after an interruption."""
     return getattr(module(method), "RESUMES", False)
 
 
@@ -79,20 +79,20 @@ def run(
     settings: Any,
     **more: Any,
 ) -> "pd.DataFrame":
-    """Return the tidy table of an estimator, a plug-in's checked.
+    """Return the tidy table of an estimator. The table of a plug-in is checked.
 
     Args:
         method: a module of this package, or a plug-in's path.
         x: plain items, shape (pairs, dim_x).
-        y: what is seen of them, shape (levels, pairs, dim_y).
+        y: views, shape (levels, pairs, dim_y).
         groups: picture ids, shape (pairs,), or None.
         levels: the levels' names.
-        seed: of everything random.
-        settings: the estimator's own, validated.
-        more: what only some take (`checkpoint`).
+        seed: random seed.
+        settings: the estimator's validated settings.
+        more: arguments of some estimators only (`checkpoint`).
 
     Raises:
-        LeakageError: a plug-in raised something, or returned what is no answer.
+        LeakageError: a plug-in raised an error, or returned an invalid answer.
     """
     function = module(method).estimate
     if not plugins.is_file(method):
@@ -102,8 +102,8 @@ def run(
 
 
 def _checked(where: str, found: Any, levels: list[int]) -> "pd.DataFrame":
-    """Return a plug-in's answer as the tidy table, or refuse it with what it returned."""
-    # Imported here: the settings of an estimator are read at every parse of the Snakefile.
+    """Return a plug-in's answer as the tidy table, or raise an error that shows it."""
+    # Imported here because the settings of estimators are read whenever the Snakefile is parsed.
     import pandas as pd
 
     from leakage.estimators import tables
@@ -158,20 +158,20 @@ def estimate(
             the path of a plug-in.
         x: plain items, shape (pairs, dim_x) or (pairs,), finite numbers of any real dtype.
         y: views, shape (levels, pairs, dim_y), (pairs, dim_y) or (pairs,).
-        groups: picture ids, shape (pairs,): what is held out together. None makes each pair a
-            group of its own (a plug-in estimator pools them).
-        seed: of everything random in the estimator, a whole number from 0.
+        groups: picture ids, shape (pairs,). Pairs of a group are held out together. With None each
+            pair is a group (estimators that count pool all pairs).
+        seed: random seed, a whole number from 0.
         levels: names of the levels, distinct whole numbers; 0 to levels - 1 by default.
-        settings: the estimator's own, as in the configuration.
+        settings: the estimator's settings, as in the configuration.
 
     Returns:
-        The tidy table: at least `level`, `split`, `seed`, `step`, `chosen` (True on the row that
-        is the answer) and `nats`.
+        The tidy table, with at least the columns `level`, `split`, `seed`, `step`, `chosen` (True
+        on the rows of the answer) and `nats`.
 
     Raises:
         LeakageError: an unknown estimator or setting, or an argument that `arguments.checked`
-            refuses: shapes that do not fit together, numbers that are not finite, groups or levels
-            that are missing, mixed or repeated, a seed that is not a whole number.
+            refuses: shapes that do not match, numbers that are not finite, groups or levels that
+            are missing, mixed or repeated, a seed that is not a whole number.
     """
     chosen = validate(settings_of(name), {"method": name, **settings}, name)
     given = arguments.checked(x, y, groups, levels, seed)

@@ -1,7 +1,7 @@
-"""Check what a caller gives an estimator: arrays, groups, level names and the seed.
+"""Check the arguments of an estimator: arrays, groups, level names and the seed.
 
-Pure functions: each returns the argument in the one form that estimators read, or raises a
-LeakageError that says what was found and where, what was expected, and what to do.
+Each function returns the argument in the form that estimators read, or raises a LeakageError. The
+message says what was found and where, what was expected, and what to do.
 """
 
 import operator
@@ -16,21 +16,21 @@ from leakage.errors import LeakageError
 from leakage.settings import shown
 
 NUMBERS = "biuf"
-# Groups: whole numbers, numbers, text, bytes, times.
+# Kinds of dtype for groups: whole numbers, numbers, text, bytes, times.
 NAMES = "iufUSMm"
 LARGEST_LEVEL = 2**62
 
 
 @dataclass(frozen=True, eq=False)
 class Arguments:
-    """What an estimator reads, checked.
+    """The checked arguments of an estimator.
 
     Attributes:
         x: plain items, shape (pairs, dim_x), finite numbers.
         y: views, shape (levels, pairs, dim_y), finite numbers.
         groups: picture of each pair, shape (pairs,), or None.
         levels: distinct names of the levels.
-        seed: from 0.
+        seed: random seed, at least 0.
     """
 
     x: np.ndarray
@@ -41,7 +41,7 @@ class Arguments:
 
 
 def checked(x: Any, y: Any, groups: Any = None, levels: Any = None, seed: Any = 0) -> Arguments:
-    """Return all arguments of an estimate as the estimators read them.
+    """Return all arguments of an estimate in the form that estimators read.
 
     Args:
         x: plain items, shape (pairs, dim_x) or (pairs,).
@@ -51,7 +51,7 @@ def checked(x: Any, y: Any, groups: Any = None, levels: Any = None, seed: Any = 
         seed: a whole number from 0.
 
     Raises:
-        LeakageError: an argument is not of this form; see the function of each.
+        LeakageError: an argument has another form; see the function for each argument.
     """
     plain, views = items(x, y)
     return Arguments(
@@ -67,7 +67,7 @@ def items(x: Any, y: Any) -> tuple[np.ndarray, np.ndarray]:
     """Return x as (pairs, dim_x) and y as (levels, pairs, dim_y), both of finite numbers.
 
     Raises:
-        LeakageError: the shapes do not fit together, or `numbers` refuses one of them.
+        LeakageError: the shapes do not match, or `numbers` refuses one of the arrays.
     """
     plain, views = numbers(x, "x"), numbers(y, "y")
     if hint := _misfit(plain.shape, views.shape):
@@ -82,7 +82,7 @@ def items(x: Any, y: Any) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _misfit(x: tuple[int, ...], y: tuple[int, ...]) -> str:
-    """Return what to do about shapes that do not fit together, or nothing where they do."""
+    """Return advice for shapes that do not match, or an empty text if they match."""
     if 0 in x or 0 in y:
         return "add pairs: one of them is empty"
     if not 1 <= len(x) <= 2:
@@ -103,12 +103,12 @@ def numbers(values: Any, name: str) -> np.ndarray:
     """Return an array of finite real numbers.
 
     Args:
-        values: an array, or what NumPy reads as one (lists, data frames, tensors on the CPU).
-        name: of the argument, for the message.
+        values: an array, or anything that NumPy reads as one (lists, data frames, CPU tensors).
+        name: name of the argument, for the message.
 
     Raises:
-        LeakageError: it is masked, holds something else than real numbers (text, complex numbers,
-            objects), or is not finite; the message says where first, and how often.
+        LeakageError: the array is masked, does not hold real numbers, or is not finite. The message
+            gives the first place and the number of bad values.
     """
     found = _array(values, name)
     if found.dtype.kind not in NUMBERS:
@@ -131,7 +131,7 @@ def numbers(values: Any, name: str) -> np.ndarray:
 
 
 def _array(values: Any, name: str) -> np.ndarray:
-    """Return values as an array, not masked."""
+    """Return values as an array; refuse a masked one."""
     parts = values if isinstance(values, list | tuple) else [values]
     if any(isinstance(part, np.ma.MaskedArray) for part in parts):
         raise LeakageError(
@@ -149,7 +149,7 @@ def _array(values: Any, name: str) -> np.ndarray:
 
 
 def _first_other(found: np.ndarray, name: str) -> str:
-    """Return words for the first entry that is not a real number, if any can be named."""
+    """Return words for the first entry that is not a real number, or an empty text."""
     for place, value in np.ndenumerate(found):
         if not isinstance(value, int | float | np.integer | np.floating):
             return f", {name}{_index(place)} = {shown(value)}"
@@ -161,17 +161,17 @@ def _index(place: tuple[int, ...]) -> str:
 
 
 def group_names(groups: Any, pairs: int) -> np.ndarray:
-    """Return the picture of each pair, shape (pairs,): all of one type, none missing.
+    """Return the picture of each pair, shape (pairs,), all of one type and none missing.
 
     Args:
-        groups: whole numbers, text, bytes, times, or finite numbers, all of one kind.
-        pairs: how many there must be.
+        groups: whole numbers, text, bytes, times, or finite numbers, all of one type.
+        pairs: the expected number.
 
     Raises:
-        LeakageError: they are masked, of another shape, missing (None, NaN, NaT) or of mixed types;
-            the message names the first place.
+        LeakageError: they are masked, missing (None, NaN, NaT), of mixed types, or have another
+            shape. The message names the first bad place.
     """
-    # As objects: NumPy would turn [1, "a"] into text and [True, 2] into numbers.
+    # Kept as objects because NumPy would turn [1, "a"] into text and [True, 2] into numbers.
     plain = isinstance(groups, list | tuple)
     found = _objects(groups) if plain and len(groups) else _array(groups, "groups")
     if found.shape != (pairs,):
@@ -192,9 +192,9 @@ def group_names(groups: Any, pairs: int) -> np.ndarray:
 
 
 def _objects(groups: Sequence[Any]) -> np.ndarray:
-    """Return a list as an array of its entries, (pairs,), each as it is."""
+    """Return a list as an array of objects, (pairs,), with unchanged entries."""
     if any(isinstance(each, list | tuple | np.ndarray) and np.ndim(each) for each in groups):
-        return _array(groups, "groups")  # of two dimensions, which its shape says
+        return _array(groups, "groups")  # has two dimensions, so its shape is refused later
     found = np.empty(len(groups), object)
     found[:] = groups
     return found
@@ -215,19 +215,19 @@ def _of_one_kind(found: np.ndarray) -> np.ndarray:
                 "type; convert them, say [str(each) for each in groups]"
             )
     if kinds[0] == "a whole number":
-        # Beyond int64 NumPy would round to float64, in which neighbours are one number.
+        # Beyond int64 NumPy would round to float64, and neighbours would become equal.
         fits = all(-(2**63) <= each < 2**63 for each in found)
         return found.astype(np.int64) if fits else found.astype(np.str_)
     return np.array(found.tolist())
 
 
 def _is_missing(value: Any) -> bool:
-    """Return whether a value stands for a missing one: None, NaN, NaT, NA or masked."""
+    """Return whether a value is missing: None, NaN, NaT, NA or masked."""
     if value is None or value is np.ma.masked or type(value).__name__ in ("NAType", "NaTType"):
         return True
     try:
         return bool(value != value)
-    except (TypeError, ValueError):  # an array: of another kind than its neighbours
+    except (TypeError, ValueError):  # an array, refused later as another type
         return False
 
 
@@ -254,11 +254,11 @@ def level_names(levels: Any, count: int) -> list[int]:
     Args:
         levels: a list, tuple, range or array of whole numbers (Python's or NumPy's); None for
             0 to count - 1.
-        count: how many levels y has.
+        count: number of levels of y.
 
     Raises:
-        LeakageError: there are more or fewer than `count`, one is no whole number (a fraction, a
-            truth value, text, missing), or one is there twice.
+        LeakageError: there are not exactly `count`, one is not a whole number (a fraction, a truth
+            value, text, missing), or one is repeated.
     """
     if levels is None:
         return list(range(count))

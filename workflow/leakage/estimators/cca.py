@@ -1,10 +1,10 @@
-"""Canonical correlation analysis (CCA), held out: the part of the leakage that a Gaussian shows.
+"""Canonical correlation analysis (CCA), held out: the Gaussian part of the leakage.
 
-Hotelling, "Relations between two sets of variates", Biometrika 28, 1936. The log density ratio of
-jointly Gaussian variables, fitted on the training pictures after every coordinate was made normal
-by its ranks and the covariances were shrunk (Ledoit and Wolf, 2004), is a critic like any other:
-the Donsker-Varadhan bound (Belghazi et al., ICML 2018, equation 10) is read with it on held-out
-pictures. Near the truth where the copula is Gaussian, a lower bound elsewhere.
+Hotelling, "Relations between two sets of variates", Biometrika 28, 1936. The critic is the log
+density ratio of jointly Gaussian variables, fitted on the training pictures. Before that, every
+coordinate is made normal by its ranks, and the covariances are shrunk (Ledoit and Wolf, 2004). The
+value is the Donsker-Varadhan bound (Belghazi et al., ICML 2018, equation 10) on held-out pictures.
+It is close to the truth if the copula is Gaussian, and a lower bound otherwise.
 """
 
 from typing import Any, Literal
@@ -16,11 +16,11 @@ ESTIMAND = "Donsker-Varadhan bound with a Gaussian critic on held-out pictures, 
 
 
 class Settings(held_out.Protocol):
-    """The protocol: nothing is trained by steps."""
+    """Settings of the protocol, without gradient training."""
 
     method: Literal["cca"] = "cca"
     bases: tuple[Literal["gaussian"]] = ("gaussian",)
-    """the one base of this estimator"""
+    """the only base of this estimator"""
 
 
 def _bound(settings: Settings) -> Any:

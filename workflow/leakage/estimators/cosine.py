@@ -1,8 +1,8 @@
 """Cosine similarity of a picture's embedding and its view's: the paper's Figure 3a.
 
-Messadi, Cervia, Itier, arXiv 2508.08832, section IV. The raw similarity has a floor that even an
-empty view reaches, because all embeddings of an encoder share a large common part; so it is given
-a second time with the mean embedding of each level taken off.
+Messadi, Cervia, Itier, arXiv 2508.08832, section IV. All embeddings of an encoder share a large
+common part, so even an empty view reaches a certain raw similarity. The similarity is therefore
+given a second time, after subtracting the mean embedding of each level.
 """
 
 from typing import TYPE_CHECKING, Literal
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class Settings(Branch):
-    """The cosine has no parameter."""
+    """The cosine has no parameters."""
 
     method: Literal["cosine"] = "cosine"
 
@@ -31,20 +31,20 @@ def estimate(
     seed: int,
     settings: Settings,
 ) -> "pd.DataFrame":
-    """Return two rows per level, `statistic` raw (chosen: the paper's) and centred.
+    """Return two rows per level: the raw similarity (the paper's, chosen) and the centred one.
 
     Args:
         x: shape (items, dim), embeddings of the plain items.
-        y: shape (levels, items, dim).
-        groups: not used, each item counts once.
+        y: shape (levels, items, dim), embeddings of the views.
+        groups: not used; each item counts once.
         levels: the levels' names.
-        seed: not used, nothing is random.
-        settings: no parameter.
+        seed: not used; nothing is random.
+        settings: without parameters.
 
     Returns:
-        The tidy table: `value` and `standard_error` are the mean over items and its standard error
-        (unit `cosine`); `nats` is missing, a cosine is no information. An embedding of length zero
-        has similarity 0 with everything.
+        The tidy table. `value` and `standard_error` are the mean over items and its standard error
+        (unit `cosine`). `nats` is missing, because a cosine does not measure information. An
+        embedding of length 0 has similarity 0 with everything.
 
     Raises:
         LeakageError: x and y differ in their last dimension.
@@ -76,7 +76,7 @@ def _cosine(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """Return the similarities (levels, items) of two arrays of shape (levels, items, dim)."""
     lengths = np.linalg.norm(x, axis=-1) * np.linalg.norm(y, axis=-1)
     product = (x * y).sum(axis=-1)
-    # Rounding leaves a length of about 1e-7 where centring took everything off.
+    # If centring removes everything, rounding leaves a length of about 1e-7.
     present = lengths > 1e-12 * max(1.0, float(lengths.max()))
     found = np.divide(product, lengths, out=np.zeros_like(product), where=present)
     return np.clip(found, -1, 1)

@@ -1,9 +1,9 @@
 """Exact mutual information over a finite set of items: whether they can be told apart at all.
 
-One of the N items is drawn at random, and what is seen of it is a function of it: then
-I(X;Y) = H(Y), the entropy of how many items share each distinct value of y, and ln of the number of
-distinct values where they share alike. No estimate enters. It is the ceiling of every critic that
-is read on the very items that it was trained on, and it says nothing about a new picture.
+One of the N items is drawn at random, and its view is a function of it. Then I(X;Y) = H(Y), the
+entropy of the distinct values of y. It is ln of their number if they are equally frequent. Nothing
+is estimated. The value is the ceiling of every critic that is evaluated on its training items. It
+says nothing about a new picture.
 """
 
 from typing import TYPE_CHECKING, Literal
@@ -23,7 +23,7 @@ ESTIMAND = (
 
 
 class Settings(Branch):
-    """Counting has no parameter."""
+    """Counting has no parameters."""
 
     method: Literal["finite_set"] = "finite_set"
 
@@ -38,21 +38,22 @@ def estimate(
 ) -> "pd.DataFrame":
     """Return one row per level: I(X;Y) = H(X) + H(Y) - H(X,Y) of an item drawn at random.
 
-    Rows are the same when all their numbers are equal (-0.0 and 0.0 are): rounding that differs
-    between two runs of an encoder tells two equal pictures apart. Items with the same x are one
-    symbol, drawn as often as they occur; where their y differ, y is noisy, and the formula holds.
+    Two rows are the same symbol if all their numbers are equal (-0.0 equals 0.0). Different
+    rounding in two runs of an encoder therefore separates equal pictures. Items with the same x are
+    one symbol, with the probability of their frequency. Their y may differ, which makes y noisy;
+    the formula still holds.
 
     Args:
         x: shape (items, dim_x).
         y: shape (levels, items, dim_y).
-        groups: picture ids, shape (items,), only counted; None makes each item one of its own.
+        groups: picture ids, shape (items,), only counted; with None each item is a picture.
         levels: the levels' names.
-        seed: not used, nothing is random.
-        settings: no parameter.
+        seed: not used; nothing is random.
+        settings: without parameters.
 
     Returns:
-        The tidy table; `ceiling` is ln(items), `distinct` the number of different y, and
-        `pictures` the number of groups.
+        The tidy table. `ceiling` is ln(items), `distinct` the number of distinct y, and `pictures`
+        the number of groups.
     """
     plain, seen = row_ids(x), [row_ids(each) for each in y]
     return tables.tidy(
@@ -68,8 +69,8 @@ def estimate(
 
 
 def row_ids(values: np.ndarray) -> np.ndarray:
-    """Return a number per row of values (rows, dim), int64: the same for rows of equal numbers."""
+    """Return a number for each row of values (rows, dim), equal for equal rows, int64 (rows,)."""
     numbers: dict[bytes, int] = {}
-    # Equal numbers have equal bits, but for the two zeros: the sum of -0.0 and 0 is 0.0.
+    # Equal numbers have equal bits, except -0.0 and 0.0. Adding 0 turns -0.0 into 0.0.
     rows = np.ascontiguousarray(values + 0.0 if values.dtype.kind == "f" else values)
     return np.array([numbers.setdefault(row.tobytes(), len(numbers)) for row in rows], np.int64)

@@ -1,11 +1,11 @@
-"""Mutual information of pixels and what is seen of them, by counting: the paper's Figure 2.
+"""Mutual information of pixels and their view, by counting: the paper's Figure 2.
 
 Messadi, Cervia, Itier, arXiv 2508.08832, section IV: I(X;Y) from the joint histogram of a picture
-and its view, averaged over the pictures. Where the view is a function of the pixel the plug-in
-value equals the entropy of the view exactly, so that entropy is computed beside it, from the view
-alone. Where it is not (the whole ciphertext, with its encrypted bits) the plug-in value is too
-large by about (Kx - 1)(Ky - 1) / 2N nats, and `noisy` takes that off. The floor says how much the
-same estimate finds where the pixels of the view are shuffled: a value near it shows nothing.
+and its view, averaged over the pictures. If the view is a function of the pixel, the plug-in value
+equals the entropy of the view exactly; that entropy is also computed from the view alone. Otherwise
+(for example the whole ciphertext, with its encrypted bits) the plug-in value is too large by about
+(Kx - 1)(Ky - 1) / 2N nats, and `noisy` corrects it. The floor is the same estimate with the pixels
+of the view shuffled. A value near the floor shows nothing.
 """
 
 from collections.abc import Iterable
@@ -34,22 +34,22 @@ ESTIMANDS = {
 }
 TOO_FEW = "; cannot be estimated from so few pixels: the floor is above 10 % of H(view)"
 HIGHEST_FLOOR = 0.1  # of H(view)
-# Pixels of a value that another one has. If a view were noisy by one random bit, the chance that
-# none of so many shows it is 2^-32.
+# Pixels that repeat a value. If the view had one random bit, the chance that this many repeats do
+# not show it is 2^-32.
 EVIDENT = 32
 CHANNELS = 4
 STREAM = 8  # of the seed
 
 
 class Settings(Branch):
-    """Every distinct value is a bin of its own; only how the bias is corrected can be chosen."""
+    """The correction of the bias. Every distinct value is its own bin."""
 
     method: Literal["histogram"] = "histogram"
     correction: Literal["auto", "none", "grassberger"] = "auto"
-    """how the bias is taken off, picture by picture and channel by channel. auto: not where the
-    view is a function of the pixel, where counting is exact; elsewhere clear bits are counted, and
-    the rest has Grassberger's entropy, less what shuffled pixels show. grassberger: by his entropy
-    alone, which is far too large below some 480 x 480 pixels. none: plug-in values"""
+    """correction of the bias, for each picture and channel. auto: none if the view is a function
+    of the pixel, because counting is then exact; otherwise clear bits are counted, and the rest is
+    Grassberger's estimate minus the same for shuffled pixels. grassberger: Grassberger's estimate
+    alone, which is far too large below about 480 x 480 pixels. none: plug-in values"""
 
 
 def estimate(
@@ -60,23 +60,23 @@ def estimate(
     seed: int,
     settings: Settings,
 ) -> "pd.DataFrame":
-    """Return one row per level: the mean over groups of the MI of each column.
+    """Return one row per level: the MI of each channel, averaged over channels and groups.
 
     Args:
         x: shape (pairs, channels); every distinct value is a symbol. Continuous values are all
-            distinct: then the answer is ln(pairs) whatever the truth, as `floor` shows.
+            distinct, and the answer is then ln(pairs), whatever the truth; `floor` shows this.
         y: shape (levels, pairs, channels).
-        groups: shape (pairs,) or None to pool all pairs.
+        groups: shape (pairs,), or None to pool all pairs.
         levels: the levels' names.
-        seed: of the shuffles of a noisy view.
+        seed: for shuffling a noisy view.
         settings: the correction.
 
     Returns:
         The tidy table of `_table`.
 
     Raises:
-        LeakageError: x and y differ in the number of channels, or have more than 4 of them in
-            bytes: they look like pictures whose columns would be taken for channels.
+        LeakageError: x and y differ in the number of channels, or have more than 4 channels of
+            bytes, which look like the columns of a picture.
     """
     if x.shape[1] != y.shape[2]:
         raise LeakageError(
@@ -106,14 +106,14 @@ def estimate_pictures(
     settings: Settings,
     seed: int = 0,
 ) -> "pd.DataFrame":
-    """Like `estimate`, from pictures of bytes that are read one after the other.
+    """Return the same table as `estimate`, from pictures of bytes read one after the other.
 
     Args:
         pictures: per picture, uint8 x of shape (pixels, channels) and y of shape
             (levels, pixels, channels).
         levels: the levels' names.
         settings: the correction.
-        seed: of the shuffles of a noisy view.
+        seed: for shuffling a noisy view.
     """
     generator = np.random.default_rng([seed, STREAM])
     pools = np.zeros((len(levels), plug_in.BYTES, plug_in.BYTES), np.int64)
@@ -129,7 +129,7 @@ def estimate_pictures(
 def _columns(
     x: np.ndarray, y: np.ndarray, settings: Settings, generator: np.random.Generator
 ) -> np.ndarray:
-    """Return what `_means` does of one group."""
+    """Return the values of `_means` for one group."""
     columns = zip(x.T, y.T, strict=True)
     return _means([plug_in.count(plain, seen) for plain, seen in columns], settings, generator)
 
@@ -137,7 +137,7 @@ def _columns(
 def _means(
     channels: list[plug_in.Counts], settings: Settings, generator: np.random.Generator
 ) -> np.ndarray:
-    """Return what `_values` finds, means over the channels."""
+    """Return the values of `_values`, averaged over the channels."""
     return np.mean([_values(channel, settings, generator) for channel in channels], axis=0)
 
 
@@ -158,7 +158,7 @@ def _values(
 def _information(
     counts: plug_in.Counts, settings: Settings, generator: np.random.Generator
 ) -> float:
-    """Return the MI in nats with the correction that `settings` ask for, at most the ceiling."""
+    """Return the MI in nats with the correction in `settings`, at most the ceiling."""
     if settings.correction == "none" or (settings.correction == "auto" and counts.is_function):
         found = counts.information()
     elif settings.correction == "auto" and counts.table is not None:
@@ -169,7 +169,7 @@ def _information(
 
 
 def _floor(counts: plug_in.Counts, settings: Settings, generator: np.random.Generator) -> float:
-    """Return what `_information` is after the pixels of the view changed places at random."""
+    """Return `_information` after shuffling the pixels of the view."""
     if counts.is_function and (counts.repeats >= EVIDENT or len(counts.y) < 2):
         return 0.0
     if counts.table is None:
@@ -183,11 +183,11 @@ def _table(
 ) -> "pd.DataFrame":
     """Return the tidy table of groups with the values of `_values`, shape (levels, 6).
 
-    Beside the usual columns, all in nats: `entropy`, the plug-in H(view), and `plug_in`, the MI
-    before any correction, means over groups; `pooled`, the MI of all groups and channels together,
-    corrected by the same rule; `floor`, the same estimate where the pixels of the view are
-    shuffled, 0 where the view is plainly a function of the pixel. `pictures` is the number of
-    groups, and `estimable` says whether the floor is low enough for the value to mean something.
+    Additional columns in nats are `entropy` (the plug-in H(view)) and `plug_in` (the MI without
+    correction), both means over groups; `pooled` (the corrected MI of all groups and channels
+    together); and `floor` (the same estimate with the view's pixels shuffled, 0 if the view is
+    clearly a function of the pixel). `pictures` is the number of groups. `estimable` says whether
+    the floor is low enough for a meaningful value.
     """
     nats, entropy, ceiling, raw, floor, functions = groups.mean.T
     estimable = floor <= HIGHEST_FLOOR * entropy
@@ -213,7 +213,7 @@ def _table(
 
 
 def _estimand(functions: float, settings: Settings) -> str:
-    """Return the key in `ESTIMANDS`, for the share of channels whose view is a function of x."""
+    """Return the key in `ESTIMANDS` for a share of channels with a view that is a function of x."""
     if settings.correction != "auto":
         return settings.correction
     return {0.0: "noisy", 1.0: "exact"}.get(float(functions), "both")

@@ -1,9 +1,9 @@
 """InfoNCE, held out.
 
 van den Oord, Li, Vinyals, "Representation Learning with Contrastive Predictive Coding", arXiv
-1807.03748, equation 4: the matched item is to be told from those of other pictures. The bound is
-the log of the number of candidates less the cross-entropy, so it cannot exceed ln(candidates):
-ln(batch) in training, ln(held-out pairs) where it is read.
+1807.03748, equation 4: the critic must find the matched item among items of other pictures. The
+bound is the log of the number of candidates minus the cross-entropy. It cannot exceed
+ln(candidates), which is ln(batch) in training and ln(held-out pairs) in the reported value.
 """
 
 from typing import Any, Literal

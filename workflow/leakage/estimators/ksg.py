@@ -1,18 +1,19 @@
 """Mutual information from nearest neighbours: no network, no training, no bins.
 
 Kraskov, Stögbauer, Grassberger, "Estimating mutual information", Phys. Rev. E 69, 066138 (2004),
-equation 8 (their first estimator): with eps_i the distance, in the maximum norm over both sides, of
-pair i to its k-th nearest neighbour, and n_x, n_y the numbers of points nearer than eps_i on one
-side alone,
+equation 8 (their first estimator):
 
     I(X;Y) = psi(k) - <psi(n_x + 1) + psi(n_y + 1)> + psi(N).
 
-The pairs of one picture are like each other, so the nearest neighbour of a patch is a patch of its
-own picture, which measures that likeness and no leakage. Pairs of the same picture are therefore no
-neighbours of each other: they are left out of eps_i, n_x and n_y, and N becomes the number of pairs
-of other pictures, plus 1. Where each pair is a picture of its own this is the textbook estimator.
-Patches of another picture still come in clusters, which makes the estimate too small; the floor,
-from mismatched pictures, has the same clusters and shows by how much.
+Here eps_i is the distance of pair i to its k-th nearest neighbour, in the maximum norm over both
+sides. n_x and n_y are the numbers of points nearer than eps_i on one side alone.
+
+Pairs of the same picture are similar, so the nearest neighbour of a patch would be a patch of the
+same picture. That would measure this similarity and not leakage. Pairs of the same picture are
+therefore left out of eps_i, n_x and n_y, and N is the number of pairs of other pictures, plus 1. If
+each pair is its own picture, this is the textbook estimator. Patches of other pictures still come
+in clusters, which makes the estimate too small. The floor, from mismatched pictures, has the same
+clusters and shows by how much.
 """
 
 import copy
@@ -33,25 +34,25 @@ if TYPE_CHECKING:
 ESTIMAND = "k-nearest-neighbour estimate, pairs of other pictures"
 JITTER = 1e-10  # Kraskov et al., section II: low-amplitude noise against ties
 NORMAL_RANGE = 1.349  # interquartile range of a standard normal variable
-LINEAR = 4.0  # spreads from the median up to which a coordinate stays about as it is
-DENSE = 2_000  # pairs up to which all distances of a side are kept, 32 MB
-BLOCK = 2_000_000  # distances that are computed at a time otherwise, 16 MB
+LINEAR = 4.0  # spreads from the median within which a coordinate hardly changes
+DENSE = 2_000  # up to this many pairs, all distances of a side are kept (32 MB)
+BLOCK = 2_000_000  # with more pairs, distances computed at a time (16 MB)
 
 
 class Settings(Branch):
-    """How many neighbours, in how many dimensions, and how often it is repeated for the errors."""
+    """Neighbours, dimensions, and repetitions for the errors."""
 
     method: Literal["ksg"] = "ksg"
     neighbours: int = pydantic.Field(default=3, ge=1)
-    """k: the neighbour whose distance is taken, counted among the pairs of other pictures"""
+    """k: the estimate uses the distance to the k-th nearest pair of another picture"""
     pca: int | None = pydantic.Field(default=16, ge=1)
-    """principal components kept of each side; null: all coordinates"""
+    """principal components of each side; null: all coordinates"""
     permutations: int = pydantic.Field(default=20, ge=0, le=1_000_000)
-    """mismatches of the pictures, for floor, null and p-value; 0: none of them"""
+    """permutations of the pictures, for floor, null and p-value; 0: none of the three"""
     bootstraps: int = pydantic.Field(default=500, ge=0, le=1_000_000)
-    """resamplings of the pictures, for the interval; 0: none"""
+    """bootstrap samples of the pictures, for the interval; 0: no interval"""
     confidence: float = pydantic.Field(default=0.95, gt=0, lt=1)
-    """of the interval and of the null's quantile; `verdict.confidence` unless given here"""
+    """confidence of the interval and of the null's quantile; default: `verdict.confidence`"""
 
 
 def estimate(
@@ -67,31 +68,30 @@ def estimate(
     Args:
         x: shape (pairs, dim_x).
         y: shape (levels, pairs, dim_y).
-        groups: picture ids, shape (pairs,); None makes each pair a picture of its own.
+        groups: picture ids, shape (pairs,); with None each pair is its own picture.
         levels: the levels' names.
-        seed: of the jitter, the permutations and the bootstrap. They are the same at all levels.
+        seed: for the jitter, the permutations and the bootstrap, which are the same at all levels.
         settings: neighbours, dimensions, repetitions.
 
     Returns:
-        The tidy table. `mean` repeats the estimate; `low`, `high` and `standard_error` are its
-        interval and its deviation, by a bootstrap over pictures of the pairs' terms. The neighbours
-        stay as they are, so that the interval is too narrow where pictures are few: on Gaussian
-        pairs that of 95 % held the truth in 94 % of 80 trials with 100 pictures of 9 pairs, in 80 %
-        with 100 pictures of 1 pair.
+        The tidy table. `mean` repeats the estimate. `low`, `high` and `standard_error` come from a
+        bootstrap of the pairs' terms over pictures. The neighbours stay fixed, so the interval is
+        too narrow if there are few pictures. On Gaussian pairs the 95 % interval covered the truth
+        in 94 % of 80 trials with 100 pictures of 9 pairs, and in 80 % with 100 pictures of 1 pair.
 
-        `floor` and `null_high` are the mean and the quantile of estimates with permuted pictures,
-        `p_value` the share of orders (the observed one counted in) that are at least as large; a
-        picture can meet itself in them, as one does on average. Pictures of different sizes change
-        places within strata and with as many pairs each (`protocol.permutation`). `pictures` is the
-        number of groups. What no repetition was asked for is missing.
+        `floor` and `null_high` are the mean and the quantile of estimates with permuted pictures.
+        `p_value` is the share of orders, including the observed one, with an estimate at least as
+        large. On average one picture keeps its place in an order. Pictures of different sizes are
+        permuted within strata of equal size (`protocol.permutation`). `pictures` is the number of
+        groups. Values without repetitions are missing.
 
-        `ceiling` is psi(N) - psi(k + 1): of the k nearest neighbours, k - 1 are nearer than eps_i
-        on both sides and the last on one at least, so n_x + n_y >= 2k - 1.
+        `ceiling` is psi(N) - psi(k + 1). Of the k nearest neighbours, k - 1 are nearer than eps_i
+        on both sides and the last on at least one, so n_x + n_y >= 2k - 1.
 
-        A level at which y or x is constant has estimate, interval and floor 0, and p-value 1.
+        If x or y is constant, the estimate, its interval and the floor are 0, and the p-value is 1.
 
     Raises:
-        LeakageError: a picture has fewer than k pairs of other pictures beside it.
+        LeakageError: for some picture, the other pictures have fewer than k pairs.
     """
     from scipy.special import digamma
 
@@ -137,13 +137,14 @@ class Side:
     Args:
         values: shape (pairs, dim).
         members: the picture of each pair, 0, 1, …, shape (pairs,).
-        pca: components that are kept; None keeps all coordinates.
-        seed: of the jitter.
+        pca: number of components; None keeps all coordinates.
+        seed: for the jitter.
 
     Attributes:
-        members: as given.
+        members: the picture of each pair.
         constant: whether all pairs have the same values, up to rounding.
-        coordinates: tamed items or their principal components, with jitter, (pairs, coordinates).
+        coordinates: items without outliers or their principal components, with jitter, float64
+            (pairs, coordinates).
     """
 
     def __init__(self, values: np.ndarray, members: np.ndarray, pca: int | None, seed: list[int]):
@@ -158,16 +159,16 @@ class Side:
             self._kept = self._between(slice(None), np.arange(len(values)))
 
     def of(self, index: np.ndarray) -> "Side":
-        """Return the same of some pairs."""
+        """Return the side with only the pairs at `index`."""
         part = copy.copy(self)
         part.coordinates, part.members = self.coordinates[index], self.members[index]
         part._kept = None if self._kept is None else self._kept[np.ix_(index, index)]
         return part
 
     def distances(self, rows: slice, order: np.ndarray) -> np.ndarray:
-        """Return the distances of `order[rows]` to `order`, float64 of shape (rows, pairs).
+        """Return the distances of `order[rows]` to `order`, float64 (rows, pairs).
 
-        In the maximum norm; infinite between pairs of the same picture.
+        They are in the maximum norm, and infinite between pairs of the same picture.
         """
         if self._kept is None:
             return self._between(rows, order)
@@ -185,10 +186,10 @@ class Side:
 def _tamed(values: np.ndarray) -> np.ndarray:
     """Return each coordinate of values (pairs, dim) as asinh((v - median) / (4 spread)).
 
-    The spread is the interquartile range of a standard normal variable's, or the standard deviation
-    where that is 0. A monotone map changes no mutual information; this one leaves the bulk as it is
-    and brings outliers near, so that neighbours do not depend on a few of them. The result has mean
-    0 and variance 1; a constant coordinate becomes 0.
+    The spread is the interquartile range divided by that of a standard normal variable, or the
+    standard deviation if the range is 0. A monotone map does not change mutual information. This
+    one hardly changes the bulk and pulls in outliers, so that the neighbours do not depend on a few
+    of them. The result has mean 0 and variance 1; a constant coordinate becomes 0.
     """
     values = values if values.dtype.kind == "f" else values.astype(np.float64)
     fitted = inputs.scaler(values, np.arange(len(values)))
@@ -204,15 +205,15 @@ def _tamed(values: np.ndarray) -> np.ndarray:
 def _principal(values: np.ndarray, count: int | None) -> np.ndarray:
     """Return the first `count` principal components of centred values (pairs, dim).
 
-    They keep their proportions to each other, so that the faint ones, noise mostly, do not decide
-    who is near; together they are scaled to variance 1 on average, as the other side's are.
+    The components keep their relative variances, so that faint ones, mostly noise, do not decide
+    which pairs are near. Their mean variance is scaled to 1, as on the other side.
     """
     if count is None or values.shape[1] <= count or not values.any():
         return values
     from scipy.linalg import eigh
 
     pairs, dim = values.shape
-    # The smaller of the two products has the same eigenvalues.
+    # The smaller of the two product matrices has the same eigenvalues.
     product = values.T @ values if dim <= pairs else values @ values.T
     last = len(product) - 1
     variances, axes = eigh(product, subset_by_index=(max(0, last - count + 1), last))
@@ -227,7 +228,7 @@ def _terms(x: Side, y: Side, neighbours: int, order: np.ndarray | None = None) -
         x: one side.
         y: the other.
         neighbours: k.
-        order: the pair whose y each pair is given, shape (pairs,); None gives it its own.
+        order: each pair gets the y of this pair, shape (pairs,); None keeps its own.
     """
     from scipy.special import digamma
 
@@ -251,11 +252,11 @@ def _terms(x: Side, y: Side, neighbours: int, order: np.ndarray | None = None) -
 def _interval(
     terms: np.ndarray, members: np.ndarray, resampled: np.ndarray, confidence: float
 ) -> dict[str, float]:
-    """Return the mean of terms (pairs,), its interval and its deviation over resamples.
+    """Return the mean of the terms, its interval and its standard deviation over resamples.
 
     Args:
-        terms: of every pair, in nats.
-        members: the picture of each pair.
+        terms: the term of every pair in nats, shape (pairs,).
+        members: the picture of each pair, shape (pairs,).
         resampled: how often each picture is drawn, shape (bootstraps, pictures).
         confidence: of the interval.
     """
@@ -280,5 +281,5 @@ def _null(permuted: np.ndarray, confidence: float) -> dict[str, float]:
 
 
 def others(members: np.ndarray) -> np.ndarray:
-    """Return how many pairs of other pictures there are for each pair, shape (pairs,)."""
+    """Return the number of pairs of other pictures for each pair, int64 (pairs,)."""
     return len(members) - np.bincount(members)[members]

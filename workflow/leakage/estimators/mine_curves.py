@@ -1,10 +1,10 @@
 """Mutual information neural estimation (MINE): the paper's Figures 4 to 8.
 
-Belghazi et al., "Mutual Information Neural Estimation", ICML 2018, arXiv 1801.04062. The
-Donsker-Varadhan bound (its equation 10), I(X;Y) >= E_joint[T] - ln E_product[exp T], is climbed by
-a network T with the gradient whose denominator is an exponential moving average (its equation 12
-and section 3.2). The value on the training pairs is what the paper draws; it measures memory as
-well as leakage, so the value on held-out pictures stands beside it.
+Belghazi et al., "Mutual Information Neural Estimation", ICML 2018, arXiv 1801.04062. A network T
+maximises the Donsker-Varadhan bound (its equation 10), I(X;Y) >= E_joint[T] - ln E_product[exp T].
+The denominator of the gradient is an exponential moving average (its equation 12 and section 3.2).
+The paper draws the value on the training pairs. That value measures memory as well as leakage, so
+the value on held-out pictures is given beside it.
 """
 
 from functools import partial
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from leakage.checkpoints import Checkpoint
     from leakage.protocol.critics import JointCritic
 
-# A training that is interrupted goes on from a checkpoint, where `estimate` is given one.
+# With a checkpoint, an interrupted training resumes.
 RESUMES = True
 ESTIMANDS = {
     "train": "Donsker-Varadhan value on the training pairs (the paper's way)",
@@ -39,17 +39,17 @@ class Pixels(Branch):
     """How pairs of pixel values (bytes) are drawn, read by the critic, and held out."""
 
     pairs: int = pydantic.Field(default=20_000, ge=10, le=1_000_000_000)
-    """pairs of pixel values that are drawn over the whole set, those held out included"""
+    """pairs of pixel values drawn over the whole set, including the held-out ones"""
     batch: int = pydantic.Field(default=500, ge=2)
     """pairs of pixel values per step"""
     input: Literal["scalar", "bits", "fourier"] = "scalar"
-    """what the critic reads of a byte: the number, its 8 bits, or sines and cosines of 8 octaves"""
+    """how the critic reads a byte: as a number, as 8 bits, or as sines and cosines of 8 octaves"""
     split: Literal["pictures", "pairs"] = "pictures"
-    """what is held out together: the pixels of a picture, or no more than a single pair"""
+    """unit that is held out: all pixels of a picture, or a single pair"""
 
 
 class Settings(Branch):
-    """The critics, their training, and what is held out."""
+    """The critics, their training, and the held-out shares."""
 
     method: Literal["mine_curves"] = "mine_curves"
     epochs: int = pydantic.Field(default=200, ge=1, le=1_000_000)
@@ -61,27 +61,27 @@ class Settings(Branch):
     layers: int = pydantic.Field(default=2, ge=1, le=100)
     """number of the critic's hidden layers"""
     learning_rate: float = pydantic.Field(default=1e-3, gt=0)
-    """Adam's"""
+    """Adam's learning rate"""
     ema_rate: float = pydantic.Field(default=0.01, gt=0, le=1)
-    """weight of a new batch in the moving average that is the gradient's denominator"""
+    """weight of a new batch in the moving average in the gradient's denominator"""
     self_pairs: bool = False
     """whether a shuffle may pair an item with itself, which makes ln(pairs) a ceiling"""
     pca: int | None = pydantic.Field(default=None, ge=1)
-    """principal components kept of each side; null: all coordinates"""
+    """principal components of each side; null: all coordinates"""
     seeds: int = pydantic.Field(default=5, ge=1, le=1000)
-    """networks per level, each with splits and shuffles of its own: the figures' bands"""
+    """networks per level with different splits and shuffles, for the bands of the figures"""
     validation: float = pydantic.Field(default=0.2, gt=0, lt=0.5)
     """share of the pictures that choose the step"""
     test: float = pydantic.Field(default=0.2, gt=0, lt=0.5)
-    """share of the pictures that the held-out value is read on"""
+    """share of the pictures for the held-out value"""
     evaluation_pairs: int = pydantic.Field(default=2_000, ge=2, le=1_000_000_000)
-    """pairs of each side that a value is read on after every epoch, at most"""
+    """most pairs per split for the value after every epoch"""
     evaluation_shuffles: int = pydantic.Field(default=10, ge=1, le=10_000)
-    """mismatches of these pairs that stand for independent ones, at most"""
+    """most mismatches of these pairs, in place of independent pairs"""
     pixels: Pixels = Pixels()
-    """what holds for pairs of pixel values, in place of embeddings"""
+    """settings for pairs of pixel values, in place of embeddings"""
     device: Literal["auto", "cpu", "cuda"] = "auto"
-    """where the critics run; the `device` of the whole configuration unless given here"""
+    """where the critics run; default: the top-level `device`"""
 
 
 def estimate(
@@ -96,20 +96,21 @@ def estimate(
     """Return the Donsker-Varadhan value per level, seed, split and epoch.
 
     Args:
-        x: shape (pairs, dim_x). uint8 are pixel values, read as `settings.pixels.input` says.
+        x: shape (pairs, dim_x). uint8 are pixel values; `settings.pixels.input` says how to read
+            them.
         y: shape (levels, pairs, dim_y).
         groups: shape (pairs,): pairs of one group (a picture) are held out together.
         levels: the levels' names.
-        seed: the first of `settings.seeds` seeds; each splits, starts and shuffles on its own.
+        seed: the first of `settings.seeds` seeds; each has its own split, parameters and shuffles.
         settings: the critics and their training.
-        checkpoint: where the training keeps its state, and goes on from if it was interrupted.
+        checkpoint: keeps the state of the training, so that an interrupted run can resume.
 
     Returns:
-        The tidy table: `step` counts epochs from 1; `chosen` marks, per level and seed, the test
-        value at the epoch whose validation value is highest.
+        The tidy table. `step` counts epochs from 1. `chosen` marks the test value at the epoch with
+        the highest validation value, for each level and seed.
 
     Raises:
-        LeakageError: fewer than three groups, or a device that is not there.
+        LeakageError: fewer than three groups, or the device does not exist.
     """
     seeds = [seed + index for index in range(settings.seeds)]
     how = byte_reading.reading(x, y, settings)
@@ -135,7 +136,7 @@ def _split(groups: np.ndarray, seed: int, settings: Settings) -> folds.Split:
 def _standardise(
     x: np.ndarray, y: np.ndarray, train: np.ndarray, pca: int | None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return x and y, each level on its own, standardised on the training pairs."""
+    """Return x and y, standardised on the training pairs, each level separately."""
     plain, *seen = (Side(values, train, pca, "standard").inputs for values in (x, *y))
     return plain, np.stack(seen)
 
@@ -154,9 +155,9 @@ def _train(
         x: shape (seeds, pairs, dim_x).
         y: shape (seeds, levels, pairs, dim_y).
         sides: the split of each seed.
-        seeds: of the parameters and shuffles.
+        seeds: for the parameters and shuffles.
         settings: widths, rates, epochs.
-        checkpoint: where to go on from, if anywhere.
+        checkpoint: the state to resume from, or None.
     """
     import torch
 
@@ -208,7 +209,7 @@ def _state(
     values: dict[str, list[np.ndarray]],
     average: "torch.Tensor",
 ) -> dict[str, Any]:
-    """Return all that the rest of the training depends on."""
+    """Return the state from which the training can resume."""
     import torch
 
     return {
@@ -227,7 +228,7 @@ def _restore(
     generators: "list[torch.Generator]",
     values: dict[str, list[np.ndarray]],
 ) -> "torch.Tensor":
-    """Put back what `_state` returned, in place, and return the moving average."""
+    """Restore a state of `_state`, in place, and return the moving average."""
     critic.load_state_dict(state["critic"])
     optimiser.load_state_dict(state["optimiser"])
     for generator, kept in zip(generators, state["generators"], strict=True):
@@ -240,7 +241,7 @@ def _restore(
 def _evaluation(
     sides: list[folds.Split], seeds: list[int], settings: Settings
 ) -> dict[str, list[np.ndarray]]:
-    """Return, per side, the pairs of each seed that its value is read on, in random order."""
+    """Return the evaluation pairs of each side and seed, in random order."""
     chosen = {}
     for name in ESTIMANDS:
         chosen[name] = [
@@ -261,9 +262,9 @@ def _evaluate(
 ) -> dict[str, np.ndarray]:
     """Return the value of every critic on every side, shape (seeds, levels), in nats.
 
-    The product of the marginals is represented by `evaluation_shuffles` fixed mismatches, in which
-    no item meets itself; with `self_pairs` the matched pairs are added with the weight that they
-    have in a random permutation, 1 in the number of pairs.
+    `evaluation_shuffles` fixed mismatches represent the product of the marginals. No item meets
+    itself in them. With `self_pairs` the matched pairs are added with their weight in a random
+    permutation, 1 / pairs.
     """
     import torch
 

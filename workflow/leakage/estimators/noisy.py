@@ -1,19 +1,19 @@
 """Mutual information of bytes and a noisy view of them, from their counts in few pixels.
 
-Where the view of a pixel holds encrypted bits, most of the 256 x 256 cells of the joint histogram
-are hit by chance once or never, and even a corrected estimate is far too large: 3.8 bits where the
-truth is 0, on a picture of 32 x 32 pixels. Three steps take that off:
+If the view of a pixel holds encrypted bits, most of the 256 x 256 cells of the joint histogram are
+hit once or never. Even a corrected estimate is then far too large: 3.8 bits on a picture of 32 x 32
+pixels with a truth of 0. Three steps remove this bias:
 
 1. Bits of the view that are a function of the pixel (its clear bits D) are counted exactly. By the
    chain rule I(X;Y) = H(D) + I(X;Y|D), and only the second term is estimated.
-2. It is Grassberger's estimate less the same estimate after the views of pixels with equal D
-   changed places at random, where I(X;Y|D) is 0 and all that is left is bias.
-3. Coarser readings (the k highest bits of both sides, beside D) have less bias, and show at most
-   I(X;Y|D) by the data processing inequality. The largest of them is the answer; readings are tried
-   until one has hardly any bias.
+2. It is Grassberger's estimate minus the same estimate with the views shuffled among pixels with
+   equal D. After the shuffle I(X;Y|D) is 0 and only bias is left.
+3. Coarser readings (the k highest bits of both sides, beside D) have less bias. By the data
+   processing inequality they show at most I(X;Y|D). Readings are tried until one has hardly any
+   bias, and the largest is the answer.
 
-The bias of dependent pairs is smaller than that of independent ones: step 2 takes off too much
-rather than too little. Of the sampling bias of information: Panzeri, Senatore, Montemurro and
+The bias of dependent pairs is smaller than that of independent ones, so step 2 removes too much
+rather than too little. On the sampling bias of information: Panzeri, Senatore, Montemurro and
 Petersen, "Correcting for the sampling bias problem in spike train information measures", J.
 Neurophysiology 98 (2007).
 """
@@ -25,9 +25,9 @@ from leakage.estimators.plug_in import BYTES, Counts, count_table, entropy, gras
 BITS = 8
 VALUES = np.arange(BYTES)
 BIT_OF = (VALUES[:, None] >> np.arange(BITS) & 1).astype(np.int64)
-# Nats below which the bias of a reading does not matter, and no coarser one is tried.
+# In nats. With a smaller bias, no coarser reading is tried.
 SMALL = 0.01
-# Shuffles whose mean is the bias: several where pixels are few and it varies.
+# The bias is the mean of this many shuffles if there are few pixels, otherwise of one.
 SHUFFLES, FEW_PIXELS = 4, 1 << 15
 
 
@@ -35,8 +35,8 @@ def information(table: np.ndarray, generator: np.random.Generator) -> float:
     """Return I(X;Y) in nats of bytes and a noisy view.
 
     Args:
-        table: how often each pair of bytes occurs, int64 of shape (256, 256), x by rows.
-        generator: lets the views of pixels change places.
+        table: how often each pair of bytes occurs, int64 (256, 256), one row per x.
+        generator: shuffles the views.
     """
     clear = clear_bits(table)
     repeats = SHUFFLES if table.sum() < FEW_PIXELS else 1
@@ -56,7 +56,7 @@ def _corrected(table: np.ndarray, of_x: int, of_y: int) -> float:
 
 
 def clear_bits(table: np.ndarray) -> int:
-    """Return the bits of the view that are a function of x, as the bits of a number.
+    """Return the bits of the view that are a function of x, as a bit mask.
 
     Args:
         table: int64 of shape (256, 256), as of `information`.
@@ -73,11 +73,11 @@ def clear_bits(table: np.ndarray) -> int:
 
 
 def folded(table: np.ndarray, of_x: int, of_y: int) -> Counts:
-    """Return the counts once both sides keep some of their bits only.
+    """Return the counts after keeping only some bits of both sides.
 
     Args:
         table: int64 of shape (256, 256), as of `information`.
-        of_x, of_y: the bits that are kept, as those of a number.
+        of_x, of_y: the kept bits, as bit masks.
     """
     if of_x == of_y == BYTES - 1:
         return count_table(table)
@@ -88,12 +88,12 @@ def folded(table: np.ndarray, of_x: int, of_y: int) -> Counts:
 
 
 def shuffled(table: np.ndarray, clear: int, generator: np.random.Generator) -> np.ndarray:
-    """Return the counts after the views of pixels with equal clear bits changed places at random.
+    """Return the counts after shuffling the views among pixels with equal clear bits.
 
     Args:
         table: int64 of shape (256, 256), as of `information`.
-        clear: bits of the view that stay with their pixel, as of `clear_bits`; 0 shuffles all.
-        generator: draws the places.
+        clear: bits of the view that stay with their pixel, as in `clear_bits`; 0 shuffles all.
+        generator: draws the shuffles.
 
     Returns:
         int64 of shape (256, 256), with the same margins.

@@ -2,9 +2,9 @@
 
 Nguyen, Wainwright, Jordan, "Estimating divergence functionals and the likelihood ratio by convex
 risk minimization", IEEE Transactions on Information Theory 56(11), 2010; in the form of Poole et
-al., ICML 2019, arXiv 1905.06922, equation 6 with T moved by 1: I(X;Y) >= 1 + E_joint[T] -
-E_product[exp T]. T is given the offset that validation pictures find best. Unbiased in the pairs
-that are read, and of a variance that grows with exp I.
+al., ICML 2019, arXiv 1905.06922, equation 6 with T shifted by 1: I(X;Y) >= 1 + E_joint[T] -
+E_product[exp T]. Validation pictures choose the offset of T. The value is unbiased in the scored
+pairs, and its variance grows with exp I.
 """
 
 from typing import Any, Literal
@@ -28,7 +28,7 @@ def _bound(settings: Settings) -> Any:
     from leakage.protocol.bounds import Bound
 
     class NWJ(Bound):
-        # One pair that the critic misjudges enters as exp(T), not as its logarithm.
+        # Lower than for the other bounds, because a misjudged pair counts as exp(T).
         highest = 1.0
 
         def combine(self, joint: torch.Tensor, normaliser: torch.Tensor) -> torch.Tensor:

@@ -1,8 +1,8 @@
-"""Entropy and mutual information of what was counted, in nats: plug-in, and bias-corrected.
+"""Entropy and mutual information from counts, in nats: plug-in and bias-corrected.
 
-The plug-in estimate takes frequencies for probabilities. It is exact where what is counted is all
-there is, and where one variable is a function of the other; on a sample of anything else its
-mutual information is too large by about (Kx - 1)(Ky - 1) / 2N nats.
+The plug-in estimate uses frequencies as probabilities. It is exact for a complete population, and
+if one variable is a function of the other. Otherwise its mutual information is too large by about
+(Kx - 1)(Ky - 1) / 2N nats.
 """
 
 import functools
@@ -14,11 +14,11 @@ from typing import NamedTuple
 import numpy as np
 
 BYTES = 256
-# Of fewer pixels all pairs are counted, also where the view is a function of them.
+# With fewer pixels all pairs are counted, even if the view is a function of the pixel.
 FEW = 512
 EULER = 0.5772156649015329
-# NumPy's and the C library's logarithms differ in the last bit from one kind of processor to the
-# next; this one is computed in more digits, and rounded.
+# The logarithms of NumPy and the C library differ in the last bit between processors. This one is
+# computed with more digits and then rounded.
 _DIGITS = Context(prec=30)
 
 
@@ -29,8 +29,8 @@ def logarithm(n: int) -> float:
 
 
 def entropy(counts: np.ndarray) -> float:
-    """Return -sum p ln p of the frequencies that non-negative integer `counts` stand for."""
-    # Those of a channel are asked for at every level, and twice where a view is a function of it.
+    """Return the entropy -sum p ln p in nats of non-negative integer `counts` of any shape."""
+    # Cached because the entropy of a channel is needed at every level.
     if counts.size <= BYTES and counts.dtype == np.int64:
         return _entropy_of_few(counts.tobytes())
     return _entropy(counts, _logarithms)
@@ -42,11 +42,11 @@ def _entropy_of_few(counts: bytes) -> float:
 
 
 def _logarithms(n: np.ndarray) -> np.ndarray:
-    """Return `logarithm` of positive int64 n: many at once, where there are longer numbers."""
+    """Return `logarithm` of positive int64 n, with long doubles if the machine has them."""
     if np.finfo(np.longdouble).nmant < 63:
         return np.array([logarithm(each) for each in n.tolist()])
-    # Off by far less than the slack, whatever the library: where that is too little to change how
-    # it is rounded, it is rounded rightly.
+    # The error is far below the slack in every library. If the slack does not change the rounding,
+    # the rounding is correct.
     wide = np.log(n.astype(np.longdouble))
     slack = np.abs(wide) * np.longdouble(2) ** -60
     found = (wide + slack).astype(np.float64)
@@ -56,27 +56,27 @@ def _logarithms(n: np.ndarray) -> np.ndarray:
 
 
 def grassberger_entropy(counts: np.ndarray) -> float:
-    """Return the entropy of what non-negative integer `counts` (any shape) are a sample of.
+    """Return Grassberger's estimate of the entropy in nats from non-negative integer `counts`.
 
     Grassberger, "Entropy Estimates from Insufficient Samplings", arXiv physics/0307138:
-    H = ln N - 1/N sum n G(n), with G(n) = psi(n) + (-1)^n / 2 [psi((n + 1) / 2) - psi(n / 2)]. Its
-    bias falls exponentially with the expected counts. One symbol alone has entropy 0.
+    H = ln N - 1/N sum n G(n), with G(n) = psi(n) + (-1)^n / 2 [psi((n + 1) / 2) - psi(n / 2)]. The
+    bias falls exponentially with the expected counts. A single symbol has entropy 0.
     """
     return _entropy(counts, lambda n: _grassberger(int(n.max()).bit_length())[n // 2])
 
 
 def _entropy(counts: np.ndarray, term: Callable[[np.ndarray], np.ndarray]) -> float:
-    """Return ln N - 1/N sum n term(n), the sum rounded once; 0 for one symbol alone."""
-    # Few counts are distinct, and the term is needed once for each of them.
+    """Return ln N - 1/N sum n term(n), with the sum rounded once; 0 for a single symbol."""
+    # Few counts are distinct, so the term is computed once for each distinct count.
     n, times = _distinct(counts[counts > 0])
     if times.sum() < 2:
-        return 0.0  # exactly, where the sum would leave a rounding error
+        return 0.0  # exact; the sum would leave a rounding error
     total = int((times * n).sum())
     return logarithm(total) - math.fsum((times * n * term(n)).tolist()) / total
 
 
 def _distinct(counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the distinct ones of positive counts, ascending, and how often each occurs."""
+    """Return the distinct positive counts, ascending, and how often each occurs."""
     if counts.size and counts.max() < counts.size:
         times = np.bincount(counts)
         n = np.flatnonzero(times)
@@ -96,9 +96,9 @@ def _grassberger(bits: int) -> np.ndarray:
 
 
 class Counts(NamedTuple):
-    """How often every symbol of x and of y, and every pair of them, occurred: flat, positive.
+    """How often every symbol of x, every symbol of y and every pair occurs: flat, positive.
 
-    Of bytes, `table` has the pairs in their places, shape (256, 256), where it was made.
+    For bytes, `table` may hold the counts of all pairs, int64 (256, 256).
     """
 
     x: np.ndarray
@@ -108,28 +108,28 @@ class Counts(NamedTuple):
 
     @property
     def is_function(self) -> bool:
-        """Whether every symbol of x occurred with one symbol of y only: H(X,Y) = H(X)."""
+        """Whether every symbol of x occurs with only one symbol of y, so H(X,Y) = H(X)."""
         return len(self.joint) == len(self.x)
 
     @property
     def repeats(self) -> int:
-        """How many pairs repeat a symbol of x: each had a chance to show that y is noisy."""
+        """Number of pairs that repeat a symbol of x. Each could have shown that y is noisy."""
         return int(self.x.sum()) - len(self.x)
 
     @property
     def ceiling(self) -> float:
-        """ln of the smaller number of symbols: no plug-in MI is larger."""
+        """The ln of the smaller number of symbols, the largest possible plug-in MI."""
         return logarithm(min(len(self.x), len(self.y)))
 
     def information(self, of: Callable[[np.ndarray], float] = entropy) -> float:
-        """Return H(X) + H(Y) - H(X,Y), each entropy by `of`; exactly 0 where a side is constant.
+        """Return H(X) + H(Y) - H(X,Y) in nats, each entropy by `of`; exactly 0 for a constant side.
 
-        Plug-in values are from 0 to the ceiling; corrected ones can be outside.
+        Plug-in values lie between 0 and the ceiling. Corrected values can lie outside.
         """
         if min(len(self.x), len(self.y)) < 2:
             return 0.0
         found = of(self.x) + of(self.y) - of(self.joint)
-        # Rounding leaves up to 1e-15 on either side.
+        # Rounding errors are up to 1e-15.
         return min(max(found, 0.0), self.ceiling) if of is entropy else found
 
 
@@ -143,13 +143,13 @@ def count(x: np.ndarray, y: np.ndarray) -> Counts:
 
 
 def count_table(joint: np.ndarray) -> Counts:
-    """Return the counts in a table of bytes, shape (256, 256), as `byte_pairs` makes it."""
+    """Return the counts of a table of bytes from `byte_pairs`, int64 (256, 256)."""
     x, y, pairs = (c[c > 0] for c in (joint.sum(axis=1), joint.sum(axis=0), joint.ravel()))
     return Counts(x, y, pairs, joint)
 
 
 def shuffled(counts: Counts, generator: np.random.Generator) -> Counts:
-    """Return the counts after all y changed places at random, of symbols that are not bytes."""
+    """Return the counts after shuffling y, for symbols that are not bytes."""
     x, y = (np.repeat(np.arange(len(side)), side) for side in (counts.x, counts.y))
     _, joint = np.unique(x * len(counts.y) + generator.permutation(y), return_counts=True)
     return Counts(counts.x, counts.y, joint)
@@ -164,20 +164,20 @@ def _are_bytes(values: np.ndarray) -> bool:
 
 
 def byte_pairs(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Return how often each pair of bytes occurs, shape (256, 256), for flat uint8 x and y."""
+    """Return how often each pair of bytes occurs, int64 (256, 256), for flat uint8 x and y."""
     flat = x.astype(np.uint16) * BYTES + y
     return np.bincount(flat, minlength=BYTES * BYTES).reshape(BYTES, BYTES)
 
 
 class LookUp:
-    """Bytes, and whether what is seen of them is a function of the byte.
+    """Tests whether a view is a function of the byte.
 
     Args:
-        x: uint8, flat.
-        present: the bytes that occur in it.
+        x: the plain bytes, flat uint8.
+        present: the distinct bytes in x.
     """
 
-    # Bytes that are looked up first: where they refute a function, the rest need not be.
+    # Bytes that are looked up first. If they show that y is not a function, the rest is skipped.
     FEW = 4096
 
     def __init__(self, x: np.ndarray, present: np.ndarray):
@@ -187,7 +187,7 @@ class LookUp:
         self._parts = [(part, flat[part]) for part in (slice(self.FEW), slice(self.FEW, None))]
 
     def table(self, y: np.ndarray) -> np.ndarray | None:
-        """Return uint8 y, flat, as a function of the byte, shape (256,), or None if it is none."""
+        """Return flat uint8 y as a function of the byte, uint8 (256,), or None if it is not one."""
         table = np.zeros(BYTES, np.uint8)
         table[self._present] = y[self._place]
         for part, of_x in self._parts:
@@ -198,10 +198,10 @@ class LookUp:
 
 
 class Picture:
-    """The bytes of a picture's channels, counted with what is seen of them at many levels.
+    """The bytes of a picture's channels, counted together with the views of many levels.
 
-    Where a view is a function of the byte, as every view that shows clear bits is, looking each
-    byte up tells so, and the counts of the bytes alone give those of all pairs.
+    Every view that shows clear bits is a function of the byte. A look-up table detects this, and
+    the counts of the bytes alone then give the counts of all pairs.
 
     Args:
         x: uint8 of shape (pixels, channels).
@@ -221,15 +221,18 @@ class Picture:
         return [LookUp(x, present) for x, present in zip(self._x.T, self._present, strict=True)]
 
     def count(self, y: np.ndarray, pool: np.ndarray) -> list[Counts]:
-        """Return per channel the counts with y, uint8 (pixels, channels).
+        """Return the counts of each channel with a view.
 
         Args:
-            y: what is seen of the picture.
-            pool: to which those of all pairs are added, shape (256, 256).
+            y: the view of the picture, uint8 (pixels, channels).
+            pool: the counts of all pairs are added to it, int64 (256, 256).
+
+        Raises:
+            ValueError: y has another shape than the picture.
         """
         if y.shape != self._x.shape:
             raise ValueError(f"a view of shape {y.shape} of a picture of {self._x.shape}")
-        # One function of the bytes of all channels is what most views are.
+        # Most views apply one function to the bytes of all channels.
         table = self._whole.table(y.ravel())
         found = []
         for channel, seen in enumerate(y.T):
@@ -247,7 +250,7 @@ class Picture:
         present = self._present[channel]
         counts, seen = self._counts[channel][present], table[present]
         pool[present, seen] += counts
-        # Exact: the sums are whole numbers far below 2^53.
+        # Exact, because the sums are whole numbers far below 2^53.
         of_y = np.bincount(seen, counts, BYTES).astype(np.int64)
         return Counts(counts, of_y[of_y > 0], counts)
 
@@ -255,7 +258,7 @@ class Picture:
 def mutual_information(
     x: np.ndarray, y: np.ndarray, of: Callable[[np.ndarray], float] = entropy
 ) -> float:
-    """Return I(X;Y) of the pairs of x and y, shape (pairs,); each distinct value is a symbol."""
+    """Return I(X;Y) in nats of x and y, shape (pairs,); each distinct value is a symbol."""
     return count(x, y).information(of)
 
 

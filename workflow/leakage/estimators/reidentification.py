@@ -1,11 +1,11 @@
 """Re-identification: given the view, is the right picture found?
 
-Leakage as an attacker would use it. The candidates are all held-out plain items of a fold; they are
-ranked by the base or network that finds best on validation pictures (trained by InfoNCE, van den
-Oord et al., arXiv 1807.03748). Beside it stands the nearest neighbour, which learns nothing: the
-candidates ranked by the cosine of standardised items, among those of the fold and among the items
-of all pictures. Guessing finds one in as many as there are candidates. Ties count as a guess among
-the tied.
+This is leakage as an attacker would use it. The candidates are all held-out plain items of a fold.
+The base or network that finds best on validation pictures ranks them (networks are trained by
+InfoNCE, van den Oord et al., arXiv 1807.03748). For comparison, the nearest neighbour learns
+nothing. It ranks by the cosine of standardised items, among the items of the fold and among those
+of all pictures. Guessing finds the right item once in as many tries as there are candidates. Ties
+count as a guess among the tied items.
 """
 
 from typing import TYPE_CHECKING, Any, Literal
@@ -25,9 +25,9 @@ ESTIMAND = "share of held-out views whose own item the critic ranks first (top 1
 TOP_1, TOP_5, RECIPROCAL = "top 1", "top 5", "mean reciprocal rank"
 NEAREST = "nearest neighbour"
 ALL = "nearest neighbour of all"
-# Weight of InfoNCE, in nats, where critics are chosen by the mean reciprocal rank.
+# Weight of InfoNCE (in nats) beside the mean reciprocal rank in the choice of a critic.
 TIE = 1e-3
-# Views that are compared with the items of all pictures at a time.
+# Number of views compared with the items of all pictures at a time.
 BLOCK = 1024
 
 
@@ -38,7 +38,7 @@ class Settings(held_out.Settings):
 
 
 def _bound(settings: Settings) -> Any:
-    """Return a bound that is chosen by InfoNCE and read by ranks."""
+    """Return a bound that chooses critics and reads them by ranks."""
     import torch
 
     from leakage.protocol.bounds import Bound, Scores, Statistic
@@ -48,7 +48,7 @@ def _bound(settings: Settings) -> Any:
         in_nats = False
 
         def criterion(self, joint: torch.Tensor, others: torch.Tensor) -> torch.Tensor:
-            """Return the mean reciprocal rank; InfoNCE decides between critics that rank alike."""
+            """Return the mean reciprocal rank; InfoNCE decides between critics of equal rank."""
             own = joint[..., None]
             rank = 1 + (others > own).sum(-1) + (others == own).sum(-1) / 2
             return (1 / rank).mean(-1) + TIE * super().criterion(joint, others)
@@ -76,26 +76,26 @@ def estimate(
     settings: Settings,
     checkpoint: "Checkpoint | None" = None,
 ) -> "pd.DataFrame":
-    """Return the share of views that are found, per level, seed and fold.
+    """Return the share of views with the right item found, per level, seed and fold.
 
     Args:
         x: shape (pairs, dim_x).
         y: shape (levels, pairs, dim_y).
-        groups: picture ids, shape (pairs,); None makes each pair a picture of its own.
+        groups: picture ids, shape (pairs,); with None each pair is its own picture.
         levels: the levels' names.
-        seed: of the folds and networks.
+        seed: for the folds and networks.
         settings: of the critics and their training.
-        checkpoint: where finished parts are kept.
+        checkpoint: keeps finished parts, so that an interrupted run can resume.
 
     Returns:
-        The tidy table, as of `held_out.estimate`. Statistics: `top 1`, `top 5` and `mean reciprocal
-        rank` of the critic among the held-out items of a fold; the same of the `nearest neighbour`
-        where both sides have as many coordinates, and of the `nearest neighbour of all`, among the
-        items of all pictures. `low` and `high` of a share are exact (Clopper and Pearson,
-        Biometrika 26, 1934) with the pictures as trials.
+        The tidy table, as in `held_out.estimate`. The statistics are `top 1`, `top 5` and `mean
+        reciprocal rank` of the critic among the held-out items of a fold. If both sides have
+        equally many coordinates, the same follows for the `nearest neighbour` and for the `nearest
+        neighbour of all`, which searches the items of all pictures. `low` and `high` of a share are
+        exact (Clopper and Pearson, Biometrika 26, 1934) with the pictures as trials.
 
     Raises:
-        LeakageError: fewer than six groups, or a device that is not there.
+        LeakageError: fewer than six groups, or the device does not exist.
     """
     import pandas as pd
 
@@ -120,7 +120,7 @@ def estimate(
 
 
 def _nearest(problem: held_out.Problem, levels: list[int], settings: Settings) -> "pd.DataFrame":
-    """Return rows on the nearest neighbour, among the items of the fold and among all."""
+    """Return rows for the nearest neighbour among the items of the fold and among all items."""
     import pandas as pd
     import torch
 
@@ -189,9 +189,12 @@ def exact_interval(share: float, trials: int, confidence: float) -> tuple[float,
     """Return the interval of Clopper and Pearson for a share of independent trials.
 
     Args:
-        share: of successes, 0 to 1; times the trials it need not be a whole number.
-        trials: how many; pictures, whose patches are not independent of each other.
-        confidence: at least this, whatever the true share.
+        share: share of successes, 0 to 1. `share * trials` need not be a whole number.
+        trials: number of trials. Use pictures, because patches of a picture are not independent.
+        confidence: the smallest coverage for any true share.
+
+    Returns:
+        The lower and the upper end.
     """
     from scipy.special import betaincinv
 
@@ -202,16 +205,16 @@ def exact_interval(share: float, trials: int, confidence: float) -> tuple[float,
 
 
 def chance(statistic: str, candidates: int) -> float:
-    """Return what guessing among so many candidates gives."""
+    """Return the expected value of a statistic for guessing among `candidates` items."""
     if statistic == RECIPROCAL:
         return float(np.mean(1 / np.arange(1, candidates + 1)))
     return min(1.0, (1 if statistic == TOP_1 else 5) / candidates)
 
 
 def placed(scores: "torch.Tensor") -> "dict[str, torch.Tensor]":
-    """Return per statistic what each item would bring if it were a view's own, (views, items).
+    """Return each statistic's value for every item as the right one, float64 (views, items).
 
-    Of items that tie, each gets its share of the places.
+    Tied items share their places equally.
 
     Args:
         scores: shape (views, items).

@@ -1,9 +1,9 @@
 """Plug-in mutual information of rounded features: the paper's Figure 3b.
 
-Messadi, Cervia, Itier, arXiv 2508.08832, section IV. Our reading, where the paper can be read
-twice: the coordinates of one picture's embedding are the samples, unnormalised, rounded to a
-number of decimals. The estimate cannot exceed ln(dim), and comes near it once most rounded
-coordinates are distinct, whatever they tell of each other.
+Messadi, Cervia, Itier, arXiv 2508.08832, section IV. The paper is ambiguous here. We take the
+coordinates of one picture's embedding as the samples, not normalised, rounded to a number of
+decimals. The estimate cannot exceed ln(dim). It comes near ln(dim) once most rounded coordinates
+are distinct, even if x and y are independent.
 """
 
 from typing import TYPE_CHECKING, Literal
@@ -22,11 +22,11 @@ ESTIMAND = "plug-in mutual information over the coordinates of one item, mean ov
 
 
 class Settings(Branch):
-    """How coarsely features are rounded."""
+    """How features are rounded."""
 
     method: Literal["rounded_histogram"] = "rounded_histogram"
     decimals: int = pydantic.Field(default=2, ge=0, le=15)
-    """decimal places that the coordinates are rounded to"""
+    """decimal places of the rounded coordinates"""
 
 
 def estimate(
@@ -41,10 +41,10 @@ def estimate(
 
     Args:
         x: shape (items, dim), embeddings of the plain items.
-        y: shape (levels, items, dim).
-        groups: not used, each item counts once.
+        y: shape (levels, items, dim), embeddings of the views.
+        groups: not used; each item counts once.
         levels: the levels' names.
-        seed: not used, nothing is random.
+        seed: not used; nothing is random.
         settings: the number of decimals.
 
     Returns:
@@ -73,19 +73,19 @@ def estimate(
 
 
 def rounded(values: np.ndarray, decimals: int) -> np.ndarray:
-    """Return values rounded to a number of decimals; those that are whole stay as they are.
+    """Return values rounded to a number of decimals; integer dtypes stay unchanged.
 
     Args:
         values: finite numbers of any real dtype and shape.
-        decimals: places after the point, from 0.
+        decimals: places after the point, at least 0.
 
     Returns:
-        float64 of the same shape (truth values and whole numbers: their own dtype).
+        float64 of the same shape; boolean and integer input keeps its dtype.
     """
     if values.dtype.kind != "f":
         return values
-    # In float16 and float32 the power of ten overflows. Of numbers without such places nothing is
-    # rounded off.
+    # In float16 and float32 the power of ten overflows. If it overflows in float64, the number has
+    # no such decimals and stays unchanged.
     wide = values.astype(np.float64)
     with np.errstate(over="ignore", invalid="ignore"):
         found = np.round(wide, decimals)

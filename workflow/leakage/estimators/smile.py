@@ -1,9 +1,10 @@
 """SMILE, held out.
 
 Song, Ermon, "Understanding the Limitations of Variational Mutual Information Estimators", ICLR
-2020, arXiv 1910.06222: the critic is trained as a classifier of matched against mismatched pairs
-(the Jensen-Shannon objective), and the Donsker-Varadhan value is read with T clipped on both sides
-in the normaliser (its equation 10). Less variance, no longer a bound: it can exceed the truth.
+2020, arXiv 1910.06222. The critic is trained as a classifier of matched against mismatched pairs
+(the Jensen-Shannon objective). The Donsker-Varadhan value is computed with T clipped on both sides
+in the normaliser (its equation 10). It has less variance, but it is not a bound: it can exceed the
+truth.
 """
 
 from typing import Any, Literal
@@ -23,7 +24,7 @@ class Settings(held_out.Settings):
     loss: Literal["infonce", "donsker_varadhan", "jensen_shannon"] = "jensen_shannon"
     """objective of the training"""
     clip: float = pydantic.Field(default=5.0, gt=0)
-    """nats, either side of 0, to which the critic's values are cut in the normaliser"""
+    """critic values are cut at ± this many nats in the normaliser"""
 
 
 def _bound(settings: Settings) -> Any:

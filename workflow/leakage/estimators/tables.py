@@ -28,15 +28,15 @@ def tidy(rows: "dict[str, Any] | pd.DataFrame") -> "pd.DataFrame":
     """Return rows as the tidy table: one row per level, seed, fold, split and step.
 
     Args:
-        rows: columns by name. What is left out: seed and fold are 0, split is `test`, step is 0,
-            chosen is True, statistic is `mutual information`, unit is `nats`, value repeats nats,
-            and the rest is missing.
+        rows: columns by name. `level` and `estimand` are required. Defaults: seed, fold and step
+            are 0, split is `test`, chosen is True, statistic is `mutual information`, unit is
+            `nats`, value repeats nats, and the rest is missing.
 
     Returns:
-        The columns of `COLUMNS`, then what else was given. `nats` and `ceiling` are in nats,
-        `value` and `standard_error` in `unit`.
+        The columns of `COLUMNS`, then any others. `nats` and `ceiling` are in nats, `value` and
+        `standard_error` in `unit`.
     """
-    # Imported here: the settings of an estimator are read at every parse of the Snakefile.
+    # Imported here because the settings of estimators are read whenever the Snakefile is parsed.
     import pandas as pd
 
     table = pd.DataFrame(rows)
@@ -61,20 +61,23 @@ def tidy(rows: "dict[str, Any] | pd.DataFrame") -> "pd.DataFrame":
 
 
 def mean_over_groups(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the mean of (groups, levels) over groups, and its standard error (NaN for one)."""
+    """Return the mean of values (groups, levels) over groups, and its standard error.
+
+    Both have shape (levels,). The standard error of a single group is NaN.
+    """
     count = len(values)
     spread = values.std(axis=0, ddof=1) if count > 1 else np.full(values.shape[1:], np.nan)
     return values.mean(axis=0), spread / np.sqrt(count)
 
 
 class Groups:
-    """The mean over groups that come one after the other, and its standard error.
+    """The running mean over groups, and its standard error.
 
-    Welford's running sums (Technometrics 4(3), 1962): nothing is kept per group.
+    It uses Welford's sums (Technometrics 4(3), 1962) and keeps nothing per group.
 
     Attributes:
-        count: how many groups were added.
-        mean: of their values, in the shape that each was added in.
+        count: number of groups added.
+        mean: mean of their values, in the shape of one group's values.
     """
 
     def __init__(self):
@@ -90,7 +93,7 @@ class Groups:
         self._squares = self._squares + off * (values - self.mean)
 
     def standard_error(self) -> np.ndarray:
-        """Return the standard error of the mean; NaN for one group."""
+        """Return the standard error of the mean, in its shape; NaN for a single group."""
         if self.count < 2:
             return np.full(np.shape(self.mean), np.nan)
         return np.sqrt(self._squares / (self.count - 1) / self.count)

@@ -1,7 +1,8 @@
-"""How a critic's scores become a bound on mutual information.
+"""Bounds on mutual information from a critic's scores.
 
-A bound is the mean T of the matched pairs less a normaliser, the log of the mean exp(T) of pairs of
-different pictures. Donsker and Varadhan take one normaliser for all pairs, InfoNCE one per view.
+A bound is the mean T of the matched pairs minus a normaliser. The normaliser is the log of the mean
+exp(T) over pairs of different pictures. Donsker and Varadhan use one normaliser for all pairs,
+InfoNCE one per view.
 """
 
 from dataclasses import dataclass
@@ -9,8 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-# Scores, less their normaliser, are cut at these multiples of ln(pairs): no more can be certified,
-# and one pair that the critic misjudges costs no more than that.
+# Scores minus their normaliser are cut at these multiples of ln(pairs). No more can be certified,
+# and the cut limits the cost of one misjudged pair.
 LOWEST, HIGHEST = -1.0, 2.0
 
 
@@ -19,8 +20,8 @@ class Scores:
     """T of every held-out view with every held-out plain item.
 
     Attributes:
-        values: float64 (pairs, pairs), row j, column i: T(x_i, y_j); -inf where the two are not
-            negatives of each other though their groups differ.
+        values: float64 (pairs, pairs); row j, column i is T(x_i, y_j). It is -inf for items of
+            different groups that are still not negatives of each other.
         groups: the picture of each pair as a number from 0, shape (pairs,).
     """
 
@@ -30,15 +31,15 @@ class Scores:
 
 @dataclass(frozen=True)
 class Statistic:
-    """What is read off the scores of one critic.
+    """A value computed from the scores of one critic.
 
     Attributes:
-        name, unit: what the values are.
-        values: float64 (draws,): of the pairs themselves, then of each bootstrap draw.
-        matched: float64 (pairs, pairs): what each pair would bring if it were a matched one; the
-            value changes by the mean of that when pictures are mismatched.
-        ceiling: no value can be larger and mean anything.
-        chance: what guessing would give; NaN where that is 0.
+        name, unit: name and unit of the values.
+        values: float64 (draws,): the value on the pairs themselves, then on each bootstrap draw.
+        matched: float64 (pairs, pairs): the term that each pair would contribute if it were
+            matched. The permutation test averages these terms over mismatched pictures.
+        ceiling: the largest meaningful value.
+        chance: the value of guessing; NaN if that is 0.
     """
 
     name: str
@@ -50,14 +51,14 @@ class Statistic:
 
 
 class Bound:
-    """A lower bound: Donsker-Varadhan's, unless a subclass says otherwise."""
+    """A lower bound on mutual information. Subclasses change the default, Donsker-Varadhan's."""
 
-    # The largest |T| that enters the normaliser where the value is read.
+    # The largest |T| in the normaliser of the reported value; None for no limit.
     clip: float | None = None
     per_view = False
-    # Whether scores are nats, which can be too large for the pairs at hand; ranks are not.
+    # Whether scores are in nats and must be cut; ranks are not.
     in_nats = True
-    # Where scores less their normaliser are cut above, times ln(pairs).
+    # Upper cut of the scores minus their normaliser, times ln(pairs).
     highest = HIGHEST
 
     def combine(self, joint: torch.Tensor, normaliser: torch.Tensor) -> torch.Tensor:
@@ -67,13 +68,13 @@ class Bound:
     def criterion(self, joint: torch.Tensor, others: torch.Tensor) -> torch.Tensor:
         """Return the value by which held-out pictures choose a critic, shape (networks,), in nats.
 
-        The bound that is reported, at its best offset: Donsker and Varadhan's for those with one
-        normaliser (a clip in the normaliser would choose ever larger scores).
+        This is the reported bound at its best offset. For bounds with one normaliser it is Donsker
+        and Varadhan's, because a clip in the normaliser would favour ever larger scores.
 
         Args:
             joint: T of the matched pairs, shape (networks, pairs).
-            others: T of each view with every item, -inf for those of one picture, shape (networks,
-                pairs, pairs).
+            others: T of each view with every item, -inf for items of the same picture, shape
+                (networks, pairs, pairs).
         """
         count = torch.isfinite(others).sum(-1)
         if not self.per_view:
@@ -86,8 +87,8 @@ class Bound:
         """Return the bound on held-out pairs.
 
         Args:
-            scores: of one critic.
-            weights: how often each picture was drawn, shape (draws, pictures), float64.
+            scores: the scores of one critic.
+            weights: how often each picture was drawn, float64 (draws, pictures).
         """
         values, groups = scores.values, scores.groups
         joint = values.diagonal()
@@ -102,8 +103,8 @@ class Bound:
         others = _drawn_others(own, groups, weights)
         matched = (drawn * joint[:, None]).sum(0) / pairs
         if self.per_view:
-            # A draw has fewer candidates than the pairs themselves, and would be an easier choice;
-            # it stands for as many.
+            # A draw has fewer candidates than the pairs themselves, which makes the choice easier.
+            # Scale the sums up to the full number of candidates.
             candidates = others[:, :1]
             with_own = sums * candidates / others + torch.exp(self._clipped(joint) - top)[:, None]
             normaliser = torch.log(with_own.clamp_min(1e-300)) + top - torch.log(candidates + 1)
@@ -122,7 +123,7 @@ class Bound:
 def _drawn_others(own: torch.Tensor, groups: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:
     """Return how many negatives each view has in each draw, float64 (pairs, draws)."""
     sizes = torch.bincount(groups, minlength=weights.shape[1]).double()
-    if int(own.sum()) == int((sizes**2).sum()):  # only pairs of one picture are left out
+    if int(own.sum()) == int((sizes**2).sum()):  # only pairs of the same picture are left out
         return (weights @ sizes) - weights[:, groups].T * sizes[groups][:, None]
     return _by_picture((~own).double(), groups, weights.shape[1]) @ weights.T
 
@@ -136,12 +137,12 @@ def _by_picture(values: torch.Tensor, groups: torch.Tensor, pictures: int) -> to
 def bounded(
     scores: torch.Tensor, offset: float, pairs: int, highest: float = HIGHEST
 ) -> torch.Tensor:
-    """Return scores less their log normaliser, cut at `LOWEST` and `highest` times ln(pairs).
+    """Return scores minus their log normaliser, cut at `LOWEST` and `highest` times ln(pairs).
 
     Args:
         scores: T, shape (…, pairs, pairs).
-        offset: the log normaliser that validation pairs gave.
-        pairs: that the bound is read on.
+        offset: the log normaliser on validation pairs.
+        pairs: number of pairs that the bound is computed on.
         highest: the upper cut, times ln(pairs).
     """
     limit = float(np.log(max(pairs, 2)))

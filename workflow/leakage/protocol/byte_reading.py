@@ -1,9 +1,9 @@
-"""How critics read bytes: as pixel values whose bits matter, or as numbers.
+"""How critics read bytes: as bits or as numbers.
 
-A cipher works on bits: pixel and view share bits while their numbers look unrelated, and a critic
-that reads numbers misses nearly all of it (0.1 nat of 2.8 at level 4 of `msb_xor`). A smooth
-relation is the opposite: of two correlated bytes (2.04 nats) a critic that reads bits finds 0.9,
-one that reads numbers 2.0. So the dtype alone does not decide.
+A cipher works on bits. Pixel and view share bits while their numbers look unrelated, so a critic
+that reads numbers misses nearly everything (it finds 0.1 nat of 2.8 at level 4 of `msb_xor`). A
+smooth relation is the opposite. Of two correlated bytes (2.04 nats) a critic that reads bits finds
+0.9, one that reads numbers 2.0. So the dtype alone does not decide.
 """
 
 from typing import Any, Literal
@@ -17,26 +17,26 @@ NOTES = {
     "bits": "bytes read as bits",
     "fourier": "bytes read as sines and cosines",
 }
-# Bits are read where they show so many times more than the numbers, and so many nats more. A number
-# is a sum of its bits, so that bits show a smooth relation as well, up to three times its strength.
+# Bytes are read as bits if the bits show this many times as much as the numbers, plus the margin.
+# A number is a sum of its bits, so bits also show a smooth relation, at up to three times its
+# strength.
 TIMES = 4
-# By chance bits do not show as much: independent bytes are read as numbers, whatever their order.
+# In nats. Bits of independent bytes do not reach this by chance.
 MARGIN, MARGIN_OF_FEW = 0.1, 60.0
-# Squared correlations above it count as it.
+# Upper limit of squared correlations.
 LARGEST = 0.999
 
 
 def reading(x: np.ndarray, y: np.ndarray, settings: Any) -> How | None:
-    """Return how critics read the items; None where they are not bytes on both sides.
+    """Return how critics read the items; None if x or y is not uint8.
 
-    Where the settings' branch `pixels` is given, the bytes are pixel values and are read as its
-    `input` says (the workflow always gives it). Otherwise they are numbers like those of any other
-    dtype, unless their bits agree by far better (`bits_agree`).
+    If the settings give the branch `pixels`, its `input` decides. (The workflow always gives it.)
+    Otherwise bytes are read as numbers, unless their bits agree far better (`bits_agree`).
 
     Args:
         x: shape (pairs, dim_x).
         y: shape (levels, pairs, dim_y).
-        settings: the estimator's, with a branch `pixels`.
+        settings: the estimator's settings, with a branch `pixels`.
 
     Example:
         >>> x = np.random.default_rng(0).integers(0, 256, (500, 1), dtype=np.uint8)
@@ -51,23 +51,23 @@ def reading(x: np.ndarray, y: np.ndarray, settings: Any) -> How | None:
 
 
 def note(how: How | None) -> str:
-    """Return the words for a table's estimand, with their separator; nothing for other items."""
+    """Return the words to append to a table's estimand, with separator; empty for None."""
     return "" if how is None else f"; {NOTES[how]}"
 
 
 def bits_agree(x: np.ndarray, y: np.ndarray) -> bool:
     """Return whether bytes and views agree far better in their bits than in their numbers.
 
-    Compared is the Gaussian information -1/2 sum ln(1 - r^2) of the canonical correlations r, once
-    of the eight bits and once of the numbers' ranks: per column, summed over the columns, less what
-    the same pairs show when they are mismatched. One level where the bits agree is enough.
+    The comparison uses the Gaussian information -1/2 sum ln(1 - r^2) of the canonical correlations
+    r, once for the eight bits and once for the numbers' ranks. It is summed over columns, minus the
+    same for mismatched pairs. One level at which the bits agree is enough.
 
     Args:
         x: uint8 of shape (pairs, dim_x).
         y: uint8 of shape (levels, pairs, dim_y).
     """
     if x.shape[1] != y.shape[2]:
-        return False  # columns have no counterpart
+        return False  # columns do not correspond
     for view in y:
         columns = list(zip(x.T, view.T, strict=True))
         bits, numbers = (
@@ -89,7 +89,7 @@ def _ranks(values: np.ndarray) -> np.ndarray:
 
 
 def _information(x: np.ndarray, y: np.ndarray) -> float:
-    """Return the Gaussian information in nats of x and y (pairs, dim), less that of mismatches."""
+    """Return the Gaussian information of x and y (pairs, dim) minus that of mismatches, in nats."""
     x, y = _orthonormal(x), _orthonormal(y)
     matched, mismatched = (
         -0.5 * np.log1p(-np.minimum(np.linalg.svd(x.T @ other, compute_uv=False) ** 2, LARGEST))

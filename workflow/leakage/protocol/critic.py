@@ -1,4 +1,4 @@
-"""Critics of one problem: the base that validation chose, and networks trained on top of it."""
+"""The critics of one problem: the base chosen by validation, and networks trained on top of it."""
 
 import copy
 from collections.abc import Callable
@@ -23,12 +23,12 @@ from leakage.protocol.held_out import (
 from leakage.protocol.selection import ENOUGH, NOTHING, SCORED, Ballot, Choice
 from leakage.protocol.sides import Side
 
-# Fourier features serve sides of at most so many coordinates; the deviation of their frequencies.
+# Fourier features are used up to this many coordinates a side; standard deviation of a frequency.
 FEW_COORDINATES, FREQUENCY = 4, 5.0
-# Numbers that the base of one network may keep for the training; a network whose base needs more
-# (tens of thousands of pairs of a thousand coordinates) starts from nothing instead.
+# Numbers that the base of one network may keep in memory during training. A network whose base
+# needs more (tens of thousands of pairs of a thousand coordinates) is trained from T = 0 only.
 MOST_KEPT = 40_000_000
-# Less than this is rounding: a constant view then stays at 0.
+# A smaller gain is rounding, so a constant view stays at 0.
 LEAST_GAIN = 1e-4
 
 
@@ -38,9 +38,9 @@ class Based:
 
     Attributes:
         plain, views: the sides.
-        choice: base, temperature and value that the other folds chose.
+        choice: base and temperature chosen by the other folds, and their value.
         candidate: the fitted base; None for T = 0.
-        turned: the Gaussian candidate whose coordinates networks on this base read, or None.
+        turned: the Gaussian candidate that gives networks on this base their coordinates, or None.
     """
 
     plain: Side
@@ -62,9 +62,9 @@ class Recipe:
     """How one network per level is trained.
 
     Attributes:
-        based: whether it starts from the base that was chosen, or from T = 0.
+        based: whether the network starts from the chosen base; otherwise from T = 0.
         noise: standard deviation of the noise on its inputs.
-        fourier: whether it reads Fourier features.
+        fourier: whether the network reads Fourier features.
     """
 
     based: bool
@@ -74,16 +74,17 @@ class Recipe:
 
 @dataclass(frozen=True, eq=False)
 class Trained:
-    """Networks that were trained by one recipe.
+    """Networks trained by one recipe.
 
     Attributes:
-        recipe: how.
+        recipe: the recipe.
         keys: (seed, fold, variant, level) of each network.
-        module: the parameters at the best step of each.
-        read: the inputs of some network's pairs: (key, plain indices, view indices) to x and y.
-        steps: the best epoch of each, 0 for the base alone, int64 (networks,).
-        values: its validation value, float64 (networks,), in nats.
-        validation: per epoch, float32 (epochs + 1, networks); NaN after a network has stopped.
+        module: the parameters of each network at its best epoch.
+        read: returns a network's inputs x and y from (key, plain indices, view indices).
+        steps: the best epoch of each network, 0 for the base alone, int64 (networks,).
+        values: the validation value at that epoch, float64 (networks,), in nats.
+        validation: the validation value per epoch, float32 (epochs + 1, networks); NaN after a
+            network has stopped.
     """
 
     recipe: Recipe
@@ -107,7 +108,13 @@ class Trained:
 
 
 def bases(bound: Bound, problem: Problem, settings: Protocol) -> dict[tuple[int, str, int], Based]:
-    """Return the base of every (fold, variant, level), chosen by the folds that are not read."""
+    """Return the base of every (fold, variant, level), chosen by the other folds.
+
+    Args:
+        bound: its criterion is the value of a candidate.
+        problem: the pairs.
+        settings: the names of the bases, and the marginals.
+    """
     modules = [
         MODULES[name]
         for name in settings.bases
@@ -155,7 +162,7 @@ def bases(bound: Bound, problem: Problem, settings: Protocol) -> dict[tuple[int,
 def _turning(
     choice: Choice, names: dict[str, Candidate], gaussian: list[Gaussian]
 ) -> Gaussian | None:
-    """Return the Gaussian candidate that turns the inputs: the chosen one, or that of all."""
+    """Return the Gaussian candidate that turns the inputs: the chosen one, or the last one."""
     chosen = names.get(choice.name)
     if isinstance(chosen, Gaussian):
         return chosen
@@ -163,7 +170,7 @@ def _turning(
 
 
 def _voters(problem: Problem) -> dict[int, list[int]]:
-    """Return per fold the folds that choose its base: the next ones, as many as are needed."""
+    """Return the folds that choose the base of each fold: the next ones, as many as needed."""
     count, sizes = len(problem.splits), np.bincount(problem.parts)
     found = {}
     for fold in range(count):
@@ -182,7 +189,7 @@ def _trained_without(fold: int, count: int) -> tuple[int, int]:
 
 
 def recipes(problem: Problem, settings: Settings) -> list[Recipe]:
-    """Return how networks are trained."""
+    """Return the recipes by which networks are trained."""
     found = [Recipe(False, noise) for noise in settings.noise]
     if settings.bases:
         found.append(Recipe(True, settings.noise[-1]))
@@ -200,7 +207,16 @@ def train_all(
     settings: Settings,
     device: torch.device,
 ) -> list[Trained]:
-    """Train the networks of some units by every recipe."""
+    """Train the networks of some units by every recipe.
+
+    Args:
+        bound: its criterion chooses the epoch.
+        problem: the pairs.
+        units: (seed, fold) of each unit.
+        based: the base of every (fold, variant, level).
+        settings: of the training.
+        device: where to train.
+    """
     found = []
     for recipe in recipes(problem, settings):
         keys = [
@@ -216,7 +232,7 @@ def train_all(
 
 
 def _learnable(problem: Problem, fold: int, variant: str) -> bool:
-    """Return whether a fold's validation pairs have negatives (exchanged, two pictures do not)."""
+    """Return whether a fold's validation pairs have negatives; two exchanged pictures do not."""
     return not problem.own(variant, problem.splits[fold].validation[:SCORED]).all()
 
 
@@ -238,16 +254,16 @@ def _train(
     settings: Settings,
     device: torch.device,
 ) -> Trained:
-    """Train one network per key, and keep each at its best step on validation."""
+    """Train one network per key, and keep each at its best epoch on validation."""
     bank = _Bank(problem, based, recipe, settings)
     units = list(dict.fromkeys((seed, fold) for seed, fold, _, _ in keys))
     sides = [problem.splits[fold].train for _, fold in units]
-    # Every fold of a seed starts alike; what it draws from then on is its own.
+    # All folds of a seed start from the same parameters, but each draws its own batches.
     generators = [torch.Generator().manual_seed(1000 * seed + fold) for seed, fold in units]
-    # Of all folds, so that what trains beside a network changes nothing for it.
+    # The minimum over all folds, so that a network does not depend on what is trained beside it.
     trained = min(len(split.train) for split in problem.splits)
-    # Small sets take small batches: some steps per epoch are needed to get anywhere. One that is
-    # too small may hold a single picture, whose views have no other to be told from.
+    # Small sets need small batches, to make several steps per epoch. A batch that is too small may
+    # hold a single picture, and then has no negatives.
     batch = min(trained, settings.batch, max(16, trained // 8))
     draws = training.Draws(sides, generators, batch)
     per_epoch = trained // batch
@@ -304,7 +320,7 @@ def _train(
 
 
 class _Bank:
-    """What the networks of one recipe read, per fold, variant and level."""
+    """The inputs of the networks of one recipe, per fold, variant and level."""
 
     def __init__(
         self,
@@ -322,7 +338,7 @@ class _Bank:
         """Return the inputs of all plain items and views, float32 (pairs, dim)."""
         based = self.based[key]
         if self.recipe.based and based.turned is not None:
-            # Depends on the variant: the axes are of its own pairs.
+            # Depends on the variant, because the axes are fitted on its pairs.
             if key not in self.kept:
                 x, y = based.turned.turned()
                 self.kept[key] = (
@@ -391,11 +407,11 @@ class _Stack:
     def batch(
         self, index: torch.Tensor, alive: torch.Tensor
     ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor | float, torch.Tensor | None]:
-        """Return x, y, the base's scores, and which pairs but the matched are no negatives.
+        """Return x, y, the base's scores, and a mask of unmatched pairs that are not negatives.
 
         Args:
             index: positions in the units' training pairs, (units, batch).
-            alive: the networks that train.
+            alive: the networks that still train.
         """
         unit = self.unit_of[alive]
         pairs = torch.stack(
@@ -415,11 +431,11 @@ class _Stack:
     def _own(
         self, pairs: torch.Tensor, views: torch.Tensor, matched: torch.Tensor
     ) -> torch.Tensor | None:
-        """Return which pairs but the matched are no negatives, (networks, batch, batch), or None.
+        """Return which unmatched pairs are not negatives, (networks, batch, batch); None for none.
 
         Args:
             pairs, views: indices of plain items and views, (networks, batch).
-            matched: which networks are of the matched variant, (networks,).
+            matched: which networks belong to the matched variant, (networks,).
         """
         if self.single and matched.all():
             return None
@@ -454,7 +470,7 @@ def _base(
 
 
 class _Validation:
-    """The value of networks on the validation pairs of their folds."""
+    """Computes the value of networks on the validation pairs of their folds."""
 
     def __init__(
         self,
@@ -483,7 +499,7 @@ class _Validation:
             self.base.append(base.scores(index, views).to(device) if is_based else 0.0)
 
     def __call__(self, module: critics.SeparableCritics, alive: torch.Tensor) -> torch.Tensor:
-        """Return the criterion of the networks that are alive, float32 (alive,), in nats."""
+        """Return the criterion of the networks that still train, float32 (alive,), in nats."""
         values = []
         with torch.no_grad():
             networks = alive.tolist()
@@ -491,12 +507,12 @@ class _Validation:
                 torch.stack([self.x[k] for k in networks]),
                 torch.stack([self.y[k] for k in networks]),
             )
-            # One network at a time, whose scores then stay in a processor's cache.
+            # One network at a time, so that its scores stay in the processor's cache.
             for k, x, y in zip(networks, *halves, strict=True):
                 scores = y @ x.T + self.base[k]
                 others = scores.masked_fill(self.own[k], -torch.inf)
                 values.append(self.bound.criterion(scores.diagonal()[None], others[None]))
-        # Above its ceiling a value tells critics no better apart.
+        # Values above the ceiling do not rank critics.
         return torch.cat(values).cpu().clamp(max=float(np.log(self.limit)))
 
 
@@ -507,14 +523,14 @@ def _noise(
     alive: torch.Tensor,
     generators: list[torch.Generator],
 ) -> torch.Tensor:
-    """Return normal noise, the same for all networks of a unit, shape of `items`."""
+    """Return normal noise in the shape of `items`, the same for all networks of a unit."""
     shape = items.shape[1:]
     units = [torch.randn(shape, generator=each, dtype=torch.float32) for each in generators]
     return deviation * torch.stack(units).to(items.device)[stack.unit_of[alive]]
 
 
 def _keep(module: torch.nn.Module, kept: torch.Tensor) -> None:
-    """Take networks out of a stack without an optimiser, in place."""
+    """Keep only some networks of a stack that has no optimiser, in place."""
     for owner in module.modules():
         for name, old in list(owner.named_parameters(recurse=False)):
             setattr(owner, name, torch.nn.Parameter(old.detach()[kept.to(old.device)]))
@@ -552,7 +568,7 @@ def jensen_shannon(scores: torch.Tensor, own: torch.Tensor | None) -> torch.Tens
 
 
 def _with_diagonal(own: torch.Tensor | None, scores: torch.Tensor) -> torch.Tensor:
-    """Return a mask of the matched pairs as well, which broadcasts to scores."""
+    """Return the mask with the matched pairs added; it broadcasts to scores."""
     diagonal = torch.eye(scores.shape[1], dtype=torch.bool, device=scores.device)
     return diagonal[None] if own is None else own | diagonal
 

@@ -1,11 +1,12 @@
 """Many small critics as one stacked network, trained side by side.
 
-The networks of one seed start from the same parameters and see the same pairs at the same time, so
-that their curves differ by the level alone, and adding a network changes nothing for the others.
+The networks of one seed start from the same parameters and see the same pairs at the same time.
+Their curves therefore differ only by the level, and adding a network does not change the others.
 
-A joint critic is a perceptron on (x, y): the paper's training curves. A separable one is an inner
-product of a perceptron on x and one on y: all pairs of a batch cost one matrix product (van den
-Oord et al., arXiv 1807.03748; Poole et al., ICML 2019, arXiv 1905.06922, section 3).
+A joint critic is a perceptron on (x, y). It draws the paper's training curves. A separable critic
+is an inner product of a perceptron on x and one on y. All pairs of a batch then cost one matrix
+product (van den Oord et al., arXiv 1807.03748; Poole et al., ICML 2019, arXiv 1905.06922, section
+3).
 """
 
 import functools
@@ -20,7 +21,7 @@ class JointCritic(torch.nn.Module):
     """T(x, y) for every seed and level: a multilayer perceptron with ReLU on (x, y).
 
     Args:
-        seeds: one per set of networks; each draws its own initial parameters.
+        seeds: seeds of the initial parameters, one per set of networks.
         levels: networks per seed.
         dims: (dim_x, dim_y).
         hidden: width of the hidden layers.
@@ -46,7 +47,7 @@ class JointCritic(torch.nn.Module):
         self.biases = torch.nn.ParameterList(parameter(1, o, i) for i, o in pairs)
 
     def halves(self, x: torch.Tensor, y: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return what x and y bring to the first layer, each (seeds * levels, pairs, hidden).
+        """Return the parts of x and y in the first layer, each (seeds * levels, pairs, hidden).
 
         Args:
             x: shape (seeds, pairs, dim_x), shared by the levels.
@@ -56,22 +57,25 @@ class JointCritic(torch.nn.Module):
         return _shared(x, self.x_weight), from_y
 
     def head(self, first: torch.Tensor) -> torch.Tensor:
-        """Return T, shape (seeds * levels, pairs), of a sum of two halves, which is overwritten."""
+        """Return T, (seeds * levels, pairs), from the sum of two halves; overwrites the sum."""
         for weight, bias in zip(self.weights, self.biases, strict=True):
             first = torch.baddbmm(bias, functional.relu_(first), weight)
         return first.squeeze(-1)
 
     def one(self, network: int, first: torch.Tensor) -> torch.Tensor:
-        """Return T of one network, (pairs,), of the sum of two halves (pairs, hidden)."""
+        """Return T of one network, (pairs,), from the sum of two halves (pairs, hidden)."""
         for weight, bias in zip(self.weights, self.biases, strict=True):
             first = torch.addmm(bias[network], functional.relu_(first), weight[network])
         return first.squeeze(-1)
 
     def rolled(self, from_x: torch.Tensor, from_y: torch.Tensor, shifts: range) -> torch.Tensor:
-        """Return T of every x with the y that lies `shift` places before it, for some shifts.
+        """Return T of every x with the y `shift` places before it, for several shifts.
 
-        Shape (seeds * levels, shifts * pairs). On a CPU one network and shift at a time, whose
-        layers then stay in the processor's cache.
+        On a CPU it computes one network and shift at a time, so that the layers stay in the
+        processor's cache.
+
+        Returns:
+            Shape (seeds * levels, shifts * pairs).
         """
         if from_x.is_cuda:
             return torch.cat([self.head(from_x + from_y.roll(s, dims=1)) for s in shifts], -1)
@@ -91,11 +95,11 @@ class JointCritic(torch.nn.Module):
 class SeparableCritics(torch.nn.Module):
     """T(x, y) = <g(x), h(y)> + a(x) + b(y) + base(x, y) for many networks side by side.
 
-    g and a, h and b come from one perceptron with ReLU each, which also read the squared length of
-    the item. At the start they add 0, so that an untrained critic is its base.
+    One perceptron with ReLU gives g and a, another gives h and b. Each also reads the squared
+    length of the item. At the start they add 0, so an untrained critic equals its base.
 
     Args:
-        seeds: of the initial parameters, one per network; equal seeds start alike.
+        seeds: seeds of the initial parameters, one per network. Equal seeds give equal parameters.
         dims: (dim_x, dim_y).
         hidden: width of the hidden layers.
         layers: number of hidden layers, at least 1.
@@ -126,7 +130,7 @@ class SeparableCritics(torch.nn.Module):
             self.y_biases[-1][..., -1] = 0
 
     def halves(self, x: torch.Tensor, y: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return the two vectors whose product is the learned part of T.
+        """Return two vectors per pair; their product is the learned part of T.
 
         Args:
             x: shape (networks, pairs, dim_x).
@@ -161,7 +165,7 @@ def _perceptron(
 def _parameter(
     generators: list[torch.Generator], levels: int, rows: int, columns: int, fan_in: int
 ) -> torch.nn.Parameter:
-    """Draw as torch's linear layers do: uniform, up to 1/sqrt(fan_in); a seed's levels alike."""
+    """Draw as torch's linear layers do: uniform up to 1/sqrt(fan_in), equal for a seed's levels."""
     drawn = [torch.rand(rows, columns, generator=g) * 2 - 1 for g in generators]
     stacked = torch.stack(drawn) / max(1, fan_in) ** 0.5
     return torch.nn.Parameter(stacked.repeat_interleave(levels, 0))
@@ -170,13 +174,16 @@ def _parameter(
 def _shared(
     x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None = None
 ) -> torch.Tensor:
-    """Return x (seeds, pairs, dim) times each level's weight (seeds * levels, dim, columns).
+    """Return x times each level's weight, plus the bias, (seeds * levels, pairs, columns).
 
-    And the bias (seeds * levels, 1, columns) with it, shape (seeds * levels, pairs, columns).
+    Args:
+        x: shape (seeds, pairs, dim).
+        weight: shape (seeds * levels, dim, columns).
+        bias: shape (seeds * levels, 1, columns), or None.
     """
     seeds, pairs, dim = x.shape
     levels, columns = len(weight) // seeds, weight.shape[-1]
-    if dim <= columns:  # a copy of x per level is less than one of the product
+    if dim <= columns:  # copying x per level is cheaper than copying the product
         repeated = x.repeat_interleave(levels, 0)
         if bias is None:
             return torch.bmm(repeated, weight)
@@ -193,8 +200,9 @@ def shuffle(
 ) -> torch.Tensor:
     """Return `halves` (seeds * levels, pairs, hidden) with the pairs of each seed mismatched.
 
-    Without `self_pairs` every item meets the next one (the pairs come in random order, so this is
-    a random derangement); with them, a random permutation, which may leave an item where it is.
+    Without `self_pairs` every item meets the next one. The pairs come in random order, so this is a
+    random derangement. With `self_pairs` it is a random permutation, which may keep an item in
+    place.
     """
     if not self_pairs:
         return halves.roll(1, dims=1)
@@ -210,9 +218,9 @@ def log_mean_exp(values: torch.Tensor) -> torch.Tensor:
 
 
 class SymmetricInfoNCE(torch.autograd.Function):
-    """The cross-entropy of finding each view's item and each item's view, less its gradient's work.
+    """The cross-entropy of finding each view's item and each item's view, with a fast gradient.
 
-    The gradient reuses the exponentials, which are overwritten: it can be asked for once.
+    The gradient reuses the exponentials and overwrites them, so it can be computed only once.
     """
 
     @staticmethod
@@ -220,11 +228,11 @@ class SymmetricInfoNCE(torch.autograd.Function):
         """Return the loss per network, shape (networks,), in nats.
 
         Args:
-            context: for the gradient.
-            scores: T of every y with every x, shape (networks, pairs, pairs); on the diagonal that
-                of the matched pairs.
-            own: pairs of one picture other than the matched ones, which take no part, shape
-                (networks, pairs, pairs); None where there are none.
+            context: keeps values for the gradient.
+            scores: T of every y with every x, shape (networks, pairs, pairs); the diagonal holds
+                the matched pairs.
+            own: unmatched pairs of the same picture, which are left out, bool (networks, pairs,
+                pairs); None if there are none.
         """
         joint = scores.diagonal(dim1=1, dim2=2)
         top = scores.amax((1, 2), keepdim=True)
@@ -240,7 +248,7 @@ class SymmetricInfoNCE(torch.autograd.Function):
     @staticmethod
     @torch.autograd.function.once_differentiable
     def backward(context, gradient: torch.Tensor) -> tuple[torch.Tensor, None]:
-        """Return the mean of both softmaxes, less the matched pairs."""
+        """Return the mean of both softmaxes, minus the matched pairs."""
         raised, rows, columns = context.saved_tensors
         pairs = rows.shape[1]
         weights = (0.5 / pairs) * (1 / rows[:, :, None] + 1 / columns[:, None])
@@ -254,13 +262,13 @@ def log_sum_exp_of_others(scores: torch.Tensor, own: torch.Tensor) -> torch.Tens
 
     Args:
         scores: T, shape (networks, pairs, pairs).
-        own: which pairs are of one picture, (pairs, pairs) or (networks, pairs, pairs).
+        own: pairs of the same picture, bool (pairs, pairs) or (networks, pairs, pairs).
     """
     return torch.logsumexp(scores.masked_fill(own, -torch.inf).flatten(1), -1)
 
 
 def moving_average(average: torch.Tensor | None, new: torch.Tensor, rate: float) -> torch.Tensor:
-    """Return the moving average with `new` in it, both as logarithms, as MINE's gradient needs."""
+    """Return the moving average updated with `new`, all as logarithms, for MINE's gradient."""
     if average is None:
         return new
     return torch.logaddexp(average + np.log1p(-rate), new + np.log(rate)) if rate < 1 else new

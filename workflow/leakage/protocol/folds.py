@@ -1,4 +1,4 @@
-"""Who trains, who chooses the step, who is asked at the end; who is mismatched with whom."""
+"""Split pairs by picture into training, validation and test sides, and mismatch pictures."""
 
 from dataclasses import dataclass
 
@@ -9,7 +9,7 @@ from leakage.errors import LeakageError
 
 @dataclass(frozen=True)
 class Split:
-    """Indices of the pairs on each side, shape (pairs on that side,); no group is on two sides."""
+    """Indices of the pairs on each side, int (pairs of the side,); no group is on two sides."""
 
     train: np.ndarray
     validation: np.ndarray
@@ -23,12 +23,12 @@ class Split:
 def split_by_group(
     groups: np.ndarray, validation: float, test: float, generator: np.random.Generator
 ) -> Split:
-    """Split pairs into three sides so that all pairs of a group lie on one side.
+    """Split pairs into three sides, with all pairs of a group on one side.
 
     Args:
-        groups: shape (pairs,), the group of each pair (a picture's id, say).
-        validation, test: shares of the groups for those sides; at least one group each.
-        generator: draws which groups.
+        groups: the group of each pair (for example a picture id), shape (pairs,).
+        validation, test: shares of the groups on those sides; at least one group each.
+        generator: draws the groups of each side.
 
     Raises:
         LeakageError: there are fewer than three groups.
@@ -51,15 +51,15 @@ def split_by_group(
 
 
 def parts_by_group(groups: np.ndarray, count: int, generator: np.random.Generator) -> np.ndarray:
-    """Return the part, 0 to parts - 1, of each pair, shape (pairs,); a group lies in one part.
+    """Return the part of each pair, from 0, int64 (pairs,); a group lies in one part.
 
-    Where there are fewer than two groups for each of `count` parts, there are fewer parts: within
-    one, the pairs of a group meet those of another.
+    A part needs two groups, because its pairs are mismatched within it. With fewer than two groups
+    per part there are fewer parts.
 
     Args:
-        groups: shape (pairs,), the group of each pair.
-        count: how many parts, of as many groups each as can be, at least 3.
-        generator: draws which groups.
+        groups: the group of each pair, shape (pairs,).
+        count: number of parts of nearly equal size, at least 3.
+        generator: draws the groups of each part.
 
     Raises:
         LeakageError: there are fewer than six groups.
@@ -77,10 +77,10 @@ def parts_by_group(groups: np.ndarray, count: int, generator: np.random.Generato
 
 
 def cross_fit(parts: np.ndarray) -> list[Split]:
-    """Return one split per part: it is read, the next one chooses the step, the rest trains.
+    """Return one split per part: the part tests, the next one chooses the step, the rest trains.
 
     Args:
-        parts: shape (pairs,), what `parts_by_group` returned.
+        parts: the part of each pair, from `parts_by_group`, shape (pairs,).
     """
     count = parts.max() + 1
     splits = []
@@ -92,13 +92,13 @@ def cross_fit(parts: np.ndarray) -> list[Split]:
 
 
 def mismatch(groups: np.ndarray, parts: np.ndarray, generator: np.random.Generator) -> np.ndarray:
-    """Return for each pair the index of a pair of another group in the same part, shape (pairs,).
+    """Return for each pair the index of a pair of another group in the same part, int64 (pairs,).
 
-    Whole groups change partners, and the pairs in them stay in order: what the pairs of a group
-    have in common is kept, and only the tie between x and y is cut.
+    Whole groups change partners, and their pairs stay in order. This keeps the dependence between
+    pairs of a group and removes only the dependence between x and y.
 
     Args:
-        groups, parts: shape (pairs,).
+        groups, parts: the group and the part of each pair, shape (pairs,).
         generator: draws the partners.
     """
     partner = np.empty(len(groups), np.int64)

@@ -1,11 +1,10 @@
 """Held-out estimates: the protocol of every estimator that reads a critic.
 
-Cross-fitting: the pictures are dealt into folds; each fold is read once, the next one chooses, the
-rest trains. A critic is a base (T = 0, Gaussian, similarity, whitened similarity: `bases`) plus a
-learned part. Bases, their shrinkage and temperature, the noise and the step of the training are
-chosen per level on validation pictures, by the bound that is reported. Beside each level its
-mismatched double (every picture's view exchanged with another's, within its fold) goes through the
-same: the floor.
+The pictures are dealt into folds (cross-fitting). Each fold is tested once, the next one chooses,
+the rest trains. A critic is a base (see `bases`) plus a learned part. Validation pictures choose
+the base, its shrinkage and temperature, the noise and the step of the training, for each level, by
+the reported bound. The floor is the same estimate on mismatched pictures: every picture gets the
+view of another one of its fold.
 """
 
 from collections.abc import Callable
@@ -28,9 +27,9 @@ if TYPE_CHECKING:
     from leakage.protocol.critic import Based
     from leakage.protocol.reading import Unit
 
-# Networks that train as one stack.
+# Networks trained as one stack, at most.
 STACK = 96
-# With `pca: auto`, training pairs per principal component, and components at most.
+# For `pca: auto`: training pairs per principal component, and the largest number of components.
 PAIRS_PER_COMPONENT, MOST_COMPONENTS = 32, 64
 MATCHED, MISMATCHED = "matched", "mismatched"
 
@@ -39,7 +38,7 @@ class Pixels(Branch):
     """How pairs of pixel values (bytes) are drawn, read by the critic, and held out."""
 
     pairs: int = pydantic.Field(default=60_000, ge=10, le=1_000_000_000)
-    """pairs of pixel values that are drawn over the whole set"""
+    """pairs of pixel values drawn over the whole set"""
     input: Literal["scalar", "bits", "fourier"] = "bits"
     """how critics read a byte: as a number, as its 8 bits, or as sines and cosines of 8 octaves"""
     split: Literal["pictures", "pairs"] = "pictures"
@@ -50,47 +49,47 @@ class Protocol(Branch):
     """Settings of every held-out estimate, trained or not."""
 
     folds: int = pydantic.Field(default=5, ge=3, le=1000)
-    """parts that the pictures are dealt into; each is read once by critics that never saw it"""
+    """parts of the pictures; each is tested once by critics that never saw it"""
     seeds: int = pydantic.Field(default=1, ge=1, le=1000)
-    """repetitions, each with critics and draws of its own"""
+    """repetitions with different random numbers"""
     bases: tuple[Literal["gaussian", "similarity", "whitened"], ...] = (
         "gaussian",
         "similarity",
         "whitened",
     )
-    """fixed parts of a critic that validation may choose; T = 0 is always a candidate"""
+    """bases among which validation chooses; T = 0 is always a candidate"""
     pca: Annotated[int, pydantic.Field(ge=1)] | Literal["auto"] | None = "auto"
-    """principal components of each side that networks and the Gaussian base read; auto: one per 32
-    training pairs, at most 64; null: all coordinates, not turned"""
+    """principal components of each side for networks and the Gaussian base; auto: one per 32
+    training pairs, at most 64; null: all coordinates, without a rotation"""
     marginals: Literal["normal", "standard"] = "normal"
     """how a coordinate is scaled: made normal by its ranks, or to mean 0 and variance 1"""
     rescale: tuple[float, float] = (1.0, 0.0)
-    """(a, b): the views' items y are read as a y + b, which must change no estimate"""
+    """(a, b): replace the views y by a y + b, a check that must not change an estimate"""
     floor: bool = True
     """whether to estimate a second time on mismatched pictures, where nothing leaks"""
     permutations: int = pydantic.Field(default=1999, ge=0, le=1_000_000)
-    """mismatches of the held-out pictures, for the null and the p-value; 0: neither"""
+    """permutations of the held-out pictures, for the null and the p-value; 0: neither"""
     bootstraps: int = pydantic.Field(default=500, ge=0, le=1_000_000)
-    """resamplings of the pictures, for the interval; 0: none"""
+    """bootstrap samples of the pictures, for the interval; 0: no interval"""
     confidence: float = pydantic.Field(default=0.95, gt=0, lt=1)
-    """of the interval and of the null's quantile; `verdict.confidence` unless given here"""
+    """confidence of the interval and of the null's quantile; default: `verdict.confidence`"""
     scored_pairs: int = pydantic.Field(default=4_000, ge=4)
-    """held-out pairs of a fold that the value is read on, at most; ln of them is its ceiling"""
+    """most test pairs per fold; the ceiling of the value is the ln of their number"""
     pixels: Pixels = Pixels()
     """settings for pairs of pixel values, in place of embeddings"""
     device: Literal["auto", "cpu", "cuda"] = "auto"
-    """where the critics run; the `device` of the whole configuration unless given here"""
+    """where the critics run; default: the top-level `device`"""
 
 
 class Settings(Protocol):
     """The learned part of the critics, and its training."""
 
     loss: Literal["infonce", "donsker_varadhan", "jensen_shannon"] = "infonce"
-    """objective of the training; the bound that is read is the estimator's own"""
+    """training objective; the estimator decides which bound is reported"""
     epochs: int = pydantic.Field(default=100, ge=0, le=1_000_000)
-    """passes over the training pairs, at most"""
+    """most passes over the training pairs"""
     steps: int = pydantic.Field(default=2_000, ge=1)
-    """gradient steps, at most, except for the rest of the epoch in which they are reached"""
+    """most gradient steps, rounded up to whole epochs"""
     patience: int = pydantic.Field(default=12, ge=1)
     """epochs without a better validation value, after which a network stops"""
     batch: int = pydantic.Field(default=256, ge=2)
@@ -100,38 +99,38 @@ class Settings(Protocol):
     layers: int = pydantic.Field(default=2, ge=1, le=100)
     """number of the critic's hidden layers"""
     features: int = pydantic.Field(default=32, ge=1, le=65_536)
-    """length of the vectors whose product is the learned part"""
+    """length of the vectors g(x) and h(y)"""
     learning_rate: float = pydantic.Field(default=2e-3, gt=0)
-    """the highest of AdamW's one-cycle schedule"""
+    """AdamW's highest learning rate, with a one-cycle schedule"""
     weight_decay: float = pydantic.Field(default=0.1, ge=0)
-    """AdamW's"""
+    """AdamW's weight decay"""
     noise: tuple[Annotated[float, pydantic.Field(ge=0)], ...] = pydantic.Field(
         default=(0.1, 0.3), min_length=1
     )
-    """standard deviations of the noise on the inputs in training; a network is trained with each"""
+    """standard deviations of the noise on the training inputs; one network is trained for each"""
     fourier: int = pydantic.Field(default=32, ge=0, le=65_536)
-    """random Fourier features of each side for one more network, where both sides have at most 4
-    coordinates; 0: none"""
+    """random Fourier features per side, for one more network if both sides have at most 4
+    coordinates; 0: no such network"""
     averaging: float = pydantic.Field(default=0.98, ge=0, lt=1)
-    """share that a step keeps of the moving average of the parameters, which is read"""
+    """decay per step of the moving average of the parameters, which is what is evaluated"""
     validated_pairs: int = pydantic.Field(default=500, ge=2)
-    """validation pairs of a fold on which base, noise and step are chosen, at most"""
+    """most validation pairs per fold for choosing the noise and the step"""
 
 
 @dataclass(frozen=True, eq=False)
 class Problem:
-    """The pairs, and who is held out.
+    """The pairs, and how they are held out.
 
     Attributes:
-        x: plain items, (pairs, dim_x), numbers of any type.
+        x: plain items, (pairs, dim_x), any numeric dtype.
         y: views, (levels, pairs, dim_y).
         groups: the picture of each pair as a number from 0, int64 (pairs,).
         parts: the fold of each pair, int64 (pairs,).
-        partner: per variant (matched, mismatched), the view that each pair is given, (pairs,).
-        splits: per fold, who trains, validates and is read.
-        seeds: of everything random, one per repetition.
+        partner: per variant (matched, mismatched), the view of each pair, int64 (pairs,).
+        splits: training, validation and test pairs of each fold.
+        seeds: one random seed per repetition.
         pca: components of the critics' inputs; None keeps all coordinates.
-        note: how bytes were read, in words that follow the estimand.
+        note: how bytes were read, as words to append to the estimand.
     """
 
     x: np.ndarray
@@ -157,11 +156,12 @@ class Problem:
     def own(self, variant: str, index: np.ndarray) -> np.ndarray:
         """Return which pairs are not negatives of each other, bool (views, plain items).
 
-        Those of one picture; of mismatched pairs also a view and its true plain item.
+        These are the pairs of the same picture. In the mismatched variant they include a view and
+        its true plain item.
 
         Args:
             variant: matched or mismatched.
-            index: of the pairs.
+            index: indices of the pairs.
         """
         plain, true = self.groups[index], self.groups[self.partner[variant][index]]
         return (plain[:, None] == plain) | (true[:, None] == plain)
@@ -182,24 +182,26 @@ def estimate(
 
     Args:
         bound: how the critics are read.
-        x: shape (pairs, dim_x). uint8 are pixel values, read as `settings.pixels.input` says.
+        x: shape (pairs, dim_x). uint8 are pixel values; `settings.pixels.input` says how to read
+            them.
         y: shape (levels, pairs, dim_y).
         groups: shape (pairs,): pairs of one group (a picture) are held out together.
         levels: the levels' names.
-        seed: the first of `settings.seeds` seeds; the folds are drawn with it.
-        settings: the protocol, and the training if there is one.
+        seed: the first of `settings.seeds` seeds; it also draws the folds.
+        settings: of the protocol and, for trained critics, of the training.
         estimand: what the value is, in words.
-        checkpoint: where finished parts are kept, and taken up if the run was interrupted.
+        checkpoint: keeps finished parts, so that an interrupted run can resume.
 
     Returns:
-        The tidy table. Chosen rows: the test value per level, seed and fold, at most its ceiling
-        (`nats`; `value` is uncut), with the `base`, `temperature`, `noise` and `step` that
-        validation chose (step 0 is the base alone). Of the level as a whole, repeated in those
-        rows: `mean`, `low`, `high`, `floor`, `null_high`, `p_value`, `pictures`, `chance`. Not
-        chosen: the validation value per epoch, and the floor's test values (variant mismatched).
+        The tidy table. Chosen rows hold the test value per level, seed and fold: `nats`, cut at the
+        ceiling, and `value`, not cut. They also hold what validation chose: `base`, `temperature`,
+        `noise` and `step` (0 is the base alone). Values of the whole level are repeated in these
+        rows: `mean`, `low`, `high`, `floor`, `null_high`, `p_value`, `pictures`, `chance`. Rows
+        that are not chosen hold the validation value per epoch and the test values of the
+        mismatched variant.
 
     Raises:
-        LeakageError: fewer than six groups, or a device that is not there.
+        LeakageError: fewer than six groups, or the device does not exist.
     """
     from leakage.protocol import critic, inference
     from leakage.protocol.reading import Unit
@@ -219,15 +221,15 @@ def estimate(
 
 
 def _plain(units: "list[Unit]") -> list[dict[str, Any]]:
-    """Return what a checkpoint keeps."""
+    """Return the units as a checkpoint keeps them."""
     return [each.plain() for each in units]
 
 
 def estimator(bound: "Callable[[Any], Bound]", estimand: str) -> "Callable[..., pd.DataFrame]":
-    """Return the function `estimate` of a module whose settings make this bound.
+    """Return the function `estimate` of an estimator's module.
 
     Args:
-        bound: makes the bound from the settings.
+        bound: makes the estimator's bound from its settings.
         estimand: what the value is, in words.
     """
 
@@ -240,7 +242,7 @@ def estimator(bound: "Callable[[Any], Bound]", estimand: str) -> "Callable[..., 
         settings: Protocol,
         checkpoint: "Checkpoint | None" = None,
     ) -> "pd.DataFrame":
-        """Return the held-out value; arguments, table and errors as of `held_out.estimate`."""
+        """Return the held-out value. See `held_out.estimate` for arguments, table and errors."""
         args = x, y, groups, levels, seed, settings, estimand, checkpoint
         return estimate(bound(settings), *args)
 
@@ -250,7 +252,7 @@ def estimator(bound: "Callable[[Any], Bound]", estimand: str) -> "Callable[..., 
 def prepare(
     x: np.ndarray, y: np.ndarray, groups: np.ndarray | None, seed: int, settings: Protocol
 ) -> Problem:
-    """Return the pairs as they are held out; arguments and errors as of `estimate`."""
+    """Return the pairs and their folds. See `estimate` for arguments and errors."""
     how = byte_reading.reading(x, y, settings)
     if groups is None or (how is not None and settings.pixels.split == "pairs"):
         groups = np.arange(len(x))
@@ -263,7 +265,7 @@ def prepare(
     if settings.floor:
         partner[MISMATCHED] = folds.mismatch(groups, parts, generator)
     splits = folds.cross_fit(parts)
-    # A right estimator does not notice this; the figure `consistency` asks whether it does.
+    # This must not change an estimate; the figure `consistency` checks it.
     scale, shift = settings.rescale
     y = y * np.float32(scale) + np.float32(shift) if settings.rescale != (1, 0) else y
     # Use the same number of components in all folds: what the smallest one allows.
@@ -275,7 +277,7 @@ def prepare(
 
 
 def _parts(problem: Problem) -> list[list[tuple[int, int]]]:
-    """Return the units in the parts that train together."""
+    """Return the units in parts that are trained together."""
     count = max(1, STACK // len(problem.networks))
     return [problem.units[start : start + count] for start in range(0, len(problem.units), count)]
 
@@ -287,7 +289,7 @@ def _fit(
     based: "dict[tuple[int, str, int], Based]",
     settings: Protocol,
 ) -> "list[Unit]":
-    """Train the networks of some units, choose, and read the test folds."""
+    """Train the networks of some units, choose their critics, and read the test folds."""
     from leakage.protocol import critic, reading
 
     device = devices.resolve(settings.device)
@@ -298,21 +300,24 @@ def _fit(
 
 
 def validated(problem: Problem, fold: int, seed: int, limit: int) -> np.ndarray:
-    """Return the validation pairs of a fold that choose, at most `limit`, int64 (pairs,)."""
+    """Return at most `limit` validation pairs of a fold, drawn at random, int64 (pairs,)."""
     side = problem.splits[fold].validation
     return np.random.default_rng([seed, fold, 6]).permutation(side)[:limit]
 
 
 def scored(problem: Problem, index: np.ndarray, limit: int, seed: list[int]) -> np.ndarray:
-    """Return at most `limit` of some pairs, sorted: as many of each picture as fit.
+    """Return at most `limit` of some pairs, sorted, with as many of each picture as fit.
 
-    Where there are more pictures than may be read, a pair each of some of them.
+    If there are more pictures than `limit`, it takes one pair each of some of them.
 
     Args:
         problem: the pairs.
-        index: of those to choose from.
-        limit: how many, at most.
+        index: indices of the pairs to choose from.
+        limit: the largest number of pairs.
         seed: of the draw.
+
+    Returns:
+        int64 (at most limit,).
     """
     if len(index) <= limit:
         return index

@@ -1,4 +1,4 @@
-"""What is said of a level: mean, interval over pictures, floor, permutation null and p-value."""
+"""Summarise a level: mean, interval over pictures, floor, permutation null and p-value."""
 
 from typing import TYPE_CHECKING
 
@@ -20,10 +20,13 @@ ROUNDING = 1e-9
 
 
 def bootstrap(pictures: int, draws: int, seed: int, fold: int) -> torch.Tensor:
-    """Return how often each picture is drawn: once each, then at random, (1 + draws, pictures)."""
+    """Return how often each picture is drawn, float64 (1 + draws, pictures).
+
+    In the first row each picture is drawn once. The other rows are random.
+    """
     generator = np.random.default_rng([seed, fold, 8])
     drawn = generator.multinomial(pictures, np.full(pictures, 1 / pictures), draws)
-    # A draw of one picture alone has no other to be compared with.
+    # A draw of a single picture has no negatives.
     alone = (drawn > 0).sum(axis=1) == 1
     drawn[alone] = 1
     return torch.from_numpy(np.concatenate([np.ones((1, pictures), drawn.dtype), drawn])).double()
@@ -35,13 +38,13 @@ def null(
     """Return the mean over matched pairs, and the same for every other order of the pictures.
 
     Args:
-        matched: what a view brings with a plain item, float64 (pairs, pairs).
+        matched: the term of each view with each plain item, float64 (pairs, pairs).
         used: the blocks that move together.
-        orders: the observed one first.
-        draws: how many were asked for; 0 returns none.
+        orders: the orders, the observed one first.
+        draws: number of orders asked for; 0 returns an empty array.
 
     Returns:
-        The observed mean, and float64 (orders - 1,).
+        The observed mean, and the others, float64 (orders - 1,).
     """
     found = block_means(
         matched.numpy(), used, orders if draws else permutation.Orders(orders.orders[:1], False)
@@ -57,9 +60,9 @@ def block_means(
     In an order, the views of picture g meet the plain items of picture order[g], pair for pair.
 
     Args:
-        matched: float64 (pairs, pairs), row j, column i for view j and plain item i.
-        used: the blocks.
-        orders: of the pictures.
+        matched: float64 (pairs, pairs); row j, column i is view j with plain item i.
+        used: the blocks that move together.
+        orders: orders of the pictures.
     """
     total = np.zeros(len(orders.orders))
     sizes, starts = used.sizes, used.starts
@@ -83,7 +86,15 @@ def table(
     settings: "Protocol",
     estimand: str,
 ) -> "pd.DataFrame":
-    """Return all that was read as the tidy table."""
+    """Return the values of all units as the tidy table.
+
+    Args:
+        units: one per seed and fold.
+        problem: the pairs.
+        levels: the levels' names.
+        settings: of the protocol.
+        estimand: what the value is, in words.
+    """
     import pandas as pd
 
     rows = []
@@ -124,7 +135,7 @@ def table(
 
 
 def _value(unit: "Unit", variant: int, level: int, statistic: int) -> tuple[float, float]:
-    """Return the uncut value, and the nats that are reported; NaN nats of a share."""
+    """Return the uncut value and the reported nats; the nats of a share are NaN."""
     value = float(unit.values[variant, level, statistic, 0])
     nats = min(value, float(unit.ceiling[statistic]))
     return value, nats if unit.units[statistic] == "nats" else np.nan
@@ -133,11 +144,11 @@ def _value(unit: "Unit", variant: int, level: int, statistic: int) -> tuple[floa
 def summary(
     units: "list[Unit]", level: int, statistic: int, problem: "Problem", settings: "Protocol"
 ) -> dict[str, float]:
-    """Return what is said of a level as a whole.
+    """Return the values of a whole level: mean, interval, floor, null, p-value and pictures.
 
-    A cut at the ceiling is made in each unit and each bootstrap draw before the mean is taken. The
-    draws are shifted so that their median is the estimate: a draw repeats pictures, which makes the
-    logarithm of its normaliser too small on average.
+    Each unit and bootstrap draw is cut at its ceiling before the mean is taken. The draws are
+    shifted so that their median is the estimate, because a draw repeats pictures and the logarithm
+    of its normaliser is then too small on average.
     """
     cut = np.stack(
         [np.minimum(unit.values[0, level, statistic], unit.ceiling[statistic]) for unit in units]
@@ -171,12 +182,12 @@ def summary(
 def _null(
     units: "list[Unit]", level: int, statistic: int, settings: "Protocol"
 ) -> tuple[np.ndarray, float]:
-    """Return the permutation distribution of a level's mean, and its p-value.
+    """Return the permutation distribution of a level's mean, float64 (draws,), and its p-value.
 
-    Per fold, the scores of all seeds are averaged and the pictures change places. The test of a
-    fold is exact given its critic. Folds are not independent tests (each trains on pictures that
-    the others read), so they are combined by a rule that allows for dependence. Folds whose
-    critics score every permutation alike are skipped.
+    In each fold, the scores of all seeds are averaged and the pictures are permuted. The test of a
+    fold is exact given its critics. The tests of the folds are not independent, because each trains
+    on the test pictures of others. The combination rule allows for that. Folds are skipped if their
+    critics score every permutation alike.
     """
     if not settings.permutations:
         return np.empty(0), np.nan

@@ -4,19 +4,26 @@ from dataclasses import dataclass
 
 import numpy as np
 
-# Standard deviations to which a standardised coordinate is cut: one rare coordinate must not rule
-# the distance between two items.
+# Standardised coordinates are cut at this many standard deviations, so that one rare coordinate
+# does not decide the distance between two items.
 BOUND = 6.0
-# Pairs on which principal axes and covariances are fitted, at most, and rows that are read at a
-# time: with 2,048 coordinates more would fill gigabytes.
+# Most pairs for fitting principal axes and covariances, and rows read at a time. With 2,048
+# coordinates more would fill gigabytes.
 FITTED_PAIRS = 8_192
 BLOCK = 4_096
 
 
 def read_bytes(values: np.ndarray, how: str) -> np.ndarray:
-    """Return bytes (…, dim) as floats: themselves, their 8 bits, or 8 octaves of sine and cosine.
+    """Return bytes as floats: as numbers, as 8 bits, or as 8 octaves of sine and cosine.
 
     Fourier features: Tancik et al., NeurIPS 2020, arXiv 2006.10739, with the octaves of a byte.
+
+    Args:
+        values: uint8 (…, dim).
+        how: `scalar`, `bits` or `fourier`.
+
+    Returns:
+        float32 (…, dim), (…, 8 dim) or (…, 16 dim).
     """
     if how == "scalar":
         return values.astype(np.float32)
@@ -33,12 +40,12 @@ def read_bytes(values: np.ndarray, how: str) -> np.ndarray:
 class Scaler:
     """Mean and spread of each coordinate on the training pairs.
 
-    scikit-learn's StandardScaler calls a coordinate constant by a threshold of its own, keeps it
-    as it is, and copies the whole array.
+    scikit-learn's StandardScaler uses another threshold for constant coordinates, keeps them
+    unchanged, and copies the whole array.
 
     Attributes:
         mean: float64 (dim,).
-        spread: standard deviations, float64 (dim,); infinite where a coordinate is constant.
+        spread: standard deviations, float64 (dim,); infinite for a constant coordinate.
     """
 
     mean: np.ndarray
@@ -52,9 +59,8 @@ class Scaler:
 def scaler(values: np.ndarray, train: np.ndarray) -> Scaler:
     """Fit a scaler on the training pairs.
 
-    A coordinate is constant where its standard deviation on the training pairs is below half of
-    the spacing of floating-point numbers at its magnitude: what is left is rounding. Offset and
-    scale of a coordinate do not count.
+    A coordinate counts as constant if its standard deviation on the training pairs is below half of
+    the spacing of floating-point numbers at its magnitude, because the rest is rounding.
 
     Args:
         values: shape (pairs, dim).
@@ -81,7 +87,7 @@ def _blocks(values: np.ndarray, train: np.ndarray):
 
 
 def projected(values: np.ndarray, scaled: Scaler, axes: np.ndarray | None) -> np.ndarray:
-    """Return standardised items, turned to principal components if there are axes, float32.
+    """Return standardised items, projected on principal axes if given.
 
     A coordinate that is constant on the training pairs becomes 0.
 
@@ -89,6 +95,9 @@ def projected(values: np.ndarray, scaled: Scaler, axes: np.ndarray | None) -> np
         values: shape (pairs, dim).
         scaled: the fitted scaler.
         axes: shape (dim, components), or None.
+
+    Returns:
+        float32 (pairs, components), or (pairs, dim) without axes.
     """
     columns = values.shape[1] if axes is None else axes.shape[1]
     found = np.empty((len(values), columns), np.float32)
@@ -99,19 +108,19 @@ def projected(values: np.ndarray, scaled: Scaler, axes: np.ndarray | None) -> np
 
 
 def fitted_on(train: np.ndarray) -> np.ndarray:
-    """Return the training pairs that covariances are fitted on: all, or evenly spaced ones."""
+    """Return the training pairs for fitting covariances: all, or `FITTED_PAIRS` evenly spaced."""
     if len(train) <= FITTED_PAIRS:
         return train
     return train[np.linspace(0, len(train) - 1, FITTED_PAIRS).astype(np.int64)]
 
 
 def normal_scores(values: np.ndarray, train: np.ndarray) -> np.ndarray:
-    """Return each coordinate turned into a standard normal one, by the ranks of the training pairs.
+    """Return each coordinate made standard normal by the ranks of the training pairs.
 
-    A monotone map of each coordinate changes no mutual information; it takes away shift, scale and
-    heavy tails. Ties share their middle rank; between two training values the map is linear in the
-    probability; beyond the outermost ones it is constant, so that every score is bounded.
-    scikit-learn's QuantileTransformer sends the outermost training values to ±5.2.
+    A monotone map of each coordinate does not change mutual information. It removes shift, scale
+    and heavy tails. Ties share their middle rank. Between two training values the map is linear in
+    the probability. Beyond the outermost ones it is constant, so every score is bounded.
+    (scikit-learn's QuantileTransformer sends the outermost training values to ±5.2.)
 
     Args:
         values: shape (pairs, dim).
@@ -131,16 +140,16 @@ def normal_scores(values: np.ndarray, train: np.ndarray) -> np.ndarray:
 
 
 def fourier(values: np.ndarray, features: int, scale: float, seed: int) -> np.ndarray:
-    """Return items with random Fourier features beside their coordinates: they show fine detail.
+    """Return items with random Fourier features appended, which show fine detail.
 
     Rahimi and Recht, NeurIPS 2007; Tancik et al., NeurIPS 2020, arXiv 2006.10739, equation 5:
-    [v, sin Bv, cos Bv], the entries of B normal.
+    [v, sin Bv, cos Bv], where the entries of B are normal.
 
     Args:
         values: standard normal scores, shape (pairs, dim).
-        features: rows of B.
+        features: number of rows of B.
         scale: standard deviation of a frequency in one dimension; divided by the root of `dim`.
-        seed: of B.
+        seed: draws B.
 
     Returns:
         float32 (pairs, dim + 2 features).

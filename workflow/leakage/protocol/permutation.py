@@ -1,8 +1,8 @@
-"""Exact permutation tests of independence over whole pictures, with nothing trained.
+"""Exact permutation tests of independence over whole pictures. Nothing is trained.
 
 All patches of a picture move together. Under the null (views are independent of the plain
-pictures) every order of the pictures is equally likely, so the share of orders whose statistic is
-at least as large as the one observed is an exact p-value, whatever the statistic. A statistic may
+pictures) every order of the pictures is equally likely. The share of orders with a statistic at
+least as large as the observed one is therefore an exact p-value, for any statistic. A statistic may
 use anything that does not depend on the pairing, such as standardisation over all pairs.
 
     found = test(x, y, groups, draws=999, seed=0)
@@ -19,30 +19,31 @@ from numpy.typing import ArrayLike
 
 from leakage.errors import LeakageError
 
-# Larger data are thinned, patches of a picture first: distance covariance takes the square of it.
+# Larger data are thinned, patches of a picture first, because distance covariance needs memory for
+# the square of this number.
 MOST_PAIRS = 1000
-# Strata are enlarged until there are so many orders, where the pictures allow it.
+# Strata are enlarged until there are this many orders, if the pictures allow it.
 ENOUGH_ORDERS = 1_000
-# By which the weight of the orders grows in the search for strata with enough of them.
+# Factor by which the weight of the orders grows in the search for strata with enough orders.
 WEIGHT_STEP = 1.1
-# Statistics lie between -1 and 1; sums of the same numbers in another order differ by less.
+# Statistics lie between -1 and 1. Differences below this come from the order of summation.
 ROUNDING = 1e-10
-# Orders whose permuted distances are multiplied at once.
+# Number of orders multiplied at once in distance covariance.
 TOGETHER = 8
-# A coordinate that varies less than so many rounding errors of its type is constant.
+# A coordinate is constant if it varies by less than this many rounding errors of its dtype.
 NOISE = 16
 
 
 @dataclass(frozen=True)
 class Blocks:
-    """The pairs that a test uses, as blocks that move together.
+    """The pairs of a test, as blocks that move together.
 
     Attributes:
         pairs: indices of the used pairs, int64 (used,), picture by picture.
         pictures: the picture of each used pair, from 0, int64 (used,), ascending.
         strata: the stratum of each picture, from 0, int64 (pictures,). Pictures of one stratum
-            change places; each of them brings the same number of pairs.
-        labels: the value in `groups` of each picture, (pictures,).
+            change places; each of them has the same number of used pairs.
+        labels: the value of each picture in `groups`, (pictures,).
     """
 
     pairs: np.ndarray
@@ -76,8 +77,8 @@ class Orders:
     """Orders of the pictures, the observed one first.
 
     Attributes:
-        orders: int64 (1 + draws, pictures) or all of them; the view of picture g meets the plain
-            picture orders[:, g].
+        orders: int64 (orders, pictures): the view of picture g meets the plain picture
+            orders[:, g].
         exhaustive: whether these are all distinct orders.
     """
 
@@ -86,7 +87,7 @@ class Orders:
 
     @property
     def smallest_p(self) -> float:
-        """The smallest p-value that can come out."""
+        """The smallest possible p-value."""
         return 1 / len(self.orders)
 
 
@@ -96,13 +97,13 @@ class Independence:
 
     Attributes:
         statistics: names, in the order of the arrays' first axis.
-        values: of the observed order, float64 (statistics, levels).
-        p_values: per statistic, float64 (statistics, levels).
-        p_value: of all statistics together, exact, float64 (levels,).
-        orders: how many orders were compared, the observed one included.
-        possible: how many distinct orders there are.
-        pictures: that took part.
-        pairs: that took part.
+        values: statistics of the observed order, float64 (statistics, levels).
+        p_values: exact p-value of each statistic, float64 (statistics, levels).
+        p_value: exact p-value of all statistics together, float64 (levels,).
+        orders: number of compared orders, including the observed one.
+        possible: number of distinct orders.
+        pictures: number of pictures used.
+        pairs: number of pairs used.
         exhaustive: whether all distinct orders were compared.
     """
 
@@ -118,7 +119,7 @@ class Independence:
 
     @property
     def smallest_p(self) -> float:
-        """The smallest p-value that could come out."""
+        """The smallest p-value possible with the compared orders."""
         return 1 / self.orders
 
 
@@ -128,19 +129,19 @@ def blocks(
     most_pairs: int = MOST_PAIRS,
     most_pictures: int | None = None,
 ) -> Blocks:
-    """Return the pairs to use and the pictures that may change places.
+    """Return the pairs to use, and strata of pictures that may change places.
 
     Pictures with many more pairs than others are thinned, so that the test stays within
-    `most_pairs`. Then pictures are sorted by size and cut into strata; every picture of a stratum
-    brings as many pairs as its smallest one, drawn at random. The cuts maximise the sum of
-    (pictures - 1) x pairs per picture, to which the squared signal-to-noise ratio of a sum over
-    matched pairs is proportional, among those with enough orders.
+    `most_pairs`. Then pictures are sorted by size and cut into strata. Every picture of a stratum
+    uses as many pairs as the smallest one, drawn at random. Among the cuts with enough orders, the
+    largest sum of (pictures - 1) x pairs per picture is taken. The squared signal-to-noise ratio of
+    a sum over matched pairs is proportional to it.
 
     Args:
         groups: the picture of each pair, shape (pairs,).
-        seed: of the pairs that are drawn.
-        most_pairs: that enter the test.
-        most_pictures: that enter the test, drawn where there are more; never more than pairs.
+        seed: draws the pairs.
+        most_pairs: largest number of pairs in the test.
+        most_pictures: largest number of pictures in the test, at most `most_pairs` (the default).
 
     Raises:
         LeakageError: `groups` is empty or has more than one axis.
@@ -157,7 +158,7 @@ def blocks(
     sizes = np.bincount(picture)[kept]
     cap = _cap(sizes, most_pairs)
     by_size, strata = _strata(np.minimum(sizes, cap))
-    # Shuffled once and then sorted by picture: the first m of a picture are a random m of it.
+    # After a shuffle and a stable sort by picture, the first m pairs of a picture are random.
     shuffled = generator.permutation(len(picture))
     shuffled = shuffled[np.argsort(picture[shuffled], kind="stable")]
     first = np.searchsorted(picture[shuffled], kept)
@@ -168,12 +169,12 @@ def blocks(
 
 
 def orders(used: Blocks, draws: int = 999, seed: int = 0) -> Orders:
-    """Return orders of the pictures: all distinct ones where `draws` allow it, else random ones.
+    """Return all distinct orders of the pictures, or 1 + `draws` of them if there are more.
 
     Args:
         used: the blocks.
-        draws: how many orders are asked for beside the observed one.
-        seed: of random orders.
+        draws: number of orders in addition to the observed one.
+        seed: draws random orders.
     """
     observed = np.arange(len(used.strata))
     if used.possible <= 1 + draws:
@@ -193,7 +194,7 @@ def similarity(x: np.ndarray, y: np.ndarray, used: Blocks, over: Orders) -> np.n
     Args:
         x: plain side, float (pairs, dim).
         y: views, float (levels, pairs, dim), of the same dimension.
-        used: the pairs that take part.
+        used: the pairs to use.
         over: the orders.
 
     Returns:
@@ -208,13 +209,13 @@ def similarity(x: np.ndarray, y: np.ndarray, used: Blocks, over: Orders) -> np.n
 def whitened_similarity(x: np.ndarray, y: np.ndarray, used: Blocks, over: Orders) -> np.ndarray:
     """Return the mean cosine of matched pairs, each side whitened with shrinkage, in every order.
 
-    Whitening weighs all directions alike, so that the few with most variance (brightness, say) do
-    not hide the others. Shrinkage adds the mean eigenvalue to each.
+    Whitening weights all directions equally, so that the few with most variance (for example
+    brightness) do not hide the others. Shrinkage adds the mean eigenvalue to each.
 
     Args:
         x: plain side, float (pairs, dim).
         y: views, float (levels, pairs, dim), of the same dimension.
-        used: the pairs that take part.
+        used: the pairs to use.
         over: the orders.
 
     Returns:
@@ -235,7 +236,7 @@ def distance_covariance(x: np.ndarray, y: np.ndarray, used: Blocks, over: Orders
     Args:
         x: plain side, float (pairs, dim_x).
         y: views, float (levels, pairs, dim_y).
-        used: the pairs that take part.
+        used: the pairs to use.
         over: the orders.
 
     Returns:
@@ -249,7 +250,7 @@ def distance_covariance(x: np.ndarray, y: np.ndarray, used: Blocks, over: Orders
     for first in range(0, len(over.orders), TOGETHER):
         rows = used.rows(over.orders[first : first + TOGETHER])
         for place, order in enumerate(rows):
-            # Into memory that is there already: eight times as fast as plain[order][:, order].
+            # Reuses memory: eight times as fast as plain[order][:, order].
             np.take(plain, order, axis=0, out=turned, mode="clip")
             np.take(turned, order, axis=1, out=permuted[place], mode="clip")
         found[:, first : first + len(rows)] = (
@@ -263,7 +264,7 @@ STATISTICS: dict[str, Callable[[np.ndarray, np.ndarray, Blocks, Orders], np.ndar
     "whitened similarity": whitened_similarity,
     "distance covariance": distance_covariance,
 }
-# Those that compare a coordinate of x with the same coordinate of y.
+# Statistics that compare each coordinate of x with the same coordinate of y.
 SAME_SPACE = {"similarity", "whitened similarity"}
 
 
@@ -280,13 +281,13 @@ def test(
     Args:
         x: plain side, float (pairs, dim_x).
         y: views, float (levels, pairs, dim_y) or (pairs, dim_y).
-        groups: the picture of each pair, (pairs,); by default every pair is its own.
-        draws: random orders; where there are no more distinct ones, all of them are taken.
-        seed: of the draws.
-        most_pairs: that enter the test.
+        groups: the picture of each pair, (pairs,); by default every pair is its own picture.
+        draws: number of random orders. If there are fewer distinct orders, all are used.
+        seed: draws the pairs and the orders.
+        most_pairs: largest number of pairs in the test.
 
     Raises:
-        LeakageError: the shapes do not fit, or a value is not finite.
+        LeakageError: the shapes do not match, or a value is not finite.
     """
     plain, views = np.asarray(x), np.asarray(y)
     views = views[None] if views.ndim == 2 else views
@@ -319,13 +320,13 @@ def test(
 
 
 def p_values(values: np.ndarray) -> np.ndarray:
-    """Return the share of orders whose statistic is at least the observed one's.
+    """Return the share of orders with a statistic of at least the observed one.
 
     Args:
         values: float (..., orders), the observed order first.
 
     Returns:
-        float64 (...). Values that differ by rounding count as equal, so that a constant view has
+        float64 (...). Values that differ only by rounding count as equal, so a constant view has
         p = 1.
     """
     return (values >= values[..., :1] - ROUNDING).mean(axis=-1)
@@ -343,7 +344,7 @@ def ranks(values: np.ndarray) -> np.ndarray:
     flat = values.reshape(-1, values.shape[-1])
     found = np.empty(flat.shape)
     for row, each in enumerate(flat):
-        # Where values were not finite, searchsorted would count wrongly; statistics are finite.
+        # searchsorted needs finite values; statistics are finite.
         found[row] = len(each) - np.searchsorted(np.sort(each), each - ROUNDING, side="left")
     return (found / flat.shape[1]).reshape(values.shape)
 
@@ -351,22 +352,22 @@ def ranks(values: np.ndarray) -> np.ndarray:
 def combined(values: np.ndarray) -> np.ndarray:
     """Return one statistic from several: the mean Cauchy variable of their p-values.
 
-    It is a statistic like any other: its p-value among the same orders is exact, however the
-    statistics depend on one another. (Liu and Xie, JASA 115, 2020; p-values above 1/2 count as 0.)
-    Measured against Fisher's sum of logarithms: as much power on pictures, and far more where only
-    one of the statistics sees the relation.
+    Its own p-value among the same orders is exact, whatever the dependence between the statistics.
+    (Liu and Xie, JASA 115, 2020; p-values above 1/2 count as 1/2.) Measured against Fisher's sum of
+    logarithms, it has as much power on pictures, and far more if only one of the statistics finds
+    the relation.
 
     Args:
         values: float (statistics, ..., orders).
 
     Returns:
-        float64 (..., orders); larger speaks more against independence.
+        float64 (..., orders); larger values are stronger evidence against independence.
     """
     return np.tan((0.5 - np.minimum(ranks(values), 0.5)) * np.pi).mean(axis=0)
 
 
 def standardised(values: np.ndarray) -> np.ndarray:
-    """Return each coordinate with mean 0 and variance 1, constant ones as 0, float64."""
+    """Return values (rows, dim) with mean 0 and variance 1, constant coordinates as 0, float64."""
     wide = values.astype(np.float64)
     precision = np.finfo(values.dtype if values.dtype.kind == "f" else np.float64).eps
     centred = wide - wide.mean(axis=0)
@@ -381,13 +382,13 @@ def whitened(values: np.ndarray, shrinkage: float = 1.0) -> np.ndarray:
 
     Args:
         values: float64 (rows, dim), columns with mean 0.
-        shrinkage: times the mean eigenvalue is added to every eigenvalue.
+        shrinkage: every eigenvalue grows by this multiple of their mean.
     """
     rows, dim = values.shape
     added = shrinkage * (values**2).sum() / (rows * dim)
     if not added:
         return values
-    # Through the smaller of the two matrices of products; other directions have eigenvalue 0.
+    # The smaller of the two product matrices is enough; other directions have eigenvalue 0.
     few = dim <= rows
     products = values.T @ values if few else values @ values.T
     found, vectors = np.linalg.eigh(products / rows)
@@ -424,9 +425,10 @@ def _strata(sizes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _cuts(ascending: np.ndarray, weight: float) -> list[int]:
-    """Return where sorted sizes are cut, with both ends: the best sum, by dynamic programming.
+    """Return the cuts of sorted sizes with the best sum, both ends included.
 
-    A stratum of s pictures with m pairs each counts (s - 1) m + weight log s!.
+    A stratum of s pictures with m pairs each contributes (s - 1) m + weight log s! to the sum. The
+    search is by dynamic programming.
     """
     count = len(ascending)
     logs = np.array([math.lgamma(size + 1) for size in range(count + 1)])
@@ -460,7 +462,7 @@ def _all(strata: np.ndarray) -> np.ndarray:
 
 
 def _unit(values: np.ndarray) -> np.ndarray:
-    """Return rows of length 1; those of length 0 stay."""
+    """Return the rows scaled to length 1; rows of length 0 stay 0."""
     length = np.linalg.norm(values, axis=1, keepdims=True)
     return values / np.where(length > 0, length, 1)
 
@@ -472,7 +474,7 @@ def _matched(plain: np.ndarray, view: np.ndarray, used: Blocks, over: Orders) ->
     for stratum in range(used.strata.max() + 1):
         members = np.flatnonzero(used.strata == stratum)
         rows = starts[members][:, None] + np.arange(sizes[members[0]])
-        # All patches of a picture side by side: one product per two pictures.
+        # With all patches of a picture side by side, two pictures need one product.
         wide = [each[rows].reshape(len(members), -1) for each in (view, plain)]
         products = wide[0] @ wide[1].T
         place = np.zeros(len(sizes), np.int64)

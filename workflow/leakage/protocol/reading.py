@@ -1,4 +1,4 @@
-"""Critics are chosen on validation pictures, and read once on the test fold."""
+"""Choose critics on validation pictures, and read them once on the test fold."""
 
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -12,32 +12,32 @@ from leakage.protocol.critic import Based, Trained
 from leakage.protocol.held_out import MATCHED, MISMATCHED, Problem, Protocol, scored, validated
 from leakage.protocol.inference import bootstrap, null
 
-# Validation pairs on which a base without networks is given its offset, at most.
+# Most validation pairs for the offset of a base without networks.
 OFFSET_PAIRS = 500
 
 
 @dataclass(frozen=True, eq=False)
 class Unit:
-    """What was read on the test fold of one seed and fold.
+    """The results on the test fold of one seed and fold.
 
     Attributes:
-        seed, fold: which.
-        statistics: names of what was read.
-        units: of each, `nats` or `share`.
-        ceiling, chance: of each, float64 (statistics,).
-        values: float64 (variants, levels, statistics, 1 + draws): of the pairs, then of each
-            bootstrap draw. Of the mismatched variant only the first counts; NaN where its pairs
-            have no negatives (a fold of two pictures).
-        itself: mean over the matched pairs that take part in the permutation test, float64
-            (levels, statistics).
+        seed, fold: the unit.
+        statistics: names of the statistics.
+        units: unit of each statistic, `nats` or `share`.
+        ceiling, chance: of each statistic, float64 (statistics,).
+        values: float64 (variants, levels, statistics, 1 + draws): the value on the pairs, then on
+            each bootstrap draw. The mismatched variant has only the first, which is NaN if its
+            pairs have no negatives (a fold of two pictures).
+        itself: mean over the matched pairs in the permutation test, float64 (levels, statistics).
         null: the same for each order of the pictures, float64 (levels, statistics, orders).
         exhaustive: whether these are all orders.
         base: name of the base of the best member, (variants, levels).
-        temperature, noise: its own, float64 (variants, levels); noise is NaN for a base alone.
-        step: its epoch, int64 (variants, levels); 0 for a base alone.
-        members: whose mean score is read, int64 (variants, levels).
-        validation: of the best member, per epoch, float64 (levels, epochs + 1); NaN after it
-            stopped.
+        temperature, noise: of the best member, float64 (variants, levels); noise is NaN for a base
+            alone.
+        step: epoch of the best member, int64 (variants, levels); 0 for a base alone.
+        members: number of members of the critic, int64 (variants, levels).
+        validation: validation value of the best member per epoch, float64 (levels, epochs + 1); NaN
+            after it stopped.
     """
 
     seed: int
@@ -58,7 +58,7 @@ class Unit:
     validation: np.ndarray
 
     def __post_init__(self):
-        """Take the tensors of a checkpoint as arrays."""
+        """Convert the tensors of a checkpoint to arrays."""
         for name, value in vars(self).items():
             if isinstance(value, torch.Tensor):
                 object.__setattr__(self, name, value.numpy())
@@ -77,8 +77,8 @@ class Member:
 
     Attributes:
         stack: the networks of its recipe; None for the base alone.
-        network: its place there.
-        value: on validation pairs, in nats.
+        network: its index in that stack.
+        value: its value on validation pairs, in nats.
     """
 
     stack: Trained | None
@@ -87,7 +87,7 @@ class Member:
 
     @property
     def with_base(self) -> bool:
-        """Whether its scores contain the base's."""
+        """Whether its scores include those of the base."""
         return self.stack is None or self.stack.recipe.based
 
     def scores(self, based: Based, plain: np.ndarray, views: np.ndarray) -> torch.Tensor:
@@ -105,11 +105,11 @@ class Critic:
     """The chosen critic of one network: the mean of its members.
 
     Attributes:
-        based: the base that may be a part of it.
-        members: the best one first.
-        offset: its log normaliser on validation pairs, in nats.
-        largest: its largest score on validation pairs, in nats. What lies above has not been
-            validated: a single pair could then outweigh all others in the normaliser.
+        based: the chosen base, which members may use.
+        members: the members, the best one first.
+        offset: log normaliser of the mean score on validation pairs, in nats.
+        largest: largest score on validation pairs, in nats. Test scores are cut there: one pair that
+            scores higher could outweigh all others in the normaliser.
     """
 
     based: Based
@@ -136,7 +136,16 @@ def read(
     trained: list[Trained],
     settings: Protocol,
 ) -> list[Unit]:
-    """Choose and read the critics of some units."""
+    """Choose the critics of some units, and read them on the test folds.
+
+    Args:
+        bound: how the critics are chosen and read.
+        problem: the pairs.
+        units: (seed, fold) of each unit.
+        based: the base of every (fold, variant, level).
+        trained: the trained networks of these units.
+        settings: of the protocol.
+    """
     return [_unit(bound, problem, unit, based, trained, settings) for unit in units]
 
 
@@ -242,16 +251,16 @@ def choose(
 ) -> Critic:
     """Return the critic with the largest validation value.
 
-    A network takes the place of its base (or of T = 0) only where it gains more than 1 nat over
-    the number of validation pictures: the price of one parameter by Akaike's criterion. The mean
-    score of several members is taken where it gains as much again (Caruana et al., ICML 2004).
+    A network replaces its base (or T = 0) only if it gains more than 1 nat divided by the number of
+    validation pictures, the price of one parameter by Akaike's criterion. A further member joins
+    the mean score only if it gains as much again (Caruana et al., ICML 2004).
 
     Args:
-        bound: whose criterion is the value.
+        bound: its criterion is the value.
         problem: the pairs.
         key: (seed, fold, variant, level).
-        based: the base that was chosen there.
-        trained: all stacks; those without this key do not take part.
+        based: the base chosen for this key.
+        trained: all stacks; those without this key are skipped.
         settings: of the protocol.
     """
     seed, fold, variant, _ = key

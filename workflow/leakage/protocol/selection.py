@@ -1,9 +1,9 @@
-"""Held-out pictures choose a base, its shrinkage and its temperature.
+"""Let held-out pictures choose a base, its shrinkage and its temperature.
 
-Bases are cheap, so that all pictures but those of the test fold can choose: each of the other folds
-is scored in turn by bases that were fitted without it and without the test fold, and the values are
-pooled. One more picture is counted in, whose own views are no closer than those of others: without
-it, few pictures that are told apart perfectly would choose an infinite temperature.
+Bases are cheap, so all pictures outside the test fold can choose. Each of the other folds is scored
+by bases that were fitted without it and without the test fold, and the values are pooled. One
+fictitious picture is added, with views that are no closer to it than to others. Without it, a few
+perfectly separated pictures would choose an infinite temperature.
 """
 
 from collections.abc import Sequence
@@ -15,23 +15,23 @@ import torch
 from leakage.protocol.bases import Candidate
 from leakage.protocol.bounds import HIGHEST, Bound
 
-# Pairs of a fold that are scored to choose a base, at most, and pairs that are enough to choose.
+# Most pairs per fold for choosing a base, and a number of pairs that is enough for the choice.
 SCORED = 500
 ENOUGH = 1_000
-# Density ratios whose bounds differ by less than this share are alike.
+# Two density ratios count as equally good if their bounds differ by less than this share.
 ALIKE = 0.03
-# A gain that is rounding.
+# A smaller gain is rounding.
 LEAST = 1e-6
 
 
 @dataclass(frozen=True)
 class Choice:
-    """What the held-out pictures chose.
+    """The choice of the held-out pictures.
 
     Attributes:
-        name: of the candidate; `none` for T = 0.
-        temperature: a.
-        value: nats that it brought them.
+        name: name of the candidate; `none` for T = 0.
+        temperature: the factor a.
+        value: its mean value on the held-out pictures, in nats.
     """
 
     name: str
@@ -46,15 +46,15 @@ class Ballot:
     """The values of all candidates, pooled over folds.
 
     Args:
-        bound: whose criterion is the value.
-        folds: how many folds vote.
+        bound: its criterion is the value.
+        folds: number of voting folds.
     """
 
     def __init__(self, bound: Bound, folds: int):
         self.bound, self.folds, self.pictures = bound, folds, 0
         self.values: dict[str, torch.Tensor] = {}
         self.temperatures: dict[str, tuple[float, ...]] = {}
-        # Of candidates without a temperature, density ratios: the mean T of matched pairs.
+        # The mean T of matched pairs, for density ratios (candidates without a temperature).
         self.ratios: dict[str, float] = {}
 
     def add(
@@ -65,16 +65,16 @@ class Ballot:
         own: np.ndarray,
         pictures: int,
     ) -> None:
-        """Let one fold vote.
+        """Add the vote of one fold.
 
         Args:
-            candidates: fitted without its pairs.
+            candidates: the candidates, fitted without the pairs of this fold.
             plain, views: indices of the pairs' items, int (pairs,).
             own: which pairs are not negatives of each other, bool (pairs, pairs).
-            pictures: of the fold.
+            pictures: number of pictures of the fold.
         """
         if own.all():
-            return  # two pictures that were exchanged: nothing to tell a view's item from
+            return  # two exchanged pictures have no negatives
         self.pictures += pictures
         not_others = torch.from_numpy(own)
         ceiling = float(np.log(len(plain)))
@@ -89,7 +89,7 @@ class Ballot:
             )
             value = pictures * value
             if len(temperatures) > 1 and self.bound.in_nats:
-                # The picture that is no closer to itself than to others.
+                # The fictitious picture.
                 gap = float(scores.diagonal().mean() - scores[~not_others].mean())
                 lost = (temperatures * gap).clamp(0, HIGHEST * ceiling) / self.folds
                 value = value.clamp(max=pictures * ceiling) - lost
@@ -100,11 +100,11 @@ class Ballot:
             self.temperatures[candidate.name] = candidate.temperatures
 
     def choice(self) -> Choice:
-        """Return the candidate and temperature of the largest value, or `NOTHING`.
+        """Return the candidate and temperature with the largest value, or `NOTHING`.
 
-        A candidate must bring more than the price of two parameters, itself and its temperature, by
+        A candidate must gain more than the price of two parameters, itself and its temperature, by
         the corrected criterion of Akaike (Hurvich and Tsai, Biometrika 76, 1989). Ranks have no
-        price: the worst of them is a guess, as T = 0 is.
+        price, because even the worst critic guesses no worse than T = 0.
         """
         best, top = NOTHING, 2 / max(1, self.pictures - 3) if self.bound.in_nats else 0.0
         self._prefer_the_likeliest()
@@ -116,10 +116,10 @@ class Ballot:
         return best
 
     def _prefer_the_likeliest(self) -> None:
-        """Leave one of the density ratios: the likeliest, where it is as good by the bound.
+        """Keep only one density ratio: the likeliest, if it is about as good by the bound.
 
-        The mean log ratio of matched pairs has far less noise than the bound, and is right where
-        the fitted family is; elsewhere it can be far off, and the bound decides.
+        The mean log ratio of matched pairs has far less noise than the bound. It is right if the
+        fitted family is right. Otherwise it can be far off, and the bound decides.
         """
         if not self.ratios:
             return

@@ -1,4 +1,4 @@
-"""One side of all pairs, seen from one set of training pairs."""
+"""One side of all pairs, with scaling and axes fitted on one set of training pairs."""
 
 from dataclasses import dataclass
 from functools import cached_property
@@ -7,20 +7,20 @@ import numpy as np
 
 from leakage.protocol import inputs
 
-SMALLEST_EIGENVALUE = 1e-10  # relative to the largest; below it a direction is rounding
+SMALLEST_EIGENVALUE = 1e-10  # relative to the largest; smaller ones are rounding
 
 
 @dataclass(frozen=True)
 class Whitening:
     """Principal axes of standardised training items, the last one with the largest variance.
 
-    Fitted through the smaller of the two matrices of products, which scikit-learn's PCA does not do
-    where there are fewer pairs than coordinates; one fit serves whitening and components.
+    The fit uses the smaller of the two product matrices. scikit-learn's PCA does not do that if
+    there are fewer pairs than coordinates. One fit serves whitening and components.
 
     Attributes:
         axes: float64 (dim, axes).
-        variances: along them, float64 (axes,).
-        mean: of the variances over all `dim` directions.
+        variances: variances along the axes, float64 (axes,).
+        mean: mean variance over all `dim` directions.
     """
 
     axes: np.ndarray
@@ -30,13 +30,13 @@ class Whitening:
 
 @dataclass(frozen=True, eq=False)
 class Side:
-    """The plain items, or one level's views; everything is fitted when it is first asked for.
+    """The plain items, or one level's views. Each property is fitted at its first use.
 
     Attributes:
         values: raw items, shape (pairs, dim).
         train: indices of the training pairs.
         pca: components of the critics' inputs; None keeps all coordinates.
-        marginals: `normal` or `standard`, of the critics' inputs.
+        marginals: how the critics' inputs are scaled, `normal` or `standard`.
     """
 
     values: np.ndarray
@@ -55,7 +55,7 @@ class Side:
         rows = self.standardised(inputs.fitted_on(self.train))
         rows = rows - rows.mean(axis=0)
         pairs, dim = rows.shape
-        # The smaller of the two matrices of products has the same eigenvalues.
+        # The smaller of the two product matrices has the same eigenvalues.
         few = dim <= pairs
         found, vectors = np.linalg.eigh((rows.T @ rows if few else rows @ rows.T) / pairs)
         present = found > SMALLEST_EIGENVALUE * max(found[-1], 1e-300)
@@ -65,9 +65,9 @@ class Side:
 
     @cached_property
     def inputs(self) -> np.ndarray:
-        """The critics' inputs: standardised or normal, principal components first, float32.
+        """The critics' inputs: standardised or normal, after principal components, float32.
 
-        Shape (pairs, dim), or (pairs, pca) where there are more coordinates than components.
+        Shape (pairs, dim), or (pairs, pca) if there are more coordinates than components.
         """
         values = inputs.projected(self.values, self.scaler, self._components())
         return inputs.normal_scores(values, self.train) if self.marginals == "normal" else values
@@ -95,11 +95,11 @@ class Side:
         return np.pad(axes, ((0, 0), (0, self.pca - axes.shape[1])))
 
     def standardised(self, index: np.ndarray) -> np.ndarray:
-        """Return the items at `index` with mean 0 and variance 1, bounded, float64."""
+        """Return the items at `index` with mean 0 and variance 1, cut, float64 (items, dim)."""
         return self.scaler(self.values[index])
 
 
 def unit(rows: np.ndarray) -> np.ndarray:
-    """Return rows of length 1; one of length 0 stays 0."""
+    """Return rows (rows, dim) scaled to length 1; a row of length 0 stays 0."""
     length = np.linalg.norm(rows, axis=1, keepdims=True)
     return rows / np.where(length > 0, length, 1)

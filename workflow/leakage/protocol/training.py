@@ -1,4 +1,4 @@
-"""The training loop: random batches, a loss that goes down, a look at the end of every epoch."""
+"""The training loop over random batches, with callbacks after every step and epoch."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ class Draws:
 
     Attributes:
         sides: the training pairs of each unit, int (pairs,).
-        generators: one per unit, which draws its order.
+        generators: one per unit; each draws the unit's order.
         batch: pairs per step.
     """
 
@@ -25,7 +25,7 @@ class Draws:
 
     @property
     def steps(self) -> int:
-        """Steps per epoch: every unit takes as many as the smallest one allows."""
+        """Steps per epoch, the same for all units: as many as the smallest unit allows."""
         return min(map(len, self.sides)) // self.batch
 
     def epoch(self) -> Iterator[torch.Tensor]:
@@ -50,16 +50,16 @@ def run(
     after_epoch: Callable[[int], bool],
     done: int = 0,
 ) -> None:
-    """Train until all epochs are over or `after_epoch` says that it is enough.
+    """Train until all epochs are done or `after_epoch` returns true.
 
     Args:
         draws: the batches.
-        loss: of a batch of positions, one number; the networks' losses added up.
+        loss: returns the summed loss of all networks for positions (units, batch).
         optimiser: of all parameters.
-        epochs: at most so many, `done` included.
+        epochs: largest number of epochs, including `done`.
         after_step: called after every step.
-        after_epoch: called with the number of the epoch, from 1; true ends the training.
-        done: epochs that an earlier run has done.
+        after_epoch: called with the number of the epoch, from 1. Returns true to stop.
+        done: epochs done by an earlier run.
     """
     for epoch in progress.over(range(done + 1, epochs + 1), "epochs", done=done):
         for index in draws.epoch():
@@ -74,12 +74,12 @@ def run(
 def keep_networks(
     module: torch.nn.Module, optimiser: torch.optim.Optimizer, kept: torch.Tensor
 ) -> None:
-    """Take networks out of a stack, in place, with their part of the optimiser's state.
+    """Keep only some networks of a stack and of the optimiser's state, in place.
 
     Args:
-        module: every parameter of which has the networks as its first axis.
-        optimiser: Adam's kind: a state tensor is a number or as large as its parameter.
-        kept: which networks stay, bool (networks,).
+        module: the stack; the first axis of every parameter is the networks.
+        optimiser: one like Adam, with state tensors that are scalars or as large as the parameter.
+        kept: which networks to keep, bool (networks,).
     """
     replaced = {}
     for owner in module.modules():

@@ -45,7 +45,7 @@ CALLED_WITH = ("pixels", "level", "keystream", "settings")
 
 
 class Definition(Settings):
-    """An entry of `encryption.schemes`: what all schemes have."""
+    """The keys of `encryption.schemes` that all schemes have."""
 
     STRONGEST: ClassVar[int | None] = None
 
@@ -53,7 +53,7 @@ class Definition(Settings):
     """the cipher: a module of `leakage.schemes`, or the path of a Python file"""
 
     levels: list[int]
-    """which levels are measured; 0 is the plain picture"""
+    """levels to measure; 0 is the plain picture"""
 
     @pydantic.field_validator("levels")
     @classmethod
@@ -69,10 +69,10 @@ class Definition(Settings):
 
 
 class PlugIn(Definition):
-    """The entry of a plug-in that has no `Settings` of its own."""
+    """The entry of a plug-in without its own `Settings`."""
 
     options: dict[str, Any] = pydantic.Field(default={})
-    """what the plug-in likes to be told, as it reads it: `settings.options["rounds"]`"""
+    """free-form options of the plug-in, read as `settings.options["rounds"]`"""
 
 
 def names() -> list[str]:

@@ -1,4 +1,4 @@
-"""XOR of any bit planes of every pixel with a keystream, one plane more at each level.
+"""XOR of chosen bit planes of every pixel with a keystream, one more plane at each level.
 
 Level n encrypts the first n of the planes that the configuration lists. Plane 7 is the most
 significant bit, plane 0 the least.
@@ -21,11 +21,11 @@ class Settings(Definition):
 
     cipher: Literal["bitplane_xor"] = "bitplane_xor"
     planes: list[int] = pydantic.Field(default=[7, 5, 3, 1, 6, 4, 2, 0])
-    """the planes, 7 (most significant) to 0, in the order in which levels encrypt them"""
+    """planes, 7 (most significant) to 0, in the order of encryption"""
     levels: list[int] = pydantic.Field(default=[])
-    """which levels are measured; none given: 0 and all up to the number of planes"""
+    """levels to measure; empty: 0 up to the number of planes"""
     view: Literal["clear", "full"] = "clear"
-    """what is seen: the clear planes, encrypted ones set to 0; or the ciphertext as it is"""
+    """the view: clear planes with encrypted ones set to 0, or the full ciphertext"""
 
     @pydantic.field_validator("planes")
     @classmethod

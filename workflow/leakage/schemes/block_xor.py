@@ -1,4 +1,4 @@
-"""XOR of a share of the picture's blocks, whole, with a keystream; the others stay as they are.
+"""XOR of some of the picture's blocks with a keystream; the others stay unchanged.
 
 Level n encrypts n eighths of the blocks, which ones the key decides; a block that is encrypted at a
 level is so at every higher one.
@@ -26,7 +26,7 @@ class Settings(Definition):
     block: int = pydantic.Field(default=16, ge=1)
     """side of a block, in pixels"""
     view: Literal["clear", "full"] = "clear"
-    """what is seen: the clear blocks, encrypted ones black; or the ciphertext as it is"""
+    """the view: clear blocks with encrypted ones black, or the full ciphertext"""
 
 
 def encrypt(pixels: np.ndarray, level: int, keystream: Keystream, settings: Settings) -> np.ndarray:

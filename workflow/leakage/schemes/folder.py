@@ -1,4 +1,4 @@
-"""Pictures that another program encrypted: {path}/{level}/{image_id}.png beside the plain ones.
+"""Pictures encrypted by another program: {path}/{level}/{image_id}.png.
 
 Level 0 is the dataset's own picture; the folder needs none. An image id is what the manifest calls
 the picture: in a dataset `folder`, its path below the folder without the suffix, / replaced by _.
@@ -22,9 +22,9 @@ class Settings(Definition):
 
     cipher: Literal["folder"] = "folder"
     path: str = pydantic.Field(min_length=1)
-    """the folder with a subfolder per level, named by its number"""
+    """folder with one subfolder per level, named by the level's number"""
     levels: list[int] = pydantic.Field(default=[])
-    """which levels are measured; none given: 0 and every subfolder that is named by a number"""
+    """levels to measure; empty: 0 and every subfolder named by a number"""
 
     @pydantic.model_validator(mode="before")
     @classmethod

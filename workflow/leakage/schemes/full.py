@@ -1,4 +1,4 @@
-"""ChaCha20 over the whole picture: nothing of it is left, so what an estimate finds is its floor.
+"""ChaCha20 over the whole picture: nothing is left, so every estimate shows its floor.
 
 Level 1 is encrypted whole; the observer sees the ciphertext.
 """

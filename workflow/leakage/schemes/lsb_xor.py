@@ -1,4 +1,4 @@
-"""XOR of the n least significant bits of every pixel: the control, it hides what no eye sees.
+"""XOR of the n least significant bits of every pixel: a control that hides invisible details.
 
 Level n encrypts n of the 8 bits. As many bits are encrypted as by `msb_xor`, and the picture stays
 recognisable almost to the end.
@@ -23,7 +23,7 @@ class Settings(Definition):
     cipher: Literal["lsb_xor"] = "lsb_xor"
     levels: list[int] = pydantic.Field(default=list(range(bitplanes.PLANES + 1)))
     view: Literal["clear", "full"] = "clear"
-    """what is seen: the clear bits, encrypted ones set to 0; or the ciphertext as it is"""
+    """the view: clear bits with encrypted ones set to 0, or the full ciphertext"""
 
 
 def encrypt(pixels: np.ndarray, level: int, keystream: Keystream, settings: Settings) -> np.ndarray:

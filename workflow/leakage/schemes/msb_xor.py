@@ -23,7 +23,8 @@ class Settings(Definition):
     cipher: Literal["msb_xor"] = "msb_xor"
     levels: list[int] = pydantic.Field(default=list(range(bitplanes.PLANES + 1)))
     view: Literal["scaled", "shifted", "full"] = "scaled"
-    """what is seen of ciphertext c: (c << n) & 255, the clear bits moved up; in place; all of c"""
+    """the view of ciphertext c: scaled: (c << n) & 255, clear bits moved up; shifted: clear bits
+    in place; full: c"""
 
 
 def encrypt(pixels: np.ndarray, level: int, keystream: Keystream, settings: Settings) -> np.ndarray:

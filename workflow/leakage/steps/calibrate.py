@@ -1,4 +1,4 @@
-"""Run one estimator on draws of a joint distribution whose mutual information is known."""
+"""Run one estimator on draws of a joint distribution with known mutual information."""
 
 from typing import Annotated, Any
 
@@ -13,13 +13,13 @@ from leakage.settings import parse
 def main(
     task: Annotated[str, typer.Argument(help="staircase, spiral, pixels, …")],
     method: Annotated[str, typer.Argument(help="the estimator's module")],
-    output: Annotated[str, typer.Argument(help="table to make, .parquet")],
+    output: Annotated[str, typer.Argument(help="output table, .parquet")],
     pairs: Annotated[int, typer.Option(help="pairs per draw")] = 10_000,
-    draws: Annotated[int, typer.Option(help="how many draws")] = 3,
-    seed: Annotated[int, typer.Option(help="of the first draw")] = 0,
+    draws: Annotated[int, typer.Option(help="number of draws")] = 3,
+    seed: Annotated[int, typer.Option(help="random seed of the first draw")] = 0,
     settings: Annotated[str, typer.Option(help="the estimator's settings, as JSON")] = "{}",
     encoder: Annotated[
-        str, typer.Option(help="entry as JSON, for tasks that are pictures through an encoder")
+        str, typer.Option(help="encoder entry as JSON, for tasks with encoded pictures")
     ] = truths.STATISTICS,
     label: Annotated[str, typer.Option(help="the estimator's key, for the table")] = "",
     code: Annotated[str, typer.Option(help="digest of the code, for the metadata")] = "",

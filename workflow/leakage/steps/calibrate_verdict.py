@@ -1,4 +1,4 @@
-"""Measure how often the verdict errs where nothing leaks, and how often it finds what does."""
+"""Measure how often the verdict errs if nothing leaks, and how often it finds a leak."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,25 +14,25 @@ from leakage.analysis import verdicts
 from leakage.protocol import combine, permutation
 from leakage.settings import parse
 
-# A family is what one verdict is about: a scheme's levels.
+# A family is a set of levels tested together, like the levels of a scheme.
 LEVELS = 4
-FAMILIES = 10  # that share their plain items, and train as one
+FAMILIES = 10  # families that share their plain items and are trained together
 PATCHES, DIM = 4, 8
-# Correlation of each coordinate of a view with the plain one's; 0 is the null.
+# Correlation of each coordinate of a view with that of the plain item; 0 is the null.
 STRENGTHS = (0.0, 0.1, 0.2, 0.3)
 EQUAL, UNEQUAL = "equal", "unequal"
-# The error of an exact test does not depend on how many orders are drawn.
+# The error of an exact test does not depend on the number of orders.
 DRAWS = 199
 
 
 @dataclass(frozen=True)
 class Design:
-    """What the data of a family look like.
+    """The design of a family's data.
 
     Attributes:
-        pictures: how many.
-        patches: `EQUAL`, `PATCHES` of each picture, or `UNEQUAL`, 1 to 2 x PATCHES - 1.
-        strength: correlation of a view's coordinate with the plain one's.
+        pictures: number of pictures.
+        patches: `EQUAL` (`PATCHES` per picture) or `UNEQUAL` (1 to 2 x PATCHES - 1).
+        strength: correlation of each coordinate of a view with that of the plain item.
     """
 
     pictures: int
@@ -48,14 +48,14 @@ class Design:
 
 def main(
     method: Annotated[str, typer.Argument(help="the estimator's module")],
-    output: Annotated[str, typer.Argument(help="table to make, .parquet")],
+    output: Annotated[str, typer.Argument(help="output table, .parquet")],
     draws: Annotated[
         int,
-        typer.Option(help="families of levels under the null, at least; a quarter of them beyond"),
+        typer.Option(help="fewest families of levels without a leak; a quarter per strength of it"),
     ] = 1000,
-    trained: Annotated[int, typer.Option(help="of these, families that critics train on")] = 20,
-    pictures: Annotated[list[int] | None, typer.Option(help="pictures in each")] = None,
-    seed: Annotated[int, typer.Option(help="of the first draw")] = 0,
+    trained: Annotated[int, typer.Option(help="families of these that critics train on")] = 20,
+    pictures: Annotated[list[int] | None, typer.Option(help="pictures per family")] = None,
+    seed: Annotated[int, typer.Option(help="random seed of the first draw")] = 0,
     settings: Annotated[str, typer.Option(help="the estimator's settings, as JSON")] = "{}",
     label: Annotated[str, typer.Option(help="the estimator's key, for the table")] = "",
     code: Annotated[str, typer.Option(help="digest of the code, for the metadata")] = "",
@@ -92,7 +92,7 @@ def main(
     files.write_table(output, pa.Table.from_pandas(found, preserve_index=False), metadata)
 
 
-# A rule is a column of the table: its name, and how it comes by a verdict.
+# Names of the rules, which are columns of the table.
 EXACT_SEQUENCE, EXACT_HOLM = "exact tests, fixed sequence", "exact tests, Holm"
 BOTH_SEQUENCE, BOTH_HOLM = "with critics, fixed sequence", "with critics, Holm"
 CRITICS_ALONE = "critics alone, Holm, in folds"
@@ -102,9 +102,11 @@ RULES = (EXACT_SEQUENCE, EXACT_HOLM, BOTH_SEQUENCE, BOTH_HOLM, CRITICS_ALONE)
 def sample(design: Design, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return plain items, views of all families' levels, and the picture of each pair.
 
-    Half of the variance of an item is its picture's, the same in all of its patches, so that pairs
-    of one picture are not independent draws. x has shape (pairs, DIM), y (FAMILIES * LEVELS, pairs,
-    DIM) and groups (pairs,).
+    Half of the variance of an item is common to all patches of its picture, so pairs of one picture
+    are not independent.
+
+    Returns:
+        x (pairs, DIM), y (FAMILIES * LEVELS, pairs, DIM) and groups (pairs,).
     """
     generator = np.random.default_rng([seed, 10])
     groups = np.repeat(np.arange(design.pictures), design.sizes(seed))
@@ -122,7 +124,7 @@ def sample(design: Design, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarra
 def _drawn(pictures: list[int], draws: int, trained: int) -> Iterator[tuple[Design, int, bool]]:
     """Yield every set of families: its design, its number, and whether critics train on it.
 
-    Errors are rare, and take many draws to count; what is found is not.
+    Errors are rare, so the null needs more draws than the power.
     """
     for count in pictures:
         for patches in (EQUAL, UNEQUAL):
@@ -142,7 +144,7 @@ def _judged(
     pictures: int,
     chosen: Any,
 ) -> pd.DataFrame:
-    """Return one row per level of a family; the verdicts of rules that need critics may miss."""
+    """Return one row per level of a family. Rules with critics are missing without critics."""
     p_exact, p_critics = exact.p_value[part], p_critics[part]
     both = [
         combine.bonferroni(each, verdicts.WEIGHTS) for each in zip(p_exact, p_critics, strict=True)

@@ -1,4 +1,4 @@
-"""Put all calibrations together: bias and spread of every estimator, errors of the verdict."""
+"""Combine all calibrations: bias and spread of every estimator, errors of the verdict."""
 
 from pathlib import Path
 from typing import Annotated
@@ -14,9 +14,11 @@ from leakage.steps.calibrate_verdict import PATCHES
 
 
 def main(
-    output: Annotated[Path, typer.Argument(help="path without suffix; .parquet, .csv, .md")],
-    verdict: Annotated[Path, typer.Option(help="what calibrate_verdict made")],
-    table: Annotated[list[Path], typer.Option(help="what calibrate made, each")],
+    output: Annotated[
+        Path, typer.Argument(help="output path without suffix, for .parquet, .csv and .md")
+    ],
+    verdict: Annotated[Path, typer.Option(help="table of the step calibrate_verdict")],
+    table: Annotated[list[Path], typer.Option(help="table of the step calibrate; repeat it")],
     peers: Annotated[
         Path | None, typer.Option(help="CSV of other packages' values on the same tasks")
     ] = None,
@@ -32,7 +34,7 @@ def main(
             for role, paths in {"draws": table, "verdict": [verdict]}.items()
         },
     }
-    # A row without a value says that the peer was stopped.
+    # A row without a value means that the peer was stopped.
     others = None if peers is None else pd.read_csv(peers).dropna(subset="nats")
     text = page(rows, errors(found.to_pandas()), others)
     files.write_table(
@@ -45,10 +47,10 @@ def main(
 
 
 def summary(draws: pd.DataFrame) -> pd.DataFrame:
-    """Return mean, bias, standard deviation and range over the draws, in nats, in their order.
+    """Return mean, bias, standard deviation and range over the draws, in nats.
 
-    The bias is the mean less the truth. Where the truth is a range, `lower` to `upper`, it is the
-    mean less the nearer end, and 0 within.
+    The bias is the mean minus the truth. If the truth is a range, `lower` to `upper`, the bias is
+    the mean minus the nearer end, and 0 inside the range. Rows keep the order of the draws.
     """
     keys = ["task", "level", "estimator", "pairs"]
     groups = draws.groupby(keys, sort=False)
@@ -69,9 +71,9 @@ def summary(draws: pd.DataFrame) -> pd.DataFrame:
 def errors(found: pd.DataFrame) -> pd.DataFrame:
     """Return how often families and levels were called a leak.
 
-    One row per rule, number of pictures, patches and strength: `families`, the share of
-    `families_with_a_leak` with its `standard_error`, and of `levels_with_a_leak`; `p_below_0.05` is
-    the share of levels whose p-value is at most 0.05, of the exact tests or of the rule's.
+    There is one row per rule, number of pictures, patches and strength. Columns: `families` (their
+    number), the shares `families_with_a_leak` (with its `standard_error`) and `levels_with_a_leak`,
+    and `p_below_0.05`, the share of levels with a p-value of at most 0.05 by that rule.
     """
     keys = ["pictures", "patches", "strength"]
     parts = []
@@ -99,9 +101,9 @@ def errors(found: pd.DataFrame) -> pd.DataFrame:
 
 
 def worst(rows: pd.DataFrame) -> pd.DataFrame:
-    """Return each estimator's row with the largest bias, either way, in the estimators' order.
+    """Return each estimator's row with the largest absolute bias, in the estimators' order.
 
-    An estimator whose every value is missing has none.
+    Estimators without any value are left out.
     """
     known = rows.dropna(subset="bias")
     largest = known["bias"].abs().groupby(known["estimator"], sort=False).idxmax()
@@ -111,14 +113,14 @@ def worst(rows: pd.DataFrame) -> pd.DataFrame:
 def page(rows: pd.DataFrame, wrong: pd.DataFrame, peers: pd.DataFrame | None = None) -> str:
     """Return the page as Markdown.
 
-    Each estimator's worst case comes first. Then follow two tables with a row per task and level
-    and a column per estimator, and the verdict's errors.
+    It starts with each estimator's worst case. Two tables follow, with a row per task and level and
+    a column per estimator. The errors of the verdict come last.
 
     Args:
-        rows: what `summary` returns.
-        wrong: what `errors` returns.
-        peers: columns `task, level, pairs, peer, version, nats`; their values stand beside ours on
-            the same task, level and number of pairs.
+        rows: from `summary`.
+        wrong: from `errors`.
+        peers: columns `task, level, pairs, peer, version, nats`. The values are shown beside ours
+            for the same task, level and number of pairs.
     """
     parts = [HEAD, "## The worst case of each estimator", "", TEXTS["worst"], ""]
     parts += [*_markdown(_worst_cases(rows)), ""]
@@ -152,7 +154,7 @@ def _worst_cases(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def _truths(rows: pd.DataFrame) -> pd.Series:
-    """Return the truths as text; `0.24 to 0.31` where an estimate may lie between two bounds."""
+    """Return the truths as text, or as `0.24 to 0.31` for a range."""
     exact = rows["truth"].round(3).astype(str)
     low, high = (rows[side].map("{:.3f}".format) for side in ("lower", "upper"))
     return exact.where(rows["lower"] == rows["upper"], low + " to " + high)
@@ -160,39 +162,44 @@ def _truths(rows: pd.DataFrame) -> pd.Series:
 
 HEAD = """# Calibration: every estimator against known truths
 
-Made by `snakemake --cores 2 calibration`, which anyone can run (a smaller one: with
-`--configfile demo.yaml --`); do not edit.
+Made by `snakemake --cores 2 calibration`; do not edit. For a smaller calibration, add
+`--configfile demo.yaml --` before the target.
 
-Each estimator gets pairs whose mutual information is known (`workflow/leakage/truths/`), through
-the same call and with the same settings as in the workflow: five folds, held out. No setting
-changes from task to task. The default is `mine-held-out`.
+Each estimator gets pairs with known mutual information (`workflow/leakage/truths/`). The call and
+the settings are those of the workflow: five folds, held out. They are the same for all tasks. The
+default estimator is `mine-held-out`.
 
-The tasks: Gaussians (a staircase, dense and sparse correlations, two sides of one space); injective
-maps of Gaussians, Student's t, uniform noise ("Beyond Normal", Czyż et al., NeurIPS 2023); mixtures
-of Gaussians; discrete and mixed variables (quantised values, bits through a channel, erasure,
-repeated rows); pictures with known information (blobs, rectangles, two digits of one class); pixels
-of photographs, whose exact value is an entropy; pictures through an encoder (erasure, a channel
-between the classes of two pictures); independent pairs, with and without a random effect per
-picture.
+The tasks are:
+
+- Gaussians: a staircase, dense and sparse correlations, two sides of one space;
+- injective maps of Gaussians, Student's t, uniform noise ("Beyond Normal", Czyż et al., NeurIPS
+  2023);
+- mixtures of Gaussians;
+- discrete and mixed variables: quantised values, bits through a channel, erasure, repeated rows;
+- pictures with known information: blobs, rectangles, two digits of one class;
+- pixels of photographs, where the truth is an entropy;
+- encoded pictures: erasure, a channel between the classes of two pictures;
+- independent pairs, with and without a random effect per picture.
 """
 TEXTS = {
     "worst": (
-        "The task and level on which the estimator is farthest from the truth, over all tasks, in "
-        "nats. Where the truth is a range, any value within it is right."
+        "For each estimator, the task and level farthest from the truth, in nats. If the truth is "
+        "a range, any value within it is right."
     ),
-    "value": "Mean over the draws ± standard deviation, nats.",
-    "bias": "Mean less truth, nats; where the truth is a range, less its nearer end.",
+    "value": "Mean over the draws ± standard deviation, in nats.",
+    "bias": "Mean minus truth, in nats. If the truth is a range, the nearer end counts.",
     "peers": (
-        "Other packages on one draw of the same tasks, with as many pairs, run once by "
-        "`benchmarks/peers.py` (their own defaults; an empty cell: not run, stopped after three "
-        "minutes, or not a number):"
+        "Other packages ran once on one draw of the same tasks, with equally many pairs and their "
+        "default settings (`benchmarks/peers.py`). An empty cell means not run, stopped after "
+        "three minutes, or not a number. Versions:"
     ),
     "verdict": (
-        "Families of four levels at once. Where nats are 0, the share of families in which any "
-        "level is called a leak is the verdict's error, ± its standard error; elsewhere the share "
-        "of levels that are found is its power. A column is a rule, on the same draws; in brackets "
-        "how many families. The last rule is critics alone, Holm, and a refusal where a fold has "
-        "too few pictures: the verdict as it was before the exact tests."
+        "Each family has four levels. In rows with 0 nats, a cell is the verdict's error: the "
+        "share of families with any level called a leak, ± its standard error. In other rows it is "
+        "the power: the share of levels found. A column is a rule, on the same draws. The number "
+        "of families is in brackets. The last rule uses critics alone and Holm's correction, and "
+        "refuses an answer if a fold has too few pictures. The verdict used it before the exact "
+        "tests were added."
     ),
 }
 
@@ -215,7 +222,7 @@ def _wide(rows: pd.DataFrame, numbers: str, peers: pd.DataFrame | None = None) -
     if numbers == "bias":
         text = rows["bias"].map("{:+.3f}".format)
     else:
-        # One draw has no standard deviation.
+        # A single draw has no standard deviation.
         spread = rows["standard_deviation"].map(" ± {:.3f}".format).where(rows["draws"] > 1, "")
         text = rows["mean"].map("{:.3f}".format) + spread
     index = ["task", "pairs", "level", "truth"]

@@ -1,4 +1,4 @@
-"""Estimate the leakage at every level with one estimator, from kept files or from your own arrays.
+"""Estimate the leakage at every level, from files of the workflow or from your own arrays.
 
 python -m leakage estimate histogram x.npy y.npy
 python -m leakage estimate mine x.npy y.npy --settings '{"epochs": 50}' --output table.csv
@@ -25,19 +25,19 @@ from leakage.estimators import arguments
 from leakage.settings import validate
 from leakage.views import View
 
-# Written out: computed, its last bit is not the same on every machine.
+# A constant, because a computed logarithm can differ in the last bit between machines.
 LN_2 = 0.6931471805599453
 
 
 class Source(enum.Enum):
-    """What the items are read from."""
+    """The kind of files that hold the items."""
 
     ARRAYS = "arrays of your own"
     VIEWS = "views"
     EMBEDDINGS = "embeddings"
 
 
-# The endings of the tables that can be written.
+# Supported suffixes of the output table.
 TABLES = (".parquet", ".csv")
 
 
@@ -45,33 +45,33 @@ def main(
     name: Annotated[str, typer.Argument(help="histogram, rounded_histogram, cosine, mine, …")],
     x: Annotated[
         Path,
-        typer.Argument(help="plain items: .npy, or level 0's view (file or folder) or embedding"),
+        typer.Argument(help="plain items: .npy, or view (file or folder) or embedding of level 0"),
     ],
     y: Annotated[list[Path], typer.Argument(help="views: one .npy, or a file per level")],
     output: Annotated[
-        Path | None, typer.Option(help="table to make, .parquet or .csv; default: print the answer")
+        Path | None, typer.Option(help="output table, .parquet or .csv; default: print the answer")
     ] = None,
     groups: Annotated[
-        Path | None, typer.Option(help="of arrays: picture ids, .npy of shape (pairs,)")
+        Path | None, typer.Option(help="for arrays: picture ids, .npy of shape (pairs,)")
     ] = None,
     rows: Annotated[
-        str | None, typer.Option(help="of embeddings: patches (the default) or whole")
+        str | None, typer.Option(help="for embeddings: patches (the default) or whole")
     ] = None,
     limit: Annotated[
-        int | None, typer.Option(help="of embeddings: how many are read at most; default: all")
+        int | None, typer.Option(help="for embeddings: most rows to read; default: all")
     ] = None,
     settings: Annotated[str, typer.Option(help="the estimator's settings, as JSON")] = "{}",
-    seed: Annotated[int, typer.Option(help="of everything random")] = 0,
+    seed: Annotated[int, typer.Option(help="random seed")] = 0,
     label: Annotated[str, typer.Option(help="the estimator's key, for the table")] = "",
-    representation: Annotated[str, typer.Option(help="for the table")] = "",
+    representation: Annotated[str, typer.Option(help="representation, for the table")] = "",
     code: Annotated[str, typer.Option(help="digest of the code, for the metadata")] = "",
     checkpoint: Annotated[
         Path | None,
-        typer.Option(help="of views and embeddings: where a training keeps its state"),
+        typer.Option(help="for views and embeddings: file that keeps the state of a training"),
     ] = None,
     checkpoint_every: Annotated[
         float | None,
-        typer.Option(help=f"seconds between two states; default: {checkpoints.EVERY:g}"),
+        typer.Option(help=f"seconds between two checkpoints; default: {checkpoints.EVERY:g}"),
     ] = None,
 ) -> None:
     """Estimate the leakage at every level with one estimator."""
@@ -124,7 +124,7 @@ def main(
 
 
 def _refuse_output(output: Path | None) -> None:
-    """Raise a LeakageError where the table cannot be written, before anything is computed."""
+    """Raise a LeakageError if the table cannot be written, before anything is computed."""
     if output is None:
         return
     if output.suffix not in TABLES:
@@ -135,17 +135,17 @@ def _refuse_output(output: Path | None) -> None:
 
 
 def _source(x: Path, y: list[Path]) -> Source:
-    """Return what x and y are, all of one kind.
+    """Return the kind of x and y.
 
     Raises:
-        LeakageError: one of them is missing, of a kind that is not read here, or of another kind
-            than x; or there are several arrays.
+        LeakageError: a file is missing, cannot be read here, or is of another kind than x; or y has
+            several arrays.
     """
     kinds = [_kind(path) for path in (x, *y)]
     for path, kind in zip(y, kinds[1:], strict=True):
         if kind is not kinds[0]:
             raise LeakageError(
-                f"{path}: of {kind.value}, and {x} is of {kinds[0].value}; give both of one kind"
+                f"{path}: holds {kind.value}, but {x} holds {kinds[0].value}; give the same kind"
             )
     if kinds[0] is Source.ARRAYS and len(y) > 1:
         raise LeakageError(
@@ -155,7 +155,7 @@ def _source(x: Path, y: list[Path]) -> Source:
 
 
 def _kind(path: Path) -> Source:
-    """Return what a file or folder holds."""
+    """Return the kind of a file or folder."""
     if not path.exists():
         raise LeakageError(f"{path}: no such file; give a .npy, or a view or embedding of a run")
     if path.is_dir():
@@ -172,7 +172,7 @@ def _kind(path: Path) -> Source:
         schema = pq.read_schema(path)
         metadata = files.decode(schema.metadata)
     except (pa.ArrowException, OSError, ValueError):
-        # A damaged file of a run still has its checksum, and a message of its own.
+        # A damaged file of a run still has its checksum; `files.check` has a better message for it.
         if files.checksum_path(path).is_file():
             files.check(path)
         metadata = {}
@@ -185,7 +185,7 @@ def _kind(path: Path) -> Source:
 
 
 def _refuse_options(source: Source, given: dict[str, Any], name: str) -> None:
-    """Raise a LeakageError for an option with a wrong value, or one that would do nothing."""
+    """Raise a LeakageError for an option with a wrong value or without effect."""
     reads = {
         "--groups": (Source.ARRAYS,),
         "--rows": (Source.EMBEDDINGS,),
@@ -209,15 +209,13 @@ def _refuse_options(source: Source, given: dict[str, Any], name: str) -> None:
             f"--checkpoint-every: found {every:g}; expected seconds from 0, beside --checkpoint"
         )
     if given["--checkpoint"] is not None and not estimators.resumes(name):
-        raise LeakageError(
-            f"--checkpoint: estimator {name} keeps no state, it would do nothing; leave it out"
-        )
+        raise LeakageError(f"--checkpoint: estimator {name} keeps no state; leave the option out")
 
 
 def _identity(
     name: str, x: Path, y: list[Path], which: tuple[Any, ...], chosen: Any, code: str
 ) -> str:
-    """Return the digest of all that an estimate from kept files depends on."""
+    """Return the digest of everything that an estimate from files depends on."""
     inputs = [digest for path in (x, *y) for digest in files.recorded(path)]
     depends = [name, *inputs, *which, chosen.model_dump(mode="json"), code, _device(chosen)]
     depends.append(importlib.metadata.version("torch"))
@@ -225,7 +223,7 @@ def _identity(
 
 
 def _device(chosen: Any) -> str:
-    """Return where an estimator with these settings computes."""
+    """Return the device of an estimator with these settings."""
     return str(devices.resolve(chosen.device)) if hasattr(chosen, "device") else "cpu"
 
 
@@ -258,7 +256,13 @@ def _from_embeddings(
 ) -> tuple[pd.DataFrame, dict[str, Any]]:
     """Return the table from the embeddings of the plain pictures and of every level.
 
-    `which` of them: patches or whole pictures, at most how many, and the seed that draws them.
+    Args:
+        name: the estimator.
+        x: the embedding of level 0.
+        y: the embeddings of the other levels.
+        which: patches or whole pictures, the largest number of rows, and the seed.
+        chosen: the estimator's settings.
+        resume: the checkpoint, if there is one.
     """
     seed = which[-1]
     read = levels.read(x, y, *which)
@@ -269,7 +273,7 @@ def _from_embeddings(
 def _from_views(
     name: str, x: Path, y: list[Path], seed: int, chosen: Any, resume: dict[str, Any]
 ) -> tuple[pd.DataFrame, dict[str, Any]]:
-    """Return the table from pixels: all of them, picture by picture, or pairs drawn from them."""
+    """Return the table from pixels: from all of them, picture by picture, or from drawn pairs."""
     plain, seen = View(x), [View(path) for path in y]
     numbers = [view.metadata["level"] for view in seen]
     estimator = estimators.module(name)
@@ -280,7 +284,9 @@ def _from_views(
         drawn = _draw_pixels(plain, seen, chosen.pixels.pairs, seed)
         table = estimators.run(name, *drawn, numbers, seed, chosen, **resume)
     else:
-        raise LeakageError(f"estimator {name}: reads embeddings only, and {x} is a view")
+        raise LeakageError(
+            f"estimator {name}: reads only embeddings, but {x} is a view; give embeddings"
+        )
     bits = {view.metadata["level"]: view.metadata["clear_bits"] for view in seen}
     table["bound"] = table["level"].map(bits) * LN_2
     return table, {**seen[-1].metadata, **levels.source([view.metadata for view in seen])}
@@ -291,7 +297,10 @@ def _pixels(plain: View, seen: list[View]) -> Iterator[tuple[str, np.ndarray, np
     pictures = zip(plain, *seen, strict=True)
     for (image_id, x), *rest in progress.over(pictures, "pictures", len(plain)):
         if any(other != image_id for other, _ in rest):
-            raise LeakageError(f"{plain.path}: its pictures are not those of the other levels")
+            raise LeakageError(
+                f"{plain.path}: its pictures differ from those of the other levels; give views of "
+                "one run"
+            )
         channels = x.shape[2]
         y = np.stack([pixels.reshape(-1, channels) for _, pixels in rest])
         yield image_id, x.reshape(-1, channels), y
@@ -300,13 +309,13 @@ def _pixels(plain: View, seen: list[View]) -> Iterator[tuple[str, np.ndarray, np
 def _draw_pixels(
     plain: View, seen: list[View], pairs: int, seed: int
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return `pairs` pixel values, spread evenly over the pictures, at random places and channels.
+    """Return random pixel values, spread evenly over the pictures.
 
     Returns:
         x uint8 (pairs, 1), y uint8 (levels, pairs, 1) and the picture ids (pairs,).
     """
     generator = np.random.default_rng([seed, 3])
-    # Where there are fewer pairs than pictures, pictures spread over the whole dataset give one.
+    # With fewer pairs than pictures, evenly spaced pictures give one pair each.
     counts = np.diff(np.arange(len(plain) + 1) * pairs // len(plain))
     xs, ys, ids = [], [], []
     for (image_id, x, y), count in zip(_pixels(plain, seen), counts, strict=True):

@@ -18,18 +18,18 @@ from leakage.errors import LeakageError
 
 def main(
     nats: Annotated[float | None, typer.Option(help="size of the leak, per patch")] = None,
-    patches: Annotated[int, typer.Option(help="of each picture")] = 1,
+    patches: Annotated[int, typer.Option(help="patches per picture")] = 1,
     power: Annotated[float, typer.Option(help="the chance that the leak is found")] = 0.8,
     confidence: Annotated[float, typer.Option(help="1 minus the chance of a false leak")] = 0.95,
     levels: Annotated[
-        int, typer.Option(help="tested together by Holm's rule; 1: in fixed sequence")
+        int, typer.Option(help="levels tested together by Holm's rule; 1: in fixed sequence")
     ] = 1,
-    x: Annotated[Path | None, typer.Option(help="plain side of a pilot, .npy")] = None,
+    x: Annotated[Path | None, typer.Option(help="plain items of a pilot, .npy")] = None,
     y: Annotated[Path | None, typer.Option(help="views of the pilot, .npy")] = None,
     groups: Annotated[Path | None, typer.Option(help="picture ids of the pilot, .npy")] = None,
     families: Annotated[int, typer.Option(help="data sets per measured power")] = 200,
     measure: Annotated[
-        Path | None, typer.Option(help="measure the simulated power anew into a .csv: half an hour")
+        Path | None, typer.Option(help="measure the simulated power into a .csv: half an hour")
     ] = None,
     page: Annotated[bool, typer.Option(help="print docs/planning.md")] = False,
 ) -> None:
@@ -55,7 +55,7 @@ def main(
 
 
 def _measure(path: Path, families: int) -> None:
-    """Write the simulated power anew; what was measured on real pictures is kept."""
+    """Write the simulated power again; rows measured on real pictures are kept."""
     kept = planning.read()
     parts = [kept[kept["source"] != planning.SIMULATED]]
     cells = len(planning.PATCHES) * len(planning.LEAKS)
@@ -68,19 +68,19 @@ def _measure(path: Path, families: int) -> None:
 def _pilot(x: Path | None, y: Path | None, groups: Path | None, families: int) -> pd.DataFrame:
     """Return the power on random subsets of a pilot's pictures, a row per level and size."""
     if x is None or y is None or groups is None:
-        raise LeakageError("a pilot: expected --x, --y and --groups; give all three")
+        raise LeakageError("pilot: expected --x, --y and --groups; give all three")
     plain, views, members = (files.read_array(each) for each in (x, y, groups))
     views = views[None] if views.ndim == 2 else views
     most = len(np.unique(members)) // 2
     data = plain, views, members
-    # Of a pilot the leak is not known; a level's number stands for it.
+    # The leak of a pilot is not known, so the level's number takes its column.
     numbers = {level: float(level) for level in range(len(views))}
     found = planning.measure_on("pilot", data, numbers, families, most)
     return found.rename(columns={"nats": "level"}).drop(columns="source").astype({"level": int})
 
 
 def _simulated(levels: int, confidence: float, power: float) -> Iterator[str]:
-    """Yield a Markdown table of the pictures that are needed, a row per leak."""
+    """Yield a Markdown table of the needed pictures, one row per leak."""
     table = planning.read()
     rule = verdicts.FIXED_SEQUENCE if levels == 1 else verdicts.HOLM
     yield "| leak, nats | " + " | ".join(f"{n} per picture" for n in planning.PATCHES) + " |"
@@ -94,7 +94,7 @@ def _simulated(levels: int, confidence: float, power: float) -> Iterator[str]:
 
 
 def _real(power: float) -> Iterator[str]:
-    """Yield the same on photographs, for a single test and for nine levels by Holm's rule."""
+    """Yield the table for photographs, for a single test and for nine levels by Holm's rule."""
     table = planning.read()
     rows = table[table["source"] == planning.COCO]
     yield "| leak, nats | in fixed sequence | nine levels by Holm's rule |"
@@ -130,54 +130,57 @@ PAGE = """# How many pictures a verdict needs
 python -m leakage plan --nats 0.1 --patches 4
 ```
 
-says how many pictures find a leak of 0.1 nats per patch in four runs of five. `--power`,
-`--confidence` and `--levels` change the question; `--levels 9` asks for nine levels that are
-corrected by Holm's rule, as levels are whose views are not nested. Without `--nats` it prints the
-first and the last table below. Made by `python -m leakage plan --page > docs/planning.md`; do not
-edit.
+prints how many pictures find a leak of 0.1 nats per patch in four runs of five. Change the question
+with `--power`, `--confidence` and `--levels`. `--levels 9` is for nine levels corrected by Holm's
+rule, which applies to views that are not nested. Without `--nats` the command prints the first and
+the last table below. This page is made by `python -m leakage plan --page > docs/planning.md`; do
+not edit it.
 
 ## Levels in fixed sequence (`msb_xor` and all nested views)
 
-Pictures for a power of 80 % at 95 % confidence, by the patches of each picture. Simulated Gaussian
-pairs, half of whose variance is their picture's.
+The tables give the pictures for a power of 80 % at 95 % confidence, by the number of patches per
+picture. The data are simulated Gaussian pairs. Half of their variance is common to all patches of a
+picture.
 
 {sequence}
 
-Four pictures have 24 orders, and 1/24 is below 5 %: three cannot give an answer, four can.
+Four pictures have 24 orders, and 1/24 is below 5 %. Three pictures cannot give an answer, four can.
 
 ## Nine levels by Holm's rule
 
 {holm}
 
-Six pictures have 720 orders: with fewer, no answer is possible.
+Six pictures have 720 orders. With fewer pictures, no answer is possible.
 
 ## Real photographs
 
-Random subsets of 128 photographs of COCO seen through EfficientNet-Lite0, two patches of each,
-`msb_xor` at n = 6, 5, 4 and 3; the leak is what a critic of whitened similarity reads there.
+The data are random subsets of 128 photographs of COCO in the representation of EfficientNet-Lite0,
+with two patches of each, for `msb_xor` at n = 6, 5, 4 and 3. The leak is the value of a critic with
+whitened similarity.
 
 {real}
 
-These are about as many as of simulated pairs with two patches.
+These numbers are close to those of simulated pairs with two patches.
 
-## From a pilot of your own
+## From your own pilot
 
 ```sh
 python -m leakage plan --x x.npy --y y.npy --groups groups.npy
 ```
 
-draws random subsets of up to half of a pilot's pictures and prints the power at every level for
-each number of pictures. `x.npy` holds the plain side (pairs, dimension), `y.npy` the views (levels,
-pairs, dimension), `groups.npy` the picture of each pair.
+draws random subsets of up to half of the pilot's pictures and prints the power at every level for
+each number of pictures. `x.npy` holds the plain items (pairs, dimension), `y.npy` the views
+(levels, pairs, dimension), `groups.npy` the picture of each pair.
 
-## How it is measured
+## How the power is measured
 
-The power is that of the exact permutation tests alone ([method.md](method.md#the-verdict)), on 200
-data sets for each number of pictures, with 199 orders for each (999 of seven pictures and fewer).
-A run draws 999, which finds a little more by Holm's rule. The power stands in
-`workflow/leakage/analysis/power.csv`. A share of 80 % of 200 has a standard error of 3 %, so the
-numbers of pictures are good to about a tenth. `python -m leakage plan --measure power.csv` measures
-the simulated part again, in about half an hour. The critics' p-value counts a quarter in the
-verdict: where they see nothing, a p-value grows by a third, and about a tenth more pictures are
-needed.
+The power is that of the exact permutation tests alone ([method.md](method.md#the-verdict)). It is
+measured on 200 data sets for each number of pictures, with 199 orders each (999 for up to seven
+pictures). A real run draws 999 orders and finds a little more by Holm's rule. The measured power is
+in `workflow/leakage/analysis/power.csv`. A share of 80 % of 200 has a standard error of 3 %, so the
+numbers of pictures are good to about a tenth. To measure the simulated part again, in about half an
+hour, run `python -m leakage plan --measure power.csv`.
+
+The critics' p-value has a weight of one quarter in the verdict. If the critics find nothing, the
+p-value grows by a third, and about a tenth more pictures are needed.
 """

@@ -1,4 +1,4 @@
-"""Test at every level whether views are independent of the plain pictures, exactly.
+"""Test at every level whether views are independent of the plain pictures, by exact tests.
 
 python -m leakage test x.npy y.npy --groups groups.npy
 """
@@ -18,25 +18,25 @@ from leakage.errors import LeakageError
 from leakage.protocol import permutation
 
 COMBINED = "combined"
-# How many distinct orders there are is a number of any length; beyond this, "more than enough".
+# The number of distinct orders can be huge; it is cut here before it becomes a float.
 MOST_ORDERS = 10**15
 
 
 def main(
-    x: Annotated[Path, typer.Argument(help="plain side: .npy, or level 0's embedding")],
+    x: Annotated[Path, typer.Argument(help="plain items: .npy, or the embedding of level 0")],
     y: Annotated[list[Path], typer.Argument(help="views: one .npy, or an embedding per level")],
     output: Annotated[
-        Path | None, typer.Option(help="table to make, .parquet; default: print it")
+        Path | None, typer.Option(help="output table, .parquet; default: print it")
     ] = None,
     groups: Annotated[Path | None, typer.Option(help="picture ids, .npy of shape (pairs,)")] = None,
-    rows: Annotated[str, typer.Option(help="of embeddings: patches or whole")] = "patches",
-    limit: Annotated[int | None, typer.Option(help="embeddings that are read at most")] = None,
-    permutations: Annotated[int, typer.Option(help="orders of the pictures that are drawn")] = 999,
+    rows: Annotated[str, typer.Option(help="embeddings to read: patches or whole")] = "patches",
+    limit: Annotated[int | None, typer.Option(help="largest number of embeddings to read")] = None,
+    permutations: Annotated[int, typer.Option(help="random orders of the pictures")] = 999,
     pairs: Annotated[
-        int, typer.Option(help="pairs that enter a test at most")
+        int, typer.Option(help="largest number of pairs in a test")
     ] = permutation.MOST_PAIRS,
-    seed: Annotated[int, typer.Option(help="of everything random")] = 0,
-    representation: Annotated[str, typer.Option(help="for the table")] = "",
+    seed: Annotated[int, typer.Option(help="random seed")] = 0,
+    representation: Annotated[str, typer.Option(help="representation, for the table")] = "",
     code: Annotated[str, typer.Option(help="digest of the code, for the metadata")] = "",
 ) -> None:
     """Test at every level whether views are independent of the plain pictures."""
@@ -76,9 +76,13 @@ def main(
 def as_table(found: permutation.Independence, numbers: list[int]) -> pd.DataFrame:
     """Return one row per level and statistic, and one per level for all statistics together.
 
-    Columns: level, statistic, value (missing of `combined`), p_value, orders (compared), pictures,
-    pairs, exact (whether all distinct orders were compared), smallest_p (that the compared orders
-    allow) and possible_p (that all distinct ones would).
+    The columns are level, statistic, value (missing for `combined`), p_value, orders (number of
+    compared orders), pictures, pairs, exact (whether all distinct orders were compared), smallest_p
+    (smallest p-value possible with the compared orders) and possible_p (with all distinct orders).
+
+    Args:
+        found: the tests.
+        numbers: the levels, in the order of the tests.
     """
     rows: list[dict[str, Any]] = []
     for place, level in enumerate(numbers):

@@ -12,7 +12,7 @@ from leakage.errors import LeakageError
 
 
 def main(
-    output: Annotated[Path, typer.Argument(help="table to make, .parquet")],
+    output: Annotated[Path, typer.Argument(help="output table, .parquet")],
     test: Annotated[list[str] | None, typer.Option(help="SCHEME/REPRESENTATION=PATH")] = None,
     estimate: Annotated[list[str] | None, typer.Option(help="SCHEME/REPRESENTATION=PATH")] = None,
     confidence: Annotated[float, typer.Option(help="1 minus the chance of a false leak")] = 0.95,

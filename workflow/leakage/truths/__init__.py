@@ -1,7 +1,7 @@
-"""Joint distributions whose mutual information is known: what estimators are calibrated on.
+"""Joint distributions with known mutual information, for calibrating estimators.
 
-A module per family. A task draws pairs: `task(pairs, generator) -> Sample`; `sample(name, …)` calls
-it by name.
+There is one module per family. A task draws pairs: `task(pairs, generator) -> Sample`.
+`sample(name, …)` calls it by name.
 """
 
 from functools import partial
@@ -41,7 +41,7 @@ __all__ = [
     "student_t_nats",
 ]
 
-STREAM = 5  # of the seed; the steps and estimators draw from others
+STREAM = 5  # random stream of the tasks; steps and estimators use others
 
 TASKS: dict[str, Task] = {
     # Gaussian
@@ -114,18 +114,18 @@ def names() -> list[str]:
 
 
 def sample(name: str, pairs: int, seed: int, encoder: str = STATISTICS) -> Sample:
-    """Draw `pairs` pairs of a task; the same arguments give the same arrays.
+    """Draw `pairs` pairs of a task. The same arguments give the same arrays.
 
     Args:
         name: one of `names()`.
-        pairs: how many.
-        seed: of the draw.
-        encoder: an entry of the configuration's `encoders`, as JSON text; only the tasks that are
-            pictures through an encoder (`ENCODED`) use it.
+        pairs: number of pairs.
+        seed: of the draw, a whole number from 0.
+        encoder: an entry of the configuration's `encoders`, as JSON text. Only the tasks with
+            encoded pictures (`ENCODED`) use it.
 
     Raises:
-        LeakageError: there is no such task (the message names the nearest one), or the seed is not
-            a whole number from 0.
+        LeakageError: the task does not exist (the message names the nearest one), or the seed is
+            not a whole number from 0.
     """
     if name not in TASKS:
         raise LeakageError(

@@ -1,6 +1,6 @@
 """Discrete and mixed tasks: pixels, quantised values, channels, erasure, repeated rows.
 
-`mixed_uniform` and `zero_inflated` are those of Gao, Kannan, Oh and Viswanath, "Estimating Mutual
+`mixed_uniform` and `zero_inflated` come from Gao, Kannan, Oh and Viswanath, "Estimating Mutual
 Information for Discrete-Continuous Mixtures", NeurIPS 2017.
 """
 
@@ -21,7 +21,10 @@ def photograph_pixels() -> np.ndarray:
 
 
 def pixels(pairs: int, generator: np.random.Generator) -> Sample:
-    """y is a function of x, so that I(X;Y) = H(Y): exact, as pixels are drawn with replacement."""
+    """Return pixels of photographs and their `msb_xor` views, uint8.
+
+    y is a function of x, so I(X;Y) = H(Y). This is exact because pixels are drawn with replacement.
+    """
     pool = photograph_pixels()
     x = generator.choice(pool, (pairs, 1))
     levels = msb_xor.Settings().levels
@@ -32,15 +35,16 @@ def pixels(pairs: int, generator: np.random.Generator) -> Sample:
 
 
 def quantised(pairs: int, generator: np.random.Generator, cells: int) -> Sample:
-    """Return X uniform on [0, 1] and the cell that it falls in: I(X;Y) = H(Y) = ln `cells`."""
+    """Return X uniform on [0, 1] and the cell it falls in: I(X;Y) = H(Y) = ln `cells`."""
     x = generator.random((pairs, 1))
     return of_one(x, np.floor(x * cells), np.log(cells))
 
 
 def symmetric_channel_nats(symbols: int, error: float) -> float:
-    """Return the capacity of a symmetric channel, ln symbols - H(error) - error ln(symbols - 1).
+    """Return the capacity in nats of a symmetric channel.
 
-    The channel puts any other symbol in place of its input with probability `error`, each alike.
+    It is ln symbols - H(error) - error ln(symbols - 1). With probability `error` the channel
+    replaces its input by another symbol, each equally likely.
     """
     kept = np.array([1 - error, *[error / (symbols - 1)] * (symbols - 1)])
     kept = kept[kept > 0]
@@ -48,7 +52,7 @@ def symmetric_channel_nats(symbols: int, error: float) -> float:
 
 
 def bits(pairs: int, generator: np.random.Generator, count: int = 8, error: float = 0.05) -> Sample:
-    """Return fair bits and the same after each was flipped with probability `error`."""
+    """Return fair bits, and the same bits flipped with probability `error`."""
     x = generator.random((pairs, count)) < 0.5
     y = x ^ (generator.random((pairs, count)) < error)
     return of_one(x, y, count * symmetric_channel_nats(2, error))
@@ -57,7 +61,7 @@ def bits(pairs: int, generator: np.random.Generator, count: int = 8, error: floa
 def repeated_rows(
     pairs: int, generator: np.random.Generator, times: int = 4, correlation: float = 0.8
 ) -> Sample:
-    """Return correlated normal pairs, each of them `times` times; copies are of one group."""
+    """Return correlated normal pairs, each repeated `times` times; copies form one group."""
     groups = np.arange(pairs) // times
     x, noise = generator.standard_normal((2, groups[-1] + 1, 1))[:, groups]
     y = correlation * x + np.sqrt(1 - correlation**2) * noise
@@ -71,9 +75,9 @@ def erasure(
     dim: int = 16,
     erased: tuple[float, ...] = (0.0, 0.3, 0.7),
 ) -> Sample:
-    """Return X uniform over fixed vectors, and X or, with probability e, one fixed blank.
+    """Return X uniform over fixed vectors, and Y = X or, with probability e, a fixed blank.
 
-    I(X;Y) = (1 - e) ln `items`; a level per e. The vectors are the same for every seed.
+    I(X;Y) = (1 - e) ln `items`, with a level per e. The vectors are the same for every seed.
     """
     vectors = np.random.default_rng(0).standard_normal((items, dim))
     x = vectors[generator.integers(items, size=pairs)]
@@ -89,29 +93,29 @@ def mixed_uniform(pairs: int, generator: np.random.Generator, values: int = 5) -
 
 
 def zero_inflated(pairs: int, generator: np.random.Generator, zeros: float = 0.15) -> Sample:
-    """Return X exponential and Y Poisson of mean X, or 0 with probability `zeros`."""
+    """Return X exponential and Y Poisson with mean X, or 0 with probability `zeros`."""
     x = generator.standard_exponential((pairs, 1))
     y = generator.poisson(x) * (generator.random((pairs, 1)) >= zeros)
     return of_one(x, y, zero_inflated_nats(zeros))
 
 
 def zero_inflated_nats(zeros: float) -> float:
-    """Return I(X;Y) of `zero_inflated`.
+    """Return I(X;Y) of `zero_inflated` in nats.
 
-    Y is k with probability 2^-(k + 1) before the zeros come in. The published value,
-    (1 - zeros) (2 ln 2 - gamma - sum of ln k 2^-k), is that of a Y that also says which of its
-    zeros came in; it is larger. Ours changes the one term of Y = 0,
+    Before zeros are added, Y is k with probability 2^-(k + 1). The published value,
+    (1 - zeros) (2 ln 2 - gamma - sum of ln k 2^-k), is too large. It is right for a Y that also
+    says which zeros were added. Ours changes the term of Y = 0 to
 
-        E[q ln(q / E q)],  q = zeros + (1 - zeros) exp(-X),
+        E[q ln(q / E q)],  q = zeros + (1 - zeros) exp(-X).
 
-    where u = exp(-X) is uniform on [0, 1], so that the integral has a closed form.
+    Here u = exp(-X) is uniform on [0, 1], so the integral has a closed form.
     """
     from scipy.special import xlogy
 
     kept = 1 - zeros
     k = np.arange(2, 200)
     poisson = 2 * np.log(2) - np.euler_gamma - (np.log(k) * np.exp2(-k)).sum()
-    of_zero = np.log(2) / 2 - 1 / 4  # E[u ln(u / (1/2))]: the term of 0 if no zeros come in
+    of_zero = np.log(2) / 2 - 1 / 4  # E[u ln(u / (1/2))]: the term of 0 without added zeros
     mean = zeros + kept / 2
     integral = (zeros**2 / 4 - xlogy(zeros**2, zeros) / 2 - 1 / 4) / kept
     return float(kept * (poisson - of_zero) + integral - mean * np.log(mean))

@@ -1,7 +1,7 @@
-"""Pictures through an encoder, with known information: erasure, and a channel between classes.
+"""Encoded pictures with known information: erasure, and a channel between classes.
 
-The embeddings that an estimator reads are those of pictures, as in the workflow, and what x and y
-share is known. The encoder is a configuration entry of `encoders`, as JSON text.
+Estimators read embeddings of pictures, as in the workflow, but the information between x and y is
+known. The encoder is an entry of `encoders` in the configuration, as JSON text.
 """
 
 import functools
@@ -14,11 +14,11 @@ from leakage.truths.pictures import digit_pictures, of_classes
 from leakage.truths.samples import Sample, of_levels
 
 STATISTICS = '{"kind": "statistics"}'
-COLOUR = ("astronaut", "chelsea", "coffee", "rocket")  # beside the grey ones, no download
-SIZE = 224  # pixels, of a patch
+COLOUR = ("astronaut", "chelsea", "coffee", "rocket")  # in addition to the grey ones, no download
+SIZE = 224  # side of a patch, in pixels
 PATCHES_PER_PHOTOGRAPH = 10
 ERASED = (0.0, 0.25, 0.5, 0.75, 1.0)
-CHANNEL_ERRORS = (0.0, 0.2, 0.4, 0.6, 0.9)  # 0.9 of ten classes leaves nothing
+CHANNEL_ERRORS = (0.0, 0.2, 0.4, 0.6, 0.9)  # with ten classes, 0.9 leaves no information
 CLASSES = 10
 FOLDS = 5
 
@@ -26,11 +26,11 @@ FOLDS = 5
 def erasure_pictures(
     pairs: int, generator: np.random.Generator, encoder: str = STATISTICS
 ) -> Sample:
-    """Return embeddings of a patch X and of its view: X, or with probability e one fixed blank.
+    """Return embeddings of a patch X and of its view: X, or with probability e a fixed blank.
 
     X is uniform over N = 100 patches of the bundled photographs, the same for every seed. So
-    I(X;Y) = (1 - e) ln N, whatever the encoder, as long as the N + 1 embeddings differ. A level
-    per e; the last one shows blanks only.
+    I(X;Y) = (1 - e) ln N for any encoder that gives N + 1 different embeddings. There is a level
+    per e; the last one shows only blanks.
     """
     known = embedded_patches(encoder)
     items = len(known) - 1
@@ -43,10 +43,11 @@ def erasure_pictures(
 def class_channel(pairs: int, generator: np.random.Generator, encoder: str = STATISTICS) -> Sample:
     """Return embeddings of a picture of digit C and of one of digit C', drawn by a channel.
 
-    C is uniform over ten digits; the channel puts another one in its place with probability e, each
-    alike; a level per e. Each picture is drawn from all of scikit-learn's of its digit. I(X;Y) is
-    I(C;C'), as a picture is of one digit; an encoder may hide some of it. So an estimate must lie
-    between what a held-out classifier reads off the embeddings, `lower`, and I(C;C'), `upper`.
+    C is uniform over ten digits. The channel replaces it by another digit with probability e, each
+    equally likely, with a level per e. Each picture is drawn from all of scikit-learn's pictures of
+    its digit. A picture shows one digit, so the pictures have information I(C;C'). An encoder may
+    hide some of it. The truth lies between `lower`, the information of a held-out classifier's
+    labels, and `upper`, I(C;C').
     """
     known = embedded_digits(encoder)
     classes = generator.integers(CLASSES, size=pairs)
@@ -62,10 +63,10 @@ def class_channel(pairs: int, generator: np.random.Generator, encoder: str = STA
 
 
 def label_nats(error: float, encoder: str = STATISTICS) -> float:
-    """Return I of the labels that a held-out classifier reads off x and y of `class_channel`.
+    """Return the information between a held-out classifier's labels of x and y, in nats.
 
-    By the data processing inequality it is at most I(X;Y). It is exact over the finite set of
-    pictures: the labels of a picture are fixed.
+    x and y come from `class_channel`. By the data processing inequality it is at most I(X;Y). It is
+    exact over the finite set of pictures, because the label of a picture is fixed.
     """
     channel = np.full((CLASSES, CLASSES), error / (CLASSES - 1) / CLASSES)
     np.fill_diagonal(channel, (1 - error) / CLASSES)
@@ -78,9 +79,9 @@ def label_nats(error: float, encoder: str = STATISTICS) -> float:
 
 @functools.cache
 def confusion(encoder: str) -> np.ndarray:
-    """Return the share of each digit's pictures that are read as each digit, shape (10, 10).
+    """Return the share of each digit's pictures classified as each digit, float64 (10, 10).
 
-    A linear discriminant of the embeddings reads them, in five folds.
+    The classifier is a linear discriminant of the embeddings, cross-validated in five folds.
     """
     from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
     from sklearn.model_selection import StratifiedKFold, cross_val_predict
@@ -96,7 +97,7 @@ def confusion(encoder: str) -> np.ndarray:
 
 @functools.cache
 def embedded_patches(encoder: str) -> np.ndarray:
-    """Return the embeddings of the patches and, last, of a blank, float32 (N + 1, dim)."""
+    """Return the embeddings of the patches and of a blank in the last row, float32 (N + 1, dim)."""
     import skimage.data
 
     generator = np.random.default_rng(0)
@@ -112,7 +113,7 @@ def embedded_patches(encoder: str) -> np.ndarray:
 
 @functools.cache
 def embedded_digits(encoder: str) -> np.ndarray:
-    """Return the embeddings of scikit-learn's digits at 224 pixels a side, float32 (1797, dim)."""
+    """Return the embeddings of scikit-learn's digits, enlarged to `SIZE`, float32 (1797, dim)."""
     images = digit_pictures()[0].reshape(-1, 8, 8, 1) * (255 / 16)
     enlarged = [encoders.resize_whole(image.astype(np.uint8), SIZE) for image in images]
     return _embed(encoder, enlarged)

@@ -1,9 +1,9 @@
 """Gaussian tasks: the staircase, dense and sparse covariances, independence.
 
-The staircase is that of Poole et al., arXiv 1905.06922, with its steps in bits as in
-kyungeun-lee/mibenchmark. `multinormal_dense` and `multinormal_sparse` are tasks of Czyż et al.,
-"Beyond Normal", arXiv 2306.11078, as their package benchmark-mi 0.1.3 defines them; their benchmark
-then rescales each coordinate, which changes no mutual information.
+The staircase comes from Poole et al., arXiv 1905.06922, with its steps in bits as in
+kyungeun-lee/mibenchmark. `multinormal_dense` and `multinormal_sparse` come from Czyż et al.,
+"Beyond Normal", arXiv 2306.11078, as defined in their package benchmark-mi 0.1.3. Their benchmark
+also rescales each coordinate, which does not change mutual information.
 """
 
 import numpy as np
@@ -13,17 +13,17 @@ from leakage.truths.samples import Sample, of_levels, of_one
 STAIRCASE_BITS = (2, 4, 6, 8, 10)
 STAIRCASE_DIM = 20
 INDEPENDENT_LEVELS = 2
-PAIRS_PER_GROUP = 9  # the places that a picture is cut at by default
-SHARED_BY_GROUP = 0.5  # of the variance
+PAIRS_PER_GROUP = 9  # the default number of patches per picture
+SHARED_BY_GROUP = 0.5  # share of the variance
 SAME_SPACE_NATS = (4.0, 2.0, 1.0, 0.5)
 
 
 def gaussian_nats(covariance: np.ndarray, dim_x: int) -> float:
-    """Return I(X;Y) = 1/2 ln(det S_xx det S_yy / det S), X being the first `dim_x` variables.
+    """Return I(X;Y) = 1/2 ln(det S_xx det S_yy / det S) in nats.
 
     Args:
         covariance: S, shape (dim_x + dim_y, dim_x + dim_y).
-        dim_x: number of variables that are X.
+        dim_x: the first `dim_x` variables are X.
     """
     blocks = (covariance[:dim_x, :dim_x], covariance[dim_x:, dim_x:], covariance)
     of_x, of_y, of_both = (np.linalg.slogdet(block).logabsdet for block in blocks)
@@ -36,15 +36,15 @@ def staircase_correlations() -> np.ndarray:
 
 
 def dense_covariance(dim: int = 25, correlation: float = 0.5) -> np.ndarray:
-    """Return the covariance, shape (2 dim, 2 dim), in which any two variables correlate alike."""
+    """Return the covariance (2 dim, 2 dim) with the same correlation between any two variables."""
     return np.eye(2 * dim) * (1 - correlation) + correlation
 
 
 def sparse_covariance(dim: int = 25, interacting: int = 2, strength: float = 2.0) -> np.ndarray:
-    """Return the covariance, shape (2 dim, 2 dim), in which X_i and Y_i interact, i < interacting.
+    """Return the covariance (2 dim, 2 dim) in which X_i and Y_i interact for i < interacting.
 
-    X_i = strength Z_i + E_i and Y_i = strength Z_i + F_i, scaled to variance 1: their correlation
-    is strength^2 / (strength^2 + 1). All else is independent.
+    X_i = strength Z_i + E_i and Y_i = strength Z_i + F_i, scaled to variance 1. Their correlation
+    is strength^2 / (strength^2 + 1). All other variables are independent.
     """
     covariance = np.eye(2 * dim)
     i = np.arange(interacting)
@@ -55,14 +55,14 @@ def sparse_covariance(dim: int = 25, interacting: int = 2, strength: float = 2.0
 def normal_pairs(
     covariance: np.ndarray, pairs: int, generator: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return x and y, each (pairs, dim), of a centred Gaussian of covariance (2 dim, 2 dim)."""
+    """Return x and y, each (pairs, dim), of a centred Gaussian with covariance (2 dim, 2 dim)."""
     both = generator.standard_normal((pairs, len(covariance))) @ np.linalg.cholesky(covariance).T
     x, y = np.split(both, 2, axis=1)
     return x, y
 
 
 def staircase(pairs: int, generator: np.random.Generator) -> Sample:
-    """Return 20 correlated pairs of coordinates, at a correlation per level."""
+    """Return 20 correlated pairs of coordinates, with one correlation per level."""
     rho = staircase_correlations()
     x, *noise = generator.standard_normal((1 + len(rho), pairs, STAIRCASE_DIM))
     y = [r * x + np.sqrt(1 - r**2) * e for r, e in zip(rho, noise, strict=True)]
@@ -76,28 +76,28 @@ def staircase_cubed(pairs: int, generator: np.random.Generator) -> Sample:
 
 
 def multinormal(covariance: np.ndarray, pairs: int, generator: np.random.Generator) -> Sample:
-    """Return x and y of a centred Gaussian of covariance (2 dim, 2 dim)."""
+    """Return x and y of a centred Gaussian with covariance (2 dim, 2 dim)."""
     x, y = normal_pairs(covariance, pairs, generator)
     return of_one(x, y, gaussian_nats(covariance, x.shape[1]))
 
 
 def multinormal_dense(pairs: int, generator: np.random.Generator) -> Sample:
-    """Return 25 + 25 variables that all correlate alike."""
+    """Return 25 + 25 variables with the same correlation between any two."""
     return multinormal(dense_covariance(), pairs, generator)
 
 
 def multinormal_sparse(pairs: int, generator: np.random.Generator) -> Sample:
-    """Return 25 + 25 variables of which two of x correlate with one of y each."""
+    """Return 25 + 25 variables; two of x each correlate with one of y."""
     return multinormal(sparse_covariance(), pairs, generator)
 
 
 def nearly_equal(pairs: int, generator: np.random.Generator, correlation: float = 0.999) -> Sample:
-    """Return one variable of x and one of y that are almost the same."""
+    """Return one variable of x and one of y that are almost equal."""
     return multinormal(np.array([[1, correlation], [correlation, 1]]), pairs, generator)
 
 
 def independence(pairs: int, generator: np.random.Generator) -> Sample:
-    """Return x and y of 20 coordinates each that share nothing."""
+    """Return independent x and y of 20 coordinates each."""
     x, *y = generator.standard_normal((1 + INDEPENDENT_LEVELS, pairs, STAIRCASE_DIM))
     return of_levels(x, y, np.zeros(INDEPENDENT_LEVELS))
 
@@ -110,7 +110,8 @@ def independence_grouped(
 ) -> Sample:
     """Return independent x and y of `dim` coordinates each, in groups of `per_group` pairs.
 
-    Pairs of a group share a part of x and another of y: split apart, they show a false leak.
+    Pairs of a group share a part of x and a part of y. If a group is split between training and
+    test, an estimator finds a false leak.
     """
     groups = np.arange(pairs) // per_group
     of_group, own = (
@@ -126,7 +127,7 @@ def same_space_correlations(dim: int) -> np.ndarray:
     """Return rho of each level and coordinate, shape (4, dim).
 
     A coordinate's share of the level's `SAME_SPACE_NATS` is a quantile of the exponential
-    distribution: most carry little and few much, as in an embedding.
+    distribution. Most coordinates carry little and few carry much, as in an embedding.
     """
     shares = -np.log((np.arange(dim) + 0.5) / dim)
     nats = np.multiply.outer(SAME_SPACE_NATS, shares / shares.sum())
@@ -136,8 +137,8 @@ def same_space_correlations(dim: int) -> np.ndarray:
 def same_space(pairs: int, generator: np.random.Generator, dim: int) -> Sample:
     """Return x and y in one space: y_i = rho_i x_i + noise, each coordinate with its own rho_i.
 
-    This is how the embedding of a view relates to that of the plain picture: what they share lies
-    on the diagonal of the cross-covariance.
+    The embeddings of a view and of the plain picture are related like this: their common
+    information lies on the diagonal of the cross-covariance.
     """
     rho = same_space_correlations(dim)
     x, *noise = generator.standard_normal((1 + len(rho), pairs, dim), dtype=np.float32)

@@ -1,7 +1,7 @@
-"""Mixtures of Gaussians, whose mutual information is a number that an integral gives.
+"""Mixtures of Gaussians. Their mutual information is computed by an integral.
 
-All are tasks of Czyż et al., "On the Properties and Estimation of Pointwise Mutual
-Information Profiles", arXiv 2310.10240, as benchmark-mi 0.1.3 defines them.
+All tasks come from Czyż et al., "On the Properties and Estimation of Pointwise Mutual Information
+Profiles", arXiv 2310.10240, as defined in benchmark-mi 0.1.3.
 """
 
 import functools
@@ -20,7 +20,7 @@ RINGS = 3
 
 @dataclass(frozen=True, eq=False)
 class Mixture:
-    """A mixture of Gaussians of two variables, equally likely.
+    """A mixture of equally likely Gaussians of two variables.
 
     Attributes:
         means: shape (components, 2).
@@ -31,14 +31,14 @@ class Mixture:
     covariances: np.ndarray
 
     def draw(self, pairs: int, generator: np.random.Generator) -> np.ndarray:
-        """Return points, shape (pairs, 2)."""
+        """Return random points, float64 (pairs, 2)."""
         component = generator.integers(len(self.means), size=pairs)
         roots = np.linalg.cholesky(self.covariances)[component]
         normal = generator.standard_normal((pairs, 2))
         return self.means[component] + np.einsum("pij,pj->pi", roots, normal)
 
     def nats(self) -> float:
-        """Return the mutual information of the two variables, by the trapezoidal rule.
+        """Return the mutual information of the two variables in nats, by the trapezoidal rule.
 
         The rule converges faster than any power of the step on densities as smooth as these.
         """
@@ -60,13 +60,13 @@ class Mixture:
 
 
 def entropy(shares: np.ndarray) -> float:
-    """Return -sum p ln p."""
+    """Return -sum p ln p of shares that sum to 1, in nats."""
     shares = shares[shares > 0]
     return float(-(shares * np.log(shares)).sum())
 
 
 def x_shaped(correlation: float = 0.9) -> Mixture:
-    """Return the mixture "X": correlated as much one way as the other."""
+    """Return the mixture "X": two components with opposite correlations."""
     signed = np.array([-correlation, correlation])
     covariances = np.eye(2) + signed[:, None, None] * (1 - np.eye(2))
     return Mixture(np.zeros((2, 2)), covariances)
@@ -88,13 +88,13 @@ def ai_shaped() -> Mixture:
 
 
 def wave_centres(components: int = 12) -> Mixture:
-    """Return the mixture of "Waves" before it is bent: small balls in rising rows of four."""
+    """Return the mixture of "Waves" before bending: small balls in rising rows of four."""
     k = np.arange(components)
     return Mixture(1.5 * np.stack([k, k % 4], axis=1), np.tile(0.1 * np.eye(2), (components, 1, 1)))
 
 
 def galaxy_centres(distance: float = 3.0) -> Mixture:
-    """Return "Galaxy" before it is turned, along the diagonal of its plane, and y."""
+    """Return the mixture of "Galaxy" before turning: position along the plane's diagonal, and y."""
     mean = distance / 2 * np.array([np.sqrt(2), 1])
     return Mixture(np.stack([-mean, mean]), np.tile(np.eye(2), (2, 1, 1)))
 
@@ -103,7 +103,7 @@ SHAPES = {"X": x_shaped, "AI": ai_shaped, "waves": wave_centres, "galaxy": galax
 
 
 def mixture(pairs: int, generator: np.random.Generator, shape: str) -> Sample:
-    """Return points of a mixture of `SHAPES` as pairs of one variable each."""
+    """Return points of a mixture in `SHAPES` as pairs of one variable each."""
     points = SHAPES[shape]().draw(pairs, generator)
     return of_one(points[:, :1], points[:, 1:], _nats_of(shape))
 
@@ -114,10 +114,10 @@ def _nats_of(shape: str) -> float:
 
 
 def waves(pairs: int, generator: np.random.Generator) -> Sample:
-    """Return "Waves": x in a plane, bent by a sine of its second coordinate, and one y.
+    """Return "Waves": x in a plane, bent by a sine of its second coordinate, and a scalar y.
 
-    That coordinate is independent of all else, and the map is injective, so that the information
-    is that of the centres' mixture.
+    The second coordinate is independent of everything else, and the map is injective. The
+    information therefore equals that of the centres' mixture.
     """
     points = wave_centres().draw(pairs, generator)
     along = generator.standard_normal(pairs)
@@ -127,7 +127,7 @@ def waves(pairs: int, generator: np.random.Generator) -> Sample:
 
 
 def galaxy(pairs: int, generator: np.random.Generator) -> Sample:
-    """Return "Galaxy": two balls in a plane, turned into spiral arms, and y, which tells them."""
+    """Return "Galaxy": two balls in a plane turned into spiral arms, and y, which says which."""
     points = galaxy_centres().draw(pairs, generator)
     beside = generator.standard_normal(pairs)
     x = np.stack([points[:, 0] + beside, points[:, 0] - beside], axis=1) / np.sqrt(2)
@@ -135,7 +135,7 @@ def galaxy(pairs: int, generator: np.random.Generator) -> Sample:
 
 
 def concentric(pairs: int, generator: np.random.Generator, dim: int = 5) -> Sample:
-    """Return x of deviation 1, 2 or 3 around 0 in `dim` dimensions, and y, which tells which."""
+    """Return x with standard deviation 1, 2 or 3 in `dim` dimensions, and y, which says which."""
     ring = generator.integers(1, RINGS + 1, size=(pairs, 1))
     x = ring * generator.standard_normal((pairs, dim))
     y = ring + 0.01 * generator.standard_normal((pairs, 1))
@@ -144,13 +144,13 @@ def concentric(pairs: int, generator: np.random.Generator, dim: int = 5) -> Samp
 
 @functools.cache
 def concentric_nats(dim: int) -> float:
-    """Return I(X;Y) of `concentric`: that of the ring and the distance from 0.
+    """Return I(X;Y) of `concentric`, between the ring and the distance from 0, in nats.
 
-    Rings overlap in y with a chance below exp(-1000).
+    Rings overlap in y with a probability below exp(-1000).
     """
     radius = np.linspace(0, RINGS * (np.sqrt(dim) + TAIL), 100_001)[1:]
     ring = np.arange(1, RINGS + 1)[:, None]
-    # The density of the distance, but for factors that all rings share.
+    # The density of the distance, up to a factor common to all rings.
     density = radius ** (dim - 1) * np.exp(-((radius / ring) ** 2) / 2) / ring**dim
     joint = density / density.sum()
     return np.log(RINGS) + entropy(joint.sum(axis=0)) - entropy(joint.ravel())
@@ -159,7 +159,7 @@ def concentric_nats(dim: int) -> float:
 def inliers(
     pairs: int, generator: np.random.Generator, dim: int = 5, unrelated: float = 0.2
 ) -> Sample:
-    """Return the sparse Gaussian in which a share of the pairs is of x and y of two draws."""
+    """Return the sparse Gaussian, with x and y from different draws in a share of the pairs."""
     covariance = gaussian.sparse_covariance(dim)
     x, y = gaussian.normal_pairs(covariance, pairs, generator)
     _, other = gaussian.normal_pairs(covariance, pairs, generator)
@@ -169,12 +169,12 @@ def inliers(
 
 @functools.cache
 def inliers_nats(correlation: float, unrelated: float) -> float:
-    """Return I(X;Y) of `inliers`, in which two pairs of coordinates have that correlation.
+    """Return I(X;Y) of `inliers` in nats, where two pairs of coordinates have that correlation.
 
-    In the sums and the differences of each pair, the log density ratio r of the Gaussian is
-    -ln(1 - rho^2) + a S - b T, S and T being exponential of mean 1: with a = b = rho where x and y
-    are of one draw, a = rho / (1 + rho) and b = rho / (1 - rho) where they are of two. So a S - b T
-    has a density exp(-l / a) or exp(l / b), over a + b.
+    In terms of the sums and differences of each pair, the log density ratio r of the Gaussian is
+    -ln(1 - rho^2) + a S - b T, where S and T are exponential with mean 1. If x and y are of one
+    draw, a = b = rho. If they are of two, a = rho / (1 + rho) and b = rho / (1 - rho). So a S - b T
+    has the density exp(-l / a) / (a + b) for l > 0 and exp(l / b) / (a + b) for l < 0.
     """
     from scipy.integrate import quad
 

@@ -1,8 +1,7 @@
-"""Pictures with known information, as pixels: blobs drawn from a latent, digits of one class.
+"""Pictures with known information, as pixels: blobs, rectangles, digits of one class.
 
-Blobs and rectangles are those of Butakov et al., "Mutual Information Estimation via Normalizing
-Flows", arXiv 2403.02187, as their package VanessB/mutinfo draws them (`Gaussians2D`,
-`Rectangles2D`).
+Blobs and rectangles come from Butakov et al., "Mutual Information Estimation via Normalizing
+Flows", arXiv 2403.02187, as drawn by their package VanessB/mutinfo (`Gaussians2D`, `Rectangles2D`).
 """
 
 import functools
@@ -12,17 +11,17 @@ import numpy as np
 from leakage.truths.samples import Sample, of_one
 
 SIDE = 16  # pixels
-SMALLEST = 0.2  # side of a rectangle, of the picture's side
-BLOB_WIDTH = 0.2  # standard deviation, of the picture's side
+SMALLEST = 0.2  # smallest side of a rectangle, as a share of the picture's side
+BLOB_WIDTH = 0.2  # standard deviation, as a share of the picture's side
 
 
 def correlated_uniform(
     pairs: int, generator: np.random.Generator, dim: int, nats: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Return x and y, each (pairs, dim), uniform on [0, 1], that share `nats`.
+    """Return x and y, each (pairs, dim), uniform on [0, 1], with mutual information `nats`.
 
-    They are Gaussians of canonical correlations all alike, each side turned by a random rotation,
-    then mapped to [0, 1] coordinate by coordinate.
+    They are Gaussians with equal canonical correlations. Each side is turned by a random rotation
+    and then mapped to [0, 1] coordinate by coordinate.
     """
     from scipy.special import ndtr
     from scipy.stats import ortho_group
@@ -35,7 +34,12 @@ def correlated_uniform(
 
 
 def draw_blobs(centres: np.ndarray, side: int = SIDE) -> np.ndarray:
-    """Return a Gaussian blob per centre in [0, 1]^2, shape (pictures, side * side), in (0, 1]."""
+    """Return a picture of a Gaussian blob per centre, float64 (pictures, side * side), in (0, 1].
+
+    Args:
+        centres: shape (pictures, 2), in [0, 1].
+        side: side of the picture, in pixels.
+    """
     grid = np.linspace(0, 1, side)
     across, down = (
         np.exp(-((grid - centres[:, [axis]]) ** 2) / (2 * BLOB_WIDTH**2)) for axis in (0, 1)
@@ -44,7 +48,7 @@ def draw_blobs(centres: np.ndarray, side: int = SIDE) -> np.ndarray:
 
 
 def blobs(pairs: int, generator: np.random.Generator, nats: float = 3.0) -> Sample:
-    """Return pictures of a blob each; their centres share `nats`, and a picture shows its own."""
+    """Return pictures of one blob each. The centres have mutual information `nats`."""
     x, y = correlated_uniform(pairs, generator, 2, nats)
     return of_one(draw_blobs(x), draw_blobs(y), nats)
 
@@ -53,9 +57,9 @@ def draw_rectangles(latent: np.ndarray, side: int = SIDE) -> np.ndarray:
     """Return a rectangle per latent point, (pictures, side * side), in [0, 1].
 
     Args:
-        latent: shape (pictures, 4), uniform on [0, 1]: two numbers say where the rectangle begins
-            and ends along the first axis, two along the second.
-        side: of the picture, in pixels.
+        latent: shape (pictures, 4), uniform on [0, 1]. Two numbers give the ends of the rectangle
+            along the first axis, two along the second.
+        side: side of the picture, in pixels.
     """
     spare = 1 - SMALLEST
     pixel = np.arange(side)
@@ -64,26 +68,26 @@ def draw_rectangles(latent: np.ndarray, side: int = SIDE) -> np.ndarray:
         begin = spare * (1 - np.sqrt(1 - first))
         end = begin + SMALLEST + second * (spare - begin)
         inside = np.minimum(pixel - side * begin[:, None], side * end[:, None] - pixel)
-        profiles.append(np.clip(inside, 0, 1))  # edges are shaded, so a picture shows its latent
+        profiles.append(np.clip(inside, 0, 1))  # edges are shaded, so the latent can be read off
     return (profiles[0][:, :, None] * profiles[1][:, None, :]).reshape(len(latent), -1)
 
 
 def rectangles(pairs: int, generator: np.random.Generator, nats: float = 3.0) -> Sample:
-    """Return pictures of a rectangle each, whose places and sizes share `nats`."""
+    """Return pictures of one rectangle each. Positions and sizes have information `nats`."""
     x, y = correlated_uniform(pairs, generator, 4, nats)
     return of_one(draw_rectangles(x), draw_rectangles(y), nats)
 
 
 @functools.cache
 def digit_pictures() -> tuple[np.ndarray, np.ndarray]:
-    """Return scikit-learn's digits, (1797, 64) with values 0 to 16, and the digit of each."""
+    """Return scikit-learn's digits, (1797, 64) with values 0 to 16, and their labels, (1797,)."""
     from sklearn.datasets import load_digits
 
     return load_digits(return_X_y=True)
 
 
 def of_classes(classes: np.ndarray, generator: np.random.Generator) -> np.ndarray:
-    """Return the index of a picture of each digit in `classes`, drawn from all of that digit."""
+    """Return the index of a random picture of each digit in `classes`, int64 (pairs,)."""
     labels = digit_pictures()[1]
     order = np.argsort(labels, kind="stable")
     counts = np.bincount(labels)
@@ -94,8 +98,8 @@ def of_classes(classes: np.ndarray, generator: np.random.Generator) -> np.ndarra
 def digits(pairs: int, generator: np.random.Generator) -> Sample:
     """Return two pictures of one digit: I(X;Y) = ln 10.
 
-    Each is drawn from all pictures of that digit, independently of the other. No picture is of two
-    digits and the ten are equally likely, so a picture tells of the other what its digit tells.
+    Both are drawn independently from all pictures of that digit. Each picture shows one digit, and
+    the ten digits are equally likely, so the pictures share exactly the digit.
     """
     images, _ = digit_pictures()
     classes = generator.integers(10, size=pairs)

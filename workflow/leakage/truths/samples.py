@@ -1,4 +1,4 @@
-"""A sample: pairs drawn from a joint distribution, and the mutual information it has."""
+"""A sample: pairs drawn from a joint distribution, and its mutual information."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -8,18 +8,18 @@ import numpy as np
 
 @dataclass(frozen=True, eq=False)
 class Sample:
-    """Pairs drawn from a task, and what is true of the distribution they come from.
+    """Pairs drawn from a task, and the true information of their distribution.
 
     Attributes:
         x: shape (pairs, dim_x), float32 (`pixels`: uint8), the same for all levels.
         y: shape (levels, pairs, dim_y), float32 (`pixels`: uint8).
-        levels: names of the levels, 0 to levels - 1.
+        levels: names of the levels.
         nats: shape (levels,), float64, the mutual information of x and y at each level.
-        groups: shape (pairs,), int64: pairs of one group are not independent of each other. None
-            where all pairs are.
-        lower: shape (levels,), float64, and
-        upper: the same: an estimate is right anywhere between the two. None where only `nats` is
-            right.
+        groups: shape (pairs,), int64; pairs of one group are not independent. None if all pairs are
+            independent.
+        lower: shape (levels,), float64; an estimate between `lower` and `upper` counts as right.
+            None if only `nats` is right.
+        upper: the same.
     """
 
     x: np.ndarray
@@ -31,7 +31,7 @@ class Sample:
     upper: np.ndarray | None = None
 
 
-Task = Callable[..., Sample]  # of the number of pairs and a generator
+Task = Callable[..., Sample]  # takes the number of pairs and a generator
 
 
 def of_levels(
@@ -42,15 +42,14 @@ def of_levels(
     lower: np.ndarray | None = None,
     upper: np.ndarray | None = None,
 ) -> Sample:
-    """Return a sample in float32 with levels named 0, 1, …
+    """Return a sample in float32, with levels named 0, 1, …
 
     Args:
         x: shape (pairs, dim_x).
         y: shape (levels, pairs, dim_y).
         nats: shape (levels,).
         groups: shape (pairs,), or None.
-        lower: shape (levels,), or None; and
-        upper: the same, as in `Sample`.
+        lower, upper: shape (levels,), or None, as in `Sample`.
     """
     levels = list(range(len(y)))
     y = np.asarray(y, dtype=np.float32)
@@ -59,5 +58,5 @@ def of_levels(
 
 
 def of_one(x: np.ndarray, y: np.ndarray, nats: float, groups: np.ndarray | None = None) -> Sample:
-    """Return a sample of one level; shapes (pairs, dim_x) and (pairs, dim_y)."""
+    """Return a sample of one level from x (pairs, dim_x) and y (pairs, dim_y)."""
     return of_levels(x, [y], [nats], groups)

@@ -1,7 +1,7 @@
 """Tasks of "Beyond Normal": injective maps of Gaussians, Student's t, uniform noise.
 
-Czyż et al., arXiv 2306.11078, as their package benchmark-mi 0.1.3 defines the tasks. An injective
-map of x, and another of y, changes no mutual information.
+Czyż et al., arXiv 2306.11078; the tasks are defined as in their package benchmark-mi 0.1.3.
+Injective maps of x and of y do not change mutual information.
 """
 
 from collections.abc import Callable
@@ -11,14 +11,14 @@ import numpy as np
 from leakage.truths import gaussian
 from leakage.truths.samples import Sample, of_one
 
-CORRELATION = 0.75  # of pairs of one variable each
+CORRELATION = 0.75  # in one dimension
 
 
 def student_t_nats(dim_x: int, dim_y: int, freedom: float) -> float:
-    """Return I(X;Y) of a multivariate Student t whose dispersion is the identity.
+    """Return I(X;Y) in nats of a multivariate Student t with the identity as dispersion.
 
-    It is not 0: X and Y share their scale. From the differential entropies of Arellano-Valle,
-    Contreras-Reyes and Genton, Scandinavian Journal of Statistics 40 (2013), Eq. 7.
+    It is not 0, because X and Y share their scale. The formula uses the differential entropies of
+    Arellano-Valle, Contreras-Reyes and Genton, Scandinavian Journal of Statistics 40 (2013), Eq. 7.
     """
     from scipy.special import digamma, gammaln
 
@@ -31,10 +31,10 @@ def student_t_nats(dim_x: int, dim_y: int, freedom: float) -> float:
 
 
 def spiral(points: np.ndarray, plane: tuple[int, int], speed: float) -> np.ndarray:
-    """Turn each point in a plane by an angle that grows with its distance: exp(A |p|^2) p.
+    """Rotate each point in a plane by an angle that grows with its distance: exp(A |p|^2) p.
 
-    A is the generator of the rotations in that plane, times the speed. The map keeps norms and
-    volume, and the spiral of the opposite speed undoes it.
+    A is the generator of rotations in that plane, times the speed. The map keeps norms and volume.
+    The spiral with the opposite speed is its inverse.
 
     Args:
         points: shape (points, dim).
@@ -52,9 +52,9 @@ def spiral(points: np.ndarray, plane: tuple[int, int], speed: float) -> np.ndarr
 def turned_by_spirals(
     pairs: int, generator: np.random.Generator, dim: int = 25, turn: float = 1.0
 ) -> Sample:
-    """Return the sparse Gaussian of `dim` + `dim` variables with both sides turned by spirals.
+    """Return the sparse Gaussian of `dim` + `dim` variables, with a spiral applied to each side.
 
-    The speed is `turn` / dim: a typical point, |p|^2 = dim, turns by `turn` radians.
+    The speed is `turn` / dim, so a typical point, |p|^2 = dim, turns by `turn` radians.
     """
     straight = gaussian.multinormal(gaussian.sparse_covariance(dim), pairs, generator)
     speed = turn / dim
@@ -69,7 +69,15 @@ def student_t(
     dim: int = 5,
     freedom: int = 2,
 ) -> Sample:
-    """Return a multivariate Student t; `dispersion`, (2 dim, 2 dim), is the identity if None."""
+    """Return a multivariate Student t.
+
+    Args:
+        pairs: number of pairs.
+        generator: draws them.
+        dispersion: shape (2 dim, 2 dim); None is the identity.
+        dim: coordinates of x, and of y.
+        freedom: degrees of freedom.
+    """
     normal = generator.standard_normal((pairs, 2 * dim))
     if dispersion is None:
         dispersion = np.eye(2 * dim)
@@ -82,14 +90,14 @@ def student_t(
 
 
 def additive_noise_nats(half_width: float) -> float:
-    """Return I(X;Y) of X uniform on [0, 1] and Y = X + N, N uniform on ± `half_width`."""
+    """Return I(X;Y) of `additive_noise` in nats."""
     if half_width > 0.5:
         return 1 / (4 * half_width)
     return float(half_width - np.log(2 * half_width))
 
 
 def additive_noise(pairs: int, generator: np.random.Generator, half_width: float = 0.1) -> Sample:
-    """Return X uniform on [0, 1] and Y = X + N, N uniform on ± `half_width`."""
+    """Return X uniform on [0, 1] and Y = X + N, where N is uniform on ± `half_width`."""
     x, noise = generator.random((2, pairs, 1))
     y = x + half_width * (2 * noise - 1)
     return of_one(x, y, additive_noise_nats(half_width))
@@ -101,16 +109,16 @@ Map = Callable[[np.ndarray], np.ndarray]
 def mapped(
     pairs: int, generator: np.random.Generator, dim: int, of_x: Map, of_y: Map | None = None
 ) -> Sample:
-    """Return a Gaussian with each coordinate sent through an increasing map.
+    """Return a Gaussian with an increasing map applied to each coordinate.
 
-    In one dimension the correlation is .75; in more it is the sparse Gaussian.
+    In one dimension the correlation is 0.75. In more it is the sparse Gaussian.
 
     Args:
-        pairs: how many.
+        pairs: number of pairs.
         generator: draws them.
         dim: coordinates of x, and of y.
-        of_x: the map of every coordinate of x, on arrays.
-        of_y: that of y; None for the same.
+        of_x: the map for every coordinate of x, on arrays.
+        of_y: the map for every coordinate of y; None for the same.
     """
     covariance = (
         np.array([[1, CORRELATION], [CORRELATION, 1]])
@@ -134,7 +142,7 @@ def half_cube(values: np.ndarray) -> np.ndarray:
 
 
 def wiggly_x(values: np.ndarray) -> np.ndarray:
-    """Return v plus three waves, few enough to keep the map increasing."""
+    """Return v plus three waves, small enough that the map is increasing."""
     waves = ((0.4, 1.0, 0.0), (0.2, 1.7, 1.0), (0.03, 3.3, -2.5))
     return values + sum(height * np.sin(speed * values + at) for height, speed, at in waves)
 
@@ -146,19 +154,19 @@ def wiggly_y(values: np.ndarray) -> np.ndarray:
 
 
 def bimodal_x(values: np.ndarray) -> np.ndarray:
-    """Return v with its distribution turned into .3 N(0, 1) + .7 N(5, 1)."""
+    """Return standard normal v mapped to the distribution 0.3 N(0, 1) + 0.7 N(5, 1)."""
     return _bimodal(values, (0.3, 0.7), (0.0, 5.0))
 
 
 def bimodal_y(values: np.ndarray) -> np.ndarray:
-    """Return v with its distribution turned into .5 N(-1, 1) + .5 N(3, 1)."""
+    """Return standard normal v mapped to the distribution 0.5 N(-1, 1) + 0.5 N(3, 1)."""
     return _bimodal(values, (0.5, 0.5), (-1.0, 3.0))
 
 
 def _bimodal(
     values: np.ndarray, shares: tuple[float, float], means: tuple[float, float]
 ) -> np.ndarray:
-    # The inverse of the distribution function, read off a fine table.
+    # The inverse of the distribution function, interpolated in a fine table.
     grid = np.linspace(-12, 15, 100_001)
     distribution = sum(
         share * normal_cdf(grid - mean) for share, mean in zip(shares, means, strict=True)
@@ -170,13 +178,13 @@ def _bimodal(
 def asinh_student(
     pairs: int, generator: np.random.Generator, dim: int = 2, freedom: int = 1
 ) -> Sample:
-    """Return a Student t whose dispersion is the identity, with asinh of every coordinate."""
+    """Return a Student t with the identity as dispersion, after asinh of every coordinate."""
     plain = student_t(pairs, generator, dim=dim, freedom=freedom)
     return of_one(np.arcsinh(plain.x), np.arcsinh(plain.y[0]), plain.nats[0])
 
 
 def swissroll(pairs: int, generator: np.random.Generator) -> Sample:
-    """Return correlated uniform pairs, x rolled up in a plane: (t cos t, t sin t) / 21."""
+    """Return correlated uniform pairs with x rolled up in a plane: (t cos t, t sin t) / 21."""
     flat = mapped(pairs, generator, 1, normal_cdf)
     t = 1.5 * np.pi * (1 + 2 * flat.x.astype(np.float64))
     rolled = np.hstack([t * np.cos(t), t * np.sin(t)]) / 21

@@ -1,8 +1,8 @@
-"""Bases of critics: simple scores that need no training by steps, a small module each.
+"""Bases of critics: simple scores without gradient training, one small module each.
 
-A base is fitted on training pairs and scores two items by the product of two vectors,
-T(x, y) = a <u(x), v(y)>. It offers candidates (shrinkage, components), among which held-out
-pictures choose; they set the temperature a as well. T = 0 is always a candidate.
+A base is fitted on training pairs. It scores two items by the product of two vectors,
+T(x, y) = a <u(x), v(y)>. It offers candidates that differ in shrinkage or components. Held-out
+pictures choose among them and set the temperature a. T = 0 is always a candidate.
 """
 
 from typing import Protocol
@@ -17,28 +17,36 @@ class Candidate(Protocol):
     """One fitted base."""
 
     name: str
-    """the same for the same candidate of every training set"""
+    """the candidate's name, equal across training sets"""
     temperatures: tuple[float, ...]
     """values of a to choose from"""
 
     def vectors(self, plain: np.ndarray, views: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return u of the plain items and v of the views at these indices, float64 (items, k)."""
+        """Return u of the plain items and v of the views at some indices.
+
+        Args:
+            plain: indices of plain items, int (items,).
+            views: indices of views, int (items,).
+
+        Returns:
+            Two float64 arrays, each (items, k).
+        """
 
 
 class Base(Protocol):
-    """A module of this folder."""
+    """The interface of every module in this folder."""
 
     SAME_SPACE: bool
-    """whether it compares a coordinate of x with the same coordinate of y"""
+    """whether it compares each coordinate of x with the same coordinate of y"""
 
     @staticmethod
     def fit(plain: Side, views: Side, partner: np.ndarray) -> list[Candidate]:
-        """Return the candidates.
+        """Return the fitted candidates.
 
         Args:
             plain: the plain items.
-            views: one level's views.
-            partner: the view that each plain item is paired with, int (pairs,).
+            views: the views of one level.
+            partner: index of the view paired with each plain item, int (pairs,).
         """
 
 

@@ -5,7 +5,7 @@ Hotelling, "Relations between two sets of variates", Biometrika 28, 1936. For ca
 
     T = sum_k [rho_k u_k v_k - rho_k^2 (u_k^2 + v_k^2) / 2] / (1 - rho_k^2) - ln(1 - rho_k^2) / 2,
 
-which is the truth where the copula is Gaussian, and a critic like any other elsewhere.
+This is the true ratio if the copula is Gaussian. Otherwise it is a critic like any other.
 """
 
 from dataclasses import dataclass
@@ -18,24 +18,24 @@ SAME_SPACE = False
 # A correlation of 1 has an infinite density ratio.
 LARGEST = 0.99999
 SHRINKAGES = (1.0, 0.97, 0.9, 0.8, 0.6)
-# Pairs per coordinate below which covariances are shrunk.
+# With fewer pairs per coordinate, covariances are shrunk.
 FEW_PAIRS = 10
-# Added to each side's covariance, times its mean eigenvalue: a coordinate that hardly
-# varies in training must not be blown up.
+# Added to each side's covariance, times its mean eigenvalue. Without it, a coordinate that hardly
+# varies in training would be blown up.
 RIDGE = 1e-4
-# Standard deviations to which canonical variates are cut.
+# Canonical variates are cut at this many standard deviations.
 BOUND = 5.0
-# Weight of the coordinates without correlation in what a perceptron reads.
+# Smallest weight of a coordinate in the inputs of a perceptron.
 LEAST = 0.1
 
 
 @dataclass(frozen=True)
 class Canonical:
-    """Canonical axes of two sides, and the correlations along the first of them.
+    """Canonical axes of two sides, and the correlations along the first axes.
 
     Attributes:
-        x_axes, y_axes: float64 (dim_x, dim_x) and (dim_y, dim_y), canonical ones first.
-        rho: float64 (components,), falling; at most `LARGEST`.
+        x_axes, y_axes: float64 (dim_x, dim_x) and (dim_y, dim_y), canonical axes first.
+        rho: correlations in falling order, float64 (components,), at most `LARGEST`.
     """
 
     x_axes: np.ndarray
@@ -56,7 +56,7 @@ class Gaussian:
 
     @property
     def name(self) -> str:
-        """The base, its components and their shrinkage."""
+        """The base, its number of components and their shrinkage."""
         return f"gaussian {self.components} {self.shrinkage:g}"
 
     def vectors(self, plain: np.ndarray, views: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -76,10 +76,13 @@ class Gaussian:
         )
 
     def turned(self) -> tuple[np.ndarray, np.ndarray]:
-        """Return all items in canonical coordinates weighted by their correlation, float32.
+        """Return all items in canonical coordinates, weighted by their correlation.
 
-        Relative to the largest correlation, and at least `LEAST`: few pairs then teach a perceptron
-        what a linear view already shows where to look for.
+        A weight is relative to the largest correlation and at least `LEAST`. A perceptron then
+        finds the coordinates that matter with few pairs.
+
+        Returns:
+            x and y, float32 (pairs, dim_x) and (pairs, dim_y).
         """
         rho = np.where(np.arange(len(self.axes.rho)) < self.components, self.axes.rho, 0)
         found = []
@@ -91,7 +94,7 @@ class Gaussian:
 
 
 def fit(plain: Side, views: Side, partner: np.ndarray) -> list[Gaussian]:
-    """Return candidates over components and shrinkage; arguments as of `bases.Base.fit`."""
+    """Return candidates over components and shrinkage. See `bases.Base.fit` for the arguments."""
     axes = canonical(plain.inputs[plain.train], views.inputs[partner[plain.train]])
     most = len(axes.rho)
     counts = sorted({min(most, 2**power) for power in range(most.bit_length() + 1)})
@@ -106,8 +109,8 @@ def canonical(x: np.ndarray, y: np.ndarray) -> Canonical:
     """Return the canonical axes and correlations of matched items.
 
     Args:
-        x: shape (pairs, dim_x), of mean about 0.
-        y: shape (pairs, dim_y), of mean about 0.
+        x: shape (pairs, dim_x), with mean about 0.
+        y: shape (pairs, dim_y), with mean about 0.
     """
     of_x, of_y = _whitening(x), _whitening(y)
     covariance = of_x.T @ (x.T.astype(np.float64) @ y) @ of_y / len(x)
@@ -116,7 +119,7 @@ def canonical(x: np.ndarray, y: np.ndarray) -> Canonical:
 
 
 def bounded(values: np.ndarray) -> np.ndarray:
-    """Return canonical variates cut at `BOUND`."""
+    """Return canonical variates, cut at ± `BOUND`."""
     return np.clip(values, -BOUND, BOUND)
 
 
@@ -124,12 +127,12 @@ def _whitening(values: np.ndarray) -> np.ndarray:
     """Return axes (dim, dim) along which values (pairs, dim) have variance 1, ridge included.
 
     With few pairs per coordinate the covariance is shrunk (Ledoit and Wolf, Journal of Multivariate
-    Analysis 88, 2004), or every correlation would come out as 1; with many, shrinking costs a few
-    hundredths of a nat.
+    Analysis 88, 2004). Otherwise every correlation would be 1. With many pairs it is not shrunk,
+    because that costs a few hundredths of a nat.
     """
     pairs, dim = values.shape
     if pairs < FEW_PAIRS * dim:
-        # Imported here: it takes a second.
+        # Imported here because it takes a second.
         from sklearn.covariance import ledoit_wolf
 
         covariance, _ = ledoit_wolf(values.astype(np.float64), assume_centered=True)

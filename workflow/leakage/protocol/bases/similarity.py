@@ -1,7 +1,7 @@
-"""Similarity: the cosine of standardised items, where both sides come from the same space.
+"""Similarity: the cosine of standardised items, for two sides from the same space.
 
-Nothing is learned but the scale of each coordinate, so a few pictures suffice. Most of what a view
-still shows lies on the diagonal of the cross-covariance, which this base reads directly.
+It learns only the scale of each coordinate, so a few pictures are enough. Most of the information
+in a view lies on the diagonal of the cross-covariance, and this base reads the diagonal directly.
 """
 
 from dataclasses import dataclass
@@ -30,5 +30,5 @@ class Cosine:
 
 
 def fit(plain: Side, views: Side, partner: np.ndarray) -> list[Cosine]:
-    """Return the one candidate; arguments as of `bases.Base.fit`."""
+    """Return the only candidate. See `bases.Base.fit` for the arguments."""
     return [Cosine(plain, views)]

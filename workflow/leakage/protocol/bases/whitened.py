@@ -1,8 +1,8 @@
-"""Whitened similarity: the cosine after each side's covariance was taken out, with shrinkage.
+"""Whitened similarity: the cosine after whitening each side, with shrinkage.
 
-A covariance S fitted on few pictures is shrunk to S + shrinkage * m I, m being its mean
-eigenvalue; items are multiplied by the inverse root. Directions in which all pictures vary alike
-(brightness, noise of the view) then no longer hide the others.
+A covariance S is shrunk to S + shrinkage * m I, where m is its mean eigenvalue. Items are
+multiplied by the inverse root. Directions with a large variance (brightness, noise of the view)
+then no longer hide the others.
 """
 
 from dataclasses import dataclass
@@ -39,11 +39,11 @@ class WhitenedCosine:
         added = self.shrinkage * fitted.mean
         if not added:
             return unit(rows)
-        # Directions that the training items lack have eigenvalue 0, and weight 1/sqrt(added).
+        # Directions without variance in training have eigenvalue 0 and weight 1/sqrt(added).
         weights = 1 / np.sqrt(fitted.variances + added) - 1 / np.sqrt(added)
         return unit(rows / np.sqrt(added) + (rows @ fitted.axes * weights) @ fitted.axes.T)
 
 
 def fit(plain: Side, views: Side, partner: np.ndarray) -> list[WhitenedCosine]:
-    """Return a candidate per shrinkage; arguments as of `bases.Base.fit`."""
+    """Return one candidate per shrinkage. See `bases.Base.fit` for the arguments."""
     return [WhitenedCosine(plain, views, each) for each in SHRINKAGES]
