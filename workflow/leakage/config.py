@@ -124,6 +124,8 @@ class Calibration(Settings):
     """pairs per draw, by the name of the task; null removes the task"""
     only: list[str] = pydantic.Field(default=[])
     """run only these of the `tasks`; empty: all"""
+    subsets: dict[str, list[str] | None] = pydantic.Field(default={})
+    """run an estimator, by its name, on these of the `tasks` alone; null: on all"""
     seeds: int = pydantic.Field(default=3, ge=1, le=1000)
     """draws per task, for bias and standard deviation"""
     draws: dict[str, TaskDraws] = pydantic.Field(default={})
@@ -337,6 +339,8 @@ class Workflow:
             entry = self.estimators[estimator]
             reads_bytes = entry.method == "histogram" or "pixels" in entry.model_fields_set
             tasks = [task for task in self.tasks() if (task == "pixels") == reads_bytes]
+            subset = self.config.calibration.subsets.get(estimator)
+            tasks = tasks if subset is None else [task for task in tasks if task in subset]
             found += [(estimator, task) for task in tasks]
         return found
 
@@ -438,6 +442,11 @@ class Workflow:
             _defined(task, truths.names(), "calibration.draws", "task")
         for task in config.calibration.only:
             _defined(task, config.calibration.tasks, "calibration.only", "task")
+        for estimator, subset in config.calibration.subsets.items():
+            _defined(estimator, self.estimators, "calibration.subsets", "estimator")
+            for task in subset or []:
+                known = config.calibration.tasks
+                _defined(task, known, f"calibration.subsets.{estimator}", "task")
         for trained, untrained in self.controls().items():
             _defined(trained, self.encoders, "controls", "encoder")
             _defined(untrained, self.encoders, f"controls.{trained}", "encoder")

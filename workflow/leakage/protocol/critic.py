@@ -65,11 +65,13 @@ class Recipe:
         based: whether the network starts from the chosen base; otherwise from T = 0.
         noise: standard deviation of the noise on its inputs.
         fourier: whether the network reads Fourier features.
+        leading: whether it reads the leading principal components only.
     """
 
     based: bool
     noise: float
     fourier: bool = False
+    leading: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -196,6 +198,9 @@ def recipes(problem: Problem, settings: Settings) -> list[Recipe]:
     dims = [values.shape[-1] for values in (problem.x, problem.y)]
     if settings.fourier and max(dims) <= FEW_COORDINATES:
         found.append(Recipe(False, 0.0, fourier=True))
+    # Coordinates of an item that was not turned to principal components have no order.
+    if settings.leading and problem.pca and settings.leading < problem.pca < min(dims):
+        found.append(Recipe(False, settings.noise[-1], leading=True))
     return found
 
 
@@ -346,16 +351,23 @@ class _Bank:
                     np.concatenate([y, based.views.length], axis=1),
                 )
             return self.kept[key]
-        if not self.recipe.fourier:
+        if not self.recipe.fourier and not self.recipe.leading:
             return based.plain.with_length, based.views.with_length
         fold, _, level = key
         if (fold, "", level) not in self.kept:
-            seed, count = self.problem.seeds[0], self.settings.fourier
-            self.kept[fold, "", level] = (
-                inputs.fourier(based.plain.inputs, count, FREQUENCY, seed),
-                inputs.fourier(based.views.inputs, count, FREQUENCY, seed + 1),
-            )
+            self.kept[fold, "", level] = self._unbased(based)
         return self.kept[fold, "", level]
+
+    def _unbased(self, based: Based) -> tuple[np.ndarray, np.ndarray]:
+        """Return the leading inputs of both sides, or their Fourier features."""
+        if self.recipe.leading:
+            count = self.settings.leading
+            return based.plain.leading(count), based.views.leading(count)
+        seed, count = self.problem.seeds[0], self.settings.fourier
+        return (
+            inputs.fourier(based.plain.inputs, count, FREQUENCY, seed),
+            inputs.fourier(based.views.inputs, count, FREQUENCY, seed + 1),
+        )
 
     def rows(
         self, key: tuple[int, int, str, int], plain: np.ndarray, views: np.ndarray

@@ -111,6 +111,8 @@ class Settings(Protocol):
     fourier: int = pydantic.Field(default=32, ge=0, le=65_536)
     """random Fourier features per side, for one more network if both sides have at most 4
     coordinates; 0: no such network"""
+    leading: int = pydantic.Field(default=16, ge=0, le=65_536)
+    """one more network reads only so many principal components, where there are more; 0: none"""
     averaging: float = pydantic.Field(default=0.98, ge=0, lt=1)
     """decay per step of the moving average of the parameters, which is what is evaluated"""
     validated_pairs: int = pydantic.Field(default=500, ge=2)

@@ -108,8 +108,8 @@ class Critic:
         based: the chosen base, which members may use.
         members: the members, the best one first.
         offset: log normaliser of the mean score on validation pairs, in nats.
-        largest: largest score on validation pairs, in nats. Test scores are cut there: one pair that
-            scores higher could outweigh all others in the normaliser.
+        largest: largest score on validation pairs, in nats. Test scores are cut there: one pair
+            that scores higher could outweigh all others in the normaliser.
     """
 
     based: Based

@@ -76,15 +76,23 @@ class Side:
     def length(self) -> np.ndarray:
         """Squared length of the inputs, made normal by its ranks, float32 (pairs, 1).
 
-        It shows a perceptron what depends on the scale of an item alone.
+        It shows a network what depends only on the scale of an item.
         """
-        squares = np.square(self.inputs).sum(axis=1, keepdims=True)
-        return inputs.normal_scores(squares, self.train)
+        return self._length(self.inputs)
 
     @cached_property
     def with_length(self) -> np.ndarray:
         """The inputs and their length, float32 (pairs, dim + 1)."""
         return np.concatenate([self.inputs, self.length], axis=1)
+
+    def leading(self, count: int) -> np.ndarray:
+        """Return the first inputs and their length, float32 (pairs, count + 1)."""
+        first = self.inputs[:, :count]
+        return np.concatenate([first, self._length(first)], axis=1)
+
+    def _length(self, rows: np.ndarray) -> np.ndarray:
+        squares = np.square(rows).sum(axis=1, keepdims=True)
+        return inputs.normal_scores(squares, self.train)
 
     def _components(self) -> np.ndarray | None:
         """Return the whitened axes of the first components, float64 (dim, pca); None for all."""

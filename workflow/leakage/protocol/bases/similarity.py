@@ -1,18 +1,26 @@
-"""Similarity: the cosine of standardised items, for two sides from the same space.
+"""Similarity of standardised items, for two sides from the same space.
 
 It learns only the scale of each coordinate, so a few pictures are enough. Most of the information
 in a view lies on the diagonal of the cross-covariance, and this base reads the diagonal directly.
+Two candidates: the cosine, and the density ratio of items with normal, independent coordinates.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
 
+from leakage.protocol import inputs
 from leakage.protocol.sides import Side, unit
 
 SAME_SPACE = True
 # Nats per unit of cosine.
 TEMPERATURES = tuple(float(a) for a in np.geomspace(0.1, 300, 28))
+
+
+# Of a density ratio: 1 where the items are normal, less where their coordinates are dependent.
+TEMPERATURES_OF_RATIO = tuple(float(a) for a in np.geomspace(0.002, 1, 14))
+# A correlation of 1 has an infinite density ratio.
+LARGEST = 0.99999
 
 
 @dataclass(frozen=True)
@@ -29,6 +37,52 @@ class Cosine:
         return unit(self.plain.standardised(plain)), unit(self.views.standardised(views))
 
 
-def fit(plain: Side, views: Side, partner: np.ndarray) -> list[Cosine]:
-    """Return the only candidate. See `bases.Base.fit` for the arguments."""
-    return [Cosine(plain, views)]
+@dataclass(frozen=True)
+class Diagonal:
+    """The log density ratio of independent normal coordinates, each correlated with its own view.
+
+    T = sum_k [rho_k x_k y_k - rho_k^2 (x_k^2 + y_k^2) / 2] / (1 - rho_k^2). Unlike the cosine it
+    weighs coordinates and reads lengths.
+
+    Attributes:
+        plain, views: the sides.
+        rho: correlation of each coordinate of x with the same one of y, float64 (dim,).
+    """
+
+    plain: Side
+    views: Side
+    rho: np.ndarray
+    name: str = "diagonal"
+    temperatures: tuple[float, ...] = TEMPERATURES_OF_RATIO
+
+    def vectors(self, plain: np.ndarray, views: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return weighted items with the sums of their squares, float64 (items, dim + 2)."""
+        x, y = self.plain.standardised(plain), self.views.standardised(views)
+        left = 1 - self.rho**2
+        squares = [-np.square(each) @ (self.rho**2 / left / 2) for each in (x, y)]
+        return (
+            np.column_stack([x * (self.rho / left), squares[0], np.ones(len(x))]),
+            np.column_stack([y, np.ones(len(y)), squares[1]]),
+        )
+
+
+def fit(plain: Side, views: Side, partner: np.ndarray) -> list[Cosine | Diagonal]:
+    """Return the candidates. See `bases.Base.fit` for the arguments."""
+    return [
+        Cosine(plain, views),
+        Diagonal(plain, views, _correlations(plain, views, partner)),
+    ]
+
+
+def _correlations(plain: Side, views: Side, partner: np.ndarray) -> np.ndarray:
+    """Return the correlation of each coordinate of x with the same one of y, shrunk to their mean.
+
+    By as much as chance makes them differ (James and Stein, Fourth Berkeley Symposium, 1961).
+    """
+    train = inputs.fitted_on(plain.train)
+    x, y = plain.standardised(train), views.standardised(partner[train])
+    rho = np.mean(x * y, axis=0)
+    mean, spread = rho.mean(), rho.var()
+    chance = (1 - mean**2) ** 2 / len(train)
+    kept = max(0.0, 1 - chance / spread) if spread > 0 else 0.0
+    return np.clip(mean + kept * (rho - mean), -LARGEST, LARGEST)
