@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from leakage import truths
 from leakage.estimators import estimate
 from leakage.protocol import bases, critic, held_out
 from leakage.protocol.bases import gaussian, similarity, whitened
@@ -113,6 +114,35 @@ def test_the_choice_does_not_depend_on_what_else_is_read():
 
 
 # Formulas
+
+
+def test_diagonal_is_the_density_ratio_of_independent_normal_coordinates():
+    x, y = same_space(4_000, 3, 0.6)
+    _, diagonal = similarity.fit(*sides(x, y), np.arange(4_000))
+    standard = [(each - each.mean(0)) / each.std(0) for each in (x, y)]
+    of_one = np.zeros((50, 50))
+    for k, rho in enumerate(diagonal.rho):
+        u, v = standard[0][:50, k], standard[1][:50, k, None]
+        exponent = rho * u * v - rho**2 * (u**2 + v**2) / 2
+        of_one += exponent / (1 - rho**2)
+    np.testing.assert_allclose(scores(diagonal, np.arange(50), np.arange(50)), of_one, atol=1e-9)
+
+
+def test_diagonal_shrinks_correlations_to_their_mean_where_chance_makes_them_differ():
+    rng = np.random.default_rng(3)
+    alike = similarity.fit(*sides(*same_space(300, 500, 0.4)), np.arange(300))[1].rho
+    assert alike.std() < 0.02
+    x, noise = rng.normal(size=(2, 300, 500))
+    true = rng.uniform(-0.8, 0.8, 500)
+    y = true * x + np.sqrt(1 - true**2) * noise
+    assert np.corrcoef(similarity.fit(*sides(x, y), np.arange(300))[1].rho, true)[0, 1] > 0.99
+
+
+def test_diagonal_reads_coordinates_of_unequal_share_better_than_the_cosine():
+    pairs = truths.sample("same_space_64", 900, 0)
+    table = estimate("mine", pairs.x, pairs.y, **COUNTS)
+    values = table[table["chosen"]].groupby("level")["mean"].first().to_numpy()
+    assert (np.abs(values - pairs.nats) <= np.maximum(0.07, 0.05 * np.array(pairs.nats))).all()
 
 
 @given(

@@ -196,6 +196,16 @@ BAD = {
         ["blob"],
         ["calibration.only: task 'blob' is not defined", "nearest is 'blobs'"],
     ),
+    "unknown task in the calibration's subsets": (
+        "calibration.subsets",
+        {"infonce": ["blob"]},
+        ["calibration.subsets.infonce: task 'blob' is not defined", "nearest is 'blobs'"],
+    ),
+    "unknown estimator in the calibration's subsets": (
+        "calibration.subsets",
+        {"infonec": ["blobs"]},
+        ["calibration.subsets: estimator 'infonec' is not defined", "nearest is 'infonce'"],
+    ),
     "unknown encoder of the calibration": (
         "calibration.encoder",
         {"kind": "statistic"},

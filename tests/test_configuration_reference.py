@@ -23,7 +23,8 @@ SPEC.loader.exec_module(configuration)
 
 # Names of the user's choice, and what stands below one.
 NAMED = re.compile(
-    r"((?:encryption\.schemes|encoders|estimators|controls|calibration\.(?:tasks|draws|encoder|settings))\.[^.]+)"
+    r"((?:encryption\.schemes|encoders|estimators|controls"
+    r"|calibration\.(?:tasks|draws|subsets|encoder|settings))\.[^.]+)"
     r"(?:\.(.+))?"
 )
 KIND = re.compile(r"dataset\.[^.]+\.(.+)")

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from leakage.estimators import estimate
-from leakage.protocol import combine, critics, training
+from leakage.protocol import combine, critic, critics, held_out, training
+from leakage.protocol.sides import Side
 
 COUNTS = {"permutations": 199, "bootstraps": 0, "floor": False, "device": "cpu"}
 FAST = COUNTS | {"epochs": 4, "hidden": 16, "features": 8}
@@ -34,6 +35,40 @@ def correlated(pairs: int, rho: float, dim: int = 1, seed: int = 0):
 def chosen(table):
     """Return the rows that are the answer."""
     return table[table["chosen"]]
+
+
+# Inputs
+
+
+def test_the_length_shows_networks_what_depends_on_the_scale_alone(monkeypatch):
+    rng = np.random.default_rng(0)
+    scale = rng.chisquare(3, size=(2_000, 1)) ** -0.5
+    x, y = scale * rng.normal(size=(2, 2_000, 30))
+    with_length = chosen(estimate("mine", x, y, **COUNTS | {"permutations": 0}))["mean"].iloc[0]
+    monkeypatch.setattr(Side, "length", property(lambda side: np.zeros_like(side.inputs[:, :1])))
+    without = chosen(estimate("mine", x, y, **COUNTS | {"permutations": 0}))["mean"].iloc[0]
+    assert with_length > without + 0.05 > 0.3
+
+
+def test_one_pair_beyond_those_of_validation_does_not_outweigh_the_others():
+    rng = np.random.default_rng(1)
+    x, y = correlated(400, 0.9, 2)
+    far = rng.choice(400, 4, replace=False)
+    x[far[:2]] *= 40
+    y[far[2:]] *= 40
+    for marginals in ("normal", "standard"):
+        table = chosen(estimate("mine", x, y, **FAST | {"marginals": marginals}))
+        assert table["value"].min() > 0.3
+
+
+def test_a_network_of_leading_components_is_trained_only_where_there_are_more():
+    settings = held_out.Settings(pca=20, floor=False)
+    for dim, expected in ((20, 0), (21, 1)):
+        x, y = correlated(100, 0.5, dim)
+        problem = held_out.prepare(x, y[None], None, 0, settings)
+        assert sum(each.leading for each in critic.recipes(problem, settings)) == expected
+        none = settings.model_copy(update={"leading": 0})
+        assert not any(each.leading for each in critic.recipes(problem, none))
 
 
 # Units
