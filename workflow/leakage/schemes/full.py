@@ -1,4 +1,4 @@
-"""ChaCha20 over the whole picture: nothing is left, so every estimate shows its floor.
+"""ChaCha20 over the whole picture: nothing remains but its size, and whether it is grey.
 
 Level 1 is encrypted whole; the observer sees the ciphertext.
 """
