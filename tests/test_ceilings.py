@@ -31,7 +31,7 @@ def drawn(kind: str, pairs: int, columns: int, seed: int) -> tuple[np.ndarray, n
 @pytest.mark.parametrize(("name", "chosen"), CASES, ids=repr)
 @pytest.mark.parametrize("kind", ["numbers", "bytes", "few symbols"])
 @given(st.integers(1, 40), st.integers(1, 3), st.integers(0, 2**32))
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 def test_no_value_is_above_its_ceiling(name, chosen, kind, pairs, columns, seed):
     table = estimate(name, *drawn(kind, pairs, columns, seed), **chosen)
     assert (table["nats"] <= table["ceiling"]).all()
@@ -41,7 +41,7 @@ def test_no_value_is_above_its_ceiling(name, chosen, kind, pairs, columns, seed)
 
 
 @given(st.integers(2, 400))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_what_is_told_apart_wholly_is_its_ceiling_to_the_last_bit(count):
     x = np.arange(count)[:, None]
     assert (estimate("finite_set", x, x)[["nats", "ceiling"]].nunique(axis=1) == 1).all()
@@ -55,7 +55,7 @@ def test_independent_symbols_tell_nothing_and_not_less(one, other):
 
 
 @given(st.integers(1, 9), st.floats(1e-6, 1e6), st.integers(0, 2**32))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_a_cosine_is_never_beyond_1(dim, scale, seed):
     x = np.random.default_rng(seed).normal(size=(50, dim))
     table = estimate("cosine", x, np.stack([scale * x, -scale * x]))

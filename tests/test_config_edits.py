@@ -11,7 +11,7 @@ from leakage.errors import LeakageError
 from leakage.settings import DEEPEST
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.randoms(use_true_random=False))
 def test_an_edited_configuration_works_or_is_refused_by_lines_that_name_a_key(draw):
     config_edits.survived(config_edits.edited(draw))

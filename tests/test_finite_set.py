@@ -37,14 +37,14 @@ def test_views_that_are_shared_unequally_tell_their_entropy(items):
 
 
 @given(LABELS)
-@settings(max_examples=30, deadline=None)  # the first call imports pandas
+@settings(max_examples=30)  # the first call imports pandas
 def test_a_function_of_the_item_tells_the_entropy_of_the_view(labels):
     shares = np.unique(labels % 3, return_counts=True)[1] / len(labels)
     assert nats(labels, labels % 3) == pytest.approx(-(shares * np.log(shares)).sum(), abs=1e-9)
 
 
 @given(LABELS)
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_no_more_is_told_than_the_logarithm_of_the_number_of_items(labels):
     row = estimate("finite_set", labels, np.arange(len(labels))).iloc[0]
     assert -1e-9 <= row["nats"] <= row["ceiling"] + 1e-9

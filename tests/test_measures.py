@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import skimage.data
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from leakage import files, measures
@@ -41,7 +41,6 @@ def step_edge(angle: float, size: int = 64) -> np.ndarray:
 
 
 @given(PICTURES)
-@settings(deadline=None)  # the first call imports scikit-image
 def test_the_same_picture_is_at_every_measure_s_end_of_similarity(picture):
     found = measures.measure(picture, picture, picture)
     assert tuple(found) == measures.NAMES
@@ -73,7 +72,6 @@ def test_unrelated_directions_have_the_mean_cosine_of_eight_angles():
 
 
 @given(PAIRS)
-@settings(deadline=None)
 def test_what_compares_two_pictures_is_symmetric(pair):
     one, other = pair
     for compare in (
@@ -84,7 +82,6 @@ def test_what_compares_two_pictures_is_symmetric(pair):
 
 
 @given(PICTURES)
-@settings(deadline=None)
 def test_turning_the_picture_over_swaps_horizontal_and_vertical(picture):
     over = picture.transpose(1, 0, 2)
     for one, other in (("horizontal", "vertical"), ("diagonal", "diagonal")):
@@ -93,7 +90,6 @@ def test_turning_the_picture_over_swaps_horizontal_and_vertical(picture):
 
 
 @given(GREYS, GREYS.map(lambda picture: picture[..., 0]))
-@settings(deadline=None)
 def test_a_grey_picture_measures_like_its_three_equal_channels(picture, other):
     other = np.resize(other, picture.shape).astype(np.uint8)
     grey = measures.measure(picture, other, other)
@@ -104,7 +100,6 @@ def test_a_grey_picture_measures_like_its_three_equal_channels(picture, other):
 # Values that change by all of 255 have equal UACI and NPCR.
 @example((np.zeros((1, 1, 3), np.uint8), np.array([[[255, 0, 0]]], np.uint8)))
 @given(PAIRS)
-@settings(deadline=None)
 def test_measures_stay_in_their_ranges(pair):
     found = measures.measure(pair[0], pair[1], pair[1])
     assert 0 <= found["entropy"] <= 8 + 1e-9
@@ -115,7 +110,6 @@ def test_measures_stay_in_their_ranges(pair):
 
 
 @given(st.integers(0, 255), SHAPES)
-@settings(deadline=None)
 def test_a_constant_picture_has_no_entropy_no_correlation_and_no_edge(value, shape):
     picture = np.full(shape, value, np.uint8)
     assert measures.entropy(picture) == 0

@@ -98,7 +98,7 @@ def test_a_function_of_the_pixel_has_no_floor():
 
 
 @given(st.integers(0, 255), st.integers(0, 2**32))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_clear_bits_are_those_that_the_pixel_decides(mask, seed):
     x = np.random.default_rng(seed).integers(0, 256, (4000, 1), dtype=np.uint8)
     table = plug_in.byte_pairs(x.ravel(), xored(x, mask, seed + 1).ravel())
@@ -106,7 +106,7 @@ def test_clear_bits_are_those_that_the_pixel_decides(mask, seed):
 
 
 @given(st.integers(0, 255), st.integers(0, 2**32))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_shuffling_keeps_the_margins_and_the_clear_bits(clear, seed):
     generator = np.random.default_rng(seed)
     x = generator.integers(0, 256, 3000, dtype=np.uint8)

@@ -39,7 +39,7 @@ def seen(pixels: np.ndarray, view: str = "scaled") -> np.ndarray:
 
 
 @given(PIXELS)
-@settings(max_examples=30, deadline=None)  # the first call imports pandas
+@settings(max_examples=30)  # the first call imports pandas
 def test_histogram_equals_the_exact_entropy_of_the_view(pixels):
     table = estimate("histogram", pixels, seen(pixels)[:, :, None])
     exact = [entropy_bits(view) for view in seen(pixels)]
@@ -129,7 +129,7 @@ def test_a_uniform_key_hides_all_but_the_clear_bits_once_the_bias_is_corrected(l
 
 
 @given(PIXELS)
-@settings(max_examples=30, deadline=None)  # the first call imports pandas
+@settings(max_examples=30)  # the first call imports pandas
 def test_a_function_of_the_pixel_is_not_corrected(pixels):
     table = estimate("histogram", pixels, seen(pixels)[:, :, None])
     assert table["nats"].tolist() == table["plug_in"].tolist()
@@ -160,7 +160,7 @@ def test_continuous_values_can_be_neither_estimated_nor_above_their_ceiling():
     st.sampled_from(["auto", "none", "grassberger"]),
     st.integers(0, 2**32),
 )
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_no_value_is_above_its_ceiling(pairs, symbols, dtype, correction, seed):
     x, y = np.random.default_rng(seed).integers(0, symbols, (2, pairs, 2)).astype(dtype)
     table = estimate("histogram", x, np.stack([y, x, x // 2]), correction=correction)
