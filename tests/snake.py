@@ -82,7 +82,7 @@ def _run(line: list[str], checkout: Path, environment: dict[str, str] | None = N
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-        timeout=300,
+        timeout=3600,
     )
     return Run(done.returncode, done.stdout)
 
