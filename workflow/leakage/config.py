@@ -125,7 +125,7 @@ class Calibration(Settings):
     only: list[str] = pydantic.Field(default=[])
     """run only these of the `tasks`; empty: all"""
     subsets: dict[str, list[str] | None] = pydantic.Field(default={})
-    """run an estimator, by its name, on these of the `tasks` alone; null: on all"""
+    """by the name of an estimator, the `tasks` that it runs on; null: all"""
     seeds: int = pydantic.Field(default=3, ge=1, le=1000)
     """draws per task, for bias and standard deviation"""
     draws: dict[str, TaskDraws] = pydantic.Field(default={})
@@ -340,7 +340,8 @@ class Workflow:
             reads_bytes = entry.method == "histogram" or "pixels" in entry.model_fields_set
             tasks = [task for task in self.tasks() if (task == "pixels") == reads_bytes]
             subset = self.config.calibration.subsets.get(estimator)
-            tasks = tasks if subset is None else [task for task in tasks if task in subset]
+            if subset is not None:
+                tasks = [task for task in tasks if task in subset]
             found += [(estimator, task) for task in tasks]
         return found
 

@@ -37,8 +37,8 @@ FIXED_SEQUENCE, HOLM = "fixed sequence", "Holm"
 # Weights of the exact tests and of the critics in the combined p-value. On pictures the exact tests
 # find more. Weights chosen before the data keep the p-value valid.
 WEIGHTS = (0.75, 0.25)
-# Cross-fitting needs this many pictures (`protocol.folds`). With fewer, the exact tests decide
-# alone, and there is no estimate beside the verdict.
+# Cross-fitting needs this many pictures (`protocol.folds`). With fewer, only the exact tests
+# decide, and the verdict shows no estimate.
 ESTIMATED_FROM = 6
 COMBINED = "combined"
 # A p-value may equal the level of the test up to rounding: 0.05 / 5 and 1 / 100.

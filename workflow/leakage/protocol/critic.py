@@ -127,7 +127,7 @@ def bases(bound: Bound, problem: Problem, settings: Protocol) -> dict[tuple[int,
     train = {each: np.flatnonzero(~np.isin(problem.parts, each)) for each in sets}
 
     def side(values: np.ndarray, out: tuple[int, int]) -> Side:
-        return Side(values, train[out], problem.pca, settings.marginals)
+        return Side(values, train[out], problem.pca, settings.marginals, not problem.of_bytes)
 
     plain = {out: side(problem.x, out) for out in sets}
     found = {}
@@ -346,14 +346,11 @@ class _Bank:
             # Depends on the variant, because the axes are fitted on its pairs.
             if key not in self.kept:
                 x, y = based.turned.turned()
-                if not self.problem.note:
-                    x = np.concatenate([x, based.plain.length], axis=1)
-                    y = np.concatenate([y, based.views.length], axis=1)
-                self.kept[key] = x, y
+                self.kept[key] = (
+                    np.concatenate([x, based.plain.length], axis=1),
+                    np.concatenate([y, based.views.length], axis=1),
+                )
             return self.kept[key]
-        if self.problem.note and not self.recipe.fourier:
-            # Bytes as numbers, bits or sines: their length is a detail that networks memorise.
-            return based.plain.inputs, based.views.inputs
         if not self.recipe.fourier and not self.recipe.leading:
             return based.plain.with_length, based.views.with_length
         fold, _, level = key

@@ -232,7 +232,7 @@ class SymmetricInfoNCE(torch.autograd.Function):
             scores: T of every y with every x, shape (networks, pairs, pairs); the diagonal holds
                 the matched pairs.
             own: unmatched pairs of the same picture, which are left out, bool (networks, pairs,
-                pairs); None if there are none.
+                pairs); None if every picture has one pair.
         """
         joint = scores.diagonal(dim1=1, dim2=2)
         top = scores.amax((1, 2), keepdim=True)

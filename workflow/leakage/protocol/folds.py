@@ -51,7 +51,7 @@ def split_by_group(
 
 
 def parts_by_group(groups: np.ndarray, count: int, generator: np.random.Generator) -> np.ndarray:
-    """Return the part of each pair, from 0, int64 (pairs,); a group lies in one part.
+    """Assign each pair to a part, keeping groups whole; int64 (pairs,), numbered from 0.
 
     A part needs two groups, because its pairs are mismatched within it. With fewer than two groups
     per part there are fewer parts.

@@ -112,9 +112,10 @@ class Settings(Protocol):
     """random Fourier features per side, for one more network if both sides have at most 4
     coordinates; 0: no such network"""
     leading: int = pydantic.Field(default=16, ge=0, le=65_536)
-    """one more network reads only so many principal components, where there are more; 0: none"""
+    """number of principal components that one more network reads, if there are more; 0: no such
+    network"""
     averaging: float = pydantic.Field(default=0.98, ge=0, lt=1)
-    """decay per step of the moving average of the parameters, which is what is evaluated"""
+    """decay per step of the moving average of the parameters; estimates use the average"""
     validated_pairs: int = pydantic.Field(default=500, ge=2)
     """most validation pairs per fold for choosing the noise and the step"""
 
@@ -144,6 +145,11 @@ class Problem:
     seeds: list[int]
     pca: int | None
     note: str
+
+    @property
+    def of_bytes(self) -> bool:
+        """Whether the pairs are bytes."""
+        return bool(self.note)
 
     @property
     def units(self) -> list[tuple[int, int]]:

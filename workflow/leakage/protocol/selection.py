@@ -2,8 +2,8 @@
 
 Bases are cheap, so all pictures outside the test fold can choose. Each of the other folds is scored
 by bases that were fitted without it and without the test fold, and the values are pooled. One
-fictitious picture is added, with views that are no closer to it than to others. Without it, a few
-perfectly separated pictures would choose an infinite temperature.
+made-up picture is added that looks no more like its own views than like any other picture's. A few
+perfectly separated pictures would otherwise choose an infinite temperature.
 """
 
 from collections.abc import Sequence

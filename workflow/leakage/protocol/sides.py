@@ -37,12 +37,15 @@ class Side:
         train: indices of the training pairs.
         pca: components of the critics' inputs; None keeps all coordinates.
         marginals: how the critics' inputs are scaled, `normal` or `standard`.
+        lengths: whether networks read the length of an item. Of bytes it is a detail that they
+            memorise.
     """
 
     values: np.ndarray
     train: np.ndarray
     pca: int | None
     marginals: str
+    lengths: bool = True
 
     @cached_property
     def scaler(self) -> inputs.Scaler:
@@ -74,7 +77,7 @@ class Side:
 
     @cached_property
     def length(self) -> np.ndarray:
-        """Squared length of the inputs, made normal by its ranks, float32 (pairs, 1).
+        """Squared length of the inputs, made normal by its ranks, float32 (pairs, 1 or 0).
 
         It shows a network what depends only on the scale of an item.
         """
@@ -82,15 +85,17 @@ class Side:
 
     @cached_property
     def with_length(self) -> np.ndarray:
-        """The inputs and their length, float32 (pairs, dim + 1)."""
+        """The inputs and their length, float32 (pairs, dim + 1 or 0)."""
         return np.concatenate([self.inputs, self.length], axis=1)
 
     def leading(self, count: int) -> np.ndarray:
-        """Return the first inputs and their length, float32 (pairs, count + 1)."""
+        """Return the first inputs and their length, float32 (pairs, count + 1 or 0)."""
         first = self.inputs[:, :count]
         return np.concatenate([first, self._length(first)], axis=1)
 
     def _length(self, rows: np.ndarray) -> np.ndarray:
+        if not self.lengths:
+            return np.empty((len(rows), 0), np.float32)
         squares = np.square(rows).sum(axis=1, keepdims=True)
         return inputs.normal_scores(squares, self.train)
 

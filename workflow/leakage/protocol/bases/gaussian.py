@@ -62,18 +62,9 @@ class Gaussian:
     def vectors(self, plain: np.ndarray, views: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return u and v with their squares, float64 (items, components + 2)."""
         kept = self.components
-        rho = self.shrinkage * self.axes.rho[:kept]
-        left = 1 - rho**2
         u = bounded(self.plain.inputs[plain] @ self.axes.x_axes[:, :kept])
         v = bounded(self.views.inputs[views] @ self.axes.y_axes[:, :kept])
-        square, constant = rho**2 / left / 2, -0.5 * np.log(left).sum()
-        of_x = constant - u**2 @ square
-        of_y = -(v**2) @ square
-        one = np.ones((len(u), 1)), np.ones((len(v), 1))
-        return (
-            np.concatenate([u * (rho / left), of_x[:, None], one[0]], axis=1),
-            np.concatenate([v, one[1], of_y[:, None]], axis=1),
-        )
+        return log_ratio(u, v, self.shrinkage * self.axes.rho[:kept])
 
     def turned(self) -> tuple[np.ndarray, np.ndarray]:
         """Return all items in canonical coordinates, weighted by their correlation.
@@ -116,6 +107,26 @@ def canonical(x: np.ndarray, y: np.ndarray) -> Canonical:
     covariance = of_x.T @ (x.T.astype(np.float64) @ y) @ of_y / len(x)
     left, rho, right = np.linalg.svd(covariance, full_matrices=True)
     return Canonical(of_x @ left, of_y @ right.T, np.minimum(rho, LARGEST))
+
+
+def log_ratio(u: np.ndarray, v: np.ndarray, rho: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return vectors with the log density ratio of normal variates as their product.
+
+    Args:
+        u: shape (plain items, variates), of mean 0 and variance 1.
+        v: shape (views, variates), of mean 0 and variance 1.
+        rho: correlation of each variate of x with the same one of y, shape (variates,).
+
+    Returns:
+        One row per plain item and one per view, float64 (items, variates + 2).
+    """
+    left = 1 - rho**2
+    square, constant = rho**2 / left / 2, -0.5 * np.log(left).sum()
+    of_x, of_y = constant - u**2 @ square, -(v**2) @ square
+    return (
+        np.column_stack([u * (rho / left), of_x, np.ones(len(u))]),
+        np.column_stack([v, np.ones(len(v)), of_y]),
+    )
 
 
 def bounded(values: np.ndarray) -> np.ndarray:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from leakage.protocol import inputs
+from leakage.protocol.bases import gaussian
 from leakage.protocol.sides import Side, unit
 
 SAME_SPACE = True
@@ -19,8 +20,6 @@ TEMPERATURES = tuple(float(a) for a in np.geomspace(0.1, 300, 28))
 
 # Of a density ratio: 1 where the items are normal, less where their coordinates are dependent.
 TEMPERATURES_OF_RATIO = tuple(float(a) for a in np.geomspace(0.002, 1, 14))
-# A correlation of 1 has an infinite density ratio.
-LARGEST = 0.99999
 
 
 @dataclass(frozen=True)
@@ -39,10 +38,10 @@ class Cosine:
 
 @dataclass(frozen=True)
 class Diagonal:
-    """The log density ratio of independent normal coordinates, each correlated with its own view.
+    """The log density ratio of independent normal coordinates.
 
-    T = sum_k [rho_k x_k y_k - rho_k^2 (x_k^2 + y_k^2) / 2] / (1 - rho_k^2). Unlike the cosine it
-    weighs coordinates and reads lengths.
+    It is the formula of the Gaussian base. Each coordinate is correlated only with the same one of
+    the other side. Unlike the cosine it weighs coordinates and reads lengths.
 
     Attributes:
         plain, views: the sides.
@@ -58,12 +57,7 @@ class Diagonal:
     def vectors(self, plain: np.ndarray, views: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return weighted items with the sums of their squares, float64 (items, dim + 2)."""
         x, y = self.plain.standardised(plain), self.views.standardised(views)
-        left = 1 - self.rho**2
-        squares = [-np.square(each) @ (self.rho**2 / left / 2) for each in (x, y)]
-        return (
-            np.column_stack([x * (self.rho / left), squares[0], np.ones(len(x))]),
-            np.column_stack([y, np.ones(len(y)), squares[1]]),
-        )
+        return gaussian.log_ratio(x, y, self.rho)
 
 
 def fit(plain: Side, views: Side, partner: np.ndarray) -> list[Cosine | Diagonal]:
@@ -75,9 +69,10 @@ def fit(plain: Side, views: Side, partner: np.ndarray) -> list[Cosine | Diagonal
 
 
 def _correlations(plain: Side, views: Side, partner: np.ndarray) -> np.ndarray:
-    """Return the correlation of each coordinate of x with the same one of y, shrunk to their mean.
+    """Return the correlation of each coordinate of x with the same one of y.
 
-    By as much as chance makes them differ (James and Stein, Fourth Berkeley Symposium, 1961).
+    Chance makes estimated correlations differ. They are shrunk to their mean by that much (James
+    and Stein, Fourth Berkeley Symposium, 1961).
     """
     train = inputs.fitted_on(plain.train)
     x, y = plain.standardised(train), views.standardised(partner[train])
@@ -85,4 +80,4 @@ def _correlations(plain: Side, views: Side, partner: np.ndarray) -> np.ndarray:
     mean, spread = rho.mean(), rho.var()
     chance = (1 - mean**2) ** 2 / len(train)
     kept = max(0.0, 1 - chance / spread) if spread > 0 else 0.0
-    return np.clip(mean + kept * (rho - mean), -LARGEST, LARGEST)
+    return np.clip(mean + kept * (rho - mean), -gaussian.LARGEST, gaussian.LARGEST)
