@@ -233,7 +233,7 @@ def test_every_figure_has_a_caption_with_this_run_s_numbers(opened: Reader, repo
 
 def test_the_pages_of_the_run_can_be_read(opened: Reader) -> None:
     texts = {labels[1]: seen for labels, seen in opened.shown.items() if labels[0] == "This run"}
-    assert "msb_xor" in texts["Summary"]["text"] and "Mind" in texts["Summary"]["text"]
+    assert "msb_xor" in texts["Summary"]["text"] and "Warnings" in texts["Summary"]["text"]
     assert "encryption:" in texts["Configuration"]["text"]
     assert "snakemake" in texts["Software"]["text"]
     assert "estimates/mine" in texts["Run times"]["text"]
@@ -262,7 +262,7 @@ def test_the_front_page_leads_to_the_summary(opened: Reader) -> None:
     opened.home()
     (link,) = [each for each in opened.find("a") if each.text == "the summary"]
     link.click()
-    assert "What still shows" in opened.page()["text"]
+    assert "Run summary" in opened.page()["text"]
 
 
 def test_the_browser_found_no_error_and_asked_no_other_host(opened: Reader) -> None:

@@ -85,7 +85,7 @@ NAMES = (*CSV, "verdict", "calibrated", "errors")
 
 def test_a_level_s_verdict_stands_in_its_column_with_its_value(run):
     text = run(verdict=verdict_rows({0: LEAK, 4: LEAK, 8: NONE}))
-    assert "| seen through | n = 0 | n = 4 | n = 8 | so |" in text
+    assert "| representation | n = 0 | n = 4 | n = 8 | conclusion |" in text
     leak = "**leak**, 1.2 nats (p = 0.004)"
     row = f"| CLIP, untrained | {leak} | {leak} | {NONE} | nothing found from n = 8 |"
     assert row in text and "### msb_xor" in text
@@ -94,7 +94,7 @@ def test_a_level_s_verdict_stands_in_its_column_with_its_value(run):
 def test_every_scheme_has_a_table_of_its_own_levels(run):
     one, other = verdict_rows({0: LEAK, 8: NONE}), verdict_rows({0: LEAK, 10: LEAK}, "permutation")
     text = run(verdict=pd.concat([one, other]))
-    assert "| n = 0 | n = 8 | so |" in text and "| n = 0 | n = 10 | so |" in text
+    assert "| n = 0 | n = 8 | conclusion |" in text and "| n = 0 | n = 10 | conclusion |" in text
     assert "### permutation" in text
 
 

@@ -44,7 +44,10 @@ def draw(tables: dict[str, style.Table], name: str) -> "tuple[Figure, pd.DataFra
         marker = curves.MARKERS[index % len(curves.MARKERS)]
         method = part["method"].iloc[0]
         size -= 3 * part["at_ceiling"].any()
-        curves.curve(axis, part, colour, method, size, marker=marker, ms=4)
+        # Curves can be equal. The later they are drawn, the thinner they are, so all show.
+        later = len(parts) - 1 - index
+        looks = {"marker": marker, "ms": 4 + later, "lw": 1.2 + 0.5 * later}
+        curves.curve(axis, part, colour, method, size, **looks)
     curves.lower_bound_entry(axis, [table])
     curves.against_level(axis, table["level"], curves.NATS, style.level_label(tables))
     # The null lies far below where the critics are sharp; it must not set the scale.

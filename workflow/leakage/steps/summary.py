@@ -16,7 +16,7 @@ from leakage.figures.verdict import p_text, quiet, size_text
 from leakage.schemes import keystream
 from leakage.steps import calibration
 
-TITLE = "What still shows: the run in short"
+TITLE = "Run summary"
 
 
 def main(
@@ -45,8 +45,7 @@ def main(
     blocks.append(pages.Heading("Calibration"))
     if calibrated is None:
         blocks.append(
-            "No part of this run's report (`report: {calibration: false}`). "
-            f"This makes it: `{calibrate}`."
+            f"Not in this report (`report: {{calibration: false}}`). To run it: `{calibrate}`."
         )
     else:
         blocks += calibration_blocks(files.read_table(calibrated)[0].to_pandas(), estimator)
@@ -58,7 +57,7 @@ def main(
         *([] if calibrated is not None else [UNCALIBRATED.format(estimator=estimator)]),
         *key_warnings(key, test_key),
     ]
-    blocks += [pages.Heading("Mind"), pages.Listing(warned) if warned else "Nothing to warn of."]
+    blocks += [pages.Heading("Warnings"), pages.Listing(warned) if warned else "No warnings."]
     for suffix, write in {"md": pages.as_markdown, "html": pages.as_html}.items():
         with files.whole_file(f"{output}.{suffix}") as temporary:
             temporary.write_text(write(TITLE, blocks), encoding="utf-8")
@@ -70,7 +69,7 @@ UNCALIBRATED = "**Not calibrated in this run**: how far `{estimator}` is from kn
 def verdict_blocks(found: pd.DataFrame | None) -> Iterable[pages.Block]:
     """Return a table per scheme, a row per representation and a column per level."""
     if found is None:
-        yield "No part of this run: no figure of the configuration shows a verdict."
+        yield "Not in this run: no figure of the configuration shows a verdict."
         return
     for scheme, part in found.groupby("scheme", sort=False):
         levels = sorted(part["level"].unique())
@@ -83,7 +82,9 @@ def verdict_blocks(found: pd.DataFrame | None) -> Iterable[pages.Block]:
             for _, of_one in part.groupby("representation", sort=False)
         ]
         yield pages.Heading(f"{scheme}", 3)
-        yield pages.Table(["seen through", *(f"n = {each}" for each in levels), "so"], rows)
+        yield pages.Table(
+            ["representation", *(f"n = {each}" for each in levels), "conclusion"], rows
+        )
 
 
 def _said(row: pd.DataFrame) -> str:
@@ -189,4 +190,4 @@ def key_warnings(fingerprint: str, test_key: Path | None) -> Iterable[str]:
 
 
 def _not_drawn(name: str) -> str:
-    return f"No part of this run: `{name}` is not among the `figures` of the configuration."
+    return f"Not in this run: `{name}` is not among the `figures` of the configuration."
