@@ -135,7 +135,7 @@ def read(
     Args:
         path: what `write` or `gather` made.
         rows: which of them.
-        limit: at most so many are read, of as many different pictures as there are; None for all.
+        limit: the most rows to read, from as many pictures as possible; None for all.
         seed: draws which.
 
     Returns:

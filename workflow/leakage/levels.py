@@ -38,7 +38,7 @@ def read(
         x: the plain pictures' embeddings.
         y: those of each level.
         rows: patches or whole pictures.
-        limit: at most so many rows are read; None for all.
+        limit: the most rows to read; None for all.
         seed: draws which.
 
     Raises:

@@ -1,21 +1,21 @@
-"""Memory that is freed and needed again at once, as a network's layers do."""
+"""Keep freed heap memory in the process (glibc tuning)."""
 
 import ctypes
 import os
 
-# Of glibc's malloc.h: what is freed at the heap's end goes back above the first; the heap grows by
-# the second; so many pieces may lie outside of it.
+# Options of glibc's malloc.h: free memory at the heap's end that is kept, step by which the heap
+# grows, and largest number of pieces outside the heap.
 M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_MAX = -1, -2, -4
 KEPT, GROWTH = 1 << 30, 1 << 26
 
 
 def keep() -> None:
-    """Let this process keep freed memory, where the C library is one that can.
+    """Let this process keep freed memory, if the C library can.
 
     glibc gives large pieces back to the system at once and asks for new ones, which the system
-    first fills with zeros, page by page: of a ResNet's time a seventh. The price: holes in the heap
-    stay the process's, and a large buffer that grows is copied. So it is for steps that run
-    networks; call it before torch is imported, which then asks for large pages as well.
+    first fills with zeros. This takes a seventh of a ResNet's time. The price is that holes in the
+    heap stay with the process, and a large buffer that grows is copied. Call it in steps that run
+    networks, before torch is imported, which then asks for large pages as well.
     """
     os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
     try:

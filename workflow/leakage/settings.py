@@ -11,7 +11,7 @@ import pydantic
 
 from leakage.errors import LeakageError
 
-# Of what was found, a message repeats so many characters.
+# Most characters of a wrong value that a message repeats.
 LONGEST_SHOWN = 200
 LONGEST_PATH = 1000
 DEEPEST = 50

@@ -49,14 +49,14 @@ PART = "{level}" if SHARDS == 1 else "{level}/{shard}"
 MANIFEST_SETTINGS, FETCHING = map(json.dumps, CHECKED.dataset_settings())
 # How the pictures come (time-outs, retries) makes no other pictures: no param, but a variable.
 os.environ.update(LEAKAGE_FETCHING=FETCHING)
-# What a figure is made of is recorded with it, and is no reason to draw it anew.
+# Recorded with each figure. A change here does not draw it again.
 RECORDED = {
     "configuration": {key: value for key, value in config.items() if key != "results"},
     "code": jobs.digests(CHECKED),
 }
 os.environ.update({provenance.VARIABLE: json.dumps(RECORDED, default=str)})
-# Jobs that a cluster runs get so many threads where they can use more than one; `--set-threads`
-# gives them others. Snakemake knows a number of nodes only where a cluster runs the jobs.
+# Threads of a cluster job that can use several; `--set-threads` gives others. Snakemake knows a
+# number of nodes only where a cluster runs the jobs.
 CLUSTER_THREADS = 4
 ON_CLUSTER = workflow.remote_exec or workflow.nodes is not None
 GPUS_HERE = has_gpu()

@@ -1,7 +1,7 @@
 # Beside stage 2: the classic measures of visual security. Makes measures/{scheme}.parquet, one row
 # per picture and level (and per picture one of noise), from manifest.csv and the pictures.
 
-# Of a larger dataset so many pictures are measured, spread evenly over its manifest.
+# Most pictures that are measured, spread evenly over the manifest of a larger dataset.
 MEASURED_PICTURES = 1000
 
 

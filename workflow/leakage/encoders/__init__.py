@@ -67,7 +67,7 @@ class Encoder:
 
 
 def checked(where: str, found: Any, patches: int) -> np.ndarray:
-    """Return what an encoder's `encode` returned for so many patches, as float32 (patches, dim).
+    """Return the result of an encoder's `encode`, as float32 (patches, dim).
 
     Raises:
         LeakageError: it is something else.

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from leakage.checkpoints import Checkpoint
 
 RESUMES = True
-ESTIMAND = "share of held-out views whose own item the critic ranks first (top 1) or among five"
+ESTIMAND = "share of held-out views with the right item ranked first (top 1) or among five"
 TOP_1, TOP_5, RECIPROCAL = "top 1", "top 5", "mean reciprocal rank"
 NEAREST = "nearest neighbour"
 ALL = "nearest neighbour of all"
@@ -171,7 +171,7 @@ def _nearest(problem: held_out.Problem, levels: list[int], settings: Settings) -
                         "step": 0,
                         "statistic": statistic,
                         "unit": "share",
-                        "estimand": "share of views whose own item is the nearest; nothing trained",
+                        "estimand": "share of views whose nearest item is the right one; untrained",
                         "value": share,
                         "nats": np.nan,
                         "ceiling": 1.0,
