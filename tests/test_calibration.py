@@ -395,17 +395,17 @@ def bars(name: str, pairs: int, levels: list[int], **settings) -> tuple[np.ndarr
 
 
 def test_the_default_estimator_climbs_the_staircase():
-    found, truth = bars("staircase", 4000, [0, 1, 2, 3, 4], **FAST)
+    found, truth = bars("staircase", 2000, [1, 3], **FAST)
     assert found == pytest.approx(truth, abs=0.35)
 
 
 def test_the_default_estimator_is_silent_under_independence():
-    found, truth = bars("independence", 4000, [0, 1], **FAST)
+    found, truth = bars("independence", 2000, [0], **FAST)
     assert (truth == 0).all() and np.abs(found).max() <= 0.05
 
 
 def test_the_configured_critic_of_bits_finds_the_entropy_of_a_pixel_s_view():
     entry = yaml.safe_load(CONFIG.read_text())["estimators"]["mine-bits"]
     assert entry.pop("method") == "mine"
-    found, truth = bars("pixels", 20_000, list(range(1, 8)), **entry | FAST | {"epochs": 2})
+    found, truth = bars("pixels", 20_000, [1, 4, 7], **entry | FAST | {"epochs": 2})
     assert (np.abs(found - truth) <= np.maximum(0.05, 0.03 * truth)).all()
