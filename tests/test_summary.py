@@ -1,4 +1,4 @@
-"""The summary of a run: verdicts, claims, calibration, and what to mind."""
+"""The summary of a run: verdicts, claims, calibration and warnings."""
 
 from pathlib import Path
 

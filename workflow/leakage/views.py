@@ -1,4 +1,4 @@
-"""View files: what an observer sees of every picture at one level, losslessly, in shards."""
+"""View files: the view of every picture at one level, losslessly, in shards."""
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path

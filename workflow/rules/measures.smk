@@ -6,7 +6,7 @@ MEASURED_PICTURES = 1000
 
 
 rule measure:
-    """Measure every level of a scheme the classic way: PSNR, SSIM and the like."""
+    """Compute the classic measures of every level: PSNR, SSIM and others."""
     input:
         manifest=RESULTS / "manifest.csv",
         encrypted=lambda wildcards: [

@@ -3,7 +3,7 @@
 
 
 rule view:
-    """Encrypt every picture at one level and keep what an observer sees of it."""
+    """Encrypt every picture at one level and keep its view."""
     input:
         manifest=RESULTS / "manifest.csv",
         encrypted=encrypted_files,

@@ -1,4 +1,4 @@
-"""Ciphers for pictures, one module each, and what an observer sees of what they encrypt.
+"""Ciphers for pictures, one module each, and the views of their ciphertexts.
 
 A scheme's module (of this folder, or a file of the user's) offers one function,
 
@@ -140,7 +140,7 @@ class Scheme:
         return found
 
     def view(self, image_id: str, ciphertext: np.ndarray, level: int) -> np.ndarray:
-        """Return what an observer sees of a ciphertext, uint8 of the same shape."""
+        """Return the view of a ciphertext, uint8 of the same shape."""
         if level == 0 or not hasattr(self._cipher, "view"):
             return ciphertext
         return self._with_keystream("view", image_id, ciphertext, level)

@@ -1,4 +1,4 @@
-"""Measure every level of a scheme the classic way, picture by picture: PSNR, SSIM and the like."""
+"""Compute the classic measures (PSNR, SSIM and others) of every picture and level."""
 
 import hashlib
 import importlib.metadata
@@ -40,7 +40,7 @@ def main(
     limit: Annotated[int, typer.Option(min=1, help="pictures, spread over the manifest")] = 1000,
     code: Annotated[str, typer.Option(help="digest of the code, for the metadata")] = "",
 ) -> None:
-    """Measure every level of a scheme the classic way: PSNR, SSIM and the like.
+    """Compute the classic measures of every level: PSNR, SSIM and others.
 
     One row per picture and level, in the manifest's order, and per picture one more of level -1 and
     scheme `noise`: uniform noise in the place of ciphertext and view, where nothing is left.

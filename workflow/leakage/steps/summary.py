@@ -1,4 +1,4 @@
-"""Sum a run up on one page: the verdicts, the paper's claims, the calibration, what to mind."""
+"""Summarise a run on one page: verdicts, the paper's claims, calibration, warnings."""
 
 from collections.abc import Iterable
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Tell whether figures on disk still belong to the code and the data that are present.
+"""Check whether figures on disk match the present code and data.
 
 python -m leakage verify results/demo
 """
@@ -28,7 +28,7 @@ def main(
         list[str] | None, typer.Argument(help="which figures, say fig5; default: all")
     ] = None,
 ) -> None:
-    """Tell whether figures on disk still belong to the code and the data that are present.
+    """Check whether figures on disk match the present code and data.
 
     A line per figure, with every reason why one does not; the exit status says whether all do.
     Nothing is changed. Whether the configuration is still the same: `snakemake -n`.

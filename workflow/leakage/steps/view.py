@@ -1,4 +1,4 @@
-"""Encrypt every picture at one level and keep what an observer sees of it."""
+"""Encrypt every picture at one level and keep its view."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -42,7 +42,7 @@ def main(
     shards: Annotated[int, typer.Option(help="how many parts there are")] = 1,
     code: Annotated[str, typer.Option(help="digest of the code, for the metadata")] = "",
 ) -> None:
-    """Encrypt every picture at one level and keep what an observer sees of it."""
+    """Encrypt every picture at one level and keep its view."""
     encryption = parse(Encryption, settings, "encryption")
     scheme = opened(encryption)
     if scheme is None and level > 0:
