@@ -163,7 +163,7 @@ SOURCE = {"scheme": "msb_xor", "label": "CLIP ViT-B/32", "nested": True}
 LEVELS = [0, 4, 8]
 
 
-def tested(pictures=9, p_values=(0.001, 0.02, 0.6), **source) -> Table:
+def exact_tests(pictures=9, p_values=(0.001, 0.02, 0.6), **source) -> Table:
     """Return the table of tests of made-up p-values, as the step writes it."""
     made = np.array([p_values] * 3)
     orders = min(math.factorial(pictures), 1000)
@@ -198,7 +198,7 @@ def estimated(p_values=(0.0005, 0.9, 0.9), pictures=9, levels=LEVELS, **settings
 
 
 def test_the_exact_tests_and_the_critics_make_one_p_value():
-    found = verdicts.table({"msb_xor/clip": tested()}, {"msb_xor/clip": estimated()}, 0.95)
+    found = verdicts.table({"msb_xor/clip": exact_tests()}, {"msb_xor/clip": estimated()}, 0.95)
     assert list(found) == verdicts.COLUMNS and found["level"].tolist() == LEVELS
     assert found["p_exact"].tolist() == [0.001, 0.02, 0.6]
     assert found["p_critics"].tolist() == [0.0005, 0.9, 0.9]
@@ -210,7 +210,7 @@ def test_the_exact_tests_and_the_critics_make_one_p_value():
 
 
 def test_without_an_estimate_the_exact_tests_decide_alone():
-    given = tested(pictures=5, p_values=(1 / 120, 1 / 120, 1.0))
+    given = exact_tests(pictures=5, p_values=(1 / 120, 1 / 120, 1.0))
     found = verdicts.table({"msb_xor/clip": given}, {}, 0.95)
     assert found["verdict"].tolist() == [LEAK, LEAK, NO_EVIDENCE]
     assert found["p_value"].tolist() == pytest.approx([1 / 120, 1 / 120, 1.0])
@@ -219,7 +219,7 @@ def test_without_an_estimate_the_exact_tests_decide_alone():
 
 
 def test_levels_that_are_not_nested_are_corrected_by_holm():
-    given = tested(p_values=(0.001, 0.02, 0.03), nested=False)
+    given = exact_tests(p_values=(0.001, 0.02, 0.03), nested=False)
     found = verdicts.table({"full/clip": given}, {}, 0.95)
     assert (found["correction"] == HOLM).all()
     assert found["corrected_p"].tolist() == pytest.approx([0.003, 0.04, 0.04])
