@@ -238,7 +238,9 @@ def train_all(
 
 def _learnable(problem: Problem, fold: int, variant: str) -> bool:
     """Return whether a fold's validation pairs have negatives; two exchanged pictures do not."""
-    return not problem.own(variant, problem.splits[fold].validation[:SCORED]).all()
+    side = problem.splits[fold].validation
+    _, one_per_picture = np.unique(problem.groups[side], return_index=True)
+    return not problem.own(variant, side[one_per_picture[:SCORED]]).all()
 
 
 def _trainable(based: Based) -> bool:
