@@ -147,4 +147,4 @@ def _unnamed(name: str) -> str:
 def _wrapped(text: str, width: int) -> str:
     import textwrap
 
-    return textwrap.fill(text, width)
+    return textwrap.fill(text, width, break_long_words=False)
