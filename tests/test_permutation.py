@@ -308,3 +308,11 @@ def test_neither_combination_rejects_more_than_stated(rho):
         weights = np.arange(1, len(p) + 1)
         both = np.array([combine.bonferroni(each, weights) for each in p.T])
         assert (both <= 0.05).mean() <= binomial_bound(0.05, draws)
+
+
+@pytest.mark.parametrize(("dtype", "offset"), [(np.float16, 100), (np.float32, 1e6)])
+def test_an_offset_that_the_dtype_still_resolves_hides_no_leak(dtype, offset):
+    rng = np.random.default_rng(0)
+    z, noise = rng.normal(size=(2, 600, 1))
+    x, y = ((offset + each).astype(dtype) for each in (z, 0.98 * z + 0.2 * noise))
+    assert permutation.test(x, y, np.repeat(np.arange(60), 10)).p_value < 0.01

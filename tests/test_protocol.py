@@ -133,6 +133,48 @@ def test_seven_pictures_make_no_fold_far_below_0(name):
     assert lowest_of_seven_pictures(name) >= -0.3
 
 
+@pytest.mark.parametrize("patches", [200, 1000])
+def test_more_patches_of_few_pictures_hide_no_leak(patches):
+    x, y = correlated(10 * patches, 0.93)
+    table = chosen(estimate("cca", x, y, np.repeat(np.arange(10), patches), **COUNTS))
+    assert table["mean"].iloc[0] == pytest.approx(1.0, abs=0.1)
+
+
+def test_the_order_of_the_rows_of_a_picture_does_not_matter():
+    rng = np.random.default_rng(0)
+    pictures, patches = 15, 2_000
+    groups = np.repeat(np.arange(pictures), patches)
+    border = (np.tile(np.arange(patches), pictures) < 1_000)[:, None]
+    x, y = (np.where(border, 0, each) for each in correlated(pictures * patches, 0.99, 2))
+    order = rng.permutation(len(x))
+    values = [
+        chosen(estimate("cca", *rows, **COUNTS))["mean"].iloc[0]
+        for rows in ((x, y, groups), (x[order], y[order], groups[order]))
+    ]
+    assert values[0] == pytest.approx(values[1], abs=0.1) and values[0] > 1
+
+
+def test_validation_pairs_are_shared_out_among_the_pictures():
+    groups = np.concatenate([np.zeros(3_000, int), 1 + np.arange(30)])
+    x, y = correlated(len(groups), 0.9)
+    problem = held_out.prepare(x, y[None], groups, 0, held_out.Settings())
+    for fold, split in enumerate(problem.splits):
+        pictures = len(np.unique(problem.groups[split.validation]))
+        index = held_out.validated(problem, fold, 0, pictures)
+        assert len(np.unique(problem.groups[index])) == len(index) == pictures
+
+
+def test_a_few_huge_values_hide_nothing():
+    z, w = correlated(600, 0.98)
+    groups = np.repeat(np.arange(60), 10)
+    clean = chosen(estimate("cca", z, w, groups, **COUNTS))["mean"].iloc[0]
+    far = estimate("cca", np.exp(10 * z), np.exp(10 * w), groups, **COUNTS)
+    assert chosen(far)["mean"].iloc[0] == pytest.approx(clean, abs=0.01)
+    z[[7, 300]] = w[[9, 500]] = -3.4e38
+    table = estimate("cca", z.astype(np.float32), w.astype(np.float32), groups, **COUNTS)
+    assert chosen(table)["mean"].iloc[0] > 0.7 * clean
+
+
 def test_networks_train_on_pictures_of_more_patches_than_validation_scores():
     x, y = correlated(9 * 700, 0.99)
     groups = np.repeat(np.arange(9), 700)

@@ -20,7 +20,7 @@ from leakage.protocol.held_out import (
     scored,
     validated,
 )
-from leakage.protocol.selection import ENOUGH, NOTHING, SCORED, Ballot, Choice
+from leakage.protocol.selection import ENOUGH, ENOUGH_PICTURES, NOTHING, SCORED, Ballot, Choice
 from leakage.protocol.sides import Side
 
 # Fourier features are used up to this many coordinates a side; standard deviation of a frequency.
@@ -174,12 +174,15 @@ def _turning(
 def _voters(problem: Problem) -> dict[int, list[int]]:
     """Return the folds that choose the base of each fold: the next ones, as many as needed."""
     count, sizes = len(problem.splits), np.bincount(problem.parts)
+    _, one_per_picture = np.unique(problem.groups, return_index=True)
+    pictures = np.bincount(problem.parts[one_per_picture])
     found = {}
     for fold in range(count):
         found[fold] = []
         for step in range(1, count):
             found[fold].append((fold + step) % count)
-            if np.minimum(sizes[found[fold]], SCORED).sum() >= ENOUGH:
+            pairs = np.minimum(sizes[found[fold]], SCORED).sum()
+            if pairs >= ENOUGH and pictures[found[fold]].sum() >= ENOUGH_PICTURES:
                 break
     return found
 

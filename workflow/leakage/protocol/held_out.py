@@ -308,13 +308,26 @@ def _fit(
 
 
 def validated(problem: Problem, fold: int, seed: int, limit: int) -> np.ndarray:
-    """Return at most `limit` validation pairs of a fold, drawn at random, int64 (pairs,)."""
-    side = problem.splits[fold].validation
-    return np.random.default_rng([seed, fold, 6]).permutation(side)[:limit]
+    """Return at most `limit` validation pairs of a fold, int64 (pairs,).
+
+    They are drawn at random, with as many of each picture as possible. Otherwise the pairs of a
+    large picture leave no room for the others, which are its negatives.
+    """
+    side = np.random.default_rng([seed, fold, 6]).permutation(problem.splits[fold].validation)
+    return side[np.argsort(_turns(problem.groups[side]), kind="stable")[:limit]]
+
+
+def _turns(groups: np.ndarray) -> np.ndarray:
+    """Return how many pairs of the same picture come before each pair, int64 (pairs,)."""
+    order = np.argsort(groups, kind="stable")
+    _, first, counts = np.unique(groups[order], return_index=True, return_counts=True)
+    turns = np.empty(len(groups), np.int64)
+    turns[order] = np.arange(len(groups)) - np.repeat(first, counts)
+    return turns
 
 
 def scored(problem: Problem, index: np.ndarray, limit: int, seed: list[int]) -> np.ndarray:
-    """Return at most `limit` of some pairs, sorted, with as many of each picture as fit.
+    """Return at most `limit` of some pairs at random, sorted, with as many of each picture as fit.
 
     If there are more pictures than `limit`, it takes one pair each of some of them.
 
@@ -329,11 +342,10 @@ def scored(problem: Problem, index: np.ndarray, limit: int, seed: list[int]) -> 
     """
     if len(index) <= limit:
         return index
+    generator = np.random.default_rng(seed)
+    drawn = generator.permutation(problem.groups[index].max() + 1)
+    index = generator.permutation(index)
     groups = problem.groups[index]
-    order = np.argsort(groups, kind="stable")
-    _, first, counts = np.unique(groups[order], return_index=True, return_counts=True)
-    turn = np.empty(len(index), np.int64)
-    turn[order] = np.arange(len(index)) - np.repeat(first, counts)
-    drawn = np.random.default_rng(seed).permutation(groups.max() + 1)
-    alike = max(1, limit // len(counts)) * len(counts) if limit >= len(counts) else limit
-    return np.sort(index[np.lexsort((drawn[groups], turn))[:alike]])
+    pictures = len(np.unique(groups))
+    alike = limit // pictures * pictures if limit >= pictures else limit
+    return np.sort(index[np.lexsort((drawn[groups], _turns(groups)))[:alike]])

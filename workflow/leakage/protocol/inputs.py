@@ -55,6 +55,10 @@ class Scaler:
         """Return rows (pairs, dim) with mean 0 and variance 1, cut at `BOUND`, float64."""
         return np.clip((rows.astype(np.float64) - self.mean) / self.spread, -BOUND, BOUND)
 
+    def varying(self, rows: np.ndarray) -> np.ndarray:
+        """Return rows (pairs, dim) as they are, with 0 for a constant coordinate."""
+        return np.where(np.isinf(self.spread), 0, rows)
+
 
 def scaler(values: np.ndarray, train: np.ndarray) -> Scaler:
     """Fit a scaler on the training pairs.

@@ -31,7 +31,7 @@ ROUNDING = 1e-10
 # Number of orders multiplied at once in distance covariance.
 TOGETHER = 8
 # A coordinate is constant if it varies by less than this many rounding errors of its dtype.
-NOISE = 16
+NOISE = 4
 
 
 @dataclass(frozen=True)

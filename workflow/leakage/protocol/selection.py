@@ -15,9 +15,11 @@ import torch
 from leakage.protocol.bases import Candidate
 from leakage.protocol.bounds import HIGHEST, Bound
 
-# Most pairs per fold for choosing a base, and a number of pairs that is enough for the choice.
+# Most pairs per fold for choosing a base, and numbers of pairs and pictures that are enough for the
+# choice. The price of a base falls with the pictures (`Ballot.choice`).
 SCORED = 500
 ENOUGH = 1_000
+ENOUGH_PICTURES = 100
 # Two density ratios count as equally good if their bounds differ by less than this share.
 ALIKE = 0.03
 # A smaller gain is rounding.

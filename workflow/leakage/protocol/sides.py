@@ -72,7 +72,11 @@ class Side:
 
         Shape (pairs, dim), or (pairs, pca) if there are more coordinates than components.
         """
-        values = inputs.projected(self.values, self.scaler, self._components())
+        axes = self._components()
+        if axes is None and self.marginals == "normal":
+            # Ranks need no scaling. A few huge values would round all others to one.
+            return inputs.normal_scores(self.scaler.varying(self.values), self.train)
+        values = inputs.projected(self.values, self.scaler, axes)
         return inputs.normal_scores(values, self.train) if self.marginals == "normal" else values
 
     @cached_property
