@@ -154,7 +154,7 @@ def test_the_order_of_the_rows_of_a_picture_does_not_matter():
     assert values[0] == pytest.approx(values[1], abs=0.1) and values[0] > 1
 
 
-def test_validation_pairs_are_shared_out_among_the_pictures():
+def test_validation_pairs_are_spread_over_the_pictures():
     groups = np.concatenate([np.zeros(3_000, int), 1 + np.arange(30)])
     x, y = correlated(len(groups), 0.9)
     problem = held_out.prepare(x, y[None], groups, 0, held_out.Settings())

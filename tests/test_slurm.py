@@ -122,7 +122,7 @@ def test_a_cancelled_job_is_run_again_and_the_tables_are_the_same(
         )
         try:
             cancelled = cancel_one("estimate")
-            assert run.wait(timeout=600) == 0, (tmp_path / "output").read_text()
+            assert run.wait(timeout=300) == 0, (tmp_path / "output").read_text()
         finally:
             run.kill()
     assert cancelled in (tmp_path / "output").read_text()

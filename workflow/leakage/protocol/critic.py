@@ -242,6 +242,7 @@ def train_all(
 def _learnable(problem: Problem, fold: int, variant: str) -> bool:
     """Return whether a fold's validation pairs have negatives; two exchanged pictures do not."""
     side = problem.splits[fold].validation
+    # The first pairs of a fold can all be of one picture.
     _, one_per_picture = np.unique(problem.groups[side], return_index=True)
     return not problem.own(variant, side[one_per_picture[:SCORED]]).all()
 

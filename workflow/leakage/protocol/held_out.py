@@ -310,15 +310,15 @@ def _fit(
 def validated(problem: Problem, fold: int, seed: int, limit: int) -> np.ndarray:
     """Return at most `limit` validation pairs of a fold, int64 (pairs,).
 
-    They are drawn at random, with as many of each picture as possible. Otherwise the pairs of a
-    large picture leave no room for the others, which are its negatives.
+    The draw is random but balanced over the pictures. Otherwise a large picture could take all
+    places, and its pairs would have no negatives.
     """
     side = np.random.default_rng([seed, fold, 6]).permutation(problem.splits[fold].validation)
     return side[np.argsort(_turns(problem.groups[side]), kind="stable")[:limit]]
 
 
 def _turns(groups: np.ndarray) -> np.ndarray:
-    """Return how many pairs of the same picture come before each pair, int64 (pairs,)."""
+    """Return the number of earlier pairs of the same picture for each pair, int64 (pairs,)."""
     order = np.argsort(groups, kind="stable")
     _, first, counts = np.unique(groups[order], return_index=True, return_counts=True)
     turns = np.empty(len(groups), np.int64)
@@ -346,6 +346,7 @@ def scored(problem: Problem, index: np.ndarray, limit: int, seed: list[int]) -> 
     drawn = generator.permutation(problem.groups[index].max() + 1)
     index = generator.permutation(index)
     groups = problem.groups[index]
-    pictures = len(np.unique(groups))
+    turns = _turns(groups)
+    pictures = np.count_nonzero(turns == 0)
     alike = limit // pictures * pictures if limit >= pictures else limit
-    return np.sort(index[np.lexsort((drawn[groups], _turns(groups)))[:alike]])
+    return np.sort(index[np.lexsort((drawn[groups], turns))[:alike]])

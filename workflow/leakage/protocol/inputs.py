@@ -56,7 +56,7 @@ class Scaler:
         return np.clip((rows.astype(np.float64) - self.mean) / self.spread, -BOUND, BOUND)
 
     def varying(self, rows: np.ndarray) -> np.ndarray:
-        """Return rows (pairs, dim) as they are, with 0 for a constant coordinate."""
+        """Return unscaled rows (pairs, dim), with 0 for a constant coordinate."""
         return np.where(np.isinf(self.spread), 0, rows)
 
 

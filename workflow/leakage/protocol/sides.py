@@ -73,11 +73,12 @@ class Side:
         Shape (pairs, dim), or (pairs, pca) if there are more coordinates than components.
         """
         axes = self._components()
-        if axes is None and self.marginals == "normal":
-            # Ranks need no scaling. A few huge values would round all others to one.
+        if self.marginals == "standard":
+            return inputs.projected(self.values, self.scaler, axes)
+        if axes is None:
+            # Rank raw values: scaled by one huge value, all others would be equal in float32.
             return inputs.normal_scores(self.scaler.varying(self.values), self.train)
-        values = inputs.projected(self.values, self.scaler, axes)
-        return inputs.normal_scores(values, self.train) if self.marginals == "normal" else values
+        return inputs.normal_scores(inputs.projected(self.values, self.scaler, axes), self.train)
 
     @cached_property
     def length(self) -> np.ndarray:
