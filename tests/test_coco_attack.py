@@ -1,11 +1,10 @@
-"""The benchmark's simple attacks: laws that they keep, and the conversion of the weights."""
+"""The benchmark's simple attacks: laws that they keep."""
 
 import importlib
 from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 
 
 @pytest.fixture
@@ -61,19 +60,6 @@ def test_more_noise_leaves_less(of):
     ]
     assert found[0].nats > found[1].nats > found[2].nats
     assert found[0].top_1 > found[1].top_1 > found[2].top_1
-
-
-def test_weights_are_renamed_by_their_order_and_shapes(of):
-    renamed = of("embedding").renamed
-    given = {"_a.weight": torch.ones(2, 3), "_b.num_batches": torch.ones(1), "_b": torch.zeros(4)}
-    wanted = {"a.weight": torch.zeros(2, 3), "b": torch.ones(4), "b.num_batches": torch.zeros(1)}
-    found = renamed(given, wanted)
-    assert list(found) == list(wanted) and found["a.weight"].all() and not found["b"].any()
-    assert not found["b.num_batches"].any()
-    with pytest.raises(ValueError, match=r"_b has shape \(4,\) and b \(5,\)"):
-        renamed(given, wanted | {"b": torch.ones(5)})
-    with pytest.raises(ValueError, match=r"shorter|longer"):
-        renamed(given | {"_c": torch.ones(1)}, wanted)
 
 
 def test_the_table_says_where_ours_is_below_a_simple_attack(of, monkeypatch):

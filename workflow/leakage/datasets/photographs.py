@@ -1,7 +1,8 @@
-"""Photographs in the packages scikit-image and scikit-learn, without a download.
+"""Photographs in the packages scikit-image, scikit-learn and matplotlib, without a download.
 
 Licences and origins are those that the packages' documentation states (the docstrings of
 `skimage.data`, the README beside scikit-learn's pictures). For two it states an origin only.
+matplotlib states nothing about its portrait of Grace Hopper; what stands here is our knowledge.
 """
 
 import importlib.util
@@ -16,7 +17,7 @@ from leakage.errors import LeakageError
 from leakage.settings import Settings as Branch
 from leakage.settings import nearest, shown
 
-PACKAGES = {"scikit-image": "skimage", "scikit-learn": "sklearn"}
+PACKAGES = {"scikit-image": "skimage", "scikit-learn": "sklearn", "matplotlib": "matplotlib"}
 CC0 = "CC0 1.0, https://creativecommons.org/publicdomain/zero/1.0/"
 CC_BY = "CC BY 2.0, https://creativecommons.org/licenses/by/2.0/"
 
@@ -79,6 +80,29 @@ PHOTOGRAPHS = {
     ),
     "gravel": _scikit_image(
         "gravel.png", CC0, "CC0Textures, https://cc0textures.com/view.php?tex=Gravel04"
+    ),
+    "retina": _scikit_image(
+        "retina.jpg",
+        CC0,
+        "Mikael Häggström, https://commons.wikimedia.org/wiki/"
+        "File:Fundus_photograph_of_normal_left_eye.jpg",
+    ),
+    "hubble_deep_field": _scikit_image(
+        "hubble_deep_field.jpg",
+        "public domain",
+        "NASA, http://hubblesite.org/newscenter/archive/releases/2012/37/image/a/",
+    ),
+    "ihc": _scikit_image(
+        "ihc.png",
+        "no known copyright restrictions",
+        "Center for Microscopy And Molecular Imaging (CMMI)",
+    ),
+    "clock": _scikit_image("clock_motion.png", "public domain", "Stefan van der Walt"),
+    "grace_hopper": Photograph(
+        "matplotlib",
+        "mpl-data/sample_data/grace_hopper.jpg",
+        "public domain, as a work of the United States government",
+        "official portrait by James S. Davis, US Navy, 1984",
     ),
 }
 

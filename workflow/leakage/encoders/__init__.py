@@ -30,7 +30,7 @@ from leakage import plugins, settings
 from leakage.errors import LeakageError
 
 # Modules of this folder that are no kinds: what the kinds with a network share.
-SHARED = {"hub", "network"}
+SHARED = {"hub", "network", "packaged"}
 # How many different patches `embed` remembers the embeddings of.
 REMEMBERED = 512
 

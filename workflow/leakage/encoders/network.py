@@ -16,6 +16,7 @@ import numpy as np
 import pydantic
 
 from leakage import devices, encoders, files, seeds
+from leakage.encoders import packaged
 from leakage.errors import LeakageError
 from leakage.settings import Settings, input_path, shown
 
@@ -24,10 +25,11 @@ from leakage.settings import Settings, input_path, shown
 if TYPE_CHECKING:
     import torch
 
-WAYS_OUT = """three ways out:
+WAYS_OUT = """four ways out:
   1. run `snakemake download` on a machine with a network and bring its cache along ({cache})
   2. name a file that you have: weights: path/to/file.safetensors
-  3. use the untrained control: weights: random"""
+  3. use a network whose weights come in a Python package: weights: package (docs/encoders.md)
+  4. use the untrained control: weights: random"""
 RECORD_KEY = "leakage"
 # How many of the keys that do not fit an error names.
 NAMED = 3
@@ -61,11 +63,21 @@ class Entry(Settings):
             )
         return weights
 
+    @pydantic.model_validator(mode="after")
+    def _a_package_exists(self) -> "Entry":
+        known = packaged.PACKAGES if self.kind == packaged.KIND else {}
+        if self.weights == packaged.WORD and self.model not in known:
+            raise ValueError(
+                f"found weights: package for {self.model!r}; packages exist for kind: "
+                f"{packaged.KIND} with {', '.join(packaged.PACKAGES)}"
+            )
+        return self
+
     @property
-    def source(self) -> Literal["random", "file", "tag"]:
+    def source(self) -> Literal["random", "package", "file", "tag"]:
         """What `weights` is."""
-        if self.weights == "random":
-            return "random"
+        if self.weights in ("random", packaged.WORD):
+            return self.weights
         return "file" if self.weights.endswith(".safetensors") else "tag"
 
 
@@ -75,8 +87,8 @@ class Record(Settings):
     Attributes:
         kind: the encoder's kind.
         model: the library's name of the network.
-        weights: what the configuration says: `random`, a path or a tag.
-        source: which of the three it is.
+        weights: what the configuration says: `random`, `package`, a path or a tag.
+        source: which of the four it is.
         file: where the weights lie; None for `random`.
         sha256: of that file.
         label: the encoder's name in figures.
@@ -88,7 +100,7 @@ class Record(Settings):
     kind: str
     model: str
     weights: str
-    source: Literal["random", "file", "tag"]
+    source: Literal["random", "package", "file", "tag"]
     file: str | None
     sha256: str | None
     label: str
@@ -123,7 +135,8 @@ class Architecture:
         image_size: the only patch size that it takes; None where it takes any.
         mean: of the pixels in [0, 1] that it was trained on, per channel.
         std: their standard deviation, per channel.
-        fetch: returns where a tag's weights lie, in the library's own cache, downloaded if need be.
+        fetch: returns where the weights of a tag or a package lie; a tag's are downloaded to the
+            library's own cache if they are not there.
         origin: where it would download them from.
         cache: the variable that moves the cache, and where that is now.
         on_meta: whether it can be built without memory, which saves initialising it in vain.
@@ -350,6 +363,8 @@ def _locate(architecture: Architecture, entry: Entry, where: str) -> Path | None
         return Path(entry.weights)
     try:
         return architecture.fetch()
+    except LeakageError as error:
+        raise LeakageError(f"{where}.weights: {error}") from None
     # Behind the two caches are three libraries for HTTP, with no exception in common.
     except Exception as error:
         reason = " ".join(str(error).split()) or type(error).__name__
@@ -500,6 +515,8 @@ def _plain_patches(plain: Callable[[], list[np.ndarray]] | None, where: str) -> 
 
 
 def _label(title: str, entry: Entry, calibrated: bool) -> str:
+    if entry.source == "package":
+        return f"{title} (ImageNet)"
     if entry.source != "random":
         return f"{title} ({Path(entry.weights).name})"
     return f"{title}, untrained{' (BatchNorm calibrated on plain patches)' if calibrated else ''}"

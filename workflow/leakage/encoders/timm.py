@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 import pydantic
 
 from leakage import encoders, settings
-from leakage.encoders import hub, network
+from leakage.encoders import hub, network, packaged
 from leakage.errors import LeakageError
 
 # timm is imported inside the functions, as it takes 5 s (see leakage.encoders).
@@ -28,9 +28,11 @@ class Settings(network.Entry):
     """name of the network in timm, without the tag"""
 
     weights: str = "augreg_in21k_ft_in1k"
-    """tag of the weights (the part of timm's name after the dot), path to .safetensors, or random
+    """tag of the weights (the part of timm's name after the dot), path to .safetensors, package, or
+    random
 
-    A file may contain a classifier with any number of classes; it is left out.
+    A file may contain a classifier with any number of classes; it is left out. `package` takes the
+    weights from an installed Python package: tf_efficientnet_lite0, lite1 and lite2 have one.
     """
 
     pixels: str | None = None
@@ -40,11 +42,12 @@ class Settings(network.Entry):
     """
 
     @pydantic.model_validator(mode="after")
-    def _tag_has_its_own_pixels(self) -> "Settings":
-        if self.source == "tag" and self.pixels not in (None, self.weights):
+    def _weights_have_their_own_pixels(self) -> "Settings":
+        own = {"tag": self.weights, "package": None}
+        if self.source in own and self.pixels not in (None, own[self.source]):
             raise ValueError(
-                f"found pixels {self.pixels!r} beside weights {self.weights!r}; a tag has pixels "
-                "of its own, leave pixels out"
+                f"found pixels {self.pixels!r} beside weights {self.weights!r}, which have their "
+                "own; leave pixels out"
             )
         return self
 
@@ -66,15 +69,23 @@ def architecture(entry: Settings, where: str = "encoders") -> network.Architectu
     found = _pretrained(entry, where)
     # By its full name, or timm takes another tag's configuration.
     name = f"{entry.model}.{found.tag}" if found.tag else entry.model
+    of_package = entry.source == "package"
+
+    def key(tensor: str) -> str | None:
+        own = packaged.tensor_names(entry.model).get(tensor) if of_package else tensor
+        return None if own in _classifier(entry.model) else own
+
     return network.Architecture(
         title=_title(entry.model),
         build=lambda: timm.create_model(name, num_classes=0),
-        key=lambda tensor: None if tensor in _classifier(entry.model) else tensor,
+        key=key,
         features=lambda headless: headless,
         image_size=found.input_size[-1] if found.fixed_input_size else None,
         mean=tuple(found.mean),
         std=tuple(found.std),
-        fetch=lambda: hub.fetch(found.hf_hub_id, FILES),
+        fetch=lambda: (
+            packaged.fetch(entry.model) if of_package else hub.fetch(found.hf_hub_id, FILES)
+        ),
         origin=hub.origin(found.hf_hub_id or ""),
         cache=hub.cache(),
         # Many compute tables of positions while they are built, which no file holds.
@@ -180,6 +191,8 @@ def _title(model: str) -> str:
     """Return `ViT small/16 224` for `vit_small_patch16_224`, `ResNet-50` for `resnet50`."""
     from timm.models import model_entrypoint
 
+    if model in packaged.PACKAGES:
+        return packaged.PACKAGES[model].title
     returned = model_entrypoint(model).__annotations__.get("return")
     families = FAMILIES | {name.lower(): name for name in [getattr(returned, "__name__", "")]}
     words = re.sub(r"_patch(\d+)", r"/\1", model).replace("_", " ")

