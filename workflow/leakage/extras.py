@@ -11,6 +11,7 @@ EXTRAS = {
     "workflow": (
         "jinja2",
         "matplotlib",
+        "packaging",
         "remotezip",
         "requests",
         "seaborn",
