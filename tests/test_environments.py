@@ -130,6 +130,24 @@ def test_the_supported_pythons_are_the_same_everywhere():
     assert f"in {names} python3;" in script and f"in {' '.join(reversed(PYTHONS))};" in script
 
 
+def test_github_runs_targets_of_the_makefile_on_every_supported_python():
+    text = (REPOSITORY / ".github" / "workflows" / "tests.yml").read_text()
+    job = yaml.safe_load(text)["jobs"]["test"]
+    assert job["strategy"]["matrix"]["python"] == list(PYTHONS)
+    commands = [step["run"] for step in job["steps"] if "run" in step]
+    targets = {re.fullmatch(r"make (\w+)", each)[1] for each in commands}
+    (phony,) = re.findall(r"^\.PHONY: (.+)$", (REPOSITORY / "Makefile").read_text(), re.MULTILINE)
+    assert {"test", "lint", "demo"} <= targets <= set(phony.split())
+
+
+def test_pre_commit_has_the_locked_versions_of_the_formatters():
+    text = (REPOSITORY / ".pre-commit-config.yaml").read_text()
+    versions = {Path(each["repo"]).name: each["rev"] for each in yaml.safe_load(text)["repos"]}
+    locked = pinned()
+    assert versions["ruff-pre-commit"] == f"v{locked['ruff']}"
+    assert versions["snakefmt"] == f"v{locked['snakefmt']}"
+
+
 def test_an_extra_s_modules_come_with_its_distributions_and_not_without_it():
     owners = importlib.metadata.packages_distributions()
     base = {canonicalize_name(each.name) for each in ASKED[""]}
