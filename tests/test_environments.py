@@ -215,6 +215,26 @@ def test_the_environment_that_make_is_to_renew_is_not_what_it_starts_from(tmp_pa
     assert done.returncode == 1 and "Found: none" in done.stderr
 
 
+def test_the_installation_says_what_it_takes_and_lets_pip_report(tmp_path):
+    for name in ("find_python", "install"):
+        program(tmp_path / "envs" / name, (ENVS / name).read_text())
+    # The environment's Python only says what it is asked to do; the other one makes it.
+    inner = program(tmp_path / "inner", 'echo "runs $@"')
+    outer = program(
+        tmp_path / "outer",
+        f'[ "$1" = -m ] || exec {sys.executable} "$@"\n'
+        f"mkdir -p .venv/bin && cp {inner} .venv/bin/python",
+    )
+    line = [tmp_path / "envs" / "install", outer]
+    first, *others = subprocess.check_output(line, text=True).splitlines()
+    assert re.match(
+        r"Making .venv: about 6 GB of disk and 3 to 10 minutes; Python 3\.\d+\.\d+ at ", first
+    )
+    locked, own = (each for each in others if each.startswith("runs -m pip install"))
+    assert "--require-hashes --requirement envs/requirements.txt" in locked
+    assert "--no-deps" in own and "--editable ." in own and "--quiet" not in locked + own
+
+
 def test_snakemake_runs_by_its_path_without_an_activated_environment(tmp_path):
     script = Path(sys.executable).with_name("snakemake")
     _, _, _, *options = command(tmp_path / "run", "--nolock", targets=("manifest.csv",))
