@@ -1,5 +1,6 @@
 # Two commands: `make demo` (every figure, offline) and `make test`.
-PYTHON ?= python3
+# The Python of .venv; without it, envs/find_python looks for one.
+PYTHON ?=
 CORES ?= 2
 BIN := .venv/bin
 READY := .venv/ready
@@ -13,15 +14,10 @@ DEMO := snakemake --cores $(CORES) --configfile demo.yaml -- figures report
 help: ## List the targets
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 14
 
-environment: $(READY) ## Make .venv with the pinned requirements and the package
+environment: $(READY) ## Make .venv with the locked packages and this one
 
 $(READY): envs/requirements.txt pyproject.toml
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 11))' || \
-		{ echo "error: $(PYTHON) is not Python 3.11; name one: make PYTHON=python3.11" >&2; exit 1; }
-	$(PYTHON) -m venv .venv || \
-		{ echo "error: no venv here; on Debian: apt-get install python3-venv" >&2; exit 1; }
-	$(BIN)/python -m pip install --quiet --requirement envs/requirements.txt
-	$(BIN)/python -m pip install --quiet --no-deps --editable .
+	@envs/install $(PYTHON)
 	@touch $@
 
 demo: $(READY) ## Every figure and the report from bundled photographs, into results/demo

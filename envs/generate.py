@@ -1,77 +1,102 @@
-"""Write envs/requirements.txt and envs/environment.yaml from pyproject.toml.
+"""Lock the environment: write envs/requirements.txt and envs/environment.yaml.
 
-Run it inside an environment where the pins of pyproject.toml are installed:
+    python envs/generate.py              # keep each locked version that still fits pyproject.toml
+    python envs/generate.py --upgrade    # take the newest versions that fit
 
-    pip install -e '.[test]' && python envs/generate.py
-
-What the pins need in turn is read from that environment, so requirements.txt lists every
-distribution with the version that ran here.
+The lock holds for all supported versions of Python, on Linux and macOS, with a hash of every file.
+uv resolves it, in a temporary virtual environment, from the package index that pip is set to.
 """
 
-import importlib.metadata
+import argparse
+import os
 import re
+import subprocess
+import sys
+import tempfile
 import tomllib
+import venv
 from pathlib import Path
 
-from packaging.requirements import Requirement
-
-HERE = Path(__file__).parent
+HERE = Path(__file__).resolve().parent
+PROJECT = HERE.parent / "pyproject.toml"
+REQUIREMENTS = HERE / "requirements.txt"
+ENVIRONMENT = HERE / "environment.yaml"
 HEAD = "# Generated from pyproject.toml by `python envs/generate.py`; do not edit.\n"
-# CUDA's libraries exist for Linux only; elsewhere torch does without them.
-LINUX_ONLY = re.compile(r"nvidia-|cuda-|triton")
+UV = "uv==0.13.9"
+# A locked distribution: name, version, perhaps a marker. Its hashes follow on lines of their own.
+PIN = re.compile(r"^([a-z0-9][a-z0-9.-]*==[^\s;]+(?: ; [^\\\n]+?)?) \\$", re.MULTILINE)
 
 
-def pins() -> list[str]:
-    """Return the exact pins of pyproject.toml, those of the tests included."""
-    project = tomllib.loads((HERE.parent / "pyproject.toml").read_text())["project"]
-    return sorted(project["dependencies"] + project["optional-dependencies"]["test"], key=str.lower)
+def pins(requirements: str) -> list[str]:
+    """Return the pins of a locked requirements.txt: `name==version`, perhaps with a marker."""
+    return PIN.findall(requirements)
 
 
-def needed(pinned: list[str]) -> list[str]:
-    """Return the exact pins of everything that `pinned` need, directly or not, without those."""
-    asked = {_name(Requirement(pin).name) for pin in pinned}
-    found: dict[str, str] = {}
-    waiting = [(Requirement(pin).name, frozenset[str]()) for pin in pinned]
-    seen = set()
-    while waiting:
-        name, extras = waiting.pop()
-        if (name, extras) in seen:
-            continue
-        seen.add((name, extras))
-        distribution = importlib.metadata.distribution(name)
-        if _name(name) not in asked:
-            found[_name(name)] = distribution.version.partition("+")[0]
-        for line in distribution.requires or []:
-            requirement = Requirement(line)
-            marker = requirement.marker
-            if marker is None or any(marker.evaluate({"extra": e}) for e in (*extras, "")):
-                waiting.append((requirement.name, frozenset(requirement.extras)))
-    return [f"{name}=={version}{_marker(name)}" for name, version in sorted(found.items())]
+def python_range() -> str:
+    """Return the supported versions of Python, as in `>=3.11,<3.14`."""
+    return tomllib.loads(PROJECT.read_text())["project"]["requires-python"]
 
 
-def requirements() -> str:
-    """Return the text of requirements.txt."""
-    pinned = pins()
-    return HEAD + "\n".join(
-        ["# What pyproject.toml asks for.", *pinned, "# What those need.", *needed(pinned), ""]
-    )
-
-
-def environment() -> str:
+def environment(requirements: str) -> str:
     """Return the text of environment.yaml, for `snakemake --sdm conda`."""
-    lines = [f"      - {pin}" for pin in pins()]
-    head = ["channels:", "  - conda-forge", "dependencies:", "  - python=3.11", "  - pip"]
-    return HEAD + "\n".join([*head, "  - pip:", *lines, ""])
+    head = ["channels:", "  - conda-forge", "dependencies:", f"  - python {python_range()}"]
+    lines = [f"      - {pin}" for pin in pins(requirements)]
+    return HEAD + "\n".join([*head, "  - pip", "  - pip:", *lines, ""])
 
 
-def _name(name: str) -> str:
-    return re.sub(r"[-_.]+", "-", name).lower()
+def lock(current: str, upgrade: bool = False) -> str:
+    """Return the text of requirements.txt, resolved anew.
+
+    Args:
+        current: the present text, whose versions are kept where they fit.
+        upgrade: whether to take the newest versions that fit instead.
+
+    Raises:
+        SystemExit: uv cannot be installed or finds no solution (it has said why), or the text
+            contains the address of a package index.
+    """
+    lowest = re.search(r">=([\d.]+)", python_range())[1]
+    with tempfile.TemporaryDirectory() as folder:
+        venv.create(Path(folder, "venv"), with_pip=True)
+        programs = Path(folder, "venv", "bin")
+        _run(programs / "python", "-m", "pip", "install", "--quiet", UV)
+        output = Path(folder, "requirements.txt")
+        output.write_text(current)
+        command = ["pip", "compile", PROJECT.name, "--all-extras", "--universal"]
+        command += ["--python-version", lowest, "--generate-hashes"]
+        command += ["--no-emit-index-url", "--no-header", "--quiet", "--output-file", output]
+        _run(programs / "uv", *command, *(["--upgrade"] if upgrade else []))
+        text = HEAD + output.read_text()
+    if "://" in text:
+        sys.exit("error: the lock contains an address; take it out of pip's configuration")
+    return text
 
 
-def _marker(name: str) -> str:
-    return ' ; sys_platform == "linux"' if LINUX_ONLY.match(name) else ""
+def _run(*command: str | Path) -> None:
+    # uv does not read pip's configuration. The address may hold a password: no argument.
+    index = {"UV_DEFAULT_INDEX": index} if (index := _index()) else {}
+    done = subprocess.run(command, cwd=PROJECT.parent, env=os.environ | index, stdout=sys.stderr)
+    if done.returncode:
+        sys.exit(f"error: {Path(command[0]).name} failed with status {done.returncode}")
+
+
+def _index() -> str:
+    """Return the package index that pip is set to, or nothing."""
+    command = [sys.executable, "-m", "pip", "config", "list"]
+    listed = subprocess.run(command, capture_output=True, text=True).stdout
+    # The variables of the environment come before the files, and win.
+    found = re.search(r"^[^=\s]*\.index-url='(.*)'$", listed, re.MULTILINE)
+    return found[1] if found else ""
+
+
+def main() -> None:
+    """Write both files."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
+    parser.add_argument("--upgrade", action="store_true", help="take the newest versions that fit")
+    text = lock(REQUIREMENTS.read_text(), parser.parse_args().upgrade)
+    REQUIREMENTS.write_text(text)
+    ENVIRONMENT.write_text(environment(text))
 
 
 if __name__ == "__main__":
-    (HERE / "requirements.txt").write_text(requirements())
-    (HERE / "environment.yaml").write_text(environment())
+    main()

@@ -45,9 +45,9 @@ def one_thread():
 
 def run(*arguments: object) -> None:
     """Run a step as the command line does; an error is raised here."""
-    from leakage import __main__
+    from leakage import cli
 
-    CliRunner().invoke(__main__.app, list(map(str, arguments)), catch_exceptions=False)
+    CliRunner().invoke(cli.app, list(map(str, arguments)), catch_exceptions=False)
 
 
 def read(path: Path) -> pd.DataFrame:

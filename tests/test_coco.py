@@ -368,12 +368,12 @@ def test_nothing_left_is_refused_even_where_small_ones_are_skipped(server, pictu
 
 
 def run_step(output, pictures, name, settings, patch_size=16):
-    from leakage import __main__
+    from leakage import cli
 
     text = json.dumps({"name": name, "settings": settings, "patch_size": patch_size})
     skipped = output.with_name("skipped.csv")
     arguments = [str(output), "--pictures", str(pictures), "--skipped", str(skipped)]
-    return CliRunner().invoke(__main__.app, ["manifest", *arguments, "--settings", text])
+    return CliRunner().invoke(cli.app, ["manifest", *arguments, "--settings", text])
 
 
 def test_the_step_writes_the_same_bytes_from_any_mirror_and_in_any_folder(root, tmp_path):

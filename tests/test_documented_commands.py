@@ -77,7 +77,11 @@ TRIED: dict[str, Dry | Run | Elsewhere] = {
         instead="test -s envs/requirements.txt"
     ),
     "make environment": Run(instead="make --dry-run environment"),
+    "make environment PYTHON=python3.12": Run(instead="make --dry-run environment"),
     "source .venv/bin/activate": Run(),
+    # It downloads.
+    "pip install pre-commit && pre-commit install": Run(instead="test -s .pre-commit-config.yaml"),
+    "pip wheel --no-deps --wheel-dir dist .": Elsewhere("tests/test_wheel.py", '"wheel"'),
     "python -m pytest tests/test_views.py": Run(
         instead="python -m pytest --collect-only --quiet tests/test_views.py"
     ),
@@ -126,7 +130,9 @@ TRIED: dict[str, Dry | Run | Elsewhere] = {
     "openssl rand -hex 32 > my.key": Run(),
     "openssl rand -hex 32": Run(),
     # What makes a page or a file of the repository anew.
-    "python envs/generate.py": Run(),
+    # It asks the package index.
+    "python envs/generate.py": Run(instead="python envs/generate.py --help"),
+    "python envs/generate.py --upgrade": Run(instead="python envs/generate.py --help"),
     "python docs/configuration.py > docs/configuration.md": Run(),
     "python tests/reruns.py > docs/reruns.md": Run(),
     # Minutes, and its bars can be missed beside other work.

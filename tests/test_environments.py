@@ -1,43 +1,250 @@
-"""The environments of `envs/` are made from pyproject.toml, and are what runs here."""
+"""What `envs/` holds fits pyproject.toml and is what runs here; how the environment is made."""
 
 import importlib.metadata
 import importlib.util
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tomllib
+from collections.abc import Callable
+from itertools import product
 from pathlib import Path
 
 import pytest
+import yaml
+from leakage import extras
 from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
+from packaging.utils import canonicalize_name
+from packaging.version import Version
+from snake import REPOSITORY, command
 
-ENVS = Path(__file__).parents[1] / "envs"
+ENVS = REPOSITORY / "envs"
 SPEC = importlib.util.spec_from_file_location("generate", ENVS / "generate.py")
 generate = importlib.util.module_from_spec(SPEC)
 SPEC.loader.exec_module(generate)
 
+REQUIREMENTS = (ENVS / "requirements.txt").read_text()
+PINS = [Requirement(pin) for pin in generate.pins(REQUIREMENTS)]
+PROJECT = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
+ASKED = {
+    extra: [Requirement(each) for each in listed]
+    for extra, listed in {
+        "": PROJECT["dependencies"],
+        **PROJECT["optional-dependencies"],
+    }.items()
+}
+PYTHONS = ("3.11", "3.12", "3.13")
+PLATFORMS = (("linux", "Linux", "x86_64"), ("darwin", "Darwin", "arm64"))
 
-def test_every_pin_is_exact():
-    for pin in generate.pins():
-        assert [part.operator for part in Requirement(pin).specifier] == ["=="], pin
+
+def surroundings_of(python: str, platform: tuple[str, str, str]) -> dict[str, str]:
+    """Return what a marker is evaluated with, for a version of Python on a platform."""
+    names = ("sys_platform", "platform_system", "platform_machine")
+    versions = {"python_version": python, "python_full_version": f"{python}.0"}
+    return versions | dict(zip(names, platform, strict=True)) | {"extra": ""}
 
 
-def test_requirements_hold_the_pins_of_pyproject_and_no_other():
-    lines = (ENVS / "requirements.txt").read_text().splitlines()
-    asked, needed = (
-        lines.index(f"# What {what}.") for what in ("pyproject.toml asks for", "those need")
+def pinned(surroundings: dict[str, str] | None = None) -> dict[str, Version]:
+    """Return version by distribution of the pins that hold in some surroundings, or here."""
+    return {
+        canonicalize_name(pin.name): Version(str(pin.specifier).removeprefix("=="))
+        for pin in PINS
+        if pin.marker is None or pin.marker.evaluate(surroundings)
+    }
+
+
+def test_every_line_of_the_lock_is_an_exact_pin_with_hashes():
+    text = re.sub(r"#.*\n", "", REQUIREMENTS).replace("\\\n", " ")
+    lines = [line for line in text.splitlines() if line.strip()]
+    assert len(lines) == len(PINS)
+    for line, pin in zip(lines, PINS, strict=True):
+        assert [part.operator for part in pin.specifier] == ["=="], line
+        assert re.search(r"( +--hash=sha256:[0-9a-f]{64})+$", line), line
+
+
+@pytest.mark.parametrize("name", ["requirements.txt", "environment.yaml"])
+def test_no_file_for_installers_names_an_index(name):
+    assert not re.search(r"://|index-url|find-links", (ENVS / name).read_text())
+
+
+@pytest.mark.parametrize(("python", "platform"), [*product(PYTHONS, PLATFORMS)])
+def test_the_lock_has_all_that_pyproject_asks_for_on_every_python(python, platform):
+    found = pinned(surroundings_of(python, platform))
+    for requirement in [each for listed in ASKED.values() for each in listed]:
+        version = found[canonicalize_name(requirement.name)]
+        assert requirement.specifier.contains(version), requirement
+
+
+def test_a_lower_bound_is_the_minor_version_that_is_locked():
+    locked = pinned()
+    for requirement in [each for listed in ASKED.values() for each in listed]:
+        bounds = {part.operator: Version(part.version) for part in requirement.specifier}
+        lowest = bounds.get(">=") or bounds["=="]
+        version = locked[canonicalize_name(requirement.name)]
+        assert lowest.release[:2] == version.release[:2], requirement
+
+
+def test_the_lock_has_all_that_its_distributions_need_here():
+    locked = pinned()
+    waiting = [each for listed in ASKED.values() for each in listed]
+    seen = set()
+    while waiting:
+        requirement = waiting.pop()
+        name, wanted = canonicalize_name(requirement.name), frozenset(requirement.extras)
+        if (name, wanted) in seen:
+            continue
+        seen.add((name, wanted))
+        assert name in locked and requirement.specifier.contains(locked[name]), requirement
+        for line in importlib.metadata.distribution(name).requires or []:
+            needed = Requirement(line)
+            surroundings = [{"extra": extra} for extra in (*wanted, "")]
+            if needed.marker is None or any(map(needed.marker.evaluate, surroundings)):
+                waiting.append(needed)
+
+
+def test_the_conda_environment_is_made_from_the_lock():
+    text = (ENVS / "environment.yaml").read_text()
+    assert text == generate.environment(REQUIREMENTS)
+    python, pip, listed = yaml.safe_load(text)["dependencies"]
+    assert (python, pip) == (f"python {PROJECT['requires-python']}", "pip")
+    assert [Requirement(each) for each in listed["pip"]] == PINS
+
+
+@pytest.mark.parametrize(("name", "version"), pinned().items())
+def test_the_installed_version_is_the_locked_one(name, version):
+    assert Version(importlib.metadata.version(name)).public == str(version)
+
+
+def test_the_supported_pythons_are_the_same_everywhere():
+    supported = SpecifierSet(PROJECT["requires-python"])
+    assert [f"3.{minor}" for minor in range(20) if f"3.{minor}" in supported] == list(PYTHONS)
+    label = "Programming Language :: Python :: 3."
+    classifiers = [each for each in PROJECT["classifiers"] if each.startswith(label)]
+    assert classifiers == [f"{label}{python.partition('.')[2]}" for python in PYTHONS]
+    script = (ENVS / "find_python").read_text()
+    assert f"not in {PYTHONS}".replace("'", '"') in script
+    names = " ".join(f"python{python}" for python in reversed(PYTHONS))
+    assert f"in {names} python3;" in script and f"in {' '.join(reversed(PYTHONS))};" in script
+
+
+def test_github_runs_targets_of_the_makefile_on_every_supported_python():
+    text = (REPOSITORY / ".github" / "workflows" / "tests.yml").read_text()
+    job = yaml.safe_load(text)["jobs"]["test"]
+    assert job["strategy"]["matrix"]["python"] == list(PYTHONS)
+    commands = [step["run"] for step in job["steps"] if "run" in step]
+    targets = {re.fullmatch(r"make (\w+)", each)[1] for each in commands}
+    (phony,) = re.findall(r"^\.PHONY: (.+)$", (REPOSITORY / "Makefile").read_text(), re.MULTILINE)
+    assert {"test", "lint", "demo"} <= targets <= set(phony.split())
+
+
+def test_pre_commit_has_the_locked_versions_of_the_formatters():
+    text = (REPOSITORY / ".pre-commit-config.yaml").read_text()
+    versions = {Path(each["repo"]).name: each["rev"] for each in yaml.safe_load(text)["repos"]}
+    locked = pinned()
+    assert versions["ruff-pre-commit"] == f"v{locked['ruff']}"
+    assert versions["snakefmt"] == f"v{locked['snakefmt']}"
+
+
+def test_an_extra_s_modules_come_with_its_distributions_and_not_without_it():
+    owners = importlib.metadata.packages_distributions()
+    base = {canonicalize_name(each.name) for each in ASKED[""]}
+    for extra, modules in extras.EXTRAS.items():
+        listed = {canonicalize_name(each.name) for each in ASKED[extra]}
+        for module in modules:
+            (owner,) = {canonicalize_name(each) for each in owners[module]}
+            assert owner in listed - base, module
+
+
+def program(path: Path, text: str) -> Path:
+    """Write an executable shell script."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(f"#!/bin/sh\n{text}\n")
+    path.chmod(0o755)
+    return path
+
+
+@pytest.fixture
+def find_python(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Run a copy of envs/find_python where the only programs are those of `tmp_path`/bin."""
+    for name in ("cat", "dirname", "head"):
+        (tmp_path / "bin").mkdir(exist_ok=True)
+        (tmp_path / "bin" / name).symlink_to(shutil.which(name))
+    script = program(tmp_path / "envs" / "find_python", (ENVS / "find_python").read_text())
+    environment = {"PATH": str(tmp_path / "bin"), "HOME": str(tmp_path)}
+
+    def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+        line = ["/bin/sh", script, *arguments]
+        return subprocess.run(line, env=environment, capture_output=True, text=True)
+
+    return run
+
+
+def test_make_finds_a_python_that_runs_and_passes_by_the_others(tmp_path, find_python):
+    folder = tmp_path / "bin"
+    program(folder / "python3.13", "echo 'pyenv: python3.13: command not found' >&2; exit 127")
+    works = program(folder / "python3.12", f'exec {sys.executable} "$@"')
+    program(folder / "python3", "exit 1")
+    done = find_python()
+    assert done.stdout == f"{works}\n", done.stderr
+
+
+def test_a_python_of_pyenv_is_found_by_its_folder(tmp_path, find_python):
+    path = tmp_path / ".pyenv" / "versions" / "3.12.1" / "bin" / "python"
+    works = program(path, f'exec {sys.executable} "$@"')
+    done = find_python()
+    assert done.stdout == f"{works}\n", done.stderr
+
+
+def test_no_suitable_python_is_one_error_with_what_was_found_and_what_to_do(tmp_path, find_python):
+    old = program(tmp_path / "bin" / "python3", "echo 'is Python 3.9' >&2; exit 1")
+    for named in ([], [old]):
+        done = find_python(*named)
+        assert done.returncode == 1 and not done.stdout
+        assert "not found: expected Python 3.11, 3.12 or 3.13" in done.stderr
+        assert f"{old} is Python 3.9\n" in done.stderr
+        assert "apt-get install python3 python3-venv" in done.stderr
+        assert "make PYTHON=" in done.stderr
+
+
+def test_the_environment_that_make_is_to_renew_is_not_what_it_starts_from(tmp_path, find_python):
+    own = program(tmp_path / ".venv" / "bin" / "python3", f'exec {sys.executable} "$@"')
+    done = find_python(own)
+    assert done.returncode == 1 and "Found: none" in done.stderr
+
+
+def test_the_installation_says_what_it_takes_and_lets_pip_report(tmp_path):
+    for name in ("find_python", "install"):
+        program(tmp_path / "envs" / name, (ENVS / name).read_text())
+    # The environment's Python only says what it is asked to do; the other one makes it.
+    inner = program(tmp_path / "inner", 'echo "runs $@"')
+    outer = program(
+        tmp_path / "outer",
+        f'[ "$1" = -m ] || exec {sys.executable} "$@"\n'
+        f"mkdir -p .venv/bin && cp {inner} .venv/bin/python",
     )
-    assert lines[asked + 1 : needed] == generate.pins()
+    line = [tmp_path / "envs" / "install", outer]
+    first, *others = subprocess.check_output(line, text=True).splitlines()
+    assert re.match(
+        r"Making .venv: about 6 GB of disk and 3 to 10 minutes; Python 3\.\d+\.\d+ at ", first
+    )
+    locked, own = (each for each in others if each.startswith("runs -m pip install"))
+    assert "--require-hashes --requirement envs/requirements.txt" in locked
+    assert "--no-deps" in own and "--editable ." in own and "--quiet" not in locked + own
 
 
-def test_everything_else_in_requirements_has_an_exact_pin_too():
-    for line in (ENVS / "requirements.txt").read_text().splitlines():
-        if line and not line.startswith("#"):
-            assert [part.operator for part in Requirement(line).specifier] == ["=="], line
-
-
-def test_the_conda_environment_is_what_pyproject_gives():
-    assert (ENVS / "environment.yaml").read_text() == generate.environment()
-
-
-@pytest.mark.parametrize("pin", generate.pins())
-def test_the_installed_version_is_the_pinned_one(pin):
-    requirement = Requirement(pin)
-    installed = importlib.metadata.version(requirement.name).partition("+")[0]
-    assert requirement.specifier.contains(installed), f"{pin}: {installed} is installed"
+def test_snakemake_runs_by_its_path_without_an_activated_environment(tmp_path):
+    script = Path(sys.executable).with_name("snakemake")
+    _, _, _, *options = command(tmp_path / "run", "--nolock", targets=("manifest.csv",))
+    bare = {key: value for key, value in os.environ.items() if key != "VIRTUAL_ENV"}
+    done = subprocess.run(
+        [script, *options],
+        cwd=REPOSITORY,
+        env=bare | {"PATH": "/usr/bin:/bin"},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "run" / "manifest.csv").is_file()

@@ -7,13 +7,13 @@ import sys
 import click
 import pytest
 import typer
-from leakage import __main__
+from leakage import cli
 from snake import REPOSITORY, surroundings
 from typer.testing import CliRunner
 
 DESCRIBED = re.compile(r"(\w+) \((.+)\)")
 TARGETS = {"figures", "all", "calibration", "download"}
-STEPS = typer.main.get_command(__main__.app).list_commands(click.Context(click.Command("leakage")))
+STEPS = typer.main.get_command(cli.app).list_commands(click.Context(click.Command("leakage")))
 # A line that is longer is broken by a terminal of ordinary width.
 WIDTH = 100
 
@@ -32,7 +32,7 @@ def printed(*command: str) -> list[str]:
 def helped(*step: str) -> str:
     """Return what `python -m leakage STEP --help` prints, words apart by single spaces."""
     runner = CliRunner(env={"COLUMNS": str(WIDTH), "TERMINAL_WIDTH": str(WIDTH)})
-    done = runner.invoke(__main__.app, [*step, "--help"], prog_name="python -m leakage")
+    done = runner.invoke(cli.app, [*step, "--help"], prog_name="python -m leakage")
     assert done.exit_code == 0, done.output
     return words(done.stdout)
 
@@ -84,7 +84,7 @@ def test_the_help_lists_every_step_with_its_documentation():
 
 @pytest.mark.parametrize("name", STEPS)
 def test_the_help_of_a_step_says_what_it_does_and_what_everything_it_is_given_means(name):
-    group = typer.main.get_command(__main__.app)
+    group = typer.main.get_command(cli.app)
     command = group.get_command(click.Context(group), name)
     page = helped(name)
     assert command.help and words(command.help) in page
@@ -96,14 +96,14 @@ def test_the_help_of_a_step_says_what_it_does_and_what_everything_it_is_given_me
 
 
 def test_the_help_documents_the_options_of_all_steps():
-    group = typer.main.get_command(__main__.app)
+    group = typer.main.get_command(cli.app)
     page = helped()
     for parameter in group.params:
         assert parameter.opts[0] in page and words(parameter.help) in page, parameter.name
 
 
 def test_without_a_step_the_help_is_shown():
-    done = CliRunner().invoke(__main__.app, [], prog_name="python -m leakage")
+    done = CliRunner().invoke(cli.app, [], prog_name="python -m leakage")
     assert words(done.output) == helped()
 
 

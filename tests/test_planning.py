@@ -24,9 +24,9 @@ def made(power: dict[int, float], nats: float = 0.1, patches: int = 1) -> pd.Dat
 
 def said(*arguments: object) -> str:
     """Return what the command prints."""
-    from leakage import __main__
+    from leakage import cli
 
-    return CliRunner().invoke(__main__.app, ["plan", *map(str, arguments)]).output
+    return CliRunner().invoke(cli.app, ["plan", *map(str, arguments)]).output
 
 
 def test_the_number_of_pictures_lies_between_those_that_were_measured():

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from leakage import __main__, progress
+from leakage import cli, progress
 from leakage.estimators import estimate
 from leakage.schemes import keystream
 from leakage.steps import calibrate_verdict
@@ -33,7 +33,7 @@ class Terminal(io.StringIO):
 
 def step(*arguments: object) -> str:
     """Run a step as the command line does and return its standard error."""
-    done = CliRunner().invoke(__main__.app, list(map(str, arguments)), catch_exceptions=False)
+    done = CliRunner().invoke(cli.app, list(map(str, arguments)), catch_exceptions=False)
     assert done.exit_code == 0, done.output
     return done.stderr
 

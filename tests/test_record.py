@@ -2,6 +2,7 @@
 
 import re
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -55,9 +56,13 @@ def test_the_configuration_as_yaml_reads_as_the_same_values_in_the_same_order(co
     assert again == configuration and list(again) == list(configuration)
 
 
-def test_pins_are_read_from_requirements_without_their_markers():
-    text = '# What.\ntorch==2.14.1\ncuda-x==1.0 ; sys_platform == "linux"\n'
-    assert record.pinned(text) == {"torch": "2.14.1", "cuda-x": "1.0"}
+def test_the_pins_that_hold_here_are_read_from_requirements():
+    hashes = "    --hash=sha256:0a30 \\\n    --hash=sha256:6bc3\n    # via leakage\n"
+    markers = [f"sys_platform {sign} '{sys.platform}'" for sign in ("==", "!=")]
+    lines = ["# What.", "torch==2.14.1", f"here==1.0 ; {markers[0]}", f"not-here==2 ; {markers[1]}"]
+    text = lines[0] + "".join(f"\n{line} \\\n{hashes}" for line in lines[1:])
+    assert record.pinned("\n".join(lines)) == {"torch": "2.14.1", "here": "1.0"}
+    assert record.pinned(text) == {"torch": "2.14.1", "here": "1.0"}
 
 
 def test_a_checkout_s_commit_is_named_and_whether_it_was_changed(tmp_path):

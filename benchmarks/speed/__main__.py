@@ -8,7 +8,7 @@ import sys
 from importlib.metadata import version
 
 import metered
-from leakage.__main__ import THREAD_VARIABLES
+from leakage.cli import THREAD_VARIABLES
 
 import speed
 

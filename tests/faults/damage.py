@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from killed_runs import FEW_FIGURES, PATIENCE, RESULTS, Campaign, digests
-from leakage.__main__ import app
+from leakage.cli import app
 from leakage.errors import LeakageError
 from snake import copy_checkout
 

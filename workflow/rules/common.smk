@@ -17,6 +17,9 @@ PACKAGE = Path(workflow.basedir) / "workflow"
 sys.path.insert(0, str(PACKAGE))
 python_path = filter(None, [str(PACKAGE), os.getenv("PYTHONPATH")])
 os.environ.update(PYTHONPATH=os.pathsep.join(python_path))
+# Their `python` is the one that runs Snakemake, even if its environment is not activated.
+PROGRAMS = str(Path(sys.executable).parent)
+os.environ.update(PATH=os.pathsep.join([PROGRAMS, os.environ.get("PATH", os.defpath)]))
 
 from leakage import captions, estimators, files, jobs, provenance
 from leakage.config import ANALYSIS, MEASURES, Workflow, module_of

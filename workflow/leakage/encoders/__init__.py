@@ -26,7 +26,7 @@ from typing import Any, TypeVar
 import numpy as np
 import pydantic
 
-from leakage import plugins, settings
+from leakage import extras, plugins, settings
 from leakage.errors import LeakageError
 
 # Modules of this folder that are no kinds: what the kinds with a network share.
@@ -123,8 +123,13 @@ def settings_of(kind: str) -> type[settings.Settings]:
     return getattr(module(kind), "Settings", PlugIn)
 
 
+@extras.named()
 def load(entry: Any, record: Any, device: str) -> Encoder:
-    """Return the encoder of an entry, ready to run (the record as in the module's `load`)."""
+    """Return the encoder of an entry, ready to run (the record as in the module's `load`).
+
+    Raises:
+        LeakageError: the kind needs an extra that is not installed.
+    """
     kind = module(entry.kind)
     if hasattr(kind, "load"):
         return kind.load(entry, record, device)

@@ -49,10 +49,16 @@ def as_yaml(configuration: dict[str, Any]) -> str:
 
 
 def pinned(requirements: str) -> dict[str, str]:
-    """Return version by distribution of the exact pins in a requirements.txt."""
-    lines = (line.partition(";")[0].strip() for line in requirements.splitlines())
-    pins = (line.partition("==") for line in lines if "==" in line and not line.startswith("#"))
-    return {name: version for name, _, version in pins}
+    """Return version by distribution of the exact pins in a requirements.txt that hold here.
+
+    A pin may end in a marker, which is evaluated, and in hashes on further lines.
+    """
+    from packaging.requirements import Requirement
+
+    lines = requirements.replace("\\\n", " ").splitlines()
+    texts = [line.partition(" --hash")[0] for line in lines if "==" in line and line[0] != "#"]
+    pins = [pin for pin in map(Requirement, texts) if not pin.marker or pin.marker.evaluate()]
+    return {pin.name: str(pin.specifier).removeprefix("==") for pin in pins}
 
 
 def run_times(benchmarks: Path) -> list[dict[str, Any]]:
