@@ -71,6 +71,14 @@ def test_the_demo_merged_over_the_paper_s_is_valid_and_needs_no_host():
     assert checked.tables(found["epochs-statistics"]) == asked
 
 
+def test_how_grey_pictures_are_read_is_a_setting_of_views_only_where_it_changes_them():
+    as_stored, as_rgb = Workflow(PAPER), Workflow(edited("dataset.grey", "rgb"))
+    for level in (0, 4):
+        assert "grey" not in as_stored.view_settings("msb_xor", level)
+        assert as_rgb.view_settings("msb_xor", level)["grey"] == "rgb"
+    assert as_rgb.dataset_settings() == as_stored.dataset_settings()
+
+
 def test_the_figures_of_another_scheme_lie_in_its_folder_and_read_its_tables():
     found = Workflow(edited("figures_of", ["lsb_xor"])).figures()
     own = {name for name in found if name.startswith("lsb_xor/")}

@@ -7,6 +7,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from leakage import files, views
 from leakage.errors import LeakageError
+from leakage.steps import view as step
+from PIL import Image
 
 METADATA = {"level": 3, "scheme": "msb_xor", "definition": {"view": "scaled"}}
 SHAPES = st.tuples(st.integers(1, 9), st.integers(1, 9), st.sampled_from([1, 3]))
@@ -80,3 +82,13 @@ def test_an_interrupted_write_leaves_the_earlier_file_as_it_was(path):
 def test_the_checksum_is_one_that_sha256sum_reads(path):
     line = files.checksum_path(path).read_text()
     assert line == f"{files.sha256(path)}  view.parquet\n"
+
+
+@pytest.mark.parametrize(("grey", "channels"), [("keep", 1), ("rgb", 3)])
+def test_a_grey_picture_keeps_its_channel_or_gets_three_equal_ones(tmp_path, grey, channels):
+    pixels = np.arange(48, dtype=np.uint8).reshape(6, 8)
+    path = tmp_path / "grey.png"
+    Image.fromarray(pixels).save(path)
+    found = step.picture(path, files.sha256(path), grey)
+    assert found.shape == (6, 8, channels)
+    assert all(np.array_equal(found[..., each], pixels) for each in range(channels))

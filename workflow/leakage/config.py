@@ -55,6 +55,10 @@ class Dataset(Settings):
     """the kind of dataset; only the branch of that name is read"""
     shard_size: int = pydantic.Field(default=1000, ge=1)
     """pictures per job; a larger dataset is encrypted and embedded in parts of this size"""
+    grey: Literal["keep", "rgb"] = "keep"
+    """grey pictures: keep their one channel, or encrypt them as RGB with three equal channels. The
+    number of channels is never encrypted, so with `keep` even the scheme `full` tells grey pictures
+    from coloured ones, and that is found as a leak"""
     coco: dict[str, Any] | None = None
     """the largest pictures of one split of COCO, downloaded from its host or a mirror"""
     photographs: dict[str, Any] | None = None
@@ -290,17 +294,23 @@ class Workflow:
     def view_settings(self, scheme: str, level: int) -> dict[str, Any]:
         """Return what a view depends on: not on other levels, and at level 0 on no scheme."""
         if level == 0:
-            return {"scheme": scheme}
+            return {"scheme": scheme, **self._grey()}
         return self.scheme_settings(scheme, [level])
 
     def scheme_settings(self, scheme: str, levels: list[int]) -> dict[str, Any]:
         """Return what the encryption of some levels depends on; of a key, its fingerprint."""
         encryption, definition = self.config.encryption, self.schemes[scheme]
         found = {"scheme": scheme, "definition": {**definition.model_dump(), "levels": levels}}
+        found |= self._grey()
         if not hasattr(schemes.module(definition.cipher), "read"):
             found["key_file"] = encryption.key_file
             found["key_fingerprint"] = self.key_fingerprint
         return found
+
+    def _grey(self) -> dict[str, str]:
+        """Return how grey pictures are read, unless they are as stored."""
+        grey = self.config.dataset.grey
+        return {} if grey == "keep" else {"grey": grey}
 
     def encrypted_files(self, scheme: str, level: int) -> list[str]:
         """Return the files of a level that another program encrypted; none of other schemes."""

@@ -55,7 +55,7 @@ def main(
 
     def measured() -> Iterator[dict[str, Any]]:
         for row in progress.over(rows.itertuples(), "pictures", len(rows)):
-            plain = picture(pictures_folder / row.file_name, row.sha256)
+            plain = picture(pictures_folder / row.file_name, row.sha256, encryption.grey)
             for level in asked:
                 ciphertext = scheme.encrypt(row.image_id, plain, level)
                 seen = scheme.view(row.image_id, ciphertext, level)
@@ -73,6 +73,7 @@ def main(
             "pictures": len(rows),
             "limit": limit,
             "definition": encryption.definition,
+            "grey": encryption.grey,
             "key_fingerprint": encryption.key_fingerprint,
             "versions": {
                 name: importlib.metadata.version(name) for name in ("numpy", "scikit-image")

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import typer
@@ -24,12 +24,14 @@ class Encryption(Settings):
         key_file: None where nothing is encrypted here.
         key_fingerprint: of the key that was configured.
         definition: the scheme's entry; None for level 0, which depends on no scheme.
+        grey: `rgb` gives grey pictures three equal channels before they are encrypted.
     """
 
     scheme: str
     key_file: str | None = None
     key_fingerprint: str | None = None
     definition: dict[str, Any] | None = None
+    grey: Literal["keep", "rgb"] = "keep"
 
 
 def main(
@@ -52,7 +54,7 @@ def main(
 
     def observed() -> Iterator[tuple[str, np.ndarray]]:
         for row in progress.over(rows.itertuples(), "pictures", len(rows)):
-            plain = picture(pictures_folder / row.file_name, row.sha256)
+            plain = picture(pictures_folder / row.file_name, row.sha256, encryption.grey)
             if scheme is None:
                 yield row.image_id, plain
             else:
@@ -68,6 +70,7 @@ def main(
             "shard": shard,
             "shards": shards,
             "definition": encryption.definition,
+            "grey": encryption.grey,
             "key_fingerprint": encryption.key_fingerprint,
             **(PLAIN if scheme is None else scheme.about(level)),
             "code": code,
@@ -101,8 +104,17 @@ def _key(encryption: Encryption) -> bytes:
     return key
 
 
-def picture(path: Path, expected: str) -> np.ndarray:
-    """Return a picture of the manifest as uint8 of shape (height, width, channels)."""
+def picture(path: Path, expected: str, grey: Literal["keep", "rgb"] = "keep") -> np.ndarray:
+    """Return a picture of the manifest as uint8 of shape (height, width, channels).
+
+    Args:
+        path: the picture.
+        expected: its SHA-256.
+        grey: whether a grey one keeps its one channel or gets three equal ones.
+
+    Raises:
+        LeakageError: the picture is missing, or is not the one in the manifest.
+    """
     if not path.is_file():
         raise LeakageError(
             f"{path}: the picture is in the manifest and not on disk; put it back, or make the "
@@ -113,4 +125,5 @@ def picture(path: Path, expected: str) -> np.ndarray:
             f"{path}: the picture is not the one in the manifest (its SHA-256 differs); put that "
             "one back, or make the manifest anew (snakemake --forcerun manifest)"
         )
-    return pictures.read(path)
+    pixels = pictures.read(path)
+    return pixels.repeat(3, axis=2) if grey == "rgb" and pixels.shape[2] == 1 else pixels
