@@ -1,5 +1,6 @@
 """The answer per scheme: one true sentence, whatever the verdicts."""
 
+import itertools
 import math
 
 import pandas as pd
@@ -74,15 +75,14 @@ def test_the_sentence_says_where_it_leaks(said, sentence):
 def test_level_0_is_not_a_level_of_encryption():
     with_plain = answers.answer(rows({0: LEAK} | levels(NONE, NONE)))
     assert with_plain.sentence == "Nothing found at any level tested (n = 1 and 2)."
-    assert with_plain.verdict == NONE and with_plain.notes == ()
-    assert answers.answer(rows({0: LEAK})).verdict == ""
+    assert [each.verdict for each in with_plain.phrases] == [NONE] and with_plain.notes == ()
 
 
 def test_a_level_leaks_if_any_representation_finds_a_leak_and_the_finder_is_named():
     clip, pixels = rows(levels(LEAK, LEAK, NONE)), rows(levels(LEAK, NONE, NONE), "pixels")
     found = answers.answer(pd.concat([clip, pixels]))
     assert found.sentence == "Leaks up to n = 2; nothing found at n = 3."
-    assert found.notes == ("The leak at n = 2: found only on CLIP.",)
+    assert found.notes == ("Only CLIP shows the leak at n = 2.",)
     same = answers.answer(pd.concat([clip, rows(levels(LEAK, LEAK, NONE), "pixels")]))
     assert same.notes == ()
 
@@ -92,7 +92,7 @@ def test_a_representation_that_cannot_decide_is_named_and_hides_no_answer():
     found = answers.answer(pd.concat([clip, pixels]))
     assert found.sentence == "Leaks at n = 1; nothing found at n = 2."
     assert found.notes == (
-        "The leak at n = 1: found only on CLIP.",
+        "Only CLIP shows the leak at n = 1.",
         "pixels: cannot be decided with these 9 pictures (the test needs at least 15).",
     )
 
@@ -110,6 +110,7 @@ def test_every_scheme_has_an_answer_in_the_table_s_order():
 @given(st.lists(st.sampled_from([LEAK, NONE, FEW, ORDERS]), min_size=1, max_size=9))
 def test_no_leak_is_ever_hidden(said):
     found = answers.answer(rows(levels(*said)))
-    assert ("eaks" in found.sentence) == (LEAK in said) == (found.verdict == LEAK)
+    assert [each.verdict for each in found.phrases] == [each for each, _ in itertools.groupby(said)]
+    assert ("eaks" in found.sentence) == (LEAK in said)
     assert ("othing found" in found.sentence) == (NONE in said)
     assert ("annot be decided" in found.sentence) == bool({FEW, ORDERS} & set(said))

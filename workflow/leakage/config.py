@@ -148,8 +148,8 @@ class Report(Settings):
     """The parts of the report in addition to the figures."""
 
     calibration: bool = False
-    """whether the report runs and shows the calibration; that of config.yaml takes an hour. Otherwise
-    the report quotes docs/calibration.md"""
+    """whether the report runs and shows the calibration (that of config.yaml takes an hour) instead
+    of quoting docs/calibration.md"""
 
 
 class Config(Settings):

@@ -21,21 +21,31 @@ DECIDED = (LEAK, NO_EVIDENCE)
 
 
 @dataclass(frozen=True)
+class Phrase:
+    """A part of the answer: the verdict on neighbouring levels, and the words for it."""
+
+    verdict: str
+    text: str
+
+
+@dataclass(frozen=True)
 class Answer:
     """The answer for one scheme.
 
     Attributes:
         scheme: the scheme's key.
-        verdict: `leak` if any level leaks, otherwise the verdict of the levels; empty if only the
-            plain picture was tested.
-        sentence: the answer, without the scheme's name.
+        phrases: the parts of the sentence, from the lowest level up.
         notes: sentences that qualify it.
     """
 
     scheme: str
-    verdict: str
-    sentence: str
+    phrases: tuple[Phrase, ...]
     notes: tuple[str, ...] = ()
+
+    @property
+    def sentence(self) -> str:
+        """The answer without the scheme's name."""
+        return "; ".join(each.text for each in self.phrases)
 
 
 def answers(verdicts: "pd.DataFrame") -> list[Answer]:
@@ -56,17 +66,16 @@ def answer(rows: "pd.DataFrame") -> Answer:
     found = {level: verdict for level, verdict in combined(rows).items() if level > 0}
     if not found:
         only = "Only the plain picture (n = 0) was tested, which says nothing about the encryption."
-        return Answer(scheme, "", only)
+        return Answer(scheme, (Phrase("", only),))
     runs = [
         (verdict, list(levels))
         for verdict, levels in itertools.groupby(found, key=lambda level: found[level])
     ]
-    phrases = [_phrase(runs, index, rows) for index in range(len(runs))]
-    sentence = "; ".join(phrases)
-    overall = min(found.values(), key=ORDER.index)
-    return Answer(
-        scheme, overall, f"{sentence[0].upper()}{sentence[1:]}.", tuple(_notes(rows, found))
-    )
+    texts = [_phrase(runs, index, rows) for index in range(len(runs))]
+    texts[0] = f"{texts[0][0].upper()}{texts[0][1:]}"
+    texts[-1] = f"{texts[-1]}."
+    phrases = tuple(Phrase(verdict, text) for (verdict, _), text in zip(runs, texts, strict=True))
+    return Answer(scheme, phrases, tuple(_notes(rows, found)))
 
 
 def combined(rows: "pd.DataFrame") -> dict[int, str]:
@@ -124,8 +133,8 @@ def _notes(rows: "pd.DataFrame", found: dict[int, str]) -> list[str]:
         by_finders.setdefault(tuple(dict.fromkeys(leaking["label"])), []).append(level)
     for finders, levels in by_finders.items():
         if len(finders) < len(labels):
-            which = "leak" if len(levels) == 1 else "leaks"
-            notes.append(f"The {which} at n = {listed(levels)}: found only on {listed(finders)}.")
+            shows = "shows" if len(finders) == 1 else "show"
+            notes.append(f"Only {listed(finders)} {shows} the leak at n = {listed(levels)}.")
     for label in labels:
         of_one = rows[(rows["label"] == label) & (rows["level"] > 0)]
         unable = of_one[~of_one["verdict"].isin(DECIDED)]

@@ -67,7 +67,13 @@ def grids(
     """
     schemes = pictures if verdicts is None else dict.fromkeys(verdicts["scheme"])
     return tuple(
-        grid.grid(each, verdicts, pictures.get(each, {}), counts.get(each, "")) for each in schemes
+        grid.grid(
+            each,
+            verdicts,
+            pictures.get(each, {}),
+            counts.get(each, "").removeprefix(f"{each}: "),
+        )
+        for each in schemes
     )
 
 

@@ -1,4 +1,4 @@
-"""The grid of verdicts of a scheme: its levels with the first picture, and a row per representation."""
+"""The grid of verdicts of a scheme: a column per level with a picture, a row per representation."""
 
 import base64
 import io

@@ -3,6 +3,8 @@
 from leakage.analysis.verdicts import LEAK, NO_EVIDENCE, TOO_FEW_PERMUTATIONS, TOO_FEW_PICTURES
 
 SYMBOLS = {LEAK: "●", NO_EVIDENCE: "○", TOO_FEW_PICTURES: "?", TOO_FEW_PERMUTATIONS: "?"}
+# Classes of the style sheet.
+CLASSES = {LEAK: "leak", NO_EVIDENCE: "none", TOO_FEW_PICTURES: "few", TOO_FEW_PERMUTATIONS: "few"}
 WORDS = {
     LEAK: "leak",
     NO_EVIDENCE: "nothing found",

@@ -65,13 +65,8 @@ def from_markdown(text: str, heading: str) -> Table | None:
         return None
     heads, _, *rows = cells
     numeric = [all(map(_is_number, column)) for column in zip(*rows, strict=True)]
-    return Table(
-        [
-            Column(head, ".3f" if number else "")
-            for head, number in zip(heads, numeric, strict=True)
-        ],
-        rows,
-    )
+    forms = [".3f" if number else "" for number in numeric]
+    return Table(list(map(Column, heads, forms)), rows)
 
 
 def _is_number(text: str) -> bool:
