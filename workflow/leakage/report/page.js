@@ -38,12 +38,15 @@ for (const table of document.querySelectorAll("table.sorts")) {
   });
 }
 
-// Mark the section on the screen in the contents.
+// Mark the part on the screen in the contents, and keep the mark in sight.
 const links = new Map([...contents.querySelectorAll("a")].map(each => [each.hash.slice(1), each]));
 const seen = new IntersectionObserver(entries => {
   for (const entry of entries.filter(each => each.isIntersecting)) {
     for (const link of links.values()) link.removeAttribute("aria-current");
-    links.get(entry.target.id).setAttribute("aria-current", "true");
+    const link = links.get(entry.target.id);
+    link.setAttribute("aria-current", "true");
+    const nav = contents.parentElement;
+    if (wide.matches) nav.scrollTop = link.offsetTop - nav.clientHeight / 2;
   }
 }, { rootMargin: "0px 0px -75% 0px" });
 for (const id of links.keys()) seen.observe(document.getElementById(decodeURIComponent(id)));
