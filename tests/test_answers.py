@@ -97,6 +97,13 @@ def test_a_representation_that_cannot_decide_is_named_and_hides_no_answer():
     )
 
 
+def test_two_representations_with_one_label_are_told_apart_by_their_keys():
+    coarse, fine = rows(levels(LEAK)), rows(levels(NONE)).assign(representation="finer")
+    found = answers.distinct(pd.concat([coarse, fine, rows(levels(NONE), "pixels")]))
+    assert found["label"].tolist() == ["CLIP [clip]", "CLIP [finer]", "pixels"]
+    assert answers.answer(found).notes == ("Only CLIP [clip] shows the leak at n = 1.",)
+
+
 def test_a_test_that_misses_the_plain_picture_is_called_too_weak():
     (note,) = answers.answer(rows(levels(NONE, NONE, first=0))).notes
     assert note.startswith("No leak is found in the plain picture")

@@ -21,7 +21,7 @@ from leakage import captions, estimators, files, jobs, provenance
 from leakage.config import ANALYSIS, MEASURES, Workflow, module_of
 from leakage.devices import has_gpu
 from leakage.errors import LeakageError
-from leakage.figures import compared
+from leakage.figures import calibration, compared
 from leakage.truths import ENCODED
 
 try:
@@ -413,17 +413,16 @@ def report_figures():
         for name, drawing in ((name, DRAWINGS[name]) for name in FIGURES)
     ]
     if CONFIG.report.calibration:
-        stem = RESULTS / "calibration/calibration"
-        title = "Estimates against known truths"
-        found.append(
-            {"stem": str(stem), "name": "calibration", "module": "calibration", "title": title}
-        )
+        stem = str(RESULTS / "calibration/calibration")
+        about = {"module": "calibration", "title": calibration.TITLE}
+        found.append({"stem": stem, "name": "calibration", **about})
     return found
 
 
 def labelled(drawing):
     """The module and the title of a figure, and which scheme and representation it shows."""
-    of = [drawing.scheme] if CONFIG.figures_of else []
+    several = CONFIG.figures_of and getattr(drawing.module, "PER_SCHEME", True)
+    of = [drawing.scheme] if several else []
     of += [drawing.representation] if len(CONFIG.representations) > 1 else []
     name = drawing.module.__name__.rpartition(".")[2]
     return {"module": name, "title": drawing.module.TITLE, "of": ", ".join(filter(None, of))}

@@ -78,6 +78,16 @@ def answer(rows: "pd.DataFrame") -> Answer:
     return Answer(scheme, phrases, tuple(_notes(rows, found)))
 
 
+def distinct(verdicts: "pd.DataFrame") -> "pd.DataFrame":
+    """Return the verdicts with a different label for each representation.
+
+    Two encoders may have the same label. Then the key of the representation follows it.
+    """
+    keys = verdicts.groupby("label")["representation"].transform("nunique")
+    longer = verdicts["label"] + " [" + verdicts["representation"] + "]"
+    return verdicts.assign(label=verdicts["label"].where(keys == 1, longer))
+
+
 def combined(rows: "pd.DataFrame") -> dict[int, str]:
     """Return the verdict per level, over all representations of one scheme."""
     return {

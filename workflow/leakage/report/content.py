@@ -91,7 +91,7 @@ def verdict_table(verdicts: "pd.DataFrame | None") -> Table | None:
         "low": Column("low", ".3f"),
         "high": Column("high", ".3f"),
         "floor": Column("floor", ".3f"),
-        "pictures": Column("pictures", ".0f"),
+        "pictures": Column("units", ".0f"),
     }
     return _table(verdicts, columns)
 

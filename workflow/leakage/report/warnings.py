@@ -31,7 +31,7 @@ def of_estimates(tables: Sequence[Table]) -> Iterable[Warned]:
     untrained = dict.fromkeys(table.label for table in tables if table.untrained)
     if untrained:
         yield Warned("Untrained networks", f"{listed(untrained)}.")
-    ceilings: dict[str, list[str]] = {}
+    ceilings: dict[str, dict[str, None]] = {}
     for table in tables:
         if "p_value" not in table.rows:  # not a held-out estimate
             continue
@@ -40,7 +40,7 @@ def of_estimates(tables: Sequence[Table]) -> Iterable[Warned]:
         if len(bounded):
             where = f" under {table.scheme}" if table.scheme else ""
             said = f"{table.label}{where} at {curves.levels(bounded)}"
-            ceilings.setdefault(table.metadata["estimator"], []).append(said)
+            ceilings.setdefault(table.metadata["estimator"], {})[said] = None
     for estimator, where in ceilings.items():
         yield Warned(
             "At its ceiling",

@@ -11,6 +11,7 @@ import typer
 from leakage import files
 from leakage.analysis import tables
 from leakage.report import (
+    answers,
     calibrations,
     content,
     grid,
@@ -47,6 +48,7 @@ def main(
     """Write report.html, summary.md and record/configuration.yaml."""
     merged = record.as_yaml(json.loads(configuration))
     verdicts, about = (None, {}) if verdict is None else _read(verdict)
+    verdicts = None if verdicts is None else answers.distinct(verdicts)
     claims = None if scorecard is None else pd.read_csv(scorecard)
     estimates = [tables.read(path) for path in table or []]
     pictures: dict[str, dict[int, grid.Picture]] = {}
