@@ -189,7 +189,7 @@ def test_every_figure_has_its_caption_an_alternative_text_and_three_files(comple
     alternatives = [each["alt"] for each in page.all("img")]
     assert all(alternatives)
     assert "Histogram. It falls by 0.998 bit." in alternatives
-    assert "My own: clip. It falls by 0.998 bit." in alternatives
+    assert "My own (clip). It falls by 0.998 bit." in alternatives
     assert "It is <exact> & clear." in words(complete[0])
     links = [each for each in page.all("a") if "download" in each or "data-file" in each]
     saved = [each.get("download") or each["data-file"] for each in links]

@@ -1,5 +1,5 @@
-"""The report of a run: one HTML page and the same content as Markdown.
+"""The report of a run: one HTML page, and the same content as Markdown.
 
-`content.gather` collects the content, `page.html` and `summary.markdown` write it. The content is
-made of frozen dataclasses, so that page and summary cannot differ in a number.
+The step `report` collects a `content.Content`. `page.html` and `summary.markdown` write it, so page
+and summary give the same numbers.
 """

@@ -32,7 +32,7 @@ class Content:
         answers: one per scheme; empty if the run has no verdict.
         grids: verdicts and first picture of each scheme.
         warnings: what to know before quoting a number.
-        groups: the figures; empty in a summary.
+        groups: the figures, in the order of the argument.
         verdicts: one row per scheme, representation and level.
         claims: the paper's claims; None if the run has not tested them.
         estimates: held-out estimates, one row per level.
@@ -51,6 +51,11 @@ class Content:
     estimates: Table | None
     calibration: Calibration
     record: Record
+
+
+def answered(verdicts: "pd.DataFrame | None") -> tuple[Answer, ...]:
+    """Return the answers; none if the run has no verdict."""
+    return () if verdicts is None else tuple(answers.answers(verdicts))
 
 
 def grids(
@@ -135,8 +140,3 @@ def _table(rows: "pd.DataFrame", columns: Mapping[str, Column]) -> Table:
     present = {name: column for name, column in columns.items() if rows[name].notna().any()}
     values: Sequence[Sequence] = rows[list(present)].astype(object).to_numpy().tolist()
     return Table(list(present.values()), values)
-
-
-def answered(verdicts: "pd.DataFrame | None") -> tuple[Answer, ...]:
-    """Return the answers; none if the run has no verdict."""
-    return () if verdicts is None else tuple(answers.answers(verdicts))

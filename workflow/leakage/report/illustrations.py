@@ -53,7 +53,7 @@ class Drawn:
     @property
     def heading(self) -> str:
         """The title, with scheme and representation if need be."""
-        return f"{self.title}: {self.of}" if self.of else self.title
+        return f"{self.title} ({self.of})" if self.of else self.title
 
 
 @dataclass(frozen=True)

@@ -51,10 +51,6 @@ def main(
     verdicts = None if verdicts is None else answers.distinct(verdicts)
     claims = None if scorecard is None else pd.read_csv(scorecard)
     estimates = [tables.read(path) for path in table or []]
-    pictures: dict[str, dict[int, grid.Picture]] = {}
-    for scheme, _, path in (option.partition("=") for option in view or []):
-        level, shown = grid.picture(View(path))
-        pictures.setdefault(scheme, {})[level] = shown
     if calibrated is None:
         calibration = calibrations.quoted(published, calibrate)
     else:
@@ -64,7 +60,7 @@ def main(
         pictures=len(pd.read_csv(files.check(manifest))),
         estimator=estimator,
         answers=content.answered(verdicts),
-        grids=content.grids(verdicts, pictures, about.get("level_labels", {})),
+        grids=content.grids(verdicts, _pictures(view or []), about.get("level_labels", {})),
         warnings=(
             *warnings.of_estimates(estimates),
             *warnings.of_verdicts(verdicts),
@@ -78,18 +74,27 @@ def main(
         calibration=calibration,
         record=record.record(merged, key, pins, benchmarks),
     )
-    written = {
-        "record/configuration.yaml": merged,
-        "summary.md": summary.markdown(found),
-        "report.html": page.html(found),
-    }
-    for name, text in written.items():
-        with files.whole_file(folder / name) as temporary:
-            temporary.write_text(text, encoding="utf-8")
+    _write(folder / "record/configuration.yaml", merged)
+    _write(folder / "summary.md", summary.markdown(found))
+    _write(folder / "report.html", page.html(found))
     size = (folder / "report.html").stat().st_size
     print(f"report.html: {size / 1e6:.1f} MB", file=sys.stderr)
     if size > LARGEST:
         print(f"warning: report.html is larger than {LARGEST / 1e6:.0f} MB", file=sys.stderr)
+
+
+def _pictures(options: list[str]) -> dict[str, dict[int, grid.Picture]]:
+    """Return the first picture of each view, by scheme and level."""
+    found: dict[str, dict[int, grid.Picture]] = {}
+    for scheme, _, path in (option.partition("=") for option in options):
+        level, shown = grid.picture(View(path))
+        found.setdefault(scheme, {})[level] = shown
+    return found
+
+
+def _write(path: Path, text: str) -> None:
+    with files.whole_file(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
 
 
 def _read(path: Path) -> tuple[pd.DataFrame, dict]:
