@@ -42,8 +42,6 @@ localrules:
     calibration_table,
     calibration_figure,
     calibration,
-    record,
-    summary,
     report,
     all,
     download,

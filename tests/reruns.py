@@ -76,17 +76,13 @@ OF_ALL_REPRESENTATIONS = {
 }
 
 
-# What is made again after whatever else runs.
-RECORD = {f"record/{name}" for name in ("configuration", "software", "run_times")}
-REPORT = RECORD | {"summary", "report"}
+# What the job of the report makes.
+REPORT = {"report", "summary", "record/configuration"}
 
 
 def with_report(jobs: set[str]) -> set[str]:
-    """Return what runs with the jobs of a change: where anything runs, the report follows."""
-    if not jobs:
-        return jobs
-    summed_up = jobs & (ESTIMATES | FINER_ESTIMATES | VERDICTS | {"figures/scorecard"})
-    return jobs | RECORD | {"report"} | ({"summary"} if summed_up else set())
+    """Return what runs with the jobs of a change: if any job runs, the report follows."""
+    return jobs | REPORT if jobs else jobs
 
 
 @dataclass(frozen=True)
@@ -245,6 +241,12 @@ CHANGES = [
         "the code of a figure's module", "that figure", {"figures/fig3b"}, code("figures/fig3b")
     ),
     Change("a figure's caption", "that figure", {"figures/fig8"}, words(CAPTIONS / "fig8.rst")),
+    Change(
+        "the template, the style or the script of the report",
+        "the report",
+        REPORT,
+        words(CODE / "report" / "page.html.j2", CODE / "report" / "page.css"),
+    ),
     Change("a comment or a docstring, in any module", "nothing", set(), comments),
     Change("every file of the repository touched", "nothing", set(), touch),
     Change("the times of the repository's files moved back", "nothing", set(), age),
@@ -260,7 +262,7 @@ CHANGES = [
     Change(
         "a key that no job of the run reads",
         "nothing but the report, which shows the configuration",
-        RECORD | {"report"},
+        REPORT,
         config={
             "calibration": {"seeds": 7},
             "dataset": {"coco": {"count": 7}},
@@ -295,8 +297,7 @@ are imported, directly or indirectly. Comments, docstrings, layout and time stam
 
 More rules:
 
-- With the targets `report` and `all`, the record of the run and the report are made again after any
-  other job (seconds). The summary is made again after an estimate, a verdict or the scorecard.
+- With the targets `report` and `all`, the report is made again after any other job (seconds).
 - The download options (`connections`, `retries`, `timeout` of `dataset.coco`) do not fetch pictures
   again. A picture that is added to a `folder`, removed from it or changed in size does.
 - A figure keeps the configuration that it was drawn with. A change that it does not depend on does

@@ -31,6 +31,9 @@ def main(x):
     "schemes/__init__.py": "from leakage import errors\n",
     "schemes/cipher.py": "TABLE = [1, 2]\n",
     "errors.py": "class LeakageError(Exception):\n    pass\n",
+    "schemes/cipher.css": "td {}\n",
+    "schemes/cipher.html.j2": "<b>",
+    "schemes/cipher.csv": "a\n",
     "late.py": "import leakage.later\n\nvalue = 1\n",
     "later.py": "later = 1\n",
     "other.py": "other = 1\n",
@@ -113,6 +116,8 @@ def test_how_a_module_is_written_leaves_the_digest(package, old, new):
         ("files.py", "return x", "return -x"),
         ("schemes/cipher.py", "2", "3"),
         ("schemes/__init__.py", "\n", "\nX = 1\n"),
+        ("schemes/cipher.css", "td", "th"),
+        ("schemes/cipher.html.j2", "<b>", "<i>"),
         ("errors.py", "Exception", "ValueError"),
         ("late.py", "value = 1", "value = 2"),
         ("later.py", "1", "2"),
@@ -127,6 +132,7 @@ def test_a_change_of_code_alters_the_digest(package, name, old, new):
 def test_what_a_step_does_not_import_leaves_its_digest(package):
     before = found()
     replace(package / "other.py", "1", "2")
+    replace(package / "schemes" / "cipher.csv", "a", "b")
     assert found() == before
 
 

@@ -90,6 +90,9 @@ TRIED: dict[str, Dry | Run | Elsewhere] = {
     # Runs.
     "snakemake --cores 8 figures": Dry(plans=("results/paper/figures/fig5.png",)),
     "snakemake --cores 8 report": Dry(plans=("results/paper/report.html",)),
+    "snakemake --configfile demo.yaml --report results/demo/jobs.html": Elsewhere(
+        "tests/test_workflow.py", '"--report"'
+    ),
     "snakemake --cores 8 download": Dry(plans=("results/paper/weights/clip.safetensors",)),
     "snakemake --cores 1 download": Dry(plans=("results/paper/manifest.csv",)),
     "snakemake --cores 2 --configfile demo.yaml timm.yaml -- download": Dry(

@@ -1,4 +1,4 @@
-"""The record of a run: configuration, software, run times; and the pages that show it."""
+"""The record of a run: configuration, software, run times."""
 
 import re
 import subprocess
@@ -9,8 +9,7 @@ import pytest
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
-from leakage import pages
-from leakage.steps import record
+from leakage.report import record
 from snake import REPOSITORY
 
 HEAD = "s\th:m:s\tmax_rss\tcpu_time\n"
@@ -79,31 +78,24 @@ def test_a_checkout_s_commit_is_named_and_whether_it_was_changed(tmp_path):
     assert record.commit(tmp_path / "inner") == ""  # a folder in somebody else's checkout
 
 
-def test_the_record_s_pages_hold_what_ran(benchmarks, tmp_path):
+def test_a_record_holds_key_versions_and_run_times(benchmarks):
     pins = REPOSITORY / "envs" / "requirements.txt"
-    record.main(tmp_path, '{"seed": 0, "scheme": {"view": "<b>"}}', benchmarks, pins, "abc123")
-    texts = {path.name: path.read_text() for path in tmp_path.glob("*.*")}
-    assert set(texts) == {
-        *("configuration.yaml", "configuration.html", "software.html", "run_times.html")
-    }
-    assert "abc123" in texts["configuration.html"] and "&lt;b&gt;" in texts["configuration.html"]
-    assert texts["configuration.yaml"] == "seed: 0\nscheme:\n  view: <b>\n"
-    assert "1:03:05" in texts["run_times.html"]
-    for name in record.pinned(pins.read_text()):
-        assert f"<code>{name}</code>" in texts["software.html"]
+    found = record.record("seed: 0\n", "abc123", pins, benchmarks)
+    assert (found.configuration, found.key, found.total) == ("seed: 0\n", "abc123", "1:03:08")
+    assert {"leakage", "git commit", "Python"} <= {name for name, _ in found.software}
+    assert len(found.distributions.rows) == len(record.pinned(pins.read_text()))
+    jobs, number, total, longest, memory = (text for text, _ in found.times.cells()[0])
+    assert (jobs, number, total, longest, memory) == (
+        "estimates/mine",
+        "2",
+        "3,785",
+        "3,725",
+        "900",
+    )
 
 
-def test_a_page_is_the_same_in_markdown_and_in_html():
-    blocks = [
-        "It is `so` and **strong**.",
-        pages.Heading("One"),
-        pages.Listing(["a < b"]),
-        pages.Table(["x", "y"], [["1|2", "p\nq"]]),
-        pages.Verbatim("a: 1\n", "yaml"),
-    ]
-    markdown, html = pages.as_markdown("T", blocks), pages.as_html("T", blocks)
-    assert "| 1\\|2 | p q |" in markdown and "- a < b" in markdown and "## One" in markdown
-    assert markdown.startswith("# T\n\n") and "```yaml\na: 1\n```" in markdown
-    for piece in ("<h2>One</h2>", "<li>a &lt; b</li>", "<td>1|2</td>", "<strong>strong</strong>"):
-        assert piece in html
-    assert not re.search(r"(src|href)=", html)
+def test_a_distribution_in_another_version_is_counted(tmp_path):
+    (tmp_path / "pins.txt").write_text("numpy==0.0.1\nno-such-distribution==1.0\n")
+    found = record.record("", "", tmp_path / "pins.txt", tmp_path)
+    assert found.others == 2
+    assert found.distributions.rows[1] == ("no-such-distribution", "1.0", "not installed")

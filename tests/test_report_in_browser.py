@@ -1,50 +1,78 @@
-"""The report in Chromium: every figure is shown with its caption, and no label is cut.
+"""The report in Chromium, at a desk's and a phone's width, light and dark, and in print.
 
 `make browser` runs these tests, `make test` does not. They open the report that REPORT names, or
 that of a tiny run made here; screenshots go into the folder that SCREENSHOTS names.
 """
 
+import base64
 import json
 import os
-import re
 import shutil
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from leakage import captions
 from selenium import webdriver
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.ui import WebDriverWait
 from snake import REPOSITORY, snakemake
 
 pytestmark = pytest.mark.browser
 
-CATEGORIES = {
-    *("Beyond the paper", "Calibration", "Figures of the paper", "This run"),
-    "Verdict and checks",
+DESK, PHONE = (1400, 900), (390, 844)
+LOOKS = {
+    "desk": (DESK, "light"),
+    "desk-dark": (DESK, "dark"),
+    "phone": (PHONE, "light"),
+    "phone-dark": (PHONE, "dark"),
 }
-# Seconds; a busy machine takes its time over megabytes of JavaScript.
-PATIENCE = 90
-PAGES = {"Summary", "Configuration", "Software", "Run times"}
-# Texts that are cut: what they hold is wider than they are, or they stand out of the window or of
-# the panel on the left, which then scrolls sideways.
+PATIENCE = 30  # seconds
+CONTRAST = 4.5  # the least of WCAG 2, level AA
+# Texts that are wider than their place, or that lie outside of the window. What stands in a part
+# that scrolls is reached by scrolling.
 CUT = """
-const panel = document.querySelector("nav.h-screen");
-const scrolls = panel.scrollWidth > panel.clientWidth + 1 ? ["the panel: " + panel.innerText] : [];
-const texts = document.querySelectorAll("nav span, nav td, nav th, nav li, nav p, h1 span");
-return scrolls.concat([...texts]
-    .filter(each => each.innerText.trim())
-    .filter(each => {
-        const box = each.getBoundingClientRect();
-        const wide = each.clientWidth > 0 && each.scrollWidth > each.clientWidth + 1;
-        return wide || box.left < 0 || box.right > window.innerWidth + 1;
-    })
-    .map(each => each.innerText))
+const outside = each => {
+    const box = each.getBoundingClientRect();
+    if (!box.width || each.closest(".scroll, .card, nav ol")) return false;
+    return box.left < -1 || box.right > innerWidth + 1;
+};
+const wide = each => each.clientWidth > 0 && each.scrollWidth > each.clientWidth + 1;
+return [...document.querySelectorAll("h1, h2, h3, p, dt, dd, li, summary, th, td, pre, a, span")]
+    .filter(each => each.innerText.trim() && (outside(each) || wide(each)))
+    .map(each => `${each.tagName}: ${each.innerText}`);
+"""
+# The contrast of every text with the ground behind it, as WCAG 2 defines it.
+FAINT = """
+const canvas = document.createElement("canvas").getContext("2d", {willReadFrequently: true});
+const parts = colour => {
+    canvas.clearRect(0, 0, 1, 1);
+    canvas.fillStyle = colour;
+    canvas.fillRect(0, 0, 1, 1);
+    return [...canvas.getImageData(0, 0, 1, 1).data];
+};
+const light = ([r, g, b]) => {
+    const [x, y, z] = [r, g, b].map(each => each / 255)
+        .map(each => each <= 0.03928 ? each / 12.92 : ((each + 0.055) / 1.055) ** 2.4);
+    return 0.2126 * x + 0.7152 * y + 0.0722 * z;
+};
+const ground = each => {
+    for (; each; each = each.parentElement) {
+        const colour = parts(getComputedStyle(each).backgroundColor);
+        if (colour[3] === 255) return colour;
+    }
+    return [255, 255, 255];
+};
+const owns = each => [...each.childNodes].some(node => node.nodeType === 3 && node.data.trim());
+return [...document.body.querySelectorAll("*:not(script)")].filter(owns).map(each => {
+    const [a, b] = [parts(getComputedStyle(each).color), ground(each)].map(light);
+    return [(Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05), each.innerText.slice(0, 60)];
+}).filter(([contrast]) => contrast < arguments[0]);
 """
 
 
@@ -62,15 +90,14 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[webdriver.Chrome]:
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[webdriver.Chrome]:
     """Chromium without a screen, which notes what it asks the network for."""
     subprocess.run([REPOSITORY / "tests" / "chromium.sh"], check=True)
     options = webdriver.ChromeOptions()
     options.binary_location = shutil.which("chromium") or ""
     options.add_argument("--headless=new")
-    options.add_argument("--window-size=1400,900")
     options.add_argument("--disable-dev-shm-usage")
-    # Chromium refuses to be root's with a sandbox; what it opens here is our own.
+    # Chromium refuses to run as root with a sandbox. It opens only our own file here.
     if os.geteuid() == 0:
         options.add_argument("--no-sandbox")
     options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
@@ -79,201 +106,237 @@ def browser() -> Iterator[webdriver.Chrome]:
     driver.quit()
 
 
-@pytest.fixture(scope="module")
-def opened(browser: webdriver.Chrome, report: Path) -> "Reader":
-    """A reader who has gone through the whole report."""
-    reader = Reader(browser)
-    reader.go_through(report)
-    return reader
-
-
 class Reader:
-    """Goes through a report as a person does, by clicking, and notes what is seen.
+    """A reader with the report open.
 
     Attributes:
-        shown: what is seen of each result, by (category, its labels).
-        cut: the texts that are cut, by where.
-        tables: the heads of each category's table.
+        browser: the browser.
     """
 
-    def __init__(self, browser: webdriver.Chrome):
+    def __init__(self, browser: webdriver.Chrome, report: Path):
         self.browser = browser
-        self.shown: dict[tuple[str, ...], dict[str, Any]] = {}
-        self.cut: dict[str, list[str]] = {}
-        self.tables: dict[str, list[str]] = {}
-        self.shots = Path(os.environ["SCREENSHOTS"]) if "SCREENSHOTS" in os.environ else None
+        self.report = report
 
-    def go_through(self, report: Path) -> None:
-        """Open every result of every category."""
-        self.browser.get(report.as_uri())
-        self.until(lambda: self.find("#rulegraph svg, #rulegraph canvas"))
-        self.look("front")
-        for category in self.categories():
-            self.show(category)
-            self.tables[category] = [each.text for each in self.find("nav th") if each.text]
-            self.look(category)
-            for index in range(len(self.rows())):
-                self.open(category, index)
-                self.show(category)
+    def open(self, look: str = "desk") -> "Reader":
+        """Open the report in a window of a size, light or dark."""
+        (width, height), scheme = LOOKS[look]
+        size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 500}
+        self.browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+        self.emulate("", scheme)
+        self.browser.get(self.report.as_uri())
+        self.until(lambda: self.run("return document.readyState === 'complete'"))
+        return self
 
-    def categories(self) -> list[str]:
-        """Return the categories of the menu, whose first three items are Snakemake's."""
-        self.home()
-        return [each.text for each in self.find("nav ul li a")][3:]
-
-    def home(self) -> None:
-        self.find("nav nav ol a")[0].click()
-        self.until(lambda: len(self.find("nav ul li a")) > 3)
-
-    def show(self, category: str) -> None:
-        self.home()
-        (item,) = [each for each in self.find("nav ul li a") if each.text == category]
-        item.click()
-        self.until(lambda: self.rows())
-
-    def open(self, category: str, index: int) -> None:
-        """Look at one result: its picture or page, then its caption beside it."""
-        row = self.rows()[index]
-        labels = tuple(cell.text for cell in row.find_elements(By.TAG_NAME, "td") if cell.text)
-        eye, about = row.find_elements(By.TAG_NAME, "a")
-        self.browser.execute_script("arguments[0].scrollIntoView()", eye)
-        eye.click()
-        seen = self.page() if category == "This run" else self.picture()
-        self.look("-".join((category, labels[0], "alone")))
-        about.click()
-        self.until(lambda: "SNAKEMAKE RULE" in self.text("nav").upper())
-        seen["caption"] = self.text("nav .prose")
-        self.look("-".join((category, labels[0])))
-        self.shown[category, *labels] = seen
-
-    def picture(self) -> dict[str, Any]:
-        """Return the size of the picture in the page and in its file, and whether it is in view."""
-        self.until(lambda: self.browser.execute_script(f"return {PICTURE}?.naturalWidth > 0"))
-        return self.browser.execute_script(
-            f"const image = {PICTURE}, box = image.getBoundingClientRect(), pane ="
-            " image.closest('.overflow-auto');"
-            "return {natural: [image.naturalWidth, image.naturalHeight],"
-            "  size: [box.width, box.height], left: box.left, right: box.right,"
-            "  top: box.top + pane.scrollTop, in_view: box.top < innerHeight && box.bottom > 0,"
-            "  complete: image.complete, window: [innerWidth, innerHeight]}"
+    def emulate(self, media: str, scheme: str = "light") -> None:
+        features = [{"name": "prefers-color-scheme", "value": scheme}]
+        self.browser.execute_cdp_cmd(
+            "Emulation.setEmulatedMedia", {"media": media, "features": features}
         )
 
-    def page(self) -> dict[str, Any]:
-        """Return the text of the page in the frame, and what of it is cut."""
-        (frame,) = self.until(lambda: self.find("iframe"))
-        self.browser.switch_to.frame(frame)
-        try:
-            self.until(lambda: self.find("h1"))
-            wide = "return document.documentElement.scrollWidth - innerWidth"
-            return {"text": self.text("body"), "beyond": self.browser.execute_script(wide)}
-        finally:
-            self.browser.switch_to.default_content()
-
     def look(self, name: str) -> None:
-        """Note what is cut on the screen, and keep a picture of it if asked to."""
-        self.cut[name] = self.browser.execute_script(CUT)
-        if self.shots:
-            self.shots.mkdir(parents=True, exist_ok=True)
-            file = re.sub(r"[^\w-]+", "_", name)
-            self.browser.save_screenshot(str(self.shots / f"{file}.png"))
+        """Keep pictures of the page, screen by screen, if SCREENSHOTS names a folder."""
+        if "SCREENSHOTS" not in os.environ:
+            return
+        folder = Path(os.environ["SCREENSHOTS"])
+        folder.mkdir(parents=True, exist_ok=True)
+        height = self.run("return innerHeight")
+        for screen in range(self.run("return Math.ceil(document.body.scrollHeight / innerHeight)")):
+            self.run(f"scrollTo({{top: {screen * height}, behavior: 'instant'}})")
+            time.sleep(0.1)
+            self.browser.save_screenshot(str(folder / f"{name}-{screen:02d}.png"))
 
-    def rows(self) -> list[WebElement]:
-        return self.find("nav tbody tr")
+    def run(self, script: str, *arguments: Any) -> Any:
+        return self.browser.execute_script(script, *arguments)
 
     def find(self, selector: str) -> list[WebElement]:
         return self.browser.find_elements(By.CSS_SELECTOR, selector)
-
-    def text(self, selector: str) -> str:
-        return "\n".join(each.text for each in self.find(selector))
 
     def until(self, condition: Any) -> Any:
         return WebDriverWait(self.browser, PATIENCE).until(lambda _: condition())
 
 
-PICTURE = "document.querySelector('#app .overflow-auto > .p-3 > img')"
+@pytest.fixture(scope="module")
+def reader(browser: webdriver.Chrome, report: Path) -> Reader:
+    return Reader(browser, report)
 
 
-def test_the_report_has_its_categories_and_pages(opened: Reader) -> None:
-    categories = {category for category, *_ in opened.shown}
-    assert categories <= CATEGORIES and categories >= CATEGORIES - {"Calibration"}
-    assert {label for category, label, *_ in opened.shown if category == "This run"} == PAGES
+@pytest.fixture(params=LOOKS)
+def opened(reader: Reader, request: pytest.FixtureRequest) -> Reader:
+    """The report in each look, with everything in it unfolded."""
+    reader.open(request.param)
+    reader.look(request.param)
+    reader.run("for (const each of document.querySelectorAll('main details')) each.open = true")
+    return reader
 
 
-def test_every_figure_of_the_run_is_in_the_report(opened: Reader, report: Path) -> None:
-    drawn = {path.stem for path in (report.parent / "figures").rglob("*.png")}
-    listed = {labels[0] for category, *labels in opened.shown if category != "This run"}
-    assert listed - {"calibration"} == drawn
+def test_no_text_is_cut_and_the_page_never_scrolls_sideways(opened: Reader) -> None:
+    assert opened.run("return document.documentElement.scrollWidth - innerWidth") <= 0
+    assert opened.run(CUT) == []
 
 
-def test_every_figure_is_shown_whole_and_large_enough_to_read(opened: Reader) -> None:
-    for labels, seen in opened.shown.items():
-        if labels[0] == "This run":
-            continue
-        width, height = seen["size"]
-        assert seen["complete"] and min(seen["natural"]) > 100 and seen["in_view"], labels
-        assert width > 300 and height > 100, labels
-        # As wide as the window allows, and not distorted; its top can be scrolled to.
-        assert seen["left"] >= 0 and seen["right"] <= seen["window"][0] + 1, labels
-        assert seen["top"] >= 0, labels
-        assert width / height == pytest.approx(seen["natural"][0] / seen["natural"][1], rel=0.02)
+def test_every_text_stands_out_from_its_ground(opened: Reader) -> None:
+    assert opened.run(FAINT, CONTRAST) == []
 
 
-def test_every_figure_has_a_caption_with_this_run_s_numbers(opened: Reader, report: Path) -> None:
-    pictures = list(report.parent.rglob("*.png"))
-    for labels, seen in opened.shown.items():
-        if labels[0] == "This run":
-            continue
-        caption = seen["caption"]
-        # Figures of several schemes have the same names.
-        inside = [captions.inside(path) for path in pictures if path.stem == labels[1]]
-        assert caption.split() in [text.split() for text in inside], labels
-        assert len(caption.split(". ")) >= 2 and re.search(r"\d", caption), labels
-        assert not re.search(r"[{}\\]|\bnan\b|\bNone\b|Unknown|problematic", caption), labels
+def test_every_picture_is_there_undistorted_on_white(opened: Reader) -> None:
+    pictures = opened.run(
+        "return [...document.images].map(each => ({alt: each.alt, complete: each.complete,"
+        " natural: each.naturalWidth / each.naturalHeight, box: each.clientWidth /"
+        " each.clientHeight, width: each.clientWidth, figure: !!each.closest('.card'), ground:"
+        " getComputedStyle(each.closest('.card') ?? document.body).backgroundColor}))"
+    )
+    assert len(pictures) > 8
+    for each in pictures:
+        assert each["alt"] and each["complete"], each
+        assert each["box"] == pytest.approx(each["natural"], rel=0.03), each
+        if each["figure"]:
+            assert each["width"] > 300 and each["ground"] == "rgb(255, 255, 255)", each
 
 
-def test_the_pages_of_the_run_can_be_read(opened: Reader) -> None:
-    texts = {labels[1]: seen for labels, seen in opened.shown.items() if labels[0] == "This run"}
-    assert "msb_xor" in texts["Summary"]["text"] and "Warnings" in texts["Summary"]["text"]
-    assert "encryption:" in texts["Configuration"]["text"]
-    assert "snakemake" in texts["Software"]["text"]
-    assert "estimates/mine" in texts["Run times"]["text"]
-    for name, seen in texts.items():
-        assert seen["beyond"] <= 0, name
+def test_the_answer_is_on_the_first_screen(opened: Reader) -> None:
+    opened.run("scrollTo({top: 0, behavior: 'instant'})")
+    last = opened.find(".answers > div")[-1]
+    assert opened.run("return arguments[0].getBoundingClientRect().bottom < innerHeight", last)
 
 
-def test_no_label_is_cut(opened: Reader) -> None:
-    assert [(where, text) for where, texts in opened.cut.items() for text in texts] == []
+def test_the_dark_page_is_dark_and_the_light_one_is_light(reader: Reader) -> None:
+    grounds = {}
+    for look in ("desk", "desk-dark"):
+        ground = reader.open(look).find("body")[0].value_of_css_property("background-color")
+        grounds[look] = sum(int(part) for part in ground[ground.index("(") + 1 : -1].split(",")[:3])
+    assert grounds["desk"] > 700 and grounds["desk-dark"] < 150
 
 
-def test_the_menu_on_the_dark_panel_is_light(opened: Reader) -> None:
-    opened.home()
-    items = opened.find("nav ul li a")
-    colours = [re.findall(r"[\d.]+", each.value_of_css_property("color"))[:3] for each in items]
-    assert len(colours) > 3 and min(float(part) for colour in colours for part in colour) > 200
+def test_on_a_phone_the_contents_are_folded_and_fold_again_after_a_choice(reader: Reader) -> None:
+    reader.open("phone")
+    (contents,) = reader.find("#contents")
+    assert contents.get_attribute("open") is None
+    reader.find("#contents summary")[0].click()
+    (link,) = reader.find("#contents a[href='#calibration']")
+    # The contents may be longer than the screen.
+    reader.run("arguments[0].click()", link)
+    assert contents.get_attribute("open") is None
+    reader.until(lambda: at_top(reader, "calibration"))
 
 
-def test_the_heads_of_the_tables_say_what_stands_below(opened: Reader) -> None:
-    for category, heads in opened.tables.items():
-        expected = ["PAGE"] if category == "This run" else ["FIGURE", "SHOWS"]
-        assert [head.upper() for head in heads][: len(expected)] == expected
+def test_at_a_desk_the_contents_stay_beside_the_text_and_lead_to_every_part(reader: Reader) -> None:
+    reader.open("desk")
+    reader.run("document.documentElement.style.scrollBehavior = 'auto'")
+    links = reader.find("#contents a")
+    assert len(links) > 8
+    for link in links:
+        anchor = reader.run("return arguments[0].hash.slice(1)", link)
+        reader.run("arguments[0].click()", link)
+        reader.until(lambda anchor=anchor: at_top(reader, anchor))
+        assert reader.run("return document.getElementById('contents').open")
+    reader.until(lambda: reader.find("#contents a[aria-current]"))
 
 
-def test_the_front_page_leads_to_the_summary(opened: Reader) -> None:
-    opened.home()
-    (link,) = [each for each in opened.find("a") if each.text == "the summary"]
-    link.click()
-    assert "Run summary" in opened.page()["text"]
+def at_top(reader: Reader, anchor: str) -> bool:
+    """Return whether a part is at the top of the window, or the page cannot scroll further."""
+    return reader.run(
+        "const box = document.getElementById(arguments[0]).getBoundingClientRect();"
+        "const end = scrollY + innerHeight >= document.documentElement.scrollHeight - 2;"
+        "return box.top > -2 && (box.top < 60 || end && box.top < innerHeight)",
+        anchor,
+    )
 
 
-def test_the_browser_found_no_error_and_asked_no_other_host(opened: Reader) -> None:
-    log = opened.browser.get_log("browser")
-    assert [each for each in log if each["level"] == "SEVERE"] == []
+def test_tables_sort_numbers_as_numbers_by_click_and_by_key(reader: Reader) -> None:
+    reader.open("desk")
+    reader.run("for (const each of document.querySelectorAll('details')) each.open = true")
+    sorted_columns = 0
+    for table in reader.find("table.sorts"):
+        heads = table.find_elements(By.CSS_SELECTOR, "th")
+        for column, head in enumerate(heads):
+            (button,) = head.find_elements(By.TAG_NAME, "button")
+            reader.run("arguments[0].focus()", button)
+            button.send_keys(Keys.ENTER)
+            assert head.get_attribute("aria-sort") == "ascending"
+            up = values(reader, table, column)
+            reader.run("arguments[0].click()", button)
+            assert head.get_attribute("aria-sort") == "descending"
+            down = values(reader, table, column)
+            if all(isinstance(value, float) for value in up):
+                assert up == sorted(up) and down == up[::-1]
+                sorted_columns += 1
+            others = [each.get_attribute("aria-sort") for each in heads if each != head]
+            assert set(others) <= {"none"}
+    assert sorted_columns > 3
+
+
+def values(reader: Reader, table: WebElement, column: int) -> list[float | str]:
+    """Return a column from top to bottom, numbers as such; empty cells must come last."""
+    found = reader.run(
+        "return [...arguments[0].tBodies[0].rows].map(row => row.cells[arguments[1]])"
+        ".map(cell => cell.dataset.value ?? cell.innerText)",
+        table,
+        column,
+    )
+    numeric = reader.run(
+        "return arguments[0].tHead.rows[0].cells[arguments[1]].className === 'number'",
+        table,
+        column,
+    )
+    if not numeric:
+        return found
+    known = [value for value in found if value != ""]
+    assert found == known + [""] * (len(found) - len(known))
+    return list(map(float, known))
+
+
+def test_every_figure_s_files_can_be_saved(reader: Reader, tmp_path: Path) -> None:
+    reader.open("desk")
+    reader.browser.execute_cdp_cmd(
+        "Browser.setDownloadBehavior", {"behavior": "allow", "downloadPath": str(tmp_path)}
+    )
+    figure = reader.find("figure")[0]
+    for link in figure.find_elements(By.CSS_SELECTOR, ".links a"):
+        reader.run("arguments[0].click()", link)
+        name = link.get_attribute("download")
+        reader.until(lambda name=name: (tmp_path / name).is_file())
+    starts = {path.suffix: path.read_bytes()[:4] for path in tmp_path.iterdir()}
+    assert set(starts) == {".png", ".pdf", ".csv"}
+    assert starts[".png"] == b"\x89PNG" and starts[".pdf"] == b"%PDF"
+
+
+def test_in_print_everything_is_open_and_no_figure_is_wider_than_the_paper(
+    reader: Reader, tmp_path: Path
+) -> None:
+    reader.open("desk-dark")
+    reader.emulate("print", "dark")
+    width = {"width": 720, "height": 1000, "deviceScaleFactor": 1, "mobile": False}
+    reader.browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", width)
+    reader.run("dispatchEvent(new Event('beforeprint'))")
+    assert reader.find("details:not([open])") == []
+    assert not reader.find("nav")[0].is_displayed()
+    assert "255, 255, 255" in reader.find("body")[0].value_of_css_property("background-color")
+    wide = "return [...document.querySelectorAll('img, table, p, pre')].filter(each =>"
+    wide += " each.getBoundingClientRect().right > innerWidth + 1).map(each => each.outerHTML)"
+    assert [each[:200] for each in reader.run(wide)] == []
+    assert reader.run(FAINT, CONTRAST) == []
+    reader.look("print")
+    reader.run("dispatchEvent(new Event('afterprint'))")
+    assert reader.find("main details[open]") == []
+    paper = {"printBackground": True, "paperWidth": 8.27, "paperHeight": 11.69}
+    printed = reader.browser.execute_cdp_cmd("Page.printToPDF", paper)["data"]
+    assert base64.b64decode(printed).startswith(b"%PDF")
+
+
+def test_the_browser_found_no_error_and_asked_for_nothing(reader: Reader) -> None:
+    reader.open("desk")
+    log = reader.browser.get_log("browser")
+    assert log == []
     events = [
-        json.loads(each["message"])["message"] for each in opened.browser.get_log("performance")
+        json.loads(each["message"])["message"] for each in reader.browser.get_log("performance")
     ]
-    asked = [
-        each["params"]["request"]["url"]
+    asked = {
+        each["params"]["request"]["url"].partition(",")[0]
         for each in events
         if each["method"] == "Network.requestWillBeSent"
-    ]
-    assert asked and [url for url in asked if not url.startswith(("file:", "data:", "blob:"))] == []
+    }
+    assert asked and [url for url in asked if not url.startswith(("file:", "data:"))] == []
+
+
+def test_the_page_is_small_enough_to_be_mailed(report: Path) -> None:
+    assert report.stat().st_size < 10_000_000

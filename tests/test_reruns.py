@@ -81,10 +81,9 @@ def test_what_is_scheduled_is_what_runs_and_all_else_stays_as_it_is(checkout: Pa
     assert made(run) == expected
     changed = {path for path, time in before.items() if path.stat().st_mtime_ns != time}
     stems = {str(path.relative_to(checkout / RESULTS)).partition(".")[0] for path in changed}
-    # One job makes the record; it, the summary, the report and the scorecard's copy are not timed.
+    # One job makes the report and what is beside it. It and the scorecard's copy are not timed.
     untimed = reruns.REPORT | {"scorecard"}
-    logged = {stem.replace("record/", "record ").split()[0] for stem in expected}
-    logs = {f"logs/{stem}" for stem in logged}
+    logs = {f"logs/{stem}" for stem in expected - reruns.REPORT | {"report"}}
     assert stems == expected | logs | {f"benchmarks/{stem}" for stem in expected - untimed}
 
 
@@ -106,7 +105,7 @@ def test_every_step_imports_only_what_its_digest_covers(complete: tuple[Path, Pa
         assert repr(code_digest(*noted["modules"], "leakage.datasets.folder")) not in params
         steps.add(noted["arguments"][2])
     stages = {"manifest", "places", "view", "measure", "weights", "embed", "estimate", "figure"}
-    stages |= {"test", "verdicts", "record", "summary"}
+    stages |= {"test", "verdicts", "report"}
     assert steps == stages | {"calibrate", "calibrate_verdict", "calibration"}
 
 

@@ -257,7 +257,7 @@ def key(draw: random.Random, folder: Path) -> None:
     found = [path for path in files if holds(secret, path.read_bytes())]
     assert not found, found
     shown = keystream.fingerprint(secret).encode()
-    for part in ("results/record", "results/views", ".snakemake/metadata"):
+    for part in ("results/report.html", "results/views", ".snakemake/metadata"):
         kept = [path for path in files if path.is_relative_to(checkout / part)]
         assert any(shown in path.read_bytes() for path in kept), f"no fingerprint in {part}"
 

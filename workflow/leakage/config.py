@@ -151,8 +151,9 @@ class Calibration(Settings):
 class Report(Settings):
     """The parts of the report in addition to the figures."""
 
-    calibration: bool = True
-    """whether the report runs and shows the calibration; that of config.yaml takes an hour"""
+    calibration: bool = False
+    """whether the report runs and shows the calibration (that of config.yaml takes an hour) instead
+    of quoting docs/calibration.md"""
 
 
 class Config(Settings):

@@ -3,6 +3,7 @@
 Found from the source alone: a step's module, the modules of this package that it imports
 (anywhere in the file, so also inside functions), the modules that those import, and so on. A name
 that ends in .py is a plug-in's file; of what it imports, only this package's modules count.
+The templates, style and script beside a module count with it: page.html.j2 and page.css of page.py.
 Comments, docstrings (those of fields too) and layout do not count; time stamps do not count.
 """
 
@@ -15,6 +16,7 @@ from pathlib import Path
 from leakage.plugins import is_file
 
 PACKAGE = Path(__file__).parent
+TEMPLATES = {".j2", ".css", ".js"}
 
 
 def code_digest(*modules: str) -> str:
@@ -43,7 +45,8 @@ def _module(name: str) -> tuple[str, tuple[str, ...]]:
     for node in ast.walk(tree):
         imports.update(_imports_of(node, name))
         _drop_docstrings(node)
-    return hashlib.sha256(ast.dump(tree).encode()).hexdigest(), tuple(sorted(imports))
+    content = ast.dump(tree).encode() + b"".join(map(Path.read_bytes, _templates(name)))
+    return hashlib.sha256(content).hexdigest(), tuple(sorted(imports))
 
 
 def _imports_of(node: ast.AST, importer: str) -> Iterable[str]:
@@ -79,6 +82,13 @@ def _source(name: str) -> Path:
         return Path(name)
     path = PACKAGE.parent.joinpath(*name.split("."))
     return path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+
+
+def _templates(name: str) -> list[Path]:
+    """Return the templates beside a module that have its name."""
+    source = _source(name)
+    beside = sorted(source.parent.glob(f"{source.stem}.*"))
+    return [path for path in beside if path.suffix in TEMPLATES]
 
 
 def _exists(name: str) -> bool:

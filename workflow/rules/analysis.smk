@@ -1,5 +1,5 @@
-# Stage 5: analysis. Makes analysis/verdicts.parquet from tests and estimates. Figures, summary and
-# report read it.
+# Stage 5: analysis. Makes analysis/verdicts.parquet from tests and estimates. Figures and report
+# read it.
 
 
 rule verdicts:

@@ -4,7 +4,6 @@
 # as one JSON text, and `code`, the digest of the modules that its step imports, are the two that
 # matter. Snakemake compares params as a set without their names, so what could change places
 # (two numbers, say) stands in one text, `options`. Threads, memory and run time do not count.
-import hashlib
 import json
 import os
 import re
@@ -25,6 +24,7 @@ from leakage import captions, estimators, files, jobs, provenance
 from leakage.config import ANALYSIS, MEASURES, Workflow, module_of
 from leakage.devices import has_gpu
 from leakage.errors import LeakageError
+from leakage.figures import calibration, compared
 from leakage.truths import ENCODED
 
 try:
@@ -39,8 +39,8 @@ FIGURES = list(CHECKED.figures())
 # Any figure of any scheme can be asked for by its file's name.
 DRAWINGS = {name: each for s in CHECKED.schemes for name, each in CHECKED.drawings(s).items()}
 FIGURE_FILES = ["png", "pdf", "csv", "json"]
-# Where in the report the figures of a module stand; all others are the paper's or beyond it.
-CHECKS, THIS_RUN = "Verdict and checks", "This run"
+# Where in Snakemake's own report the figures of a module stand; all others are the paper's or beyond it.
+CHECKS = "Verdict and checks"
 TEMPLATES = Path(workflow.basedir) / "workflow" / "report"
 CATEGORIES = {"calibration": "Calibration"} | dict.fromkeys(
     ["consistency", "scorecard", "verdict"], CHECKS
@@ -386,15 +386,6 @@ def labels_of(figure):
     return row | ({"scheme": drawing.scheme} if CONFIG.figures_of else {})
 
 
-def page(name, title):
-    """A page of the record that the report shows."""
-    return report(
-        RESULTS / f"record/{name}.html",
-        category=THIS_RUN,
-        labels={"page": title},
-    )
-
-
 def run_tables():
     """The files of the estimates that the requested figures read."""
     return sorted(table_path(*wanted) for wanted in wanted_tables())
@@ -405,40 +396,65 @@ def no_setting(path):
     return lambda wildcards, output: path
 
 
-def summed_up():
-    """What the summary puts together, by the option that names it; only what the run has."""
-    files = {}
+def report_tables():
+    """The tables that the report reads, by the option that names them; only those of the run."""
+    found = {}
     if judged():
-        files["verdict"] = RESULTS / "analysis/verdicts.parquet"
+        found["verdict"] = RESULTS / "analysis/verdicts.parquet"
     if "scorecard" in FIGURES:
-        files["scorecard"] = RESULTS / "figures/scorecard.csv"
+        found["scorecard"] = RESULTS / "figures/scorecard.csv"
     if CONFIG.report.calibration:
-        files["calibrated"] = RESULTS / "calibration/table.parquet"
-        files["errors"] = RESULTS / "calibration/verdict.parquet"
-    return files
+        found["calibrated"] = RESULTS / "calibration/table.parquet"
+        found["errors"] = RESULTS / "calibration/verdict.parquet"
+    return found
 
 
-def summary_options():
-    """The same as command-line options, and what else the summary says."""
+def report_figures():
+    """The figures of the report: path without suffix, module, title, name, scheme and so on."""
+    found = [
+        {"stem": str(RESULTS / "figures" / name), "name": name, **labelled(drawing)}
+        for name, drawing in ((name, DRAWINGS[name]) for name in FIGURES)
+    ]
+    if CONFIG.report.calibration:
+        stem = str(RESULTS / "calibration/calibration")
+        about = {"module": "calibration", "title": calibration.TITLE}
+        found.append({"stem": stem, "name": "calibration", **about})
+    return found
+
+
+def labelled(drawing):
+    """The module and the title of a figure, and which scheme and representation it shows."""
+    several = CONFIG.figures_of and getattr(drawing.module, "PER_SCHEME", True)
+    of = [drawing.scheme] if several else []
+    of += [drawing.representation] if len(CONFIG.representations) > 1 else []
+    name = drawing.module.__name__.rpartition(".")[2]
+    return {"module": name, "title": drawing.module.TITLE, "of": ", ".join(filter(None, of))}
+
+
+def report_views():
+    """The views whose first picture the report shows, as (scheme, path); of shards, the first."""
+    schemes = compared(CONFIG) if judged() else [CONFIG.paper.scheme]
+    return [
+        (scheme, view_parts(scheme, level)[0])
+        for scheme in schemes
+        for level in CHECKED.levels(scheme)
+    ]
+
+
+def report_options():
+    """What the report shows, as command-line options."""
     merged = shlex.quote(f"{RESULTS}/record/configuration.yaml")
-    again = f"snakemake --cores 8 --configfile {merged} -- calibration"
     options = [
-        *summed_up().items(),
+        *report_tables().items(),
         *(("table", path) for path in run_tables()),
+        *(("view", f"{scheme}={path}") for scheme, path in report_views()),
+        ("figures", json.dumps(report_figures())),
+        ("configuration", json.dumps(config)),
         ("estimator", CONFIG.verdict.estimator),
         ("key", CHECKED.key_fingerprint),
-        ("calibrate", again),
+        ("calibrate", f"snakemake --cores 8 --configfile {merged} -- calibration"),
     ]
     return " ".join(f"--{name} {shlex.quote(str(value))}" for name, value in options)
-
-
-def templates():
-    """What the report looks like, in short: its own texts, and what its table says of a figure."""
-    texts = [
-        (TEMPLATES / name).read_text() for name in ("figure.rst", "workflow.rst", "report.css")
-    ]
-    said = [(category_of(DRAWINGS[name]), labels_of(name)) for name in FIGURES]
-    return hashlib.sha256(repr([texts, said]).encode()).hexdigest()[:16]
 
 
 def options_of_task(task):

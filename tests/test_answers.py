@@ -1,0 +1,123 @@
+"""The answer per scheme: one true sentence, whatever the verdicts."""
+
+import itertools
+import math
+
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from leakage.analysis import verdicts
+from leakage.report import answers
+
+LEAK, NONE = verdicts.LEAK, verdicts.NO_EVIDENCE
+FEW, ORDERS = verdicts.TOO_FEW_PICTURES, verdicts.TOO_FEW_PERMUTATIONS
+
+
+def rows(said: dict[int, str], label: str = "CLIP", scheme: str = "msb_xor") -> pd.DataFrame:
+    """Return the verdicts on one representation of one scheme."""
+    table = {"level": list(said), "verdict": list(said.values()), "nats": 1.25}
+    table |= {"corrected_p": 0.004, "low": 1.0, "high": 1.5, "floor": 0.01}
+    quiet = verdicts.quiet_from(list(said), list(said.values()))
+    table |= {"quiet_from": quiet.level if quiet else math.nan}
+    table |= {"quiet_for_good": quiet.for_good if quiet else math.nan}
+    return pd.DataFrame(table).assign(
+        scheme=scheme, representation=label.lower(), label=label, pictures=9.0, needed_pictures=15.0
+    )
+
+
+def levels(*said: str, first: int = 1) -> dict[int, str]:
+    """Return verdicts on consecutive levels."""
+    return dict(enumerate(said, first))
+
+
+@pytest.mark.parametrize(
+    ("said", "sentence"),
+    [
+        (
+            levels(*[LEAK] * 6, NONE, NONE),
+            "Leaks up to n = 6; nothing found from n = 7 on.",
+        ),
+        (levels(*[LEAK] * 8), "Leaks at every level tested (n = 1 to 8)."),
+        (levels(*[NONE] * 8), "Nothing found at any level tested (n = 1 to 8)."),
+        (levels(NONE), "Nothing found at n = 1, the only level tested."),
+        (levels(LEAK), "Leaks at n = 1, the only level tested."),
+        (levels(LEAK, NONE), "Leaks at n = 1; nothing found at n = 2."),
+        (
+            levels(LEAK, LEAK, NONE, LEAK, NONE),
+            "Leaks up to n = 2; nothing found at n = 3; leaks at n = 4; nothing found at n = 5.",
+        ),
+        (
+            levels(FEW, FEW, FEW),
+            "Cannot be decided at any level tested (n = 1 to 3) with these 9 pictures (the test "
+            "needs at least 15).",
+        ),
+        (
+            levels(LEAK, LEAK, ORDERS, NONE, NONE),
+            "Leaks up to n = 2; cannot be decided at n = 3 with so few permutations; nothing found "
+            "from n = 4 on.",
+        ),
+        (
+            levels(LEAK, LEAK, FEW, NONE),
+            "Leaks up to n = 2; cannot be decided at n = 3 with these 9 pictures (the test needs "
+            "at least 15); nothing found at n = 4.",
+        ),
+        (
+            {0: LEAK},
+            "Only the plain picture (n = 0) was tested, which says nothing about the encryption.",
+        ),
+    ],
+)
+def test_the_sentence_says_where_it_leaks(said, sentence):
+    assert answers.answer(rows(said)).sentence == sentence
+
+
+def test_level_0_is_not_a_level_of_encryption():
+    with_plain = answers.answer(rows({0: LEAK} | levels(NONE, NONE)))
+    assert with_plain.sentence == "Nothing found at any level tested (n = 1 and 2)."
+    assert [each.verdict for each in with_plain.phrases] == [NONE] and with_plain.notes == ()
+
+
+def test_a_level_leaks_if_any_representation_finds_a_leak_and_the_finder_is_named():
+    clip, pixels = rows(levels(LEAK, LEAK, NONE)), rows(levels(LEAK, NONE, NONE), "pixels")
+    found = answers.answer(pd.concat([clip, pixels]))
+    assert found.sentence == "Leaks up to n = 2; nothing found at n = 3."
+    assert found.notes == ("Only CLIP shows the leak at n = 2.",)
+    same = answers.answer(pd.concat([clip, rows(levels(LEAK, LEAK, NONE), "pixels")]))
+    assert same.notes == ()
+
+
+def test_a_representation_that_cannot_decide_is_named_and_hides_no_answer():
+    clip, pixels = rows(levels(LEAK, NONE)), rows(levels(FEW, FEW), "pixels")
+    found = answers.answer(pd.concat([clip, pixels]))
+    assert found.sentence == "Leaks at n = 1; nothing found at n = 2."
+    assert found.notes == (
+        "Only CLIP shows the leak at n = 1.",
+        "pixels: cannot be decided with these 9 pictures (the test needs at least 15).",
+    )
+
+
+def test_two_representations_with_one_label_are_told_apart_by_their_keys():
+    coarse, fine = rows(levels(LEAK)), rows(levels(NONE)).assign(representation="finer")
+    found = answers.distinct(pd.concat([coarse, fine, rows(levels(NONE), "pixels")]))
+    assert found["label"].tolist() == ["CLIP [clip]", "CLIP [finer]", "pixels"]
+    assert answers.answer(found).notes == ("Only CLIP [clip] shows the leak at n = 1.",)
+
+
+def test_a_test_that_misses_the_plain_picture_is_called_too_weak():
+    (note,) = answers.answer(rows(levels(NONE, NONE, first=0))).notes
+    assert note.startswith("No leak is found in the plain picture")
+
+
+def test_every_scheme_has_an_answer_in_the_table_s_order():
+    both = [rows(levels(NONE), scheme="z"), rows(levels(LEAK), scheme="a")]
+    assert [each.scheme for each in answers.answers(pd.concat(both))] == ["z", "a"]
+
+
+@given(st.lists(st.sampled_from([LEAK, NONE, FEW, ORDERS]), min_size=1, max_size=9))
+def test_no_leak_is_ever_hidden(said):
+    found = answers.answer(rows(levels(*said)))
+    assert [each.verdict for each in found.phrases] == [each for each, _ in itertools.groupby(said)]
+    assert ("eaks" in found.sentence) == (LEAK in said)
+    assert ("othing found" in found.sentence) == (NONE in said)
+    assert ("annot be decided" in found.sentence) == bool({FEW, ORDERS} & set(said))

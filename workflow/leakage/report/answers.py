@@ -1,0 +1,160 @@
+"""The answer per scheme in one sentence: up to which level it leaks."""
+
+import itertools
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from leakage.analysis.verdicts import (
+    LEAK,
+    NO_EVIDENCE,
+    TOO_FEW_PERMUTATIONS,
+    TOO_FEW_PICTURES,
+)
+from leakage.captions import listed
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+# If representations differ at a level, the first of these that occurs is the level's verdict.
+ORDER = [LEAK, NO_EVIDENCE, TOO_FEW_PERMUTATIONS, TOO_FEW_PICTURES]
+DECIDED = (LEAK, NO_EVIDENCE)
+
+
+@dataclass(frozen=True)
+class Phrase:
+    """A part of the answer: the verdict on neighbouring levels, and the words for it."""
+
+    verdict: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The answer for one scheme.
+
+    Attributes:
+        scheme: the scheme's key.
+        phrases: the parts of the sentence, from the lowest level up.
+        notes: sentences that qualify it.
+    """
+
+    scheme: str
+    phrases: tuple[Phrase, ...]
+    notes: tuple[str, ...] = ()
+
+    @property
+    def sentence(self) -> str:
+        """The answer without the scheme's name."""
+        return "; ".join(each.text for each in self.phrases)
+
+
+def answers(verdicts: "pd.DataFrame") -> list[Answer]:
+    """Return one answer per scheme, in the order of the table of verdicts."""
+    return [answer(rows) for _, rows in verdicts.groupby("scheme", sort=False)]
+
+
+def answer(rows: "pd.DataFrame") -> Answer:
+    """Return the answer for one scheme.
+
+    A level leaks if a leak is found on any representation. Level 0 is the plain picture and not a
+    level of encryption.
+
+    Args:
+        rows: the scheme's rows of analysis/verdicts.parquet.
+    """
+    scheme = str(rows["scheme"].iloc[0])
+    found = {level: verdict for level, verdict in combined(rows).items() if level > 0}
+    if not found:
+        only = "Only the plain picture (n = 0) was tested, which says nothing about the encryption."
+        return Answer(scheme, (Phrase("", only),))
+    runs = [
+        (verdict, list(levels))
+        for verdict, levels in itertools.groupby(found, key=lambda level: found[level])
+    ]
+    texts = [_phrase(runs, index, rows) for index in range(len(runs))]
+    texts[0] = f"{texts[0][0].upper()}{texts[0][1:]}"
+    texts[-1] = f"{texts[-1]}."
+    phrases = tuple(Phrase(verdict, text) for (verdict, _), text in zip(runs, texts, strict=True))
+    return Answer(scheme, phrases, tuple(_notes(rows, found)))
+
+
+def distinct(verdicts: "pd.DataFrame") -> "pd.DataFrame":
+    """Return the verdicts with a different label for each representation.
+
+    Two encoders may have the same label. Then the key of the representation follows it.
+    """
+    keys = verdicts.groupby("label")["representation"].transform("nunique")
+    longer = verdicts["label"] + " [" + verdicts["representation"] + "]"
+    return verdicts.assign(label=verdicts["label"].where(keys == 1, longer))
+
+
+def combined(rows: "pd.DataFrame") -> dict[int, str]:
+    """Return the verdict per level, over all representations of one scheme."""
+    return {
+        int(level): min(of_level["verdict"], key=ORDER.index)
+        for level, of_level in rows.groupby("level")
+    }
+
+
+def levels_text(levels: list[int]) -> str:
+    """Return `n = 3`, `n = 3 and 4` or, for more levels, `n = 3 to 8`."""
+    if len(levels) > 2:
+        return f"n = {levels[0]} to {levels[-1]}"
+    return f"n = {listed(levels)}"
+
+
+def _phrase(runs: list[tuple[str, list[int]]], index: int, rows: "pd.DataFrame") -> str:
+    """Return what is found at one run of neighbouring levels with the same verdict."""
+    verdict, levels = runs[index]
+    where = f"at {levels_text(levels)}"
+    if len(runs) == 1:
+        each = "every" if verdict == LEAK else "any"
+        several = f"at {each} level tested ({levels_text(levels)})"
+        where = several if len(levels) > 1 else f"{where}, the only level tested"
+    elif len(levels) > 1 and index == 0 and verdict == LEAK:
+        where = f"up to n = {levels[-1]}"
+    elif len(levels) > 1 and index == len(runs) - 1 and verdict == NO_EVIDENCE:
+        where = f"from n = {levels[0]} on"
+    if verdict == LEAK:
+        return f"leaks {where}"
+    if verdict == NO_EVIDENCE:
+        return f"nothing found {where}"
+    return f"cannot be decided {where} {_obstacle(rows[rows['level'].isin(levels)])}"
+
+
+def _obstacle(rows: "pd.DataFrame") -> str:
+    """Return why these levels have no answer."""
+    few = rows[rows["verdict"] == TOO_FEW_PICTURES]
+    if not len(few):
+        return "with so few permutations"
+    nearest = few.loc[few["needed_pictures"].idxmin()]
+    units = "pixel pairs" if "pixel pairs" in nearest["label"] else "pictures"
+    pictures, needed = nearest["pictures"], nearest["needed_pictures"]
+    more = f" (the test needs at least {needed:.0f})" if needed > pictures else ""
+    return f"with these {pictures:.0f} {units}{more}"
+
+
+def _notes(rows: "pd.DataFrame", found: dict[int, str]) -> list[str]:
+    notes = []
+    labels = list(dict.fromkeys(rows["label"]))
+    by_finders: dict[tuple[str, ...], list[int]] = {}
+    for level in (each for each, verdict in found.items() if verdict == LEAK):
+        leaking = rows[(rows["level"] == level) & (rows["verdict"] == LEAK)]
+        by_finders.setdefault(tuple(dict.fromkeys(leaking["label"])), []).append(level)
+    for finders, levels in by_finders.items():
+        if len(finders) < len(labels):
+            shows = "shows" if len(finders) == 1 else "show"
+            notes.append(f"Only {listed(finders)} {shows} the leak at n = {listed(levels)}.")
+    for label in labels:
+        of_one = rows[(rows["label"] == label) & (rows["level"] > 0)]
+        unable = of_one[~of_one["verdict"].isin(DECIDED)]
+        unable = unable[[found[level] in DECIDED for level in unable["level"]]]
+        if len(unable):
+            at = "" if len(unable) == len(of_one) else f" at n = {listed(unable['level'])}"
+            notes.append(f"{label}: cannot be decided{at} {_obstacle(unable)}.")
+    if combined(rows).get(0) == NO_EVIDENCE:
+        notes.append(
+            "No leak is found in the plain picture (n = 0) either, so these tests are too weak for "
+            "an answer."
+        )
+    return notes

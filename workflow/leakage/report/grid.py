@@ -1,0 +1,133 @@
+"""The grid of verdicts of a scheme: a column per level with a picture, a row per representation."""
+
+import base64
+import io
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from leakage.analysis.verdicts import LEAK
+from leakage.figures.verdict import p_text, size_text
+from leakage.report import answers
+from leakage.views import View
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+WIDTH = 200  # pixels of a picture on the page
+QUALITY = 75
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture at one level.
+
+    Attributes:
+        image_id: the picture's id in the manifest.
+        uri: the view as a JPEG in a `data:` URI.
+        width: its width in pixels.
+        height: its height in pixels.
+    """
+
+    image_id: str
+    uri: str
+    width: int
+    height: int
+
+
+@dataclass(frozen=True)
+class Cell:
+    """The verdict on one representation at one level; an empty verdict if it was not tested."""
+
+    verdict: str = ""
+    size: str = ""
+    p_value: str = ""
+
+
+@dataclass(frozen=True)
+class Level:
+    """One level: the verdict over all representations, and the picture if there is one."""
+
+    level: int
+    verdict: str
+    picture: Picture | None
+
+
+@dataclass(frozen=True)
+class Grid:
+    """The verdicts on one scheme.
+
+    Attributes:
+        scheme: the scheme's key.
+        counts: what a level counts.
+        levels: the levels, from the lowest up.
+        rows: label of a representation and its cells, one per level.
+    """
+
+    scheme: str
+    counts: str
+    levels: tuple[Level, ...]
+    rows: tuple[tuple[str, tuple[Cell, ...]], ...]
+
+    @property
+    def image_id(self) -> str:
+        """The id of the picture shown; empty if there is none."""
+        return next((each.picture.image_id for each in self.levels if each.picture), "")
+
+
+def grid(
+    scheme: str, verdicts: "pd.DataFrame | None", pictures: Mapping[int, Picture], counts: str = ""
+) -> Grid:
+    """Return the grid of one scheme.
+
+    Args:
+        scheme: the scheme's key.
+        verdicts: the table of verdicts; None if the run has none.
+        pictures: the first picture, by level.
+        counts: what a level counts.
+    """
+    rows = None if verdicts is None else verdicts[verdicts["scheme"] == scheme]
+    if rows is None or not len(rows):
+        shown = tuple(Level(level, "", picture) for level, picture in sorted(pictures.items()))
+        return Grid(scheme, counts, shown, ())
+    said = answers.combined(rows)
+    levels = sorted({*said, *pictures})
+    return Grid(
+        scheme,
+        counts,
+        tuple(Level(each, said.get(each, ""), pictures.get(each)) for each in levels),
+        tuple(
+            (str(part["label"].iloc[0]), tuple(_cell(part, level) for level in levels))
+            for _, part in rows.groupby("representation", sort=False)
+        ),
+    )
+
+
+def picture(view: View) -> tuple[int, Picture]:
+    """Return the level of a view and its first picture, reading no other picture."""
+    from PIL import Image
+
+    image_id, pixels = next(iter(view))
+    shown = Image.fromarray(pixels.squeeze())
+    height = max(1, round(WIDTH * shown.height / shown.width))
+    shown = shown.resize((WIDTH, height), Image.Resampling.BOX)
+    stream = io.BytesIO()
+    shown.save(stream, "JPEG", quality=QUALITY, optimize=True)
+    uri = f"data:image/jpeg;base64,{base64.b64encode(stream.getvalue()).decode()}"
+    return int(view.metadata["level"]), Picture(str(image_id), uri, WIDTH, height)
+
+
+def _cell(part: "pd.DataFrame", level: int) -> Cell:
+    found = part[part["level"] == level]
+    if not len(found):
+        return Cell()
+    row: Any = next(found.itertuples())
+    able = row.verdict in answers.DECIDED
+    leaks = row.verdict == LEAK and np.isfinite(row.nats)
+    return Cell(
+        row.verdict,
+        size_text(row.nats) if leaks else "",
+        p_text(row.corrected_p) if able else "",
+    )

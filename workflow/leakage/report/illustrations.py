@@ -1,0 +1,206 @@
+"""The figures of the report, in the order of the argument, each with its files as `data:` URIs."""
+
+import base64
+import gzip
+import io
+import json
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from leakage import captions
+
+# Headings, and the modules of the figures below each. Other figures come last.
+GROUPS = {
+    "What leaks": ["verdict", "reidentification", "held_out", "visual_security", "schemes"],
+    "Can the numbers be trusted?": [
+        *("consistency", "pretraining", "memory", "pixel_critics", "calibration"),
+    ],
+    "The paper's figures": [
+        *("fig1", "fig2", "fig3a", "fig3b", "fig4", "fig5", "fig6a", "fig6b", "fig7", "fig8"),
+        *("epochs", "distance"),
+    ],
+    "The paper's claims": ["scorecard"],
+}
+OTHERS = "More figures"
+# From this size on, the data of a figure are compressed.
+LARGE = 100_000
+# A picture with fewer colours is kept if it differs by no more than this, in shades of 255.
+MOST_DIFFERENCE = 0.5
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """A figure that the run has drawn.
+
+    Attributes:
+        stem: path of its files, without suffix.
+        module: the module that drew it.
+        title: what it shows.
+        name: its name, unique in the run.
+        of: scheme and representation, if the run has the figure of several.
+    """
+
+    stem: Path
+    module: str
+    title: str
+    name: str
+    of: str = ""
+
+    @property
+    def heading(self) -> str:
+        """The title, with scheme and representation if need be."""
+        return f"{self.title} ({self.of})" if self.of else self.title
+
+
+@dataclass(frozen=True)
+class Link:
+    """A file inside the page: its label, its name when saved, and its `data:` URI."""
+
+    label: str
+    file: str
+    uri: str
+
+
+@dataclass(frozen=True)
+class Illustration:
+    """A figure as the page shows it.
+
+    Attributes:
+        id: its anchor.
+        heading: its title.
+        caption: the text inside the PNG.
+        alternative: the text in place of the picture.
+        file: name of the PNG when saved.
+        uri: the PNG.
+        width: in pixels.
+        height: in pixels.
+        links: PDF and data.
+    """
+
+    id: str
+    heading: str
+    caption: str
+    alternative: str
+    file: str
+    uri: str
+    width: int
+    height: int
+    links: tuple[Link, ...]
+
+
+@dataclass(frozen=True)
+class Group:
+    """Figures under one heading."""
+
+    id: str
+    heading: str
+    figures: tuple[Illustration, ...]
+
+
+def drawn(options: str) -> list[Drawn]:
+    """Return the figures that a JSON list of objects with `Drawn`'s attributes names."""
+    return [Drawn(**each | {"stem": Path(each["stem"])}) for each in json.loads(options)]
+
+
+def groups(figures: Iterable[Drawn]) -> list[Group]:
+    """Return the figures in the order of the argument; groups without a figure are left out."""
+    places = {module: heading for heading, modules in GROUPS.items() for module in modules}
+    order = list(places)
+    found: dict[str, list[Drawn]] = {heading: [] for heading in [*GROUPS, OTHERS]}
+    for each in figures:
+        found[places.get(each.module, OTHERS)].append(each)
+    return [
+        Group(
+            slug(heading),
+            heading,
+            # Sorting is stable: figures of one module keep their order.
+            tuple(illustration(each) for each in sorted(of_group, key=lambda f: _place(f, order))),
+        )
+        for heading, of_group in found.items()
+        if of_group
+    ]
+
+
+def illustration(figure: Drawn) -> Illustration:
+    """Return a figure with its caption and files."""
+    from PIL import Image
+
+    png = Path(f"{figure.stem}.png")
+    caption = captions.inside(png)
+    content = smaller(png.read_bytes())
+    with Image.open(io.BytesIO(content)) as opened:
+        width, height = opened.size
+    file = figure.name.replace("/", "-")
+    return Illustration(
+        id=f"figure-{figure.name}",
+        heading=figure.heading,
+        caption=caption,
+        alternative=f"{figure.heading}. {first_sentence(caption)}".strip(),
+        file=f"{file}.png",
+        uri=_uri("image/png", content),
+        width=width,
+        height=height,
+        links=(
+            Link("PDF", f"{file}.pdf", _uri("application/pdf", _read(figure.stem, "pdf"))),
+            _data(figure.stem, file),
+        ),
+    )
+
+
+def smaller(content: bytes) -> bytes:
+    """Return a PNG with a palette of 256 colours if it is smaller and looks the same.
+
+    The caption inside the file is kept. Pictures with many colours, such as photographs, are
+    returned unchanged.
+    """
+    from PIL import Image, PngImagePlugin
+
+    with Image.open(io.BytesIO(content)) as opened:
+        text = opened.info.get("Description", "")
+        # The figures have a white ground, so nothing is transparent.
+        picture = opened.convert("RGB")
+    reduced = picture.quantize(256, dither=Image.Dither.NONE)
+    change = np.asarray(picture, np.int16) - np.asarray(reduced.convert("RGB"), np.int16)
+    if np.abs(change).mean() > MOST_DIFFERENCE:
+        return content
+    about = PngImagePlugin.PngInfo()
+    if text:
+        about.add_itxt("Description", text)
+    stream = io.BytesIO()
+    reduced.save(stream, "PNG", optimize=True, pnginfo=about)
+    return min(content, stream.getvalue(), key=len)
+
+
+def first_sentence(text: str) -> str:
+    """Return the first sentence of a caption."""
+    return re.split(r"(?<=[.?!])\s+(?=[A-Z])", text, maxsplit=1)[0]
+
+
+def slug(text: str) -> str:
+    """Return a heading as an anchor: letters, digits and single dashes."""
+    return re.sub(r"[^A-Za-z0-9]+", "-", text.replace("'", "")).strip("-").lower()
+
+
+def _place(figure: Drawn, order: Sequence[str]) -> int:
+    return order.index(figure.module) if figure.module in order else len(order)
+
+
+def _data(stem: Path, file: str) -> Link:
+    content = _read(stem, "csv")
+    if len(content) < LARGE:
+        return Link("data (CSV)", f"{file}.csv", _uri("text/csv", content))
+    # No time stamp: the same data give the same page.
+    packed = gzip.compress(content, mtime=0)
+    return Link("data (CSV, gzip)", f"{file}.csv.gz", _uri("application/gzip", packed))
+
+
+def _read(stem: Path, suffix: str) -> bytes:
+    return Path(f"{stem}.{suffix}").read_bytes()
+
+
+def _uri(kind: str, content: bytes) -> str:
+    return f"data:{kind};base64,{base64.b64encode(content).decode()}"

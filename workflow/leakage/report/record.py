@@ -1,0 +1,166 @@
+"""The record of a run: its configuration, the software, and how long its jobs took."""
+
+import csv
+import importlib.metadata
+import os
+import platform
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import leakage
+from leakage.report.tables import Column, Table
+
+CHECKOUT = Path(leakage.__file__).parents[2]
+# Jobs of a stage are counted by the first two parts of their path: estimates/mine.
+GROUPED = 2
+
+
+@dataclass(frozen=True)
+class Record:
+    """The record of a run.
+
+    Attributes:
+        configuration: the merged configuration, as YAML.
+        key: the key's fingerprint.
+        software: name and version of what ran.
+        distributions: the pinned distributions, with the version installed.
+        others: how many of them are installed in another version, or not at all.
+        times: jobs, their run times and memory, by kind.
+        total: seconds of all jobs together.
+    """
+
+    configuration: str
+    key: str
+    software: tuple[tuple[str, str], ...]
+    distributions: Table
+    others: int
+    times: Table
+    total: str
+
+
+def record(configuration: str, key: str, pins: Path, benchmarks: Path) -> Record:
+    """Return the record of a run.
+
+    Args:
+        configuration: the merged configuration, as YAML.
+        key: the key's fingerprint.
+        pins: a requirements.txt with the pinned distributions.
+        benchmarks: folder of the jobs' benchmarks.
+    """
+    software = {
+        "leakage": leakage.__version__,
+        "git commit": commit(CHECKOUT) or "not a git checkout",
+        "Python": platform.python_version(),
+        "platform": platform.platform(),
+        "cores": str(os.cpu_count()),
+    }
+    rows = [
+        (name, version, installed(name))
+        for name, version in pinned(pins.read_text(encoding="utf-8")).items()
+    ]
+    # A local version such as 2.14.1+cpu is the pinned one.
+    same = [found.partition("+")[0] == version for _, version, found in rows]
+    times = run_times(benchmarks)
+    return Record(
+        configuration,
+        key,
+        tuple(software.items()),
+        Table([Column("distribution"), Column("pinned"), Column("installed")], rows),
+        same.count(False),
+        Table(
+            [
+                *(Column("jobs"), Column("number", ",d"), Column("total (s)", ",.0f")),
+                *(Column("longest (s)", ",.0f"), Column("peak memory (MB)", ",.0f")),
+            ],
+            [tuple(each.values()) for each in times],
+        ),
+        duration(sum(each["total"] for each in times)),
+    )
+
+
+def as_yaml(configuration: dict[str, Any]) -> str:
+    """Return a configuration as YAML that gives the same values when it is read."""
+    import yaml
+
+    return yaml.safe_dump(configuration, sort_keys=False, allow_unicode=True, width=100)
+
+
+def pinned(requirements: str) -> dict[str, str]:
+    """Return version by distribution of the exact pins in a requirements.txt that hold here.
+
+    A pin may end in a marker, which is evaluated, and in hashes on further lines.
+    """
+    from packaging.requirements import Requirement
+
+    lines = requirements.replace("\\\n", " ").splitlines()
+    texts = [line.partition(" --hash")[0] for line in lines if "==" in line and line[0] != "#"]
+    pins = [pin for pin in map(Requirement, texts) if not pin.marker or pin.marker.evaluate()]
+    return {pin.name: str(pin.specifier).removeprefix("==") for pin in pins}
+
+
+def installed(name: str) -> str:
+    """Return the installed version of a distribution, or `not installed`."""
+    try:
+        return importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return "not installed"
+
+
+def run_times(benchmarks: Path) -> list[dict[str, Any]]:
+    """Return jobs, total and longest seconds and peak memory (MB) of each kind of job.
+
+    Memory is None where no job ran long enough for it to be measured.
+    """
+    kinds: dict[str, list[dict[str, str]]] = {}
+    for path in sorted(benchmarks.rglob("*.tsv")):
+        *parents, stem = path.relative_to(benchmarks).with_suffix("").parts
+        with open(path, encoding="utf-8", newline="") as stream:
+            rows = list(csv.DictReader(stream, delimiter="\t"))
+        kinds.setdefault("/".join(parents[:GROUPED]) or stem, []).extend(rows)
+    return [
+        {
+            "jobs": kind,
+            "count": len(rows),
+            "total": sum(seconds := _numbers(rows, "s")),
+            "longest": max(seconds, default=0.0),
+            "memory": max(_numbers(rows, "max_rss"), default=None),
+        }
+        for kind, rows in kinds.items()
+    ]
+
+
+def duration(seconds: float) -> str:
+    """Return `1:02:03`, hours, minutes and seconds."""
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes // 60}:{minutes % 60:02d}:{rest:02d}"
+
+
+def commit(checkout: Path) -> str:
+    """Return the commit of a git checkout and whether it was changed; empty for another folder."""
+
+    def git(*words: str) -> str:
+        done = subprocess.run(["git", *words], cwd=checkout, capture_output=True, text=True)
+        return done.stdout.strip() if done.returncode == 0 else ""
+
+    try:
+        if Path(git("rev-parse", "--show-toplevel") or ".") != checkout.resolve():
+            return ""
+        changed = git("status", "--porcelain")
+        return git("rev-parse", "HEAD") + (
+            ", with changes that are not committed" if changed else ""
+        )
+    except OSError:  # git is not installed
+        return ""
+
+
+def _numbers(rows: list[dict[str, str]], column: str) -> list[float]:
+    """Return the numbers in a column; a short job has `NA` or `-` in some."""
+    found = []
+    for row in rows:
+        try:
+            found.append(float(row[column]))
+        except (KeyError, TypeError, ValueError):
+            continue
+    return found

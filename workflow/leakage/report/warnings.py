@@ -1,0 +1,92 @@
+"""The warnings of a report: what a reader must know before quoting a number."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from leakage.analysis.tables import Table
+from leakage.captions import listed
+from leakage.errors import LeakageError
+from leakage.figures import curves
+from leakage.figures.scorecard import NO_WEIGHTS
+from leakage.figures.verdict import quiet
+from leakage.report.answers import DECIDED
+from leakage.schemes import keystream
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True)
+class Warned:
+    """A warning: its subject in a few words, and the sentence that follows."""
+
+    subject: str
+    text: str
+
+
+def of_estimates(tables: Sequence[Table]) -> Iterable[Warned]:
+    """Return a warning of the untrained encoders, and one per estimator that is at its ceiling."""
+    untrained = dict.fromkeys(table.label for table in tables if table.untrained)
+    if untrained:
+        yield Warned("Untrained networks", f"{listed(untrained)}.")
+    ceilings: dict[str, dict[str, None]] = {}
+    for table in tables:
+        if "p_value" not in table.rows:  # not a held-out estimate
+            continue
+        values = curves.values(table)
+        bounded = values.loc[values["at_ceiling"], "level"]
+        if len(bounded):
+            where = f" under {table.scheme}" if table.scheme else ""
+            said = f"{table.label}{where} at {curves.levels(bounded)}"
+            ceilings.setdefault(table.metadata["estimator"], {})[said] = None
+    for estimator, where in ceilings.items():
+        yield Warned(
+            "At its ceiling",
+            f"{estimator} on {'; '.join(where)}. There the value means “at least”.",
+        )
+
+
+def of_verdicts(verdicts: "pd.DataFrame | None") -> Iterable[Warned]:
+    """Return a warning per row of the verdicts that has too few pictures or permutations."""
+    if verdicts is None:
+        return
+    for (scheme, _), part in verdicts.groupby(["scheme", "representation"], sort=False):
+        unable = part[~part["verdict"].isin(DECIDED)]
+        if len(unable):
+            one = unable.iloc[0]
+            conclusion = quiet(part).replace("\n", " ")
+            yield Warned(
+                f"{str(one['verdict']).capitalize()} for a verdict",
+                f"{scheme}, {one['label']}: {conclusion}.",
+            )
+
+
+def of_claims(claims: "pd.DataFrame | None") -> Iterable[Warned]:
+    """Return a warning if other networks stand in for those of the paper."""
+    if claims is None:
+        return
+    said = claims.drop_duplicates("claim")["verdict"]
+    untested = int((said == NO_WEIGHTS).sum())
+    if untested:
+        yield Warned(
+            "Other networks than the paper's",
+            f"{untested} of the paper's {len(said)} claims cannot be tested with them.",
+        )
+
+
+def of_key(fingerprint: str, test_key: Path | None) -> Iterable[Warned]:
+    """Return a warning if the run's key is the one in the repository, which anyone can read."""
+    if test_key is None:
+        return
+    try:
+        known = keystream.fingerprint(keystream.read_key(test_key))
+    except LeakageError:  # removed from this checkout
+        return
+    if fingerprint == known:
+        yield Warned(
+            "Test key",
+            "The pictures are encrypted with a key that anyone can read. Set encryption.key_file "
+            "to your own.",
+        )
