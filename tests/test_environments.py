@@ -210,29 +210,54 @@ def test_no_suitable_python_is_one_error_with_what_was_found_and_what_to_do(tmp_
 
 
 def test_the_environment_that_make_is_to_renew_is_not_what_it_starts_from(tmp_path, find_python):
-    own = program(tmp_path / ".venv" / "bin" / "python3", f'exec {sys.executable} "$@"')
-    done = find_python(own)
+    (tmp_path / ".venv").mkdir()
+    (tmp_path / ".venv" / "bin").symlink_to(tmp_path / "bin")
+    program(tmp_path / "bin" / "python3", f'exec {sys.executable} "$@"')
+    done = find_python()
     assert done.returncode == 1 and "Found: none" in done.stderr
 
 
-def test_the_installation_says_what_it_takes_and_lets_pip_report(tmp_path):
+@pytest.fixture
+def install(tmp_path: Path) -> Callable[..., list[str]]:
+    """Run a copy of envs/install, whose pip only prints; return what it prints, line by line."""
     for name in ("find_python", "install"):
         program(tmp_path / "envs" / name, (ENVS / name).read_text())
-    # The environment's Python only says what it is asked to do; the other one makes it.
-    inner = program(tmp_path / "inner", 'echo "runs $@"')
-    outer = program(
-        tmp_path / "outer",
-        f'[ "$1" = -m ] || exec {sys.executable} "$@"\n'
-        f"mkdir -p .venv/bin && cp {inner} .venv/bin/python",
+
+    def run(*arguments: Path) -> list[str]:
+        line = [tmp_path / "envs" / "install", *arguments]
+        return subprocess.check_output(line, text=True).splitlines()
+
+    return run
+
+
+def python(path: Path, base: str) -> Path:
+    """Write a Python of some installation: it makes environments, and its pip prints its words."""
+    code = f"import sys; sys.base_prefix = '{base}'; exec(sys.argv[1])"
+    return program(
+        path,
+        'case "$1 $2" in\n'
+        f'"-m venv") echo "made by {base}"; mkdir -p .venv/bin; cp "$0" .venv/bin/python;;\n'
+        '"-m pip") shift 2; echo "pip $@";;\n'
+        f'*) exec {sys.executable} -c "{code}" "$2";;\n'
+        "esac",
     )
-    line = [tmp_path / "envs" / "install", outer]
-    first, *others = subprocess.check_output(line, text=True).splitlines()
-    assert re.match(
-        r"Making .venv: about 6 GB of disk and 3 to 10 minutes; Python 3\.\d+\.\d+ at ", first
-    )
-    locked, own = (each for each in others if each.startswith("runs -m pip install"))
+
+
+def test_the_installation_says_what_it_takes_and_lets_pip_report(tmp_path, install):
+    first, *others = install(python(tmp_path / "one" / "python", "one"))
+    stated = r"Making .venv: about 6 GB of disk and 3 to 10 minutes; Python 3\.\d+\.\d+ at /.+"
+    assert re.fullmatch(stated, first)
+    locked, own = (each for each in others if each.startswith("pip install"))
     assert "--require-hashes --requirement envs/requirements.txt" in locked
     assert "--no-deps" in own and "--editable ." in own and "--quiet" not in locked + own
+
+
+def test_an_environment_keeps_its_python_unless_another_one_is_named(tmp_path, install):
+    one, two = (python(tmp_path / name / "python", name) for name in ("one", "two"))
+    assert "made by one" in install(one)
+    for again in ([], [one]):
+        assert not any(line.startswith("made by") for line in install(*again))
+    assert "made by two" in install(two)
 
 
 def test_snakemake_runs_by_its_path_without_an_activated_environment(tmp_path):
