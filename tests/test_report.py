@@ -270,6 +270,13 @@ def test_other_networks_than_the_paper_s_are_a_warning():
     assert list(warnings.of_claims(claim_rows().iloc[:2])) == []
 
 
+def test_a_warning_names_grey_pictures_that_keep_their_channel_among_coloured_ones():
+    (warned,) = warnings.of_channels([3, 1, 3], "keep")
+    assert warned.text.startswith("1 of 3 pictures are grey")
+    for channels, grey in (([3, 1, 3], "rgb"), ([1, 1], "keep"), ([3, 3], "keep")):
+        assert list(warnings.of_channels(channels, grey)) == []
+
+
 def test_only_the_test_key_is_a_warning():
     fingerprint = keystream.fingerprint(keystream.read_key(TEST_KEY))
     (warned,) = warnings.of_key(fingerprint, TEST_KEY)

@@ -76,6 +76,23 @@ def of_claims(claims: "pd.DataFrame | None") -> Iterable[Warned]:
         )
 
 
+def of_channels(channels: Sequence[int], grey: str) -> Iterable[Warned]:
+    """Return a warning if the number of channels tells grey pictures from coloured ones.
+
+    Args:
+        channels: of each picture as it is stored.
+        grey: the setting `dataset.grey`.
+    """
+    few = sum(each == 1 for each in channels)
+    if grey == "keep" and 0 < few < len(channels):
+        yield Warned(
+            "Grey pictures",
+            f"{few} of {len(channels)} pictures are grey and keep their one channel at every "
+            "level. That alone is found as a leak, even under full encryption. Set dataset.grey "
+            "to rgb to leave it out.",
+        )
+
+
 def of_key(fingerprint: str, test_key: Path | None) -> Iterable[Warned]:
     """Return a warning if the run's key is the one in the repository, which anyone can read."""
     if test_key is None:

@@ -46,7 +46,9 @@ def main(
     test_key: Annotated[Path | None, typer.Option(help="the key that anyone can read")] = None,
 ) -> None:
     """Write report.html, summary.md and record/configuration.yaml."""
-    merged = record.as_yaml(json.loads(configuration))
+    given = json.loads(configuration)
+    merged = record.as_yaml(given)
+    rows = pd.read_csv(files.check(manifest))
     verdicts, about = (None, {}) if verdict is None else _read(verdict)
     verdicts = None if verdicts is None else answers.distinct(verdicts)
     claims = None if scorecard is None else pd.read_csv(scorecard)
@@ -57,7 +59,7 @@ def main(
         wrong = None if errors is None else _read(errors)[0]
         calibration = calibrations.measured(_read(calibrated)[0], wrong, estimator)
     found = content.Content(
-        pictures=len(pd.read_csv(files.check(manifest))),
+        pictures=len(rows),
         estimator=estimator,
         answers=content.answered(verdicts),
         grids=content.grids(verdicts, _pictures(view or []), about.get("level_labels", {})),
@@ -65,6 +67,7 @@ def main(
             *warnings.of_estimates(estimates),
             *warnings.of_verdicts(verdicts),
             *warnings.of_claims(claims),
+            *warnings.of_channels(rows["channels"], given["dataset"].get("grey", "keep")),
             *warnings.of_key(key, test_key),
         ),
         groups=tuple(illustrations.groups(illustrations.drawn(figures))),
