@@ -27,10 +27,19 @@ def tables(config: Any, representation: str = "") -> dict[str, tuple[str, str]]:
     return {"mine": ("mine", representation)}
 
 
-def draw(tables: dict[str, style.Table], name: str) -> "tuple[Figure, pd.DataFrame]":
-    """Return the relative distances, with bands over the seeds."""
+def draw(
+    tables: dict[str, style.Table], name: str, encoder: str = ""
+) -> "tuple[Figure, pd.DataFrame]":
+    """Return the relative distances, with bands over the seeds.
+
+    Args:
+        tables: MINE, and the histogram estimate if the exact values are known.
+        name: of the figure.
+        encoder: words for the encoder; its label if empty.
+    """
     mine = tables["mine"]
-    table = behind(mine, exact_values(tables))
+    encoder = encoder or mine.label
+    table = behind(mine, exact_values(tables)).assign(encoder=encoder)
     figure, (axis,) = style.panels()
     looks = {"train": {"marker": "o"}, "test": {"marker": "s", "ls": "-."}, "exact": {"ls": "--"}}
     colours = style.colours(3)
@@ -53,13 +62,14 @@ def draw(tables: dict[str, style.Table], name: str) -> "tuple[Figure, pd.DataFra
     if table["high"].max() > limit:
         note += f"\n(cut: they rise to {table['high'].max():,.1f})"
     seeds = mine.rows["seed"].nunique()
-    axis.set_title(f"MINE on {mine.label}\n(mean and range of {seeds} seeds){note}")
+    axis.set_title(f"MINE on {encoder}\n(mean and range of {seeds} seeds){note}")
     return figure, table
 
 
 def numbers(table: "pd.DataFrame") -> dict[str, Any]:
     """Return what the caption says: the first level, per series, that lost half of the maximum."""
-    return {series: _halved(table[table["series"] == series]) for series in SERIES}
+    halved = {series: _halved(table[table["series"] == series]) for series in SERIES}
+    return {"encoder": table["encoder"].iloc[0] if len(table) else "the encoder"} | halved
 
 
 def _halved(part: "pd.DataFrame") -> str:

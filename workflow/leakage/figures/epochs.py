@@ -22,13 +22,21 @@ def tables(config: Any, representation: str = "") -> dict[str, tuple[str, str]]:
     return {"mine": ("mine", representation)}
 
 
-def draw(tables: dict[str, style.Table], name: str) -> "tuple[Figure, pd.DataFrame]":
+def draw(
+    tables: dict[str, style.Table], name: str, encoder: str = ""
+) -> "tuple[Figure, pd.DataFrame]":
     """Return the value per epoch on training pairs and on held-out ones, side by side.
 
     Bands span the seeds. Where a table with exact values is given, each level's is a dashed line.
+
+    Args:
+        tables: MINE, and the histogram estimate if the exact values are known.
+        name: of the figure.
+        encoder: words for the encoder; its label if empty.
     """
     mine = tables["mine"]
-    table = behind(mine.rows)
+    encoder = encoder or mine.label
+    table = behind(mine.rows).assign(encoder=encoder)
     exact = exact_values(tables)
     table["exact_nats"] = table["level"].map(exact) if exact else float("nan")
     figure, axes = style.panels(2, 5.2)
@@ -57,14 +65,15 @@ def draw(tables: dict[str, style.Table], name: str) -> "tuple[Figure, pd.DataFra
     seeds = mine.rows["seed"].nunique()
     how = f", critic reads {mine.metadata['settings']['pixels']['input']}s" if exact else ""
     under = f" under {mine.scheme}" if mine.scheme else ""
-    figure.suptitle(f"MINE on {mine.label}{under}{how} (mean and range of {seeds} seeds)")
+    figure.suptitle(f"MINE on {encoder}{under}{how} (mean and range of {seeds} seeds)")
     return figure, table
 
 
 def numbers(table: "pd.DataFrame") -> dict[str, Any]:
     """Return what the caption says: epochs, and the largest values after the last one."""
     last = table[table["epoch"] == table["epoch"].max()]
-    found = {"epochs": int(table["epoch"].max()), "levels": table["level"].nunique()}
+    found: dict[str, Any] = {"encoder": table["encoder"].iloc[0]}
+    found |= {"epochs": int(table["epoch"].max()), "levels": table["level"].nunique()}
     for split in SIDES:
         part = last[last["split"] == split].set_index("level")["nats"].dropna()
         found[split] = part.max()
