@@ -2,8 +2,9 @@
 
 from typing import TYPE_CHECKING, Any
 
+from leakage import captions
 from leakage.analysis import parts
-from leakage.figures import style
+from leakage.figures import curves, style
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,7 +29,7 @@ def draw(tables: dict[str, style.Table], name: str) -> "tuple[Figure, pd.DataFra
     encoder = parts.player(source, parts.CLIP).named
     table = table.assign(encoder=encoder)
     figure, (axis,) = style.panels()
-    kinds = {"raw": "raw (the paper's)", "centred": "centred per level"}
+    kinds = {"raw": "raw, as in the paper", "centred": "centred per level"}
     for colour, (statistic, label) in zip(style.colours(2), kinds.items(), strict=True):
         part = table[table["statistic"] == statistic]
         style.band(
@@ -43,9 +44,15 @@ def draw(tables: dict[str, style.Table], name: str) -> "tuple[Figure, pd.DataFra
         )
     axis.axhline(0, color="0.4", lw=0.8)
     axis.set(xlabel=style.level_label(tables), ylabel="cosine similarity to the plain picture")
+    axis.plot([], [], " ", label="bands: 95 % interval over pictures")
     axis.set_xticks(sorted(table["level"].unique()))
-    axis.set_title(f"Whole pictures: cosine similarity\n{encoder}")
-    axis.legend(frameon=False, title="mean over pictures (95 % interval)")
+    raw = table[table["statistic"] == "raw"]
+    style.set_title(
+        axis,
+        f"Raw cosine to the plain picture {captions.trend(raw['level'], raw['cosine'], '.2f')}\n"
+        f"whole pictures, embeddings by\n{encoder}",
+    )
+    curves.legend_below(figure, axis, 2)
     return figure, table
 
 

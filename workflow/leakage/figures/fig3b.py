@@ -2,8 +2,9 @@
 
 from typing import TYPE_CHECKING, Any
 
+from leakage import captions
 from leakage.analysis import parts
-from leakage.figures import style
+from leakage.figures import curves, style
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -48,8 +49,14 @@ def draw(tables: dict[str, style.Table], name: str) -> "tuple[Figure, pd.DataFra
     axis.plot(table["level"], table["ceiling_bits"], ":", color=red, label=label)
     axis.set(xlabel=style.level_label(tables), ylabel="mutual information (bits per coordinate)")
     axis.set_xticks(table["level"])
-    axis.set_title(f"Whole pictures: features rounded to {decimals} decimals\n{encoder}")
-    axis.legend(frameon=False)
+    axis.set_ylim(bottom=min(0.0, table["low_bits"].min()))
+    change = captions.trend(table["level"], table["mi_bits"], ".2f", "bits")
+    style.set_title(
+        axis,
+        f"Information in rounded features {change}\n"
+        f"whole pictures, embeddings, {decimals} decimals, by\n{encoder}",
+    )
+    curves.legend_below(figure, axis, 2)
     return figure, table
 
 

@@ -4,7 +4,7 @@ The paper gives its claims in words; which number tests one, and where it turns,
 claim about CLIP or ResNet-50 that is tested with a stand-in (`analysis.parts`) says so in its
 verdict. With an untrained network, or an encoder without weights, it cannot be tested; its numbers
 are given all the same. Where the paper draws values on training pairs, those decide together with
-the held-out ones, where these rise above their null.
+the held-out ones, where these rise above their null and have enough pictures.
 """
 
 from collections.abc import Callable
@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from leakage.analysis import parts
+from leakage import captions
+from leakage.analysis import enough, parts
 from leakage.analysis.parts import Player
 from leakage.analysis.tables import answer
 from leakage.figures import fig2, style
@@ -132,7 +133,7 @@ class Claim:
         others = [each for each in self.players if each.kind != parts.PAPER]
         said = [f"{parts.named(others)}."] if others else []
         if self.played_by_one:
-            said.append("One network cannot play both.")
+            return " ".join([*said, "One network cannot play both."])
         return " ".join([*said, self.remark]).strip()
 
 
@@ -162,8 +163,27 @@ def draw(tables: dict[str, style.Table], name: str) -> "tuple[Figure, pd.DataFra
         for claim in found
     ]
     fills = [[None, None, COLOURS[claim.verdict], None] for claim in found]
-    title = f"What the paper claims, and what the numbers say\n{parts.named(_players(tables))}"
-    return text_table(WIDTHS, rows, fills, title), behind(found)
+    table = behind(found)
+    title = f"{finding(table)}\n{parts.named(_players(tables))}"
+    return text_table(WIDTHS, rows, fills, title), table
+
+
+def finding(table: "pd.DataFrame") -> str:
+    """Return what became of the claims, in words: `Of the paper's 7 claims 2 hold, …`."""
+    verdicts = table.drop_duplicates("claim")["verdict"]
+    words = {
+        HOLDS: "hold",
+        FAILS: "do not hold",
+        STAND_IN_HOLDS: "hold with a stand-in",
+        STAND_IN_FAILS: "do not hold with a stand-in",
+    }
+    counts = verdicts.map(lambda said: words.get(said, "cannot be tested here")).value_counts()
+    said = [
+        f"{counts[each]} {each}"
+        for each in [*words.values(), "cannot be tested here"]
+        if each in counts
+    ]
+    return f"Of the paper's {len(verdicts)} claims {captions.listed(said)}"
 
 
 def numbers(table: "pd.DataFrame") -> dict[str, Any]:
@@ -397,6 +417,7 @@ def _clip_keeps_more_than_pixels(tables: dict[str, style.Table]) -> Claim:
         (tables["mine_clip"], tables["mine_pixels"]),
         (held_out_share(tables["held_out_clip"], between), of_pixels),
         between,
+        enough.shortage(tables["held_out_clip"]),
         "Held out, pixels are read bit by bit. " if "bits" in tables else "",
     )
 
@@ -412,6 +433,7 @@ def _resnet_falls_faster(tables: dict[str, style.Table]) -> Claim:
         tuple(tables[f"mine_{part}"] for part in parts.NETWORKS),
         tuple(held_out_share(tables[f"held_out_{part}"], between) for part in parts.NETWORKS),
         between,
+        enough.shortage(tables["held_out_clip"]) or enough.shortage(tables["held_out_resnet"]),
     )
     return replace(claim, compares=True)
 
@@ -422,19 +444,32 @@ def _compared(
     trained: tuple[style.Table, ...],
     held_out: tuple[float, ...],
     between: tuple[int, int],
+    few: str,
     remark: str = "",
 ) -> Claim:
-    """Return the claim that a first series keeps relatively more than a second."""
+    """Return the claim that a first series keeps relatively more than a second.
+
+    Args:
+        text: of the claim.
+        name: of the number.
+        trained: the two series.
+        held_out: the held-out shares of the two.
+        between: the lowest and the highest level that count.
+        few: why the held-out shares carry no weight, or nothing.
+        remark: begins the claim's remark.
+    """
     first, second = (share(training(each).iloc[-1], between) for each in trained)
     beside = held_out[0] - held_out[1]
     if np.isnan(beside):
         remark += "Held out no number: the values are not above their null, or no level counts."
+    elif few:
+        remark += f"The held-out number has too few pictures ({few}) and does not count."
     elif (first > second) != (beside > 0):
         which = ("training", "held-out") if first > second else ("held-out", "training")
         remark += "The {} values say so, the {} ones do not; both have to.".format(*which)
     else:
         remark += "Training and held-out values agree."
-    quantity = Quantity(name, first - second, 0, held_out=beside, held_out_counts=True)
+    quantity = Quantity(name, first - second, 0, held_out=beside, held_out_counts=not few)
     return Claim(text, [quantity], remark=remark)
 
 
