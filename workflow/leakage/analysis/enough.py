@@ -3,8 +3,9 @@
 The critics of an estimate are read on pictures that they never saw. On s such pictures, s! orders
 of the views are possible. A perfect critic prefers the right one, which happens by chance with
 probability 1 / s!. If this is above 1 - confidence, even a perfect critic cannot be told from
-chance, and no value of the estimate carries weight. At 95 % confidence s is 4: with five folds the
-estimate needs 20 pictures, and with a single test share of 0.2 it needs 18.
+chance, and no value of the estimate carries weight. Several folds do not help: each trains on the
+test pictures of others, so their probabilities cannot be multiplied. At 95 % confidence s is 4:
+with five folds the estimate needs 20 pictures, and with a single test share of 0.2 it needs 18.
 
 An estimate that trains nothing (counting, nearest neighbours) is read on all pictures at once and
 is not judged here. Neither are the exact tests, which are valid with few pictures, nor the shares

@@ -4,6 +4,7 @@ matplotlib and seaborn are imported inside the functions: the figures' modules a
 parse of the Snakefile, which draws nothing.
 """
 
+import re
 import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,8 +24,8 @@ __all__ += ["panels", "read", "save", "set_title"]
 
 # Of curves that carry no weight.
 GREY = "0.55"
-# Of a title, per inch.
-CHARACTERS = 11.5
+# Characters per inch of a title over a figure, which is larger, and over an axis.
+OVER_ALL, OVER_AXIS = 11.5, 12.8
 BITS_PER_NAT = 1 / np.log(2)
 
 
@@ -69,10 +70,10 @@ def set_title(where: "Figure | Axes", text: str) -> None:
     width = (where if over_all else where.figure).get_size_inches()[0]
     if not over_all:
         width /= where.get_subplotspec().get_gridspec().ncols
-    # No break inside `n = 0` or `95 %`.
-    for part in (" = ", " %"):
-        text = text.replace(part, part.replace(" ", "\u00a0"))
-    lines = (textwrap.fill(line, int(CHARACTERS * width)) for line in text.split("\n"))
+    # No break inside `at n = 0` or `95 %`.
+    text = re.sub(r"(at )?n = \S+|\d %", lambda found: found[0].replace(" ", "\u00a0"), text)
+    room = int(width * (OVER_ALL if over_all else OVER_AXIS))
+    lines = (textwrap.fill(line, room) for line in text.split("\n"))
     wrapped = "\n".join(lines).replace("\u00a0", " ")
     (where.suptitle if over_all else where.set_title)(wrapped)
 
