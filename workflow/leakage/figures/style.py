@@ -71,7 +71,7 @@ def set_title(where: "Figure | Axes", text: str) -> None:
     if not over_all:
         width /= where.get_subplotspec().get_gridspec().ncols
     # No break inside `at n = 0` or `95 %`.
-    text = re.sub(r"(at )?n = \S+|\d %", lambda found: found[0].replace(" ", "\u00a0"), text)
+    text = re.sub(r"(at )?n = \S+( held out)?|\d %", lambda found: found[0].replace(" ", "\u00a0"), text)
     room = int(width * (OVER_ALL if over_all else OVER_AXIS))
     lines = (textwrap.fill(line, room) for line in text.split("\n"))
     wrapped = "\n".join(lines).replace("\u00a0", " ")

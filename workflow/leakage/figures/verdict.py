@@ -42,13 +42,7 @@ def draw(tables: dict[str, style.Table], name: str) -> "tuple[Figure, pd.DataFra
     """Return the grid of verdicts, a row per scheme and representation, a column per level."""
     table = tables[VERDICTS].rows
     levels = sorted(table["level"].unique())
-    rows = dict(
-        list(
-            table.assign(sized=verdicts.sized(table)).groupby(
-                ["scheme", "representation"], sort=False
-            )
-        )
-    )
+    rows = dict(list(table.groupby(["scheme", "representation"], sort=False)))
     schemes = list(dict.fromkeys(table["scheme"]))
     width = 4.6 + 1.05 * len(levels)
     figure, (axis,) = style.panels(1, width, 1.7 + 0.8 * max(1, len(rows)))
@@ -120,6 +114,16 @@ def size_text(nats: float) -> str:
     return f"{nats:.2g} nats" if nats < 10 else f"{nats:.0f} nats"
 
 
+def size(found: Any) -> str:
+    """Return a leak's size in words; nothing without an estimate that carries weight.
+
+    Args:
+        found: a row of the verdicts, as `itertuples` gives it.
+    """
+    few = getattr(found, "needed_for_nats", np.nan) > found.pictures
+    return "" if few or np.isnan(found.nats) else size_text(found.nats)
+
+
 def headline(table: "pd.DataFrame") -> str:
     """Return in how many cells a leak is found, in words."""
     leaks = int((table["verdict"] == verdicts.LEAK).sum())
@@ -146,8 +150,8 @@ def _cell(axis: "Axes", column: int, row: int, found: Any) -> None:
     axis.add_patch(Rectangle(corner, 0.96, 0.92, facecolor=COLOURS[found.verdict], edgecolor="0.4"))
     able = found.verdict in (verdicts.LEAK, verdicts.NO_EVIDENCE)
     lines = [SHORT[found.verdict], *([p_text(found.corrected_p)] if able else [])]
-    if found.verdict == verdicts.LEAK and np.isfinite(found.nats) and found.sized:
-        lines.insert(1, size_text(found.nats))
+    if found.verdict == verdicts.LEAK and (said := size(found)):
+        lines.insert(1, said)
     axis.text(column, row, "\n".join(lines), ha="center", va="center", fontsize=8)
 
 
