@@ -8,7 +8,15 @@ import test_figures
 import test_figures_beyond
 import test_scorecard
 from leakage import captions
-from leakage.figures import distance, epochs, fig2, pixel_critics, reidentification, style
+from leakage.figures import (
+    distance,
+    epochs,
+    fig2,
+    pixel_critics,
+    pretraining,
+    reidentification,
+    style,
+)
 from leakage.figures import scorecard as claims
 
 
@@ -109,3 +117,11 @@ def test_the_scorecard_s_title_counts_the_claims():
     figure, _ = claims.draw(found, "scorecard")
     said = "1 hold, 1 do not hold, 3 hold with a stand-in and 2 cannot be tested here"
     assert said in figure.axes[0].get_title(loc="left")
+
+
+def test_the_title_of_pretraining_names_the_networks_and_their_shares():
+    figure, table = test_figures_beyond.drawn("pretraining")
+    said = "At n = 0 clip finds 20 % of the held-out views, clip-untrained 6 %"
+    assert said in figure.get_suptitle()
+    nothing = pretraining.finding(table.assign(difference=math.nan))
+    assert nothing == "What pretraining adds to an architecture"

@@ -1,5 +1,6 @@
 """MINE over epochs, one curve per level: Figures 4, 5 and 7, and any other representation."""
 
+import textwrap
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -80,7 +81,8 @@ def draw(
     if exact:
         handles.append(axes[0].axhline(float("nan"), color="0.3", ls="--", lw=0.8))
         labels.append(exact_label(tables))
-    figure.legend(handles, labels, loc="outside right center", frameon=False)
+    counted = textwrap.fill(mine.level_label, 20)
+    figure.legend(handles, labels, loc="outside right center", frameon=False, title=counted)
     seeds = mine.rows["seed"].nunique()
     how = (
         f", critic reads {READINGS[mine.metadata['settings']['pixels']['input']]}" if exact else ""

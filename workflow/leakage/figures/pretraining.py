@@ -83,13 +83,14 @@ def numbers(table: "pd.DataFrame") -> dict[str, Any]:
 
 def finding(table: "pd.DataFrame") -> str:
     """Return where pretraining changes the share of views found the most, in words."""
-    said = numbers(table)
-    if said["found_level"] == "no level":
+    found = table[table["measure"] == "found"].dropna(subset="difference")
+    if not len(found):
         return "What pretraining adds to an architecture"
-    trained, untrained = (captions.number(said[f"found_{side}"], ".0%") for side in SIDES)
+    most = found.loc[found["difference"].abs().idxmax()]
+    trained, untrained = (captions.number(most[f"{side}_mean"], ".0%") for side in SIDES)
     return (
-        f"At n = {said['found_level']} the pretrained network finds {trained} of the held-out "
-        f"views, the untrained one {untrained}"
+        f"At n = {most['level']} {most['trained']} finds {trained} of the held-out views, "
+        f"{most['untrained']} {untrained}"
     )
 
 

@@ -24,6 +24,8 @@ __all__ += ["panels", "read", "save", "set_title"]
 
 # Of curves that carry no weight.
 GREY = "0.55"
+# What stays on one line of a title: `at n = 0 held out`, `95 %`.
+TOGETHER = r"(at )?n = \S+( held out)?|\d %"
 # Characters per inch of a title over a figure, which is larger, and over an axis.
 OVER_ALL, OVER_AXIS = 11.5, 12.8
 BITS_PER_NAT = 1 / np.log(2)
@@ -70,8 +72,7 @@ def set_title(where: "Figure | Axes", text: str) -> None:
     width = (where if over_all else where.figure).get_size_inches()[0]
     if not over_all:
         width /= where.get_subplotspec().get_gridspec().ncols
-    # No break inside `at n = 0` or `95 %`.
-    text = re.sub(r"(at )?n = \S+( held out)?|\d %", lambda found: found[0].replace(" ", "\u00a0"), text)
+    text = re.sub(TOGETHER, lambda found: found[0].replace(" ", "\u00a0"), text)
     room = int(width * (OVER_ALL if over_all else OVER_AXIS))
     lines = (textwrap.fill(line, room) for line in text.split("\n"))
     wrapped = "\n".join(lines).replace("\u00a0", " ")
