@@ -112,7 +112,7 @@ def draw(tables: dict[str, style.Table], name: str) -> "tuple[Figure, pd.DataFra
     for axis in axes[::columns]:
         axis.set_ylabel(_unit(shown))
     for axis in panels.values():
-        if not _weight(shown).all():
+        if not shown["carries_weight"].all():
             axis.tick_params(axis="y", labelcolor=style.GREY)
             axis.yaxis.label.set_color(style.GREY)
     for axis in axes[len(MEASURES) :]:
@@ -139,7 +139,7 @@ def numbers(table: "pd.DataFrame") -> dict[str, Any]:
     wrong = asked.loc[~asked["agrees"].astype(bool), "measure"].value_counts()
     return {
         "label": shown["label"].iloc[0],
-        "few": curves.too_few_sentence(shown.assign(carries_weight=_weight(shown))),
+        "few": curves.too_few_sentence(shown),
         "asked": len(asked),
         "wrong": int(wrong.sum()),
         "most": MEASURES[wrong.index[0]].title if len(wrong) else "none",
@@ -154,15 +154,10 @@ def finding(table: "pd.DataFrame") -> str:
     return f"Classic measures contradict the verdict at {said['wrong']} of {said['asked']} points"
 
 
-def _weight(shown: "pd.DataFrame") -> "pd.Series":
-    """Return whether each row's nats carry weight."""
-    return shown.get("carries_weight", shown["nats"].notna() | True).astype(bool)
-
-
 def _too_few(judged: "pd.DataFrame", shown: "pd.DataFrame") -> str:
     """Return a line that says that the nats are rough, or nothing."""
     few = judged[~sized(judged)]
-    if not len(few) or _weight(shown).all():
+    if not len(few) or shown["carries_weight"].all():
         return ""
     pictures, needed = few["pictures"].min(), few["needed_for_nats"].max()
     return (
@@ -301,7 +296,7 @@ def _range(values: "pd.Series") -> tuple[float, float, float]:
 def _unit(shown: "pd.DataFrame") -> str:
     """Return the label of the axis of information: held out where there is a verdict."""
     held_out = shown["verdict"].notna().any()
-    few = "" if _weight(shown).all() else ",\ntoo few pictures"
+    few = "" if shown["carries_weight"].all() else ",\ntoo few pictures"
     return (curves.NATS if held_out else "mutual information (nats)") + few
 
 
