@@ -70,7 +70,7 @@ def draw(
         )
     seeds = mine.rows["seed"].nunique()
     style.set_title(
-        axis, f"{finding(table)}\n{encoder}; mean and range of {seeds} training runs{note}"
+        axis, f"{finding(table)}\n{encoder}\nmean and range of {seeds} training runs{note}"
     )
     return figure, table
 

@@ -53,7 +53,7 @@ def draw(tables: dict[str, style.Table], name: str) -> "tuple[Figure, pd.DataFra
     change = captions.trend(table["level"], table["mi_bits"], ".2f", "bits")
     style.set_title(
         axis,
-        f"Information in rounded features {change}\n"
+        f"Information in features {change}\n"
         f"whole pictures, embeddings, {decimals} decimals, by\n{encoder}",
     )
     curves.legend_below(figure, axis, 2)
