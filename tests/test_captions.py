@@ -46,7 +46,8 @@ def verdict_rows() -> pd.DataFrame:
 
 def scorecard_rows() -> pd.DataFrame:
     said = [scorecard.HOLDS, scorecard.HOLDS, scorecard.FAILS, scorecard.NO_WEIGHTS]
-    return pd.DataFrame({"claim": ["a", "a", "b", "c"], "verdict": said})
+    networks = ["", "", "A, in place of B", "A, in place of B; C"]
+    return pd.DataFrame({"claim": ["a", "a", "b", "c"], "verdict": said, "networks": networks})
 
 
 def consistency_rows() -> pd.DataFrame:
@@ -67,7 +68,7 @@ def calibration_rows() -> pd.DataFrame:
 
 BY_HAND = {
     "verdict": (verdict, verdict_rows, "2 of 3 cells. msb_xor: on CLIP a leak up to n = 4."),
-    "scorecard": (scorecard, scorecard_rows, "The 3 claims"),
+    "scorecard": (scorecard, scorecard_rows, "Networks: A, in place of B; C."),
     "consistency": (consistency, consistency_rows, "0 of 1 checks hold"),
     "schemes": (schemes, scheme_rows, "between 0.25 and 0.50 nats, where the floors reach 0.30"),
     "calibration": (calibration, calibration_rows, "spiral: -0.25 nats where the truth is 2.00"),

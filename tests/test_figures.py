@@ -134,6 +134,21 @@ def test_an_untrained_encoder_is_named_as_such_in_the_title(name, tmp_path):
     assert LABEL in titles(drawn(name, tmp_path)[0])
 
 
+@pytest.mark.parametrize("name", ["fig3a", "fig3b", "fig5", "fig6b", "fig7", "fig8"])
+def test_a_stand_in_is_named_with_the_network_it_replaces(name, tmp_path):
+    module, label = figures.module(name), "EfficientNet-Lite0 (ImageNet)"
+    roles = module.tables(CONFIG, "")
+    read = {role: read_table(*which) for role, which in roles.items()}
+    record = {"model": "tf_efficientnet_lite0", "untrained": False}
+    for table in read.values():
+        table.metadata["source"].update(label=label, untrained=False, weights=record)
+    figure, table = module.draw(read, name)
+    original = "ResNet-50" if name in ("fig7", "fig8") else "CLIP ViT-B/32"
+    said = f"{label}, in place of {original}"
+    assert said in titles(figure) and set(table["encoder"]) == {said}
+    assert module.numbers(table)["encoder"] == said
+
+
 @pytest.mark.parametrize("name", ["fig4", "fig6a"])
 def test_a_figure_of_pixels_says_so(name, tmp_path):
     assert "pixels" in titles(drawn(name, tmp_path)[0])

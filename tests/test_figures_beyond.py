@@ -266,7 +266,7 @@ def test_values_far_below_zero_are_cut_and_the_title_says_so():
     read = {"mine": style.Table(rows, {"source": {}, "settings": {"method": "mine"}})}
     figure, _ = held_out.draw(read, "held_out")
     assert "cut: they fall to -500.0" in titles(figure)
-    assert figure.axes[0].get_ylim()[0] > -3
+    assert figure.axes[0].get_ylim()[0] > -4
 
 
 def test_memory_takes_the_last_training_value_and_the_chosen_held_out_one():

@@ -5,13 +5,31 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
-from leakage.analysis import verdicts
+from leakage.analysis import parts, verdicts
 from leakage.estimators import tables
 from leakage.figures import consistency, scorecard, style, verdict
-from leakage.figures.scorecard import FAILS, HOLDS, NO_LEVELS, NO_WEIGHTS
+from leakage.figures.scorecard import (
+    FAILS,
+    HOLDS,
+    NO_LEVELS,
+    NO_WEIGHTS,
+    STAND_IN_FAILS,
+    STAND_IN_HOLDS,
+)
 
 LEVELS = list(range(9))
 CLIP, RESNET = "CLIP ViT-B/32 (openai)", "ResNet-50 (IMAGENET1K_V2)"
+LITE0, LITE1 = "EfficientNet-Lite0 (ImageNet)", "EfficientNet-Lite1 (ImageNet)"
+STATISTICS = "statistics (hand-made, no weights)"
+# The libraries' names of the networks, by how labels begin.
+MODELS = {
+    "CLIP ViT-B/32": "ViT-B-32-quickgelu",
+    "CLIP ViT-L/14": "ViT-L-14",
+    "ResNet-50": "resnet50",
+    "ResNet-18": "resnet18",
+    "EfficientNet-Lite0": "tf_efficientnet_lite0",
+    "EfficientNet-Lite1": "tf_efficientnet_lite1",
+}
 CONFIG = SimpleNamespace(
     paper=SimpleNamespace(clip="clip", resnet="resnet50", scheme="msb_xor"),
     representations=["clip", "statistics"],
@@ -38,6 +56,8 @@ def table(rows: list[dict], label: str | None, settings: dict | None = None) -> 
     source["clear_bits"] = {str(row["level"]): 8 - row["level"] for row in rows}
     if label is not None:
         source |= {"label": label, "untrained": "untrained" in label}
+        model = next((MODELS[name] for name in MODELS if label.startswith(name)), None)
+        source["weights"] = model and {"model": model, "untrained": "untrained" in label}
     made = tables.tidy(pd.DataFrame(rows).assign(estimand="made up"))
     return style.Table(made, {"source": source, "settings": settings or {}})
 
@@ -159,29 +179,76 @@ def test_a_claim_s_verdict_turns_with_its_number(claim, others):
 
 
 @pytest.mark.parametrize(
-    ("clip", "resnet", "cannot"),
+    ("clip", "resnet", "cannot", "stand_in"),
     [
-        ("CLIP ViT-B/32, untrained", RESNET, "bcefg"),
-        (CLIP, "ResNet-50, untrained (BatchNorm calibrated on plain patches)", "eg"),
-        ("statistics (hand-made, no weights)", "statistics (hand-made, no weights)", "bcefg"),
-        ("CLIP ViT-L/14 (openai)", RESNET, "bcefg"),
-        (CLIP, "ResNet-18 (IMAGENET1K_V1)", "eg"),
+        ("CLIP ViT-B/32, untrained", RESNET, "bcefg", ""),
+        (CLIP, "ResNet-50, untrained (BatchNorm calibrated on plain patches)", "eg", ""),
+        (STATISTICS, STATISTICS, "bcefg", ""),
+        ("CLIP ViT-L/14 (openai)", RESNET, "", "bcefg"),
+        (CLIP, "ResNet-18 (IMAGENET1K_V1)", "", "eg"),
+        (LITE0, LITE1, "", "bcefg"),
+        (LITE0, "ResNet-50, untrained", "eg", "bcf"),
+        (LITE0, LITE0, "g", "bcef"),
     ],
 )
-def test_claims_of_networks_need_their_weights_but_the_numbers_are_given(clip, resnet, cannot):
+def test_a_claim_says_if_its_network_is_a_stand_in_or_not_trained(clip, resnet, cannot, stand_in):
     found = papers(clip, resnet)
-    expected = {each: NO_WEIGHTS if each in cannot else HOLDS for each in "abcdefg"}
-    assert verdicts_of(found) == expected
+    expected = dict.fromkeys("abcdefg", HOLDS) | dict.fromkeys(stand_in, STAND_IN_HOLDS)
+    assert verdicts_of(found) == expected | dict.fromkeys(cannot, NO_WEIGHTS)
     table = scorecard.behind(scorecard.claims(found))
     assert table.loc[table["threshold"].notna(), "value"].notna().all()
 
 
-def test_what_played_a_part_is_read_from_the_record_of_its_weights():
+def test_a_claim_that_fails_with_a_stand_in_says_so():
+    found = papers(LITE0, LITE1, cosine=cosine(at_8=0.4, label=LITE0))
+    assert verdicts_of(found)["b"] == STAND_IN_FAILS
+    found = papers(LITE0, LITE1, levels=[0, 8])
+    assert verdicts_of(found)["g"] == NO_LEVELS
+
+
+def test_the_scorecard_names_its_stand_ins(tmp_path):
+    figure, table = scorecard.draw(papers(LITE0, LITE1), "scorecard")
+    assert overflowing(figure) == []
+    clip, resnet = f"{LITE0}, in place of CLIP ViT-B/32", f"{LITE1}, in place of ResNet-50"
+    assert f"{clip}; {resnet}" in figure.axes[0].get_title(loc="left")
+    remarks = table.drop_duplicates("claim").set_index("claim")["remark"]
+    assert [clip in each for each in remarks] == [each in "bcefg" for each in "abcdefg"]
+    assert [resnet in each for each in remarks] == [each in "eg" for each in "abcdefg"]
+    names = " ".join(table["quantity"])
+    assert "CLIP" not in names and "EfficientNet-Lite0 − EfficientNet-Lite1" in names
+    found = scorecard.numbers(table)
+    assert (found["holds"], found["stand_in_holds"], found["stand_in_fails"]) == (2, 5, 0)
+    assert found["networks"] == f"{clip}; {resnet}"
+
+
+def test_one_network_cannot_be_compared_with_itself():
+    claim = scorecard.claims(papers(LITE0, LITE0))[-1]
+    assert claim.verdict == NO_WEIGHTS and "One network cannot play both." in claim.remarks
+
+
+def test_which_network_plays_a_part_is_read_from_the_record_of_its_weights():
     found = held_out("CLIP ViT-B/32-256 (datacomp)")
     found.metadata["source"]["weights"] = {"model": "ViT-B-32-256", "untrained": False}
-    assert not scorecard.plays(found, "clip")
+    assert parts.player(found, "clip").kind == parts.STAND_IN
     found.metadata["source"]["weights"]["model"] = "ViT-B-32-quickgelu"
-    assert scorecard.plays(found, "clip")
+    assert parts.player(found, "clip").kind == parts.PAPER
+    found.metadata["source"]["weights"]["untrained"] = True
+    assert parts.player(found, "clip").kind == parts.UNTRAINED
+    assert parts.player(held_out(STATISTICS), "clip").kind == parts.WITHOUT_WEIGHTS
+
+
+@pytest.mark.parametrize(
+    ("label", "named", "short"),
+    [
+        (CLIP, CLIP, "CLIP"),
+        ("CLIP ViT-B/32, untrained", "CLIP ViT-B/32, untrained", "CLIP ViT-B/32, untrained"),
+        (LITE0, f"{LITE0}, in place of CLIP ViT-B/32", "EfficientNet-Lite0"),
+        (STATISTICS, f"{STATISTICS}, in place of CLIP ViT-B/32", "statistics"),
+    ],
+)
+def test_a_network_that_is_not_the_paper_s_is_named_with_the_one_it_replaces(label, named, short):
+    player = parts.player(held_out(label), "clip")
+    assert (player.named, player.short) == (named, short)
 
 
 def test_held_out_values_under_their_null_give_no_ratio_and_do_not_decide():

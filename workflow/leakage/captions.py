@@ -44,6 +44,40 @@ def fill(template: str, numbers: Mapping[str, Any], figure: str) -> str:
     return _Numbers().vformat(template, (), numbers)
 
 
+def number(value: float, spec: str) -> str:
+    """Return a number as in a caption: never `-0.00`, and words if it is missing.
+
+    Example: `number(0.125, ".0%")` is `12 %`.
+    """
+    return _Numbers().format_field(float(value), spec)
+
+
+def trend(levels: Iterable[int], values: Iterable[float], spec: str, unit: str = "") -> str:
+    """Return how values change from the lowest level to the highest, in words.
+
+    Only the values at the two ends count: `falls from 7.41 bits at n = 0 to 0.00 at n = 8`.
+
+    Args:
+        levels: in any order.
+        values: one per level; NaN is left out.
+        spec: of the numbers, `.2f`.
+        unit: after the first number.
+    """
+    pairs = zip(levels, values, strict=True)
+    known = sorted((int(n), float(value)) for n, value in pairs if math.isfinite(value))
+    if not known:
+        return "is not known at any level"
+    (low, first), (high, last) = known[0], known[-1]
+    start, end = (number(value, spec) for value in (first, last))
+    with_unit = f"{start} {unit}".strip()
+    if low == high:
+        return f"is {with_unit} at n = {low}"
+    if start == end:
+        return f"is {with_unit} at n = {low} and at n = {high}"
+    way = "falls" if last < first else "rises"
+    return f"{way} from {with_unit} at n = {low} to {end} at n = {high}"
+
+
 def inside(png: Path | str) -> str:
     """Return the caption that lies in a PNG; nothing where there is no such file, or no caption."""
     from PIL import Image

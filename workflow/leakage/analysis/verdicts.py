@@ -22,6 +22,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 from numpy.typing import ArrayLike
 
+from leakage.analysis import enough
+from leakage.analysis.enough import ROUNDING
 from leakage.analysis.tables import Table, answer
 from leakage.errors import LeakageError
 from leakage.protocol import combine
@@ -41,8 +43,6 @@ WEIGHTS = (0.75, 0.25)
 # decide, and the verdict shows no estimate.
 ESTIMATED_FROM = 6
 COMBINED = "combined"
-# A p-value may equal the level of the test up to rounding: 0.05 / 5 and 1 / 100.
-ROUNDING = 1e-9
 STATISTICS = {
     "p_similarity": "similarity",
     "p_whitened": "whitened similarity",
@@ -53,7 +53,14 @@ COLUMNS = [
     *("scheme", "representation", "label", "level", "verdict", "p_value", "corrected_p"),
     *STATISTICS,
     *("p_critics", "nats", "low", "high", "floor", "pictures", "orders", "smallest_p"),
-    *("needed_pictures", "confidence", "correction", "quiet_from", "quiet_for_good"),
+    *(
+        "needed_for_nats",
+        "needed_pictures",
+        "confidence",
+        "correction",
+        "quiet_from",
+        "quiet_for_good",
+    ),
 ]
 
 
@@ -140,12 +147,12 @@ def needed_pictures(correction: str, levels: int, confidence: float) -> int:
     It is the smallest s with 1 / s! at most the threshold, for pictures with equally many patches.
     See `threshold` for the arguments.
     """
-    return _enough_orders(threshold(correction, levels, confidence))
+    return enough.for_p_value(threshold(correction, levels, confidence))
 
 
 def needed_in_folds(correction: str, levels: int, confidence: float, folds: int) -> int:
     """Return `needed_pictures` for critics, which permute pictures only within each fold."""
-    return folds * _enough_orders(threshold(correction, levels, confidence))
+    return folds * enough.for_p_value(threshold(correction, levels, confidence))
 
 
 def verdict(
@@ -193,6 +200,15 @@ def quiet_from(levels: list[int], verdicts: list[str]) -> Quiet | None:
     others = [level for level, found in ordered if found != NO_EVIDENCE]
     last = max(others, default=-math.inf)
     return Quiet(quiet[0], min((level for level in quiet if level > last), default=None))
+
+
+def sized(rows: "pd.DataFrame") -> "pd.Series":
+    """Return whether each row of the verdicts has enough pictures for its value in nats."""
+    import pandas as pd
+
+    if "needed_for_nats" not in rows:  # no estimate beside the tests
+        return pd.Series(True, rows.index)
+    return ~(rows["needed_for_nats"] > rows["pictures"])
 
 
 class Configured(Protocol):
@@ -293,6 +309,7 @@ def _row(
         corrected_p=[each.corrected for each in said],
         orders=orders,
         smallest_p=smallest,
+        needed_for_nats=_needed_for_nats(estimated),
         needed_pictures=float(needed),
         confidence=confidence,
         correction=correction,
@@ -322,6 +339,11 @@ def _values(tested: Table | None, estimated: Table | None) -> "pd.DataFrame":
     return found.assign(**missing).astype({each: "float64" for each in STATISTICS})
 
 
+def _needed_for_nats(estimated: Table | None) -> float:
+    """Return the fewest pictures with which the estimate carries weight; NaN without one."""
+    return np.nan if estimated is None else float(enough.needed(estimated.metadata["settings"]))
+
+
 def _in_folds(
     estimated: Table | None, found: "pd.DataFrame", correction: str, confidence: float
 ) -> tuple[float, float, float, float]:
@@ -333,10 +355,3 @@ def _in_folds(
     enough = found["pictures"].iloc[0] >= needed
     possible = 0.0 if enough else 1.0
     return 1 / (1 + permutations), possible, 1.0 + permutations, needed
-
-
-def _enough_orders(most: float) -> int:
-    pictures = 1
-    while 1 / math.factorial(pictures) > most:
-        pictures += 1
-    return pictures

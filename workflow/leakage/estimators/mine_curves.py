@@ -107,7 +107,7 @@ def estimate(
 
     Returns:
         The tidy table. `step` counts epochs from 1. `chosen` marks the test value at the epoch with
-        the highest validation value, for each level and seed.
+        the highest validation value, for each level and seed. `pictures` is the number of groups.
 
     Raises:
         LeakageError: fewer than three groups, or the device does not exist.
@@ -125,7 +125,8 @@ def estimate(
     seen = np.stack([pair[1] for pair in scaled])
     values = _train(plain, seen, sides, seeds, settings, checkpoint)
     pairs = {name: [len(each.sides()[name]) for each in sides] for name in ESTIMANDS}
-    return _table(values, levels, seeds, pairs, settings, byte_reading.note(how))
+    table = _table(values, levels, seeds, pairs, settings, byte_reading.note(how))
+    return table.assign(pictures=float(len(np.unique(groups))))
 
 
 def _split(groups: np.ndarray, seed: int, settings: Settings) -> folds.Split:

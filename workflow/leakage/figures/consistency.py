@@ -10,15 +10,18 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from leakage.analysis import enough
 from leakage.analysis.tables import answer
-from leakage.figures import style
+from leakage.figures import curves, style
 from leakage.figures.scorecard import COLOURS, FAILS, HOLDS, NO_WEIGHTS, text_table
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
-TITLE = "Laws the estimate must keep"
+TITLE = "Checks of the estimate"
+# Said of a check whose estimate carries no weight.
+TOO_FEW = "too few pictures"
 # What counts as 0 nats where nothing is left, and as no difference after rescaling.
 ZERO = 0.05
 SAME = 1e-3
@@ -48,6 +51,8 @@ def draw(tables: dict[str, style.Table], name: str) -> "tuple[Figure, pd.DataFra
     rows, fills, last = [], [], None
     for row in table.itertuples():
         verdict = {True: HOLDS, False: FAILS}.get(row.holds, "")
+        if verdict and not row.carries_weight:
+            verdict = f"{verdict} ({TOO_FEW})"
         label = tables[row.representation].label
         value = "none" if np.isnan(row.value) else f"{row.value:.3g}"
         allowed = "" if np.isnan(row.allowed) else f" (≤ {row.allowed:.3g})"
@@ -59,18 +64,29 @@ def draw(tables: dict[str, style.Table], name: str) -> "tuple[Figure, pd.DataFra
         last = label
     scheme = next(iter(tables.values())).scheme
     under = f" under {scheme}" if scheme else ""
-    title = f"Is the held-out estimate{under} consistent with itself?"
+    title = f"{finding(table)}{under}{curves.too_few(tables.values())}"
     return text_table(WIDTHS, rows, fills, title), table
 
 
 def numbers(table: "pd.DataFrame") -> dict[str, Any]:
     """Return what the caption says: how many laws are kept, and how many levels were cut."""
     asked = table[table["holds"].notna()]
+    if "carries_weight" in table:
+        asked = asked[asked["carries_weight"].astype(bool)]
     return {
+        "few": curves.too_few_sentence(table),
         "asked": len(asked),
         "kept": int((asked["holds"].astype(bool)).sum()),
         "cut": int(table.loc[table["check"] == "ceiling", "value"].sum()),
     }
+
+
+def finding(table: "pd.DataFrame") -> str:
+    """Return how many checks hold, in words."""
+    said = numbers(table)
+    if not said["asked"]:
+        return "No check of the held-out estimate can be made"
+    return f"{said['kept']} of {said['asked']} checks of the held-out estimate hold"
 
 
 def behind(tables: dict[str, style.Table]) -> "pd.DataFrame":
@@ -103,9 +119,11 @@ def behind(tables: dict[str, style.Table]) -> "pd.DataFrame":
                     "allowed": allowed,
                     "holds": bool(value <= allowed + 1e-9) if known else None,
                     "where": where,
+                    # Rescaling must change nothing, whatever the number of pictures.
+                    "carries_weight": check == "rescaled" or enough.carries_weight(table),
                 }
             )
-    columns = ["representation", "check", "value", "allowed", "holds", "where"]
+    columns = ["representation", "check", "value", "allowed", "holds", "where", "carries_weight"]
     return pd.DataFrame(rows, columns=columns)
 
 

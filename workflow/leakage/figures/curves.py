@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from leakage import captions
+from leakage.analysis import enough
 from leakage.figures import style
-from leakage.figures.epochs import cut_below
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,7 +28,12 @@ METHODS = {
 }
 # From this share of its ceiling on, a value says "at least".
 AT_CEILING = 0.95
+# How a figure says that a grey curve carries no weight.
+TOO_FEW = "too few pictures to train on"
 LOWER_BOUND = "at its ceiling: at least this much"
+# An axis is cut only where values fall further below zero than this many times the largest one: a
+# critic that has learned its training pairs by heart can fall without end, and flatten the rest.
+LOWEST = -1.5
 # None is an upward triangle, which marks values at their ceiling.
 MARKERS = "osDvPX<>dp"
 SUMMARY = ["mean", "low", "high", "floor", "null_high", "p_value", "pictures"]
@@ -78,6 +83,30 @@ def looks(names: Sequence[str]) -> dict[str, tuple[Any, str]]:
     }
 
 
+def colour(table: style.Table, own: Any) -> Any:
+    """Return the colour of an estimate's curve: grey if it has too few pictures."""
+    return own if enough.carries_weight(table) else style.GREY
+
+
+def too_few(tables: Iterable[style.Table]) -> str:
+    """Return a line of the title that says what the grey curves are, or nothing."""
+    found = dict.fromkeys(filter(None, map(enough.shortage, tables)))
+    if not found:
+        return ""
+    return f"\ngrey: {TOO_FEW} ({'; '.join(found)}), carries no weight"
+
+
+def too_few_sentence(table: "pd.DataFrame") -> str:
+    """Return a further sentence of the caption on curves that carry no weight, or nothing."""
+    if "carries_weight" not in table or table["carries_weight"].all():
+        return ""
+    return (
+        " Grey values have too few pictures to train on and carry no weight: on so few held-out "
+        "pictures even a perfect critic cannot be told from chance. The exact tests of the verdict "
+        "stay valid."
+    )
+
+
 def interval(table: style.Table) -> str:
     """Return the words for a band, say `95 % interval over pictures`."""
     return f"{table.metadata['settings'].get('confidence', 0.95):.0%}".replace("%", " %") + (
@@ -121,10 +150,10 @@ def against_level(axis: "Axes", levels: Iterable[int], unit: str, label: str) ->
     axis.set_xticks(sorted({int(level) for level in levels}))
 
 
-def legend_below(figure: "Figure", axis: "Axes") -> None:
+def legend_below(figure: "Figure", axis: "Axes", columns: int = 0) -> None:
     """Put one axis' legend below all axes, where it hides nothing."""
     handles, labels = axis.get_legend_handles_labels()
-    columns = 2 if len(labels) == 4 else 3
+    columns = columns or (2 if len(labels) == 4 else 3)
     figure.legend(handles, labels, loc="outside lower center", ncols=columns, frameon=False)
 
 
@@ -133,3 +162,13 @@ def cut(axis: "Axes", table: "pd.DataFrame", columns: Iterable[str] = ("mean", "
     low = table[[name for name in columns if name in table]].min(axis=1)
     high = table[["mean", "high"]].max(axis=1)
     return cut_below(axis, table.assign(low=low, high=high), 0.0)
+
+
+def cut_below(axis: Any, table: "pd.DataFrame", top: float) -> str:
+    """Limit an axis from below where values lie far under zero, and return words that say so."""
+    low, high = table["low"].min(), max(table["high"].max(), top)
+    floor = LOWEST * max(high, 0.1)
+    if not low < floor:
+        return ""
+    axis.set_ylim(floor, max(high, 0.1) * 1.05)
+    return f"\n(cut: they fall to {low:,.1f})" if low > -1e5 else f"\n(cut: they fall to {low:.0e})"

@@ -6,7 +6,8 @@ on the training pairs; the same of the held-out values stands beside it.
 
 from typing import TYPE_CHECKING, Any
 
-from leakage.figures import style
+from leakage.analysis import enough
+from leakage.figures import curves, style
 from leakage.figures.epochs import exact_label, exact_values
 
 if TYPE_CHECKING:
@@ -16,8 +17,8 @@ if TYPE_CHECKING:
 TITLE = "Distance to the maximum"
 PER_REPRESENTATION = True
 SERIES = {
-    "train": "training pairs, last epoch (the paper's way)",
-    "test": "held-out pairs, step chosen on validation",
+    "train": "training pairs, as in the paper",
+    "test": "held-out pairs",
     "exact": "counted",
 }
 
@@ -27,39 +28,72 @@ def tables(config: Any, representation: str = "") -> dict[str, tuple[str, str]]:
     return {"mine": ("mine", representation)}
 
 
-def draw(tables: dict[str, style.Table], name: str) -> "tuple[Figure, pd.DataFrame]":
-    """Return the relative distances, with bands over the seeds."""
+def draw(
+    tables: dict[str, style.Table], name: str, encoder: str = ""
+) -> "tuple[Figure, pd.DataFrame]":
+    """Return the relative distances, with bands over the seeds.
+
+    Args:
+        tables: MINE, and the histogram estimate if the exact values are known.
+        name: of the figure.
+        encoder: words for the encoder; its label if empty.
+    """
     mine = tables["mine"]
-    table = behind(mine, exact_values(tables))
+    encoder = encoder or mine.label
+    table = behind(mine, exact_values(tables)).assign(encoder=encoder)
     figure, (axis,) = style.panels()
     looks = {"train": {"marker": "o"}, "test": {"marker": "s", "ls": "-."}, "exact": {"ls": "--"}}
-    colours = style.colours(3)
+    colours = dict(zip(SERIES, style.colours(3), strict=True))
     named = SERIES | {"exact": exact_label(tables)}
-    for colour, (series, label) in zip(colours, named.items(), strict=True):
+    table["carries_weight"] = (table["series"] != "test") | enough.carries_weight(mine)
+    if shortage := enough.shortage(mine):
+        colours["test"] = style.GREY
+        named["test"] += f", {curves.TOO_FEW}\n({shortage}), carries no weight"
+    for series, label in named.items():
         part = table[table["series"] == series]
         if len(part):
             columns = (part[name] for name in ("level", "distance", "low", "high"))
-            style.band(axis, *columns, colour, label, **looks[series])
+            style.band(axis, *columns, colours[series], label, **looks[series])
     axis.set(xlabel=mine.level_label, ylabel="relative distance, 1 − I(n) / max I")
     axis.set_xticks(sorted(mine.rows["level"].unique()))
     axis.set_ylim(-0.05, limit := highest(table))
     if len(table):
-        axis.legend(frameon=False, loc="best")
+        curves.legend_below(figure, axis, 1 if shortage else 2)
     else:
         nothing = "nothing to draw: no value is above 0"
         axis.text(0.5, 0.5, nothing, transform=axis.transAxes, ha="center", color="0.3")
     missing = [SERIES[s] for s in ("train", "test") if s not in set(table["series"])]
     note = f"\nnot drawn, maximum not above 0: {missing[0]}" if missing else ""
     if table["high"].max() > limit:
-        note += f"\n(cut: they rise to {table['high'].max():,.1f})"
+        note += (
+            f"\n(values above {limit:g} are out of view, the highest is {table['high'].max():,.1f})"
+        )
     seeds = mine.rows["seed"].nunique()
-    axis.set_title(f"MINE on {mine.label}\n(mean and range of {seeds} seeds){note}")
+    style.set_title(
+        axis, f"{finding(table)}\n{encoder}\nmean and range of {seeds} training runs{note}"
+    )
     return figure, table
 
 
 def numbers(table: "pd.DataFrame") -> dict[str, Any]:
     """Return what the caption says: the first level, per series, that lost half of the maximum."""
-    return {series: _halved(table[table["series"] == series]) for series in SERIES}
+    halved: dict[str, Any] = {
+        series: _halved(table[table["series"] == series]) for series in SERIES
+    }
+    encoder = table["encoder"].iloc[0] if len(table) else "the encoder"
+    return halved | {"encoder": encoder, "few": curves.too_few_sentence(table)}
+
+
+def finding(table: "pd.DataFrame") -> str:
+    """Return where half of the maximum is first lost, in words, by series that carry weight."""
+    table = table[table["carries_weight"]] if "carries_weight" in table else table
+    names = {"train": "on training pairs", "test": "held out", "exact": "counted"}
+    lost = [
+        f"{_halved(part)} {names[series]}"
+        for series in names
+        if len(part := table[table["series"] == series])
+    ]
+    return f"Half of the maximum is first lost {', '.join(lost)}" if lost else "No maximum above 0"
 
 
 def _halved(part: "pd.DataFrame") -> str:

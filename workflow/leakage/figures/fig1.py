@@ -52,8 +52,10 @@ def draw(views: "list[View]", name: str) -> "tuple[Figure, pd.DataFrame]":
     frame = pd.DataFrame(table)
     # Level 0 is no scheme's.
     last, said = frame.iloc[-1], views[-1].metadata.get("level_label", style.LEVEL)
-    what = f", view '{last['view']}'" if last["view"] else ""
-    figure.suptitle(f"Picture {last.image_id} under {last.scheme}{what}:\n{said}")
+    what = f" (view: {last['view']})" if last["view"] else ""
+    style.set_title(
+        figure, f"What an observer sees of picture {last.image_id}\n{last.scheme}{what}: {said}"
+    )
     return figure, frame
 
 

@@ -5,13 +5,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from leakage import captions
-from leakage.figures import style
+from leakage.figures import curves, style
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
-TITLE = "Pixels: histogram MI, linear fit"
+TITLE = "Information about a pixel"
 
 
 def tables(config: Any, representation: str = "") -> dict[str, tuple[str, str]]:
@@ -51,8 +51,13 @@ def draw(tables: dict[str, style.Table], name: str) -> "tuple[Figure, pd.DataFra
         axis.plot(unknown["level"], unknown["mi_bits"], "o", mfc="white", mec=blue, label=UNKNOWN)
     axis.set(xlabel=style.level_label(tables), ylabel="mutual information (bits per pixel)")
     axis.set_xticks(n)
-    axis.set_title(f"Pixels: histogram MI over {int(table['pictures'].iloc[0])} pictures")
-    axis.legend(frameon=False)
+    axis.set_ylim(bottom=min(-0.15, table["low_bits"].min()))
+    style.set_title(
+        axis,
+        f"Information about a pixel {captions.trend(n, table['mi_bits'], '.2f', 'bits')}\n"
+        f"counted on pixels, mean over {int(table['pictures'].iloc[0])} pictures",
+    )
+    curves.legend_below(figure, axis, 2)
     return figure, table
 
 

@@ -1,14 +1,16 @@
-"""Figure 3a: cosine similarity of whole pictures' CLIP embeddings against the level."""
+"""Figure 3a: cosine of whole pictures against the level, on the encoder that plays CLIP."""
 
 from typing import TYPE_CHECKING, Any
 
-from leakage.figures import style
+from leakage import captions
+from leakage.analysis import parts
+from leakage.figures import curves, style
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
-TITLE = "CLIP: cosine of whole pictures"
+TITLE = "Cosine, whole pictures (paper: CLIP)"
 
 
 def tables(config: Any, representation: str = "") -> dict[str, tuple[str, str]]:
@@ -24,8 +26,10 @@ def draw(tables: dict[str, style.Table], name: str) -> "tuple[Figure, pd.DataFra
     table = rows[["level", "statistic"]].assign(
         cosine=rows["value"], low=rows["value"] - half, high=rows["value"] + half
     )
+    encoder = parts.player(source, parts.CLIP).named
+    table = table.assign(encoder=encoder)
     figure, (axis,) = style.panels()
-    kinds = {"raw": "raw (the paper's)", "centred": "centred per level"}
+    kinds = {"raw": "raw, as in the paper", "centred": "centred per level"}
     for colour, (statistic, label) in zip(style.colours(2), kinds.items(), strict=True):
         part = table[table["statistic"] == statistic]
         style.band(
@@ -40,9 +44,15 @@ def draw(tables: dict[str, style.Table], name: str) -> "tuple[Figure, pd.DataFra
         )
     axis.axhline(0, color="0.4", lw=0.8)
     axis.set(xlabel=style.level_label(tables), ylabel="cosine similarity to the plain picture")
+    axis.plot([], [], " ", label="bands: 95 % interval over pictures")
     axis.set_xticks(sorted(table["level"].unique()))
-    axis.set_title(f"Whole pictures: cosine similarity\n{source.label}")
-    axis.legend(frameon=False, title="mean over pictures (95 % interval)")
+    raw = table[table["statistic"] == "raw"]
+    style.set_title(
+        axis,
+        f"Raw cosine to the plain picture {captions.trend(raw['level'], raw['cosine'], '.2f')}\n"
+        f"whole pictures, embeddings by\n{encoder}",
+    )
+    curves.legend_below(figure, axis, 2)
     return figure, table
 
 
@@ -50,6 +60,7 @@ def numbers(table: "pd.DataFrame") -> dict[str, Any]:
     """Return what the caption says: both cosines at the highest level."""
     last = table[table["level"] == table["level"].max()].set_index("statistic")["cosine"]
     return {
+        "encoder": table["encoder"].iloc[0],
         "highest": int(table["level"].max()),
         "raw": last.get("raw", float("nan")),
         "centred": last.get("centred", float("nan")),

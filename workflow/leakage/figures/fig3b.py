@@ -1,14 +1,16 @@
-"""Figure 3b: histogram mutual information of rounded CLIP features against the level."""
+"""Figure 3b: histogram MI of rounded features by level, on the encoder that plays CLIP."""
 
 from typing import TYPE_CHECKING, Any
 
-from leakage.figures import style
+from leakage import captions
+from leakage.analysis import parts
+from leakage.figures import curves, style
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
-TITLE = "CLIP: MI of rounded features"
+TITLE = "MI of rounded features (paper: CLIP)"
 
 
 def tables(config: Any, representation: str = "") -> dict[str, tuple[str, str]]:
@@ -19,6 +21,7 @@ def tables(config: Any, representation: str = "") -> dict[str, tuple[str, str]]:
 def draw(tables: dict[str, style.Table], name: str) -> "tuple[Figure, pd.DataFrame]":
     """Return MI in bits with its 95 % interval over pictures, and its ceiling ln(dim)."""
     source, bits = tables["rounded"], style.BITS_PER_NAT
+    encoder = parts.player(source, parts.CLIP).named
     rows = source.rows.sort_values("level")
     half = 1.96 * rows["standard_error"]
     table = rows[["level"]].assign(
@@ -26,6 +29,7 @@ def draw(tables: dict[str, style.Table], name: str) -> "tuple[Figure, pd.DataFra
         low_bits=(rows["nats"] - half) * bits,
         high_bits=(rows["nats"] + half) * bits,
         ceiling_bits=rows["ceiling"] * bits,
+        encoder=encoder,
     )
     decimals = source.metadata["settings"]["decimals"]
     figure, (axis,) = style.panels()
@@ -45,8 +49,14 @@ def draw(tables: dict[str, style.Table], name: str) -> "tuple[Figure, pd.DataFra
     axis.plot(table["level"], table["ceiling_bits"], ":", color=red, label=label)
     axis.set(xlabel=style.level_label(tables), ylabel="mutual information (bits per coordinate)")
     axis.set_xticks(table["level"])
-    axis.set_title(f"Whole pictures: features rounded to {decimals} decimals\n{source.label}")
-    axis.legend(frameon=False)
+    axis.set_ylim(bottom=min(0.0, table["low_bits"].min()))
+    change = captions.trend(table["level"], table["mi_bits"], ".2f", "bits")
+    style.set_title(
+        axis,
+        f"Information in features {change}\n"
+        f"whole pictures, embeddings, {decimals} decimals, by\n{encoder}",
+    )
+    curves.legend_below(figure, axis, 2)
     return figure, table
 
 
@@ -54,6 +64,7 @@ def numbers(table: "pd.DataFrame") -> dict[str, Any]:
     """Return what the caption says: the values at the ends, and the ceiling."""
     first, last = table.iloc[0], table.iloc[-1]
     return {
+        "encoder": first["encoder"],
         "lowest": int(first["level"]),
         "highest": int(last["level"]),
         "first": first["mi_bits"],

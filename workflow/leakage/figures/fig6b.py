@@ -1,13 +1,24 @@
-"""Figure 6b: relative distance to the maximum, MINE on CLIP."""
+"""Figure 6b: relative distance to the maximum, on the encoder that plays CLIP."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from leakage.figures.distance import draw, numbers
+from leakage.analysis import parts
+from leakage.figures import distance, style
+from leakage.figures.distance import numbers
 
-TITLE = "Distance to the maximum, CLIP"
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+TITLE = "Distance to maximum (paper: CLIP)"
 __all__ = ["TITLE", "draw", "numbers", "tables"]
 
 
 def tables(config: Any, representation: str = "") -> dict[str, tuple[str, str]]:
-    """Return MINE on the encoder that plays the part of the paper's."""
+    """Return MINE on the encoder that plays CLIP."""
     return {"mine": ("mine", config.paper.clip)}
+
+
+def draw(tables: dict[str, style.Table], name: str) -> "tuple[Figure, pd.DataFrame]":
+    """Return `distance.draw`, with the network that the encoder replaces."""
+    return distance.draw(tables, name, parts.player(tables["mine"], parts.CLIP).named)

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from leakage.analysis import enough
 from leakage.figures import curves, style
 
 if TYPE_CHECKING:
@@ -16,6 +17,8 @@ TITLE = "All estimators, held out"
 PER_REPRESENTATION = True
 # A ceiling this many times above all values would flatten them; the legend gives it instead.
 FAR = 2.0
+# Of grey curves, which have no colour to tell them apart.
+DASHES = ["-", "--", "-.", ":", (0, (6, 1, 1, 1, 1, 1)), (0, (1, 2))]
 # Ceilings nearer to one another than this share of the highest value would write into each other.
 NEAR = 0.08
 
@@ -38,15 +41,18 @@ def draw(tables: dict[str, style.Table], name: str) -> "tuple[Figure, pd.DataFra
         axis.plot(null["level"], null["null_high"], "--", color="0.4", lw=1.2, label=label)
     # Where several estimators are at the same ceiling, their triangles stand in one another.
     size = 6 + 3 * sum(part["at_ceiling"].any() for part in parts.values())
-    for index, (colour, part) in enumerate(
-        zip(style.colours(len(parts)), parts.values(), strict=True)
+    for index, (own, (role, part)) in enumerate(
+        zip(style.colours(len(parts)), parts.items(), strict=True)
     ):
+        colour = curves.colour(tables[role], own)
         marker = curves.MARKERS[index % len(curves.MARKERS)]
         method = part["method"].iloc[0]
         size -= 3 * part["at_ceiling"].any()
         # Curves can be equal. The later they are drawn, the thinner they are, so all show.
         later = len(parts) - 1 - index
-        looks = {"marker": marker, "ms": 4 + later, "lw": 1.2 + 0.5 * later}
+        looks: dict[str, Any] = {"marker": marker, "ms": 4 + later, "lw": 1.2 + 0.5 * later}
+        if colour == style.GREY:
+            looks |= {"ls": DASHES[index % len(DASHES)], "lw": 1.4, "ms": 5}
         curves.curve(axis, part, colour, method, size, **looks)
     curves.lower_bound_entry(axis, [table])
     curves.against_level(axis, table["level"], curves.NATS, style.level_label(tables))
@@ -57,9 +63,11 @@ def draw(tables: dict[str, style.Table], name: str) -> "tuple[Figure, pd.DataFra
     axis.set_ylim(low - margin, high + margin)
     note = curves.cut(axis, table, ("mean", "low", "floor"))
     _ceilings(axis, table)
-    axis.set_title(
-        f"Held-out information on {first.label}\n{curves.pictures([table])}, "
-        f"bands: {curves.interval(first)}{note}"
+    style.set_title(
+        axis,
+        f"Mutual information between plain picture and view, held out by picture\n{first.label}, "
+        f"{curves.pictures([table])}, bands: {curves.interval(first)}"
+        f"{curves.too_few(tables.values())}{note}",
     )
     curves.legend_below(figure, axis)
     return figure, table
@@ -73,6 +81,7 @@ def numbers(table: "pd.DataFrame") -> dict[str, Any]:
     bounded = table[table["at_ceiling"]]
     return {
         "estimators": table["estimator"].nunique(),
+        "few": curves.too_few_sentence(table),
         "pictures": curves.pictures([table]),
         "lowest": int(table["level"].min()),
         "highest": int(table["level"].max()),
@@ -91,7 +100,9 @@ def behind(tables: dict[str, style.Table]) -> "pd.DataFrame":
     names = curves.methods(tables)
     return pd.concat(
         [
-            curves.values(table).assign(estimator=role, method=names[role])
+            curves.values(table).assign(
+                estimator=role, method=names[role], carries_weight=enough.carries_weight(table)
+            )
             for role, table in tables.items()
         ],
         ignore_index=True,

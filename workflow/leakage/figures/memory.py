@@ -2,6 +2,10 @@
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
+from leakage import captions
+from leakage.analysis import enough
 from leakage.figures import curves, style
 
 if TYPE_CHECKING:
@@ -11,10 +15,10 @@ if TYPE_CHECKING:
 TITLE = "Training against held-out values"
 PER_REPRESENTATION = True
 SERIES = {
-    "train": "training pairs, last epoch (the paper's number)",
-    "single_split": "MINE's own held-out value, single split",
-    "cross_fitted": "held-out estimate, cross-fitted",
-    "floor": "its floor: trained on mismatched pictures",
+    "train": "training pairs, as in the paper",
+    "single_split": "MINE on one part of the pictures, held out",
+    "cross_fitted": "each picture held out once",
+    "floor": "the same, trained on mismatched pictures (floor)",
 }
 LOOKS: dict[str, dict[str, Any]] = {
     "train": {"marker": "o"},
@@ -37,9 +41,13 @@ def draw(tables: dict[str, style.Table], name: str) -> "tuple[Figure, pd.DataFra
     mine, held_out = tables["mine"], tables["held_out"]
     table = behind(mine, held_out)
     figure, axes = style.panels(2, 5.4, 4.8)
-    colours = [*style.colours(3), "0.45"]
-    looks = dict(zip(SERIES, colours, strict=True))
-    titles = {"training and held-out pairs": list(SERIES), "held-out pairs alone": [*SERIES][1:]}
+    blue, orange, green = style.colours(3)
+    looks = {"train": blue, "single_split": curves.colour(mine, orange)}
+    looks |= {"cross_fitted": curves.colour(held_out, green), "floor": "0.45"}
+    titles = {
+        "training and held-out pairs": list(SERIES),
+        "held-out pairs alone, on their own scale": [*SERIES][1:],
+    }
     for axis, (title, shown) in zip(axes, titles.items(), strict=True):
         for series in shown:
             part = table[table["series"] == series]
@@ -52,26 +60,34 @@ def draw(tables: dict[str, style.Table], name: str) -> "tuple[Figure, pd.DataFra
         curves.against_level(
             axis, table["level"], "mutual information (nats)", style.level_label(tables)
         )
-        axis.set_title(title + curves.cut(axis, seen))
+        style.set_title(axis, title + curves.cut(axis, seen))
     curves.lower_bound_entry(axes[0], [table])
     curves.legend_below(figure, axes[0])
     seeds = mine.rows["seed"].nunique()
-    figure.suptitle(
-        f"Training against held-out MINE on {mine.label}, {curves.pictures([table])}\n"
-        f"(bands: range of {seeds} seeds; cross-fitted: {curves.interval(held_out)})"
+    said = numbers(table)
+    held = f", {captions.number(said['held_out'], '.2f')} held out"
+    held = held if enough.carries_weight(held_out) else ""
+    train = captions.number(said["train"], ".2f")
+    style.set_title(
+        figure,
+        f"MINE at n = {said['level']}: {train} nats on its training pairs{held}\n"
+        f"{mine.label}, {curves.pictures([table])}{curves.too_few([held_out])}\n"
+        f"bands: range of {seeds} training runs; of pictures held out once, "
+        f"{curves.interval(held_out)}",
     )
     return figure, table
 
 
 def numbers(table: "pd.DataFrame") -> dict[str, Any]:
     """Return what the caption says: where training and cross-fitted values differ the most."""
+    few = curves.too_few_sentence(table)
     means = table.pivot_table(index="level", columns="series", values="mean")
     means = means.reindex(columns=list(SERIES)).dropna(subset=["train", "cross_fitted"])
     if not len(means):
-        return {"level": "no level", "train": float("nan"), "held_out": float("nan")}
+        return {"level": "no level", "train": np.nan, "held_out": np.nan, "few": few}
     level = (means["train"] - means["cross_fitted"]).abs().idxmax()
     train, held_out = means.loc[level, ["train", "cross_fitted"]]
-    return {"level": level, "train": train, "held_out": held_out}
+    return {"level": level, "train": train, "held_out": held_out, "few": few}
 
 
 def behind(mine: style.Table, held_out: style.Table) -> "pd.DataFrame":
@@ -90,7 +106,10 @@ def behind(mine: style.Table, held_out: style.Table) -> "pd.DataFrame":
     table = pd.concat(
         [part.assign(series=series) for series, part in parts.items()], ignore_index=True
     )
-    return table.assign(at_ceiling=table["at_ceiling"].fillna(False).astype(bool))
+    weights = {"train": True, "single_split": enough.carries_weight(mine)}
+    weights |= dict.fromkeys(["cross_fitted", "floor"], enough.carries_weight(held_out))
+    bounded = table["at_ceiling"].fillna(False).astype(bool)
+    return table.assign(at_ceiling=bounded, carries_weight=table["series"].map(weights))
 
 
 def _over_seeds(rows: "pd.DataFrame") -> "pd.DataFrame":

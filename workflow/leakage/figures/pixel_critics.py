@@ -4,6 +4,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from leakage import captions
+from leakage.analysis import enough
 from leakage.figures import curves, style
 
 if TYPE_CHECKING:
@@ -41,28 +43,29 @@ def draw(tables: dict[str, style.Table], name: str) -> "tuple[Figure, pd.DataFra
     span = (-exact["tolerance"], exact["tolerance"])
     axes[1].fill_between(exact["level"], *span, color="0.8", alpha=0.7, lw=0)
     axes[0].fill_between([], [], [], color="0.8", alpha=0.7, lw=0, label=label)
-    for colour, marker, (critic, words) in zip(
+    for own, marker, (critic, words) in zip(
         style.colours(3), curves.MARKERS, CRITICS.items(), strict=False
     ):
         part = table[table["critic"] == critic]
+        colour = curves.colour(tables[critic], own)
         columns = ["mean", "low", "high"]
         off = part.assign(**{column: part[column] - part["exact"] for column in columns})
         for axis, values in zip(axes, (part, off), strict=True):
             curves.curve(axis, values, colour, words, marker=marker, ms=4)
     curves.lower_bound_entry(axes[0], [table])
-    units = (curves.NATS, "held-out MINE less exact value (nats)")
+    units = (curves.NATS, "held-out MINE minus exact value (nats)")
     for axis, unit in zip(axes, units, strict=True):
         curves.against_level(axis, table["level"], unit, style.level_label(tables))
-    axes[0].set_title("MINE against the exact value" + curves.cut(axes[0], table))
-    axes[1].set_title("difference to the exact value")
+    style.set_title(axes[0], "MINE and the exact value" + curves.cut(axes[0], table))
+    style.set_title(axes[1], "difference to the exact value")
     curves.legend_below(figure, axes[0])
     within = tables["scalar"].metadata["settings"].get("pixels", {}).get("split") == "pairs"
     units, over = curves.pictures([table]), curves.interval(tables["scalar"])
     if within:
-        units, over = f"{units.split()[0]} of them", over.replace("pictures", "pairs")
-    figure.suptitle(
-        f"Pairs of pixel values, {units}: where the scalar critic's curve bends,"
-        f"\nthe critic fails (bands: {over})"
+        units, over = f"{int(units.split()[0]):,} of them", over.replace("pictures", "pairs")
+    few = curves.too_few(tables[critic] for critic in CRITICS)
+    style.set_title(
+        figure, f"{finding(table)}\npairs of pixel values, {units} (bands: {over}){few}"
     )
     return figure, table
 
@@ -71,7 +74,19 @@ def numbers(table: "pd.DataFrame") -> dict[str, Any]:
     """Return what the caption says: each critic's largest error in nats."""
     return {
         critic: table.loc[table["critic"] == critic, "difference"].abs().max() for critic in CRITICS
+    } | {"few": curves.too_few_sentence(table)}
+
+
+def finding(table: "pd.DataFrame") -> str:
+    """Return each critic's largest error, in words."""
+    words = {
+        "scalar": "(a byte as one number)",
+        "bits": "(as bits)",
+        "fourier": "(as sines and cosines)",
     }
+    errors = numbers(table)
+    said = [f"{captions.number(errors[key], '.2f')} nats {words[key]}" for key in words]
+    return f"MINE misses the exact value by up to {', '.join(said)}"
 
 
 def behind(tables: dict[str, style.Table]) -> "pd.DataFrame":
@@ -80,7 +95,12 @@ def behind(tables: dict[str, style.Table]) -> "pd.DataFrame":
 
     counted = tables["histogram"].rows
     exact = counted[["level", "pooled"]].rename(columns={"pooled": "exact"})
-    parts = [curves.values(tables[critic]).assign(critic=critic) for critic in CRITICS]
+    parts = [
+        curves.values(tables[critic]).assign(
+            critic=critic, carries_weight=enough.carries_weight(tables[critic])
+        )
+        for critic in CRITICS
+    ]
     table = pd.concat(parts, ignore_index=True).merge(exact, on="level", how="left")
     table["difference"] = table["mean"] - table["exact"]
     table["tolerance"] = np.maximum(TOLERANCE[0], TOLERANCE[1] * table["exact"])

@@ -2,6 +2,8 @@
 
 from typing import TYPE_CHECKING, Any
 
+from leakage import captions
+from leakage.analysis import enough
 from leakage.errors import LeakageError
 from leakage.figures import curves, style
 
@@ -43,23 +45,26 @@ def draw(tables: dict[str, style.Table], name: str) -> "tuple[Figure, pd.DataFra
                 columns[f"{side}_at_ceiling"] = "at_ceiling"
                 of_side = part[["level", *columns]].rename(columns=columns)
                 looks = {"ls": dash, "marker": curves.MARKERS[index], "ms": 4}
+                source, shade = tables[f"{key} {measure}"], colour
                 if measure == "found":
                     of_side["at_ceiling"] = False  # a share of 1 is a share of 1
-                curves.curve(axis, of_side, colour, tables[f"{key} {measure}"].label, **looks)
+                else:
+                    shade = curves.colour(source, colour)
+                curves.curve(axis, of_side, shade, source.label, **looks)
         curves.against_level(axis, table["level"], unit, style.level_label(tables))
     axes[1].axhline(table["chance"].mean(), color="0.3", ls=":", lw=1)
-    axes[0].plot([], [], ":", color="0.3", lw=1, label="guessing")
+    axes[1].plot([], [], ":", color="0.3", lw=1, label="guessing")
     axes[1].set_ylim(0, 1.02)
     information = table[table["measure"] == "information"]
     note = curves.cut(axes[0], _outermost(information))
-    axes[0].set_title(f"information{note}")
-    axes[1].set_title("re-identification")
-    curves.lower_bound_entry(axes[0], [_outermost(information)])
-    curves.legend_below(figure, axes[0])
+    few = curves.too_few(_of_information(tables))
+    style.set_title(axes[0], f"information{few}{note}")
+    style.set_title(axes[1], "re-identification")
+    curves.lower_bound_entry(axes[1], [_outermost(information)])
+    curves.legend_below(figure, axes[1])
     first = next(iter(tables.values()))
-    figure.suptitle(
-        f"What pretraining adds to an architecture, {curves.pictures([table])} "
-        f"(bands: {curves.interval(first)})"
+    style.set_title(
+        figure, f"{finding(table)}\n{curves.pictures([table])} (bands: {curves.interval(first)})"
     )
     return figure, table
 
@@ -73,7 +78,24 @@ def numbers(table: "pd.DataFrame") -> dict[str, Any]:
         found[f"{measure}_level"] = most.get("level", "no level")
         for side in SIDES:
             found[f"{measure}_{side}"] = most.get(f"{side}_mean", float("nan"))
-    return found
+    return found | {"few": curves.too_few_sentence(table[table["measure"] == "information"])}
+
+
+def finding(table: "pd.DataFrame") -> str:
+    """Return where pretraining changes the share of views found the most, in words."""
+    found = table[table["measure"] == "found"].dropna(subset="difference")
+    if not len(found):
+        return "What pretraining adds to an architecture"
+    most = found.loc[found["difference"].abs().idxmax()]
+    trained, untrained = (captions.number(most[f"{side}_mean"], ".0%") for side in SIDES)
+    return (
+        f"At n = {most['level']} {most['trained']} finds {trained} of the held-out views, "
+        f"{most['untrained']} {untrained}"
+    )
+
+
+def _of_information(tables: dict[str, style.Table]) -> list[style.Table]:
+    return [table for role, table in tables.items() if role.endswith(" information")]
 
 
 def behind(tables: dict[str, style.Table]) -> "pd.DataFrame":
@@ -102,6 +124,8 @@ def behind(tables: dict[str, style.Table]) -> "pd.DataFrame":
             ]
             part = pd.concat([*both, sides[0][["chance", "pictures"]]], axis=1).reset_index()
             part["difference"] = part["trained_mean"] - part["untrained_mean"]
+            pair = [tables[f"{key} {measure}"] for key in (trained, untrained)]
+            part["carries_weight"] = measure == "found" or all(map(enough.carries_weight, pair))
             parts.append(part.assign(trained=trained, untrained=untrained, measure=measure))
     return pd.concat(parts, ignore_index=True)
 

@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
+from leakage import captions
 from leakage.errors import LeakageError
 from leakage.figures import curves, style
 
@@ -49,14 +50,24 @@ def draw(tables: dict[str, style.Table], name: str) -> "tuple[Figure, pd.DataFra
             axis, table["level"], "share of held-out views", style.level_label(tables)
         )
         axis.set_ylim(0, 1.02)
-        axis.set_title(f"{title}\nguessing finds {_percent(chance)}")
+        style.set_title(axis, f"{title}; guessing finds {_percent(chance)}")
     _legend(figure, axes[0], table)
     first = next(iter(tables.values()))
-    figure.suptitle(
-        f"Re-identification of held-out views, {curves.pictures([table])} "
-        f"(bands: exact {curves.interval(first)})"
+    style.set_title(
+        figure,
+        f"{finding(table)}\n{curves.pictures([table])} (bands: exact {curves.interval(first)})",
     )
     return figure, table
+
+
+def finding(table: "pd.DataFrame") -> str:
+    """Return how the share found first changes with the level, and where it beats guessing."""
+    best = table[table["statistic"] == "top 1"].groupby("level")["mean"].max()
+    said = numbers(table)
+    return (
+        f"The share of views found first {captions.trend(best.index, best, '.0%')};\n"
+        f"it is above guessing at {said['above']}"
+    )
 
 
 def numbers(table: "pd.DataFrame") -> dict[str, Any]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from leakage.analysis import enough
 from leakage.analysis.verdicts import NO_EVIDENCE
 from leakage.figures import compared, curves, style
 
@@ -52,30 +53,43 @@ def draw(tables: dict[str, style.Table], name: str) -> "tuple[Figure, pd.DataFra
         shown = table[table["estimate"] == estimate]
         for scheme, part in shown.groupby("scheme", sort=False):
             colour, marker = looks[scheme]
+            colour = curves.colour(tables[f"{scheme}/{estimate}"], colour)
             _curve(axis, part, colour, _named(tables, str(scheme)), marker)
             _levels(axis, part, colour, PLACES[schemes.index(scheme) % len(PLACES)])
         axis.set(xlabel=STRENGTH, xlim=(-0.04, 1.06))
         axis.axhline(0, color="0.3", lw=0.8)
     for scheme, part in table[table["verdict"] == NO_EVIDENCE].groupby("scheme", sort=False):
         colour, marker = looks[scheme]
+        colour = curves.colour(tables[f"{scheme}/{HELD_OUT}"], colour)
         right.plot(part["strength"], part["mean"], marker, ms=5, mfc="white", mec=colour, zorder=5)
     first = {role.partition("/")[2]: table for role, table in reversed(tables.items())}
     left.set(ylabel="mutual information (nats per pixel)")
-    left.set_title("A pixel and what stands in its place: counted")
+    style.set_title(left, "A pixel and the one in its place, counted")
     right.set(ylabel=curves.NATS)
     method = curves.methods({"": first[HELD_OUT]})[""]
-    right.set_title(f"{first[HELD_OUT].label}: {method}, held out (open: {NO_EVIDENCE})")
-    for axis, estimate in ((left, PIXELS), (right, HELD_OUT)):
-        floors = table[table["estimate"] == estimate]["floor"].dropna()
-        if len(floors) and floors.any():
-            axis.axhspan(floors.min(), floors.max(), color="0.85", zorder=0, label="floors")
-    curves.legend_below(figure, right)
+    held_out = [table for role, table in tables.items() if role.endswith(f"/{HELD_OUT}")]
+    style.set_title(right, f"{first[HELD_OUT].label}: {method}, held out\n(open: {NO_EVIDENCE})")
+    shaded = [_floors(*each, table) for each in ((left, PIXELS), (right, HELD_OUT))]
+    # The legend is the left panel's, which has the schemes' colours; the right one may be grey.
+    if any(shaded):
+        left.fill_between([], [], [], color="0.85", label="floors")
+    curves.legend_below(figure, left)
     shown = [table[table["estimate"] == HELD_OUT]]
-    figure.suptitle(
-        f"Schemes at equal strength, {curves.pictures(shown)} (numbers: levels; bands: "
-        f"{curves.interval(first[HELD_OUT])})"
+    style.set_title(
+        figure,
+        f"Information that each scheme leaves, by its strength\n{curves.pictures(shown)} (numbers: "
+        f"levels; bands: {curves.interval(first[HELD_OUT])}){curves.too_few(held_out)}",
     )
     return figure, table
+
+
+def _floors(axis: "Axes", estimate: str, table: "pd.DataFrame") -> bool:
+    """Shade the range of an estimate's floors; return whether there is any other than 0."""
+    floors = table[table["estimate"] == estimate]["floor"].dropna()
+    if not floors.any():
+        return False
+    axis.axhspan(floors.min(), floors.max(), color="0.85", zorder=0)
+    return True
 
 
 def _named(tables: dict[str, style.Table], scheme: str) -> str:
@@ -96,6 +110,7 @@ def numbers(table: "pd.DataFrame") -> dict[str, Any]:
         "least": strongest["mean"].min(),
         "most": strongest["mean"].max(),
         "floor": shown["floor"].max(),
+        "few": curves.too_few_sentence(table),
     }
 
 
@@ -122,6 +137,7 @@ def behind(tables: dict[str, style.Table]) -> "pd.DataFrame":
         on = table.metadata.get("representation", "")
         said = [judged.get((scheme, on, level)) for level in values["level"]]
         values["verdict"] = said if estimate == HELD_OUT else None
+        values["carries_weight"] = enough.carries_weight(table)
         parts.append(values.sort_values("strength"))
     columns = [column for column in parts[0] if column not in ("ceiling", "chance", "at_ceiling")]
     return pd.concat(parts, ignore_index=True)[columns]

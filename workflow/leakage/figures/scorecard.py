@@ -1,9 +1,10 @@
 """The paper's claims (Messadi, Cervia, Itier, arXiv 2508.08832), and the numbers that test them.
 
 The paper gives its claims in words; which number tests one, and where it turns, is our choice. A
-claim about CLIP or ResNet-50 cannot be tested with an untrained network or a stand-in; its numbers
+claim about CLIP or ResNet-50 that is tested with a stand-in (`analysis.parts`) says so in its
+verdict. With an untrained network, or an encoder without weights, it cannot be tested; its numbers
 are given all the same. Where the paper draws values on training pairs, those decide together with
-the held-out ones, where these rise above their null.
+the held-out ones, where these rise above their null and have enough pictures.
 """
 
 from collections.abc import Callable
@@ -12,6 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from leakage import captions
+from leakage.analysis import enough, parts
+from leakage.analysis.parts import Player
 from leakage.analysis.tables import answer
 from leakage.figures import fig2, style
 
@@ -21,10 +25,20 @@ if TYPE_CHECKING:
 
 TITLE = "The paper's claims"
 HOLDS, FAILS = "holds", "does not hold"
+STAND_IN_HOLDS, STAND_IN_FAILS = (f"with a stand-in: {each}" for each in (HOLDS, FAILS))
 NO_WEIGHTS = "cannot be tested with these weights"
 NO_LEVELS = "cannot be tested at these levels"
-# Light tints of Okabe and Ito's palette; every verdict is said in words as well.
-COLOURS = {HOLDS: "#a9d3ee", FAILS: "#f2a983", NO_WEIGHTS: "#dddddd", NO_LEVELS: "#dddddd"}
+# Light tints of Okabe and Ito's palette, lighter with a stand-in; every verdict is said in words as
+# well.
+COLOURS = {
+    HOLDS: "#a9d3ee",
+    FAILS: "#f2a983",
+    STAND_IN_HOLDS: "#dceef8",
+    STAND_IN_FAILS: "#fbe3d6",
+    NO_WEIGHTS: "#dddddd",
+    NO_LEVELS: "#dddddd",
+}
+TRAINED = {parts.PAPER, parts.STAND_IN}
 # From this R² on a curve is called a straight line.
 LINEAR = 0.98
 # A cosine of unrelated directions is near 0; one that stays above this tells little.
@@ -37,11 +51,6 @@ HIGH = 5
 CONVERGED = 0.9
 # Levels whose last training value is below this share of the largest have nothing to converge to.
 PRESENT = 0.05
-# What networks play CLIP and ResNet-50: the libraries' names and the label.
-NETWORKS = {
-    "clip": ({"ViT-B-32", "ViT-B-32-quickgelu"}, "CLIP ViT-B/32"),
-    "resnet": ({"resnet50"}, "ResNet-50"),
-}
 WIDTHS = {"claim": 2.6, "number (held out)": 4.3, "verdict": 1.4, "remark": 4.1}
 
 
@@ -85,22 +94,47 @@ class Quantity:
 
 @dataclass(frozen=True)
 class Claim:
-    """A claim of the paper, the numbers that test it, and whether they can."""
+    """A claim of the paper, the numbers that test it, and the encoders that they are from.
+
+    Attributes:
+        text: the claim.
+        quantities: the numbers that test it.
+        remark: what to know about the numbers.
+        players: the encoders in the places of the paper's networks; empty for claims on pixels.
+        compares: whether the claim compares the two networks with each other.
+    """
 
     text: str
     quantities: list[Quantity]
-    testable: bool = True
     remark: str = ""
+    players: tuple[Player, ...] = ()
+    compares: bool = False
 
     @property
     def verdict(self) -> str:
         """Whether all numbers support the claim, in words."""
-        if not self.testable:
+        if self.played_by_one or not {each.kind for each in self.players} <= TRAINED:
             return NO_WEIGHTS
         asked = [each.holds for each in self.quantities if not np.isnan(each.threshold)]
         if None in asked:
             return NO_LEVELS
+        if any(each.kind == parts.STAND_IN for each in self.players):
+            return STAND_IN_HOLDS if all(asked) else STAND_IN_FAILS
         return HOLDS if all(asked) else FAILS
+
+    @property
+    def played_by_one(self) -> bool:
+        """Whether one encoder plays both networks, which leaves nothing to compare."""
+        return self.compares and len({each.label for each in self.players}) == 1
+
+    @property
+    def remarks(self) -> str:
+        """The remark, after the names of encoders that are not the paper's."""
+        others = [each for each in self.players if each.kind != parts.PAPER]
+        said = [f"{parts.named(others)}."] if others else []
+        if self.played_by_one:
+            return " ".join([*said, "One network cannot play both."])
+        return " ".join([*said, self.remark]).strip()
 
 
 def tables(config: Any, representation: str = "") -> dict[str, tuple[str, str]]:
@@ -125,24 +159,49 @@ def draw(tables: dict[str, style.Table], name: str) -> "tuple[Figure, pd.DataFra
     """Return the claims as a table to read, and the numbers behind it, one per row."""
     found = claims(tables)
     rows = [
-        [claim.text, "\n".join(map(_written, claim.quantities)), claim.verdict, claim.remark]
+        [claim.text, "\n".join(map(_written, claim.quantities)), claim.verdict, claim.remarks]
         for claim in found
     ]
     fills = [[None, None, COLOURS[claim.verdict], None] for claim in found]
-    labels = dict.fromkeys(tables[role].label for role in ("mine_clip", "mine_resnet"))
-    title = f"What the paper claims, and what the numbers say\n{'; '.join(labels)}"
-    return text_table(WIDTHS, rows, fills, title), behind(found)
+    table = behind(found)
+    title = f"{finding(table)}\n{parts.named(_players(tables))}"
+    return text_table(WIDTHS, rows, fills, title), table
+
+
+def finding(table: "pd.DataFrame") -> str:
+    """Return what became of the claims, in words: `Of the paper's 7 claims 2 hold, …`."""
+    verdicts = table.drop_duplicates("claim")["verdict"]
+    words = {
+        HOLDS: "hold",
+        FAILS: "do not hold",
+        STAND_IN_HOLDS: "hold with a stand-in",
+        STAND_IN_FAILS: "do not hold with a stand-in",
+    }
+    counts = verdicts.map(lambda said: words.get(said, "cannot be tested here")).value_counts()
+    said = [
+        f"{counts[each]} {each}"
+        for each in [*words.values(), "cannot be tested here"]
+        if each in counts
+    ]
+    return f"Of the paper's {len(verdicts)} claims {captions.listed(said)}"
 
 
 def numbers(table: "pd.DataFrame") -> dict[str, Any]:
     """Return what the caption says: how many claims hold, do not, and cannot be tested."""
-    verdicts = table.drop_duplicates("claim")["verdict"]
-    holds, fails = int((verdicts == HOLDS).sum()), int((verdicts == FAILS).sum())
+    claims = table.drop_duplicates("claim")
+    said = [HOLDS, FAILS, STAND_IN_HOLDS, STAND_IN_FAILS]
+    holds, fails, stand_in_holds, stand_in_fails = (
+        int((claims["verdict"] == each).sum()) for each in said
+    )
+    networks = "; ".join(claims["networks"]).split("; ")
     return {
-        "claims": len(verdicts),
+        "claims": len(claims),
         "holds": holds,
         "fails": fails,
-        "untested": len(verdicts) - holds - fails,
+        "stand_in_holds": stand_in_holds,
+        "stand_in_fails": stand_in_fails,
+        "untested": int((~claims["verdict"].isin(said)).sum()),
+        "networks": "; ".join(dict.fromkeys(each for each in networks if each)),
     }
 
 
@@ -159,7 +218,8 @@ def behind(found: list[Claim]) -> "pd.DataFrame":
                 "threshold": each.threshold,
                 "held_out_value": each.held_out,
                 "verdict": claim.verdict,
-                "remark": claim.remark,
+                "remark": claim.remarks,
+                "networks": parts.named(claim.players),
             }
             for claim in found
             for each in claim.quantities
@@ -169,29 +229,23 @@ def behind(found: list[Claim]) -> "pd.DataFrame":
 
 def claims(tables: dict[str, style.Table]) -> list[Claim]:
     """Return the paper's claims in its order."""
-    clip, resnet = plays(tables["mine_clip"], "clip"), plays(tables["mine_resnet"], "resnet")
-    made: list[tuple[Callable[[dict[str, style.Table]], Claim], bool]] = [
-        (_histogram_is_linear, True),
-        (_cosine_says_nothing, plays(tables["cosine"], "clip")),
-        (_rounded_is_not_linear, plays(tables["rounded"], "clip")),
-        (_pixels_bend_and_are_slow, True),
-        (_embeddings_are_faster, clip and resnet),
-        (_clip_keeps_more_than_pixels, clip),
-        (_resnet_falls_faster, clip and resnet),
+    clip, resnet = _players(tables)
+    made: list[tuple[Callable[[dict[str, style.Table]], Claim], tuple[Player, ...]]] = [
+        (_histogram_is_linear, ()),
+        (_cosine_says_nothing, (clip,)),
+        (_rounded_is_not_linear, (clip,)),
+        (_pixels_bend_and_are_slow, ()),
+        (_embeddings_are_faster, (clip, resnet)),
+        (_clip_keeps_more_than_pixels, (clip,)),
+        (_resnet_falls_faster, (clip, resnet)),
     ]
-    return [replace(make(tables), testable=testable) for make, testable in made]
+    return [replace(make(tables), players=players) for make, players in made]
 
 
-def plays(table: style.Table, part: str) -> bool:
-    """Return whether a table is of the trained network that plays a part in the paper."""
-    source = table.metadata["source"]
-    models, title = NETWORKS[part]
-    record = source.get("weights") or {}
-    if table.untrained or record.get("untrained", False):
-        return False
-    if "model" in record:
-        return record["model"] in models
-    return table.label == title or table.label.startswith(f"{title} (")
+def _players(tables: dict[str, style.Table]) -> tuple[Player, Player]:
+    """Return the encoders that play CLIP and ResNet-50."""
+    clip, resnet = (parts.player(tables[f"mine_{part}"], part) for part in parts.NETWORKS)
+    return clip, resnet
 
 
 def straightness(levels: Any, values: Any) -> float:
@@ -320,8 +374,11 @@ def _pixels_bend_and_are_slow(tables: dict[str, style.Table]) -> Claim:
                 above=False,
                 held_out=straightness(read.index, read),
             ),
-            Quantity(_converging("pixels"), epochs_to_converge(mine), len(curves) / 2),
-            *(Quantity(_converging(part), _epochs(tables, part)) for part in ("clip", "resnet")),
+            Quantity(_converging(tables, "pixels"), epochs_to_converge(mine), len(curves) / 2),
+            *(
+                Quantity(_converging(tables, part), _epochs(tables, part))
+                for part in parts.NETWORKS
+            ),
             *beside,
         ],
         remark=remark,
@@ -335,12 +392,12 @@ def _embeddings_are_faster(tables: dict[str, style.Table]) -> Claim:
         [
             # Without the pixels' number there is nothing to be compared with.
             Quantity(
-                _converging(part),
+                _converging(tables, part),
                 _epochs(tables, part) if pixels > 0 else np.nan,
                 pixels if pixels > 0 else 0,
                 above=False,
             )
-            for part in ("clip", "resnet")
+            for part in parts.NETWORKS
         ],
         remark="Against the epochs on pixels; an epoch is one pass, of how many steps ever. A "
         "training value also rises by learning its pairs by heart.",
@@ -356,10 +413,11 @@ def _clip_keeps_more_than_pixels(tables: dict[str, style.Table]) -> Claim:
     )
     return _compared(
         "f. Intermediate levels keep relatively more on CLIP than on pixels",
-        "mean of I(n) / max I over 0 < n < 8, CLIP − pixels",
+        f"mean of I(n) / max I over 0 < n < 8, {_players(tables)[0].short} − pixels",
         (tables["mine_clip"], tables["mine_pixels"]),
         (held_out_share(tables["held_out_clip"], between), of_pixels),
         between,
+        enough.shortage(tables["held_out_clip"]),
         "Held out, pixels are read bit by bit. " if "bits" in tables else "",
     )
 
@@ -368,14 +426,16 @@ def _resnet_falls_faster(tables: dict[str, style.Table]) -> Claim:
     # Level 8 gives 0 on both sides; alone it is no comparison.
     levels = tables["mine_clip"].rows["level"]
     between = HIGH, NOTHING_LEFT if levels.between(HIGH, NOTHING_LEFT - 1).any() else HIGH
-    parts = "clip", "resnet"
-    return _compared(
+    clip, resnet = _players(tables)
+    claim = _compared(
         "g. At high levels ResNet falls faster than CLIP",
-        f"mean of I(n) / max I over n ≥ {HIGH}, CLIP − ResNet",
-        tuple(tables[f"mine_{part}"] for part in parts),
-        tuple(held_out_share(tables[f"held_out_{part}"], between) for part in parts),
+        f"mean of I(n) / max I over n ≥ {HIGH}, {clip.short} − {resnet.short}",
+        tuple(tables[f"mine_{part}"] for part in parts.NETWORKS),
+        tuple(held_out_share(tables[f"held_out_{part}"], between) for part in parts.NETWORKS),
         between,
+        enough.shortage(tables["held_out_clip"]) or enough.shortage(tables["held_out_resnet"]),
     )
+    return replace(claim, compares=True)
 
 
 def _compared(
@@ -384,19 +444,32 @@ def _compared(
     trained: tuple[style.Table, ...],
     held_out: tuple[float, ...],
     between: tuple[int, int],
+    few: str,
     remark: str = "",
 ) -> Claim:
-    """Return the claim that a first series keeps relatively more than a second."""
+    """Return the claim that a first series keeps relatively more than a second.
+
+    Args:
+        text: of the claim.
+        name: of the number.
+        trained: the two series.
+        held_out: the held-out shares of the two.
+        between: the lowest and the highest level that count.
+        few: why the held-out shares carry no weight, or nothing.
+        remark: begins the claim's remark.
+    """
     first, second = (share(training(each).iloc[-1], between) for each in trained)
     beside = held_out[0] - held_out[1]
     if np.isnan(beside):
         remark += "Held out no number: the values are not above their null, or no level counts."
+    elif few:
+        remark += f"The held-out number has too few pictures ({few}) and does not count."
     elif (first > second) != (beside > 0):
         which = ("training", "held-out") if first > second else ("held-out", "training")
         remark += "The {} values say so, the {} ones do not; both have to.".format(*which)
     else:
         remark += "Training and held-out values agree."
-    quantity = Quantity(name, first - second, 0, held_out=beside, held_out_counts=True)
+    quantity = Quantity(name, first - second, 0, held_out=beside, held_out_counts=not few)
     return Claim(text, [quantity], remark=remark)
 
 
@@ -404,8 +477,9 @@ def _epochs(tables: dict[str, style.Table], part: str) -> float:
     return epochs_to_converge(tables[f"mine_{part}"])
 
 
-def _converging(part: str) -> str:
-    name = {"pixels": "pixels", "clip": "CLIP", "resnet": "ResNet"}[part]
+def _converging(tables: dict[str, style.Table], part: str) -> str:
+    played = part in parts.NETWORKS
+    name = parts.player(tables[f"mine_{part}"], part).short if played else part
     return f"epochs to {_percent(CONVERGED)} of the last value, {name}"
 
 

@@ -4,6 +4,8 @@ matplotlib and seaborn are imported inside the functions: the figures' modules a
 parse of the Snakefile, which draws nothing.
 """
 
+import re
+import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,8 +20,14 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 __all__ = ["BITS_PER_NAT", "LEVEL", "Table", "band", "colours", "level_colours", "level_label"]
-__all__ += ["panels", "read", "save"]
+__all__ += ["panels", "read", "save", "set_title"]
 
+# Of curves that carry no weight.
+GREY = "0.55"
+# What stays on one line of a title: `at n = 0 held out`, `95 %`.
+TOGETHER = r"(at )?n = \S+( held out)?|\d %"
+# Characters per inch of a title over a figure, which is larger, and over an axis.
+OVER_ALL, OVER_AXIS = 11.5, 12.8
 BITS_PER_NAT = 1 / np.log(2)
 
 
@@ -56,6 +64,21 @@ def panels(
     return figure, axes
 
 
+def set_title(where: "Figure | Axes", text: str) -> None:
+    """Write a title above a figure or an axis, each line wrapped to its width."""
+    from matplotlib.figure import Figure
+
+    over_all = isinstance(where, Figure)
+    width = (where if over_all else where.figure).get_size_inches()[0]
+    if not over_all:
+        width /= where.get_subplotspec().get_gridspec().ncols
+    text = re.sub(TOGETHER, lambda found: found[0].replace(" ", "\u00a0"), text)
+    room = int(width * (OVER_ALL if over_all else OVER_AXIS))
+    lines = (textwrap.fill(line, room) for line in text.split("\n"))
+    wrapped = "\n".join(lines).replace("\u00a0", " ")
+    (where.suptitle if over_all else where.set_title)(wrapped)
+
+
 def colours(count: int) -> list[tuple[float, float, float]]:
     """Return `count` distinct colours of one set, the same in every figure."""
     import seaborn as sns
@@ -70,12 +93,19 @@ def level_colours(levels: list[int]) -> dict[int, tuple[float, float, float]]:
     return dict(zip(levels, sns.color_palette("viridis", len(levels)), strict=True))
 
 
+def level_greys(levels: list[int]) -> dict[int, tuple[float, float, float]]:
+    """Return a grey per level, from dark (plain) to light, for values that carry no weight."""
+    shades = np.linspace(0.3, 0.75, len(levels))
+    return {level: (shade, shade, shade) for level, shade in zip(levels, shades, strict=True)}
+
+
 def band(
     axis: "Axes", x: Any, middle: Any, low: Any, high: Any, colour: Any, label: str, **style: Any
 ) -> None:
     """Draw a curve with its interval as a band."""
     axis.plot(x, middle, color=colour, label=label, **style)
-    axis.fill_between(x, low, high, color=colour, alpha=0.2, linewidth=0)
+    alpha = 0.1 if colour == GREY else 0.2
+    axis.fill_between(x, low, high, color=colour, alpha=alpha, linewidth=0)
 
 
 def save(figure: "Figure", table: "pd.DataFrame", stem: Path, caption: str = "") -> None:

@@ -64,8 +64,10 @@ def draw(tables: dict[str, style.Table], name: str) -> "tuple[Figure, pd.DataFra
     confidences = sorted(table["confidence"].unique())
     sure = " and ".join(f"{100 * each:g} %" for each in confidences)
     how = " or ".join(dict.fromkeys(table["correction"]))
-    axis.set_title(
-        f"Is a leak found? Tested at {sure} confidence,\np for all levels of a row together ({how})"
+    style.set_title(
+        axis,
+        f"{headline(table)}\nat {sure} confidence, p for all levels of a row together ({how})"
+        f"{left_out(table)}",
     )
     return figure, table
 
@@ -82,6 +84,7 @@ def numbers(table: "pd.DataFrame") -> dict[str, Any]:
     return {
         "cells": len(table),
         "leaks": int((table["verdict"] == verdicts.LEAK).sum()),
+        "few": f" {left_out(table).strip().capitalize()}." if left_out(table) else "",
         "found": ". ".join(f"{scheme}: {'; '.join(said)}" for scheme, said in found.items()),
     }
 
@@ -111,6 +114,35 @@ def size_text(nats: float) -> str:
     return f"{nats:.2g} nats" if nats < 10 else f"{nats:.0f} nats"
 
 
+def size(found: Any) -> str:
+    """Return a leak's size in words; nothing without an estimate that carries weight.
+
+    Args:
+        found: a row of the verdicts, as `itertuples` gives it.
+    """
+    few = getattr(found, "needed_for_nats", np.nan) > found.pictures
+    return "" if few or np.isnan(found.nats) else size_text(found.nats)
+
+
+def headline(table: "pd.DataFrame") -> str:
+    """Return in how many cells a leak is found, in words."""
+    leaks = int((table["verdict"] == verdicts.LEAK).sum())
+    return f"A leak is found in {leaks} of {len(table)} cells" if leaks else "No leak is found"
+
+
+def left_out(table: "pd.DataFrame") -> str:
+    """Return a line that says where no size is given, or nothing."""
+    leaks = table[table["verdict"] == verdicts.LEAK]
+    few = leaks[~verdicts.sized(leaks)]
+    if not len(few):
+        return ""
+    counts, needed = sorted(set(few["pictures"].astype(int))), int(few["needed_for_nats"].max())
+    return (
+        f"\nno sizes of leaks from {' or '.join(map(str, counts))} pictures: an estimate in nats "
+        f"needs at least {needed}"
+    )
+
+
 def _cell(axis: "Axes", column: int, row: int, found: Any) -> None:
     from matplotlib.patches import Rectangle
 
@@ -118,8 +150,8 @@ def _cell(axis: "Axes", column: int, row: int, found: Any) -> None:
     axis.add_patch(Rectangle(corner, 0.96, 0.92, facecolor=COLOURS[found.verdict], edgecolor="0.4"))
     able = found.verdict in (verdicts.LEAK, verdicts.NO_EVIDENCE)
     lines = [SHORT[found.verdict], *([p_text(found.corrected_p)] if able else [])]
-    if found.verdict == verdicts.LEAK and np.isfinite(found.nats):
-        lines.insert(1, size_text(found.nats))
+    if found.verdict == verdicts.LEAK and (said := size(found)):
+        lines.insert(1, said)
     axis.text(column, row, "\n".join(lines), ha="center", va="center", fontsize=8)
 
 

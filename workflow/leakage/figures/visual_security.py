@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from leakage.analysis.verdicts import LEAK, NO_EVIDENCE
+from leakage.analysis.verdicts import LEAK, NO_EVIDENCE, sized
 from leakage.errors import LeakageError
 from leakage.figures import compared, curves, style
 
@@ -33,7 +33,7 @@ TAIL = 0.025
 COLUMNS = [
     *("scheme", "level", "representation", "label", "measure", "unit", "visible_side", "pictures"),
     *("mean", "low", "high", "reference", "reference_low", "reference_high"),
-    *("nats", "nats_low", "nats_high", "verdict", "says", "agrees", "tau"),
+    *("nats", "nats_low", "nats_high", "verdict", "says", "agrees", "tau", "carries_weight"),
 ]
 # Where a level's number may stand, as (right, up) of its point in points of print: the first place
 # that hides nothing.
@@ -111,14 +111,19 @@ def draw(tables: dict[str, style.Table], name: str) -> "tuple[Figure, pd.DataFra
     placed = {measure: _panel(axis, shown, measure, looks) for measure, axis in panels.items()}
     for axis in axes[::columns]:
         axis.set_ylabel(_unit(shown))
+    for axis in panels.values():
+        if not shown["carries_weight"].all():
+            axis.tick_params(axis="y", labelcolor=style.GREY)
+            axis.yaxis.label.set_color(style.GREY)
     for axis in axes[len(MEASURES) :]:
         axis.set_axis_off()
     _legend(axes[len(MEASURES)], shown, looks)
     pictures = curves.pictures([shown])
-    figure.suptitle(
-        f"Classic measures against information on {shown['label'].iloc[0]}, {pictures}\n"
-        "(numbers: levels; a ring: the measure says hidden where a leak is found, or visible where "
-        "none is)"
+    style.set_title(
+        figure,
+        f"{finding(table)}\n{shown['label'].iloc[0]}, {pictures} (numbers: levels; a ring: the "
+        "measure says hidden where a leak is found, or visible where none is)"
+        f"{_too_few(tables[VERDICTS].rows, shown)}",
     )
     # Where points lie on paper is known only now.
     figure.draw_without_rendering()
@@ -134,10 +139,31 @@ def numbers(table: "pd.DataFrame") -> dict[str, Any]:
     wrong = asked.loc[~asked["agrees"].astype(bool), "measure"].value_counts()
     return {
         "label": shown["label"].iloc[0],
+        "few": curves.too_few_sentence(shown),
         "asked": len(asked),
         "wrong": int(wrong.sum()),
         "most": MEASURES[wrong.index[0]].title if len(wrong) else "none",
     }
+
+
+def finding(table: "pd.DataFrame") -> str:
+    """Return how often the measures contradict the verdict, in words."""
+    said = numbers(table)
+    if not said["asked"]:
+        return "Classic measures beside the information that is left"
+    return f"Classic measures contradict the verdict at {said['wrong']} of {said['asked']} points"
+
+
+def _too_few(judged: "pd.DataFrame", shown: "pd.DataFrame") -> str:
+    """Return a line that says that the nats are rough, or nothing."""
+    few = judged[~sized(judged)]
+    if not len(few) or shown["carries_weight"].all():
+        return ""
+    pictures, needed = few["pictures"].min(), few["needed_for_nats"].max()
+    return (
+        f"\nthe nats carry no weight: {curves.TOO_FEW} ({pictures:.0f}, at least {needed:.0f} "
+        "needed); the verdicts do"
+    )
 
 
 def behind(tables: dict[str, style.Table]) -> "pd.DataFrame":
@@ -213,10 +239,11 @@ def _information(tables: dict[str, style.Table]) -> "Iterator[tuple[str, str, pd
     Pixels that are counted replace the verdict on their bits.
     """
     columns = {"low": "nats_low", "high": "nats_high"}
-    kept = ["level", "label", "nats", "nats_low", "nats_high", "verdict"]
+    kept = ["level", "label", "nats", "nats_low", "nats_high", "verdict", "carries_weight"]
     if VERDICTS not in tables:
         raise LeakageError("figure visual_security: no table 'verdicts'; give it as well")
     judged = tables[VERDICTS].rows.rename(columns=columns)
+    judged = judged.assign(carries_weight=sized(judged))
     for (scheme, what), rows in judged.groupby(["scheme", "representation"], sort=False):
         if role(str(scheme), str(what)) not in tables:
             yield str(scheme), str(what), rows[kept]
@@ -224,7 +251,11 @@ def _information(tables: dict[str, style.Table]) -> "Iterator[tuple[str, str, pd
         scheme, _, what = name.partition("/")
         if what == PIXELS:
             rows = curves.values(table).rename(columns={"mean": "nats", **columns})
-            yield scheme, what, rows.assign(label=table.label, verdict=None)[kept]
+            yield (
+                scheme,
+                what,
+                rows.assign(label=table.label, verdict=None, carries_weight=True)[kept],
+            )
 
 
 def _measured(rows: "pd.DataFrame") -> "pd.DataFrame":
@@ -265,7 +296,8 @@ def _range(values: "pd.Series") -> tuple[float, float, float]:
 def _unit(shown: "pd.DataFrame") -> str:
     """Return the label of the axis of information: held out where there is a verdict."""
     held_out = shown["verdict"].notna().any()
-    return curves.NATS if held_out else "mutual information (nats)"
+    few = "" if shown["carries_weight"].all() else ",\ntoo few pictures"
+    return (curves.NATS if held_out else "mutual information (nats)") + few
 
 
 def _panel(
