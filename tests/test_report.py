@@ -56,7 +56,7 @@ def estimate(**held_out: float) -> Estimate:
 @pytest.fixture
 def run(tmp_path: Path):
     """Write the report of tables given as keywords; return (page, summary)."""
-    (tmp_path / "manifest.csv").write_text("image_id\na\nb\n")
+    (tmp_path / "manifest.csv").write_text("image_id,channels\na,3\nb,3\n")
     (tmp_path / "manifest.csv.sha256").write_text(files.sha256(tmp_path / "manifest.csv"))
     figure, table = test_figures.drawn("fig2", tmp_path)
     style.save(figure, table, tmp_path / "fig2", "It falls by 0.998 bit. It is <exact> & clear.")
@@ -78,7 +78,7 @@ def run(tmp_path: Path):
                 files.write_table(paths[name], pa.Table.from_pandas(table), labels)
         report.main(
             tmp_path,
-            configuration=json.dumps({"seed": 0, "scheme": {"view": "</pre><b>"}}),
+            configuration=json.dumps({"seed": 0, "dataset": {}, "scheme": {"view": "</pre><b>"}}),
             manifest=tmp_path / "manifest.csv",
             estimator="mine",
             pins=PINS,
@@ -268,6 +268,9 @@ def test_other_networks_than_the_paper_s_are_a_warning():
     (warned,) = warnings.of_claims(claim_rows())
     assert warned.text == "1 of the paper's 2 claims cannot be tested with them."
     assert list(warnings.of_claims(claim_rows().iloc[:2])) == []
+    stand_in = claim_rows().replace("holds", "with a stand-in: holds")
+    (warned,) = warnings.of_claims(stand_in.iloc[:2])
+    assert warned.text == "1 of the paper's 1 claims are tested with stand-ins."
 
 
 def test_a_warning_names_grey_pictures_that_keep_their_channel_among_coloured_ones():

@@ -352,6 +352,5 @@ def _in_folds(
     settings = estimated.metadata["settings"]
     folds, permutations = settings["folds"], settings["permutations"]
     needed = needed_in_folds(correction, len(found), confidence, folds)
-    enough = found["pictures"].iloc[0] >= needed
-    possible = 0.0 if enough else 1.0
+    possible = 0.0 if found["pictures"].iloc[0] >= needed else 1.0
     return 1 / (1 + permutations), possible, 1.0 + permutations, needed

@@ -6,10 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from leakage.analysis.verdicts import LEAK
-from leakage.figures.verdict import p_text, size_text
+from leakage.figures.verdict import p_text, size
 from leakage.report import answers
 from leakage.views import View
 
@@ -125,9 +123,8 @@ def _cell(part: "pd.DataFrame", level: int) -> Cell:
         return Cell()
     row: Any = next(found.itertuples())
     able = row.verdict in answers.DECIDED
-    leaks = row.verdict == LEAK and np.isfinite(row.nats)
     return Cell(
         row.verdict,
-        size_text(row.nats) if leaks else "",
+        size(row) if row.verdict == LEAK else "",
         p_text(row.corrected_p) if able else "",
     )

@@ -9,7 +9,7 @@ from leakage.analysis.tables import Table
 from leakage.captions import listed
 from leakage.errors import LeakageError
 from leakage.figures import curves
-from leakage.figures.scorecard import NO_WEIGHTS
+from leakage.figures.scorecard import NO_WEIGHTS, STAND_IN_FAILS, STAND_IN_HOLDS
 from leakage.figures.verdict import quiet
 from leakage.report.answers import DECIDED
 from leakage.schemes import keystream
@@ -68,12 +68,15 @@ def of_claims(claims: "pd.DataFrame | None") -> Iterable[Warned]:
     if claims is None:
         return
     said = claims.drop_duplicates("claim")["verdict"]
+    replaced = int(said.isin([STAND_IN_HOLDS, STAND_IN_FAILS]).sum())
     untested = int((said == NO_WEIGHTS).sum())
+    parts = []
+    if replaced:
+        parts.append(f"{replaced} of the paper's {len(said)} claims are tested with stand-ins.")
     if untested:
-        yield Warned(
-            "Other networks than the paper's",
-            f"{untested} of the paper's {len(said)} claims cannot be tested with them.",
-        )
+        parts.append(f"{untested} of the paper's {len(said)} claims cannot be tested with them.")
+    if parts:
+        yield Warned("Other networks than the paper's", " ".join(parts))
 
 
 def of_channels(channels: Sequence[int], grey: str) -> Iterable[Warned]:
