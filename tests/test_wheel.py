@@ -186,9 +186,9 @@ def test_verify_says_what_it_misses_and_nothing_of_a_module(environment, tmp_pat
 
 
 def test_a_step_whose_extra_is_missing_names_it_in_one_line(environment, tmp_path):
-    words = ("record", ".", "--configuration", "{}", "--benchmarks", ".", "--pins", "none")
+    words = ("weights", "net.safetensors", "--settings", '{"kind": "timm"}', "--seed", "0")
     done = run(tmp_path, environment / "leakage", *words)
-    told = "error: yaml is not installed; install it with: pip install 'leakage[workflow]'\n"
+    told = "error: timm is not installed; install it with: pip install 'leakage[networks]'\n"
     assert done.returncode == 1 and done.stderr == told
 
 
