@@ -9,6 +9,7 @@ from pathlib import Path
 import pandas as pd
 from leakage import files, views
 from leakage.analysis import tables
+from leakage.analysis.verdicts import NO_EVIDENCE
 from leakage.figures import style, verdict
 from leakage.report import answers
 from PIL import Image
@@ -26,31 +27,34 @@ def main(results: Path, output: Path) -> None:
     rows = reidentified.summary
     rows = rows[rows["statistic"] == "top 1"].sort_values("level")
     levels = rows["level"].tolist()
-    figure, axes = style.panels(2 * len(levels), 1.35, 1.5, rows=2)
+    figure, axes = style.panels(2 * len(levels), 1.35, 1.7, rows=2)
     for axis, level in zip(axes, levels, strict=False):
         axis.imshow(thumbnail(results / "views" / SCHEME / f"{level}.parquet"))
         axis.set_title("plain" if level == 0 else f"n = {level}", fontsize=10)
         axis.axis("off")
         said = "" if level == 0 else found[level]
         box = {"facecolor": verdict.COLOURS.get(said, "none"), "edgecolor": "none", "pad": 3}
-        words = verdict.SHORT.get(said, "")
+        words = "nothing found" if said == NO_EVIDENCE else verdict.SHORT.get(said, "")
         axis.text(0.5, -0.14, words, transform=axis.transAxes, ha="center", va="center", bbox=box)
     grid = axes[len(levels)].get_gridspec()
     for axis in axes[len(levels) :]:
         axis.remove()
     curve(figure.add_subplot(grid[1, :]), rows, reidentified.label)
     with files.whole_file(output) as temporary:
-        figure.savefig(temporary, format="png", dpi=110, metadata={"Software": None})
+        figure.savefig(
+            temporary, format="png", dpi=110, bbox_inches="tight", metadata={"Software": None}
+        )
 
 
 def curve(axis, rows: pd.DataFrame, label: str) -> None:
     """Draw the share of views whose own patch is found first, and what guessing finds."""
-    style.band(axis, rows["level"], rows["mean"], rows["low"], rows["high"], "C0", "", marker="o")
-    axis.plot(rows["level"], rows["chance"], color="0.3", ls=":")
+    places = range(len(rows))  # below the pictures
+    style.band(axis, places, rows["mean"], rows["low"], rows["high"], "C0", "", marker="o")
+    axis.plot(places, rows["chance"], color="0.3", ls=":")
     last = rows.iloc[-1]
     axis.text(0, last["chance"] + 0.03, f"guessing: {last['chance']:.0%}", color="0.3")
     axis.set(xlim=(-0.5, len(rows) - 0.5), ylim=(0, 1.05), xlabel="most significant bits encrypted")
-    axis.set_xticks(rows["level"])
+    axis.set_xticks(places, rows["level"])
     axis.set_ylabel("re-identified")
     axis.set_title(f"Share of held-out views whose own patch is found first, by {label}", size=10)
 

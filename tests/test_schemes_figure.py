@@ -119,3 +119,11 @@ def test_counting_pairs_of_pixels_is_blind_to_what_a_permutation_leaves():
     assert counted < 0.05 < 4 < plain
     means = [each.mean(axis=0) for each in flat]
     assert np.array_equal(*means)
+
+
+def test_a_value_may_be_above_its_interval_by_rounding():
+    found = some_tables()
+    rows = found["full/held out"].rows
+    rows["high"] = np.nextafter(rows["mean"], -np.inf)
+    figure, _ = schemes.draw(found, "schemes-clip")
+    assert figure.axes

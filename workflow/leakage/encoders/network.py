@@ -31,6 +31,9 @@ WAYS_OUT = """four ways out:
   3. use a network whose weights come in a Python package: weights: package (docs/encoders.md)
   4. use the untrained control: weights: random"""
 RECORD_KEY = "leakage"
+# The layers that are put into one, by module and class. timm's norm has an activation in it.
+CONVOLUTIONS = {"torch.nn.modules.conv.Conv2d", "timm.layers.conv2d_same.Conv2dSame"}
+NORMS = {"torch.nn.modules.batchnorm.BatchNorm2d", "timm.layers.norm_act.BatchNormAct2d"}
 # How many of the keys that do not fit an error names.
 NAMED = 3
 
@@ -302,7 +305,8 @@ def fold_batch_norms(features: "torch.nn.Module") -> None:
             own = not module.__module__.startswith(
                 ("torch.", "torchvision.", "timm.", "open_clip.")
             )
-            return own or super().is_leaf_module(module, name)
+            layer = _class_of(module) in CONVOLUTIONS | NORMS
+            return own or layer or super().is_leaf_module(module, name)
 
     try:
         nodes = list(Tracer().trace(features).nodes)
@@ -313,23 +317,29 @@ def fold_batch_norms(features: "torch.nn.Module") -> None:
     named = collections.Counter(map(id, modules.values()))
     called = collections.Counter(node.target for node in nodes if node.op == "call_module")
 
-    def can_be_folded(name: str, kind: type) -> bool:
-        """Whether a layer is of a kind and nothing else, has one name, and is called once."""
+    def can_be_folded(name: str, kinds: set[str]) -> bool:
+        """Whether a layer is of one of the kinds, has one name, and is called once."""
         module = modules[name]
         changed = module._forward_hooks or module._forward_pre_hooks
-        return type(module) is kind and not changed and called[name] == named[id(module)] == 1
+        once = called[name] == named[id(module)] == 1
+        return _class_of(module) in kinds and not changed and once
 
     for node in nodes:
-        if node.op != "call_module" or not can_be_folded(node.target, torch.nn.BatchNorm2d):
+        if node.op != "call_module" or not can_be_folded(node.target, NORMS):
             continue
         before = node.args[0]
-        if before.op != "call_module" or not can_be_folded(before.target, torch.nn.Conv2d):
+        if before.op != "call_module" or not can_be_folded(before.target, CONVOLUTIONS):
             continue
         # Nothing else reads the map, and the norm is of what it has seen, not of this batch.
         if len(before.users) == 1 and modules[node.target].running_mean is not None:
-            fused = fuse_conv_bn_eval(modules[before.target], modules[node.target])
+            norm = modules[node.target]
+            fused = fuse_conv_bn_eval(modules[before.target], norm)
             features.set_submodule(before.target, fused.to(memory_format=torch.channels_last))
-            features.set_submodule(node.target, torch.nn.Identity())
+            features.set_submodule(node.target, torch.nn.Sequential(*norm.children()))
+
+
+def _class_of(module: "torch.nn.Module") -> str:
+    return f"{type(module).__module__}.{type(module).__qualname__}"
 
 
 def write(path: Path | str, weights: Weights) -> None:

@@ -153,7 +153,8 @@ def _curve(axis: "Axes", part: "pd.DataFrame", colour: Any, label: str, marker: 
     axis.errorbar(
         strength,
         mean,
-        [mean - low, high - mean],
+        # A value at its ceiling equals the ends of its interval up to rounding.
+        [(mean - low).clip(0), (high - mean).clip(0)],
         fmt=marker,
         color=colour,
         ms=7,

@@ -20,6 +20,8 @@ from leakage.protocol.bounds import HIGHEST, Bound
 SCORED = 500
 ENOUGH = 1_000
 ENOUGH_PICTURES = 100
+# Scores that are read together: many temperatures of few pairs, or one of many.
+AT_ONCE = 2**16
 # Two density ratios count as equally good if their bounds differ by less than this share.
 ALIKE = 0.03
 # A smaller gain is rounding.
@@ -84,10 +86,13 @@ class Ballot:
             u, v = candidate.vectors(plain, views)
             scores = torch.from_numpy((v @ u.T).astype(np.float32))
             temperatures = torch.tensor(candidate.temperatures, dtype=torch.float32)
-            joint = scores.diagonal()[None]
-            others = scores.masked_fill(not_others, -torch.inf)[None]
+            joint = scores.diagonal()
+            others = scores.masked_fill(not_others, -torch.inf)
             value = torch.cat(
-                [self.bound.criterion(each * joint, each * others) for each in temperatures]
+                [
+                    self.bound.criterion(some[:, None] * joint, some[:, None, None] * others)
+                    for some in temperatures.split(max(1, AT_ONCE // others.numel()))
+                ]
             )
             value = pictures * value
             if len(temperatures) > 1 and self.bound.in_nats:
