@@ -228,10 +228,12 @@ def whitened_similarity(x: np.ndarray, y: np.ndarray, used: Blocks, over: Orders
 
 
 def distance_covariance(x: np.ndarray, y: np.ndarray, used: Blocks, over: Orders) -> np.ndarray:
-    """Return the squared distance correlation of the pairs in every order.
+    """Return the squared distance correlation between pictures, in every order.
 
     Szekely, Rizzo and Bakirov, Annals of Statistics 35, 2007. The distances of standardised items
-    are centred once; the plain ones are permuted picture by picture.
+    are centred once; the plain ones are permuted picture by picture. Distances within a picture are
+    left out: overlapping patches are alike on both sides even if the view is pure noise, so that
+    the places of the patches alone would be found as a leak.
 
     Args:
         x: plain side, float (pairs, dim_x).
@@ -240,10 +242,11 @@ def distance_covariance(x: np.ndarray, y: np.ndarray, used: Blocks, over: Orders
         over: the orders.
 
     Returns:
-        float64 (levels, orders), from 0 to 1.
+        float64 (levels, orders), from -1 to 1.
     """
-    plain = _distances(standardised(x[used.pairs]))
-    views = np.stack([_distances(standardised(view[used.pairs])).ravel() for view in y])
+    between = used.pictures[:, None] != used.pictures
+    plain = _distances(standardised(x[used.pairs]), between)
+    views = np.stack([_distances(standardised(view[used.pairs]), between).ravel() for view in y])
     found = np.empty((len(views), len(over.orders)))
     turned = np.empty_like(plain)
     permuted = np.empty((TOGETHER, *plain.shape))
@@ -484,13 +487,17 @@ def _matched(plain: np.ndarray, view: np.ndarray, used: Blocks, over: Orders) ->
     return total / len(plain)
 
 
-def _distances(values: np.ndarray) -> np.ndarray:
-    """Return doubly centred Euclidean distances with norm 1, (pairs, pairs)."""
+def _distances(values: np.ndarray, between: np.ndarray) -> np.ndarray:
+    """Return centred Euclidean distances with norm 1, (pairs, pairs).
+
+    Args:
+        values: float64 (pairs, dim).
+        between: which distances count, symmetric bool (pairs, pairs); the others become 0.
+    """
     squares = (values**2).sum(axis=1)
     products = squares[:, None] + squares - 2 * values @ values.T
-    distances = np.sqrt(np.maximum(products, 0))
-    np.fill_diagonal(distances, 0)
-    row = distances.mean(axis=0)
-    centred = distances - row - row[:, None] + row.mean()
+    distances = np.where(between, np.sqrt(np.maximum(products, 0)), 0)
+    row = distances.sum(axis=0) / np.maximum(between.sum(axis=0), 1)
+    centred = np.where(between, distances - row - row[:, None] + row.mean(), 0)
     norm = np.linalg.norm(centred)
-    return centred / norm if norm > 0 else centred
+    return centred / norm if norm > ROUNDING * np.linalg.norm(distances) else 0 * centred

@@ -4,7 +4,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from leakage.analysis import enough
 from leakage.analysis import tables as estimates
+from leakage.analysis.verdicts import sized
 from leakage.figures import curves
 from leakage.report import answers, grid
 from leakage.report.answers import Answer
@@ -83,9 +85,11 @@ def grids(
 
 
 def verdict_table(verdicts: "pd.DataFrame | None") -> Table | None:
-    """Return the verdicts as a table to sort."""
+    """Return the verdicts as a table to sort; nats from too few pictures are left out."""
     if verdicts is None:
         return None
+    values = ["nats", "low", "high", "floor"]
+    verdicts = verdicts.assign(**verdicts[values].where(sized(verdicts)))
     columns = {
         "scheme": Column("scheme"),
         "label": Column("representation"),
@@ -115,7 +119,10 @@ def estimate_table(tables: Iterable[estimates.Table]) -> Table | None:
 
     parts = [
         curves.values(each).assign(
-            scheme=each.scheme, label=each.label, estimator=each.metadata["estimator"]
+            scheme=each.scheme,
+            label=each.label,
+            estimator=each.metadata["estimator"],
+            note=enough.shortage(each) or None,
         )
         for each in tables
         if "p_value" in each.rows and (each.rows["statistic"] == curves.INFORMATION).any()
@@ -132,6 +139,7 @@ def estimate_table(tables: Iterable[estimates.Table]) -> Table | None:
         "high": Column("high", ".3f"),
         "floor": Column("floor", ".3f"),
         "p_value": Column("p", ".2g"),
+        "note": Column("carries no weight"),
     }
     return _table(pd.concat(parts), columns)
 
