@@ -1,6 +1,6 @@
 """Draw the strip of README.md from the demo's results: a picture, the verdict, re-identification.
 
-make demo && .venv/bin/python docs/strip.py results/demo docs/demo-strip.png
+python docs/strip.py results/demo docs/demo-strip.png
 """
 
 import sys

@@ -5,6 +5,8 @@ verdict and re-identification, which takes minutes.
 """
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pandas as pd
@@ -13,6 +15,7 @@ from leakage.analysis import tables
 from leakage.analysis.verdicts import LEAK, NO_EVIDENCE
 from leakage.figures.scorecard import STAND_IN_FAILS, STAND_IN_HOLDS
 from leakage.report import answers
+from PIL import Image
 from snake import REPOSITORY, snakemake
 
 pytestmark = pytest.mark.slow
@@ -67,3 +70,10 @@ def test_claims_about_the_paper_s_networks_say_that_a_stand_in_tested_them(resul
     replaced = claims[claims["verdict"].isin([STAND_IN_HOLDS, STAND_IN_FAILS])]
     assert len(replaced) == 5
     assert replaced["networks"].str.contains("EfficientNet-Lite0").all()
+
+
+def test_the_readme_s_strip_can_be_drawn_from_the_demo(results, tmp_path):
+    script = REPOSITORY / "docs" / "strip.py"
+    subprocess.run([sys.executable, script, results, tmp_path / "strip.png"], check=True)
+    with Image.open(tmp_path / "strip.png") as strip:
+        assert strip.width > 2 * strip.height

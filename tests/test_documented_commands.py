@@ -97,6 +97,12 @@ TRIED: dict[str, Dry | Run | Elsewhere] = {
     "snakemake --configfile demo.yaml --report results/demo/jobs.html": Elsewhere(
         "tests/test_workflow.py", '"--report"'
     ),
+    "snakemake --cores 2 --configfile docs/findings.yaml -- figures report": Dry(
+        plans=("results/findings/figures/fig5.png", "results/findings/report.html")
+    ),
+    "python docs/strip.py results/demo docs/demo-strip.png": Elsewhere(
+        "tests/test_demo.py", '"strip.py"'
+    ),
     "snakemake --cores 8 download": Dry(plans=("results/paper/weights/clip.safetensors",)),
     "snakemake --cores 1 download": Dry(plans=("results/paper/manifest.csv",)),
     "snakemake --cores 2 --configfile demo.yaml timm.yaml -- download": Dry(
