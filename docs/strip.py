@@ -36,9 +36,13 @@ def main(results: Path, output: Path) -> None:
         box = {"facecolor": verdict.COLOURS.get(said, "none"), "edgecolor": "none", "pad": 3}
         words = "nothing found" if said == NO_EVIDENCE else verdict.SHORT.get(said, "")
         axis.text(0.5, -0.14, words, transform=axis.transAxes, ha="center", va="center", bbox=box)
+    figure.get_layout_engine().set(hspace=0.12)
     grid = axes[len(levels)].get_gridspec()
     for axis in axes[len(levels) :]:
         axis.remove()
+    # The mean over folds, which may differ in size.
+    folds = reidentified.rows[reidentified.rows["statistic"] == "top 1"]
+    rows = rows.assign(chance=rows["level"].map(folds.groupby("level")["chance"].mean()))
     curve(figure.add_subplot(grid[1, :]), rows, reidentified.label)
     with files.whole_file(output) as temporary:
         figure.savefig(
@@ -52,7 +56,7 @@ def curve(axis, rows: pd.DataFrame, label: str) -> None:
     style.band(axis, places, rows["mean"], rows["low"], rows["high"], "C0", "", marker="o")
     axis.plot(places, rows["chance"], color="0.3", ls=":")
     last = rows.iloc[-1]
-    axis.text(0, last["chance"] + 0.03, f"guessing: {last['chance']:.0%}", color="0.3")
+    axis.text(0, last["chance"] + 0.03, f"guessing: {100 * last['chance']:.0f} %", color="0.3")
     axis.set(xlim=(-0.5, len(rows) - 0.5), ylim=(0, 1.05), xlabel="most significant bits encrypted")
     axis.set_xticks(places, rows["level"])
     axis.set_ylabel("re-identified")

@@ -67,7 +67,11 @@ def calibration_rows() -> pd.DataFrame:
 
 
 BY_HAND = {
-    "verdict": (verdict, verdict_rows, "2 of 3 cells. msb_xor: on CLIP a leak up to n = 4."),
+    "verdict": (
+        verdict,
+        verdict_rows,
+        "1 of 2 cells with encryption. msb_xor: on CLIP a leak at n = 4.",
+    ),
     "scorecard": (scorecard, scorecard_rows, "Networks: A, in place of B; C."),
     "consistency": (consistency, consistency_rows, "0 of 1 checks hold"),
     "schemes": (schemes, scheme_rows, "between 0.25 and 0.50 nats, where the floors reach 0.30"),
@@ -125,7 +129,7 @@ def test_the_verdict_s_caption_says_why_nothing_was_found():
     few = rows.assign(verdict="too few pictures", pictures=6.0)
     assert verdict.finding(few) == "too few pictures (6)"
     none = rows.assign(verdict="no evidence of a leak")
-    assert verdict.finding(none) == "no evidence of a leak at 3 levels"
+    assert verdict.finding(none) == "no evidence of a leak at 2 levels"
 
 
 def test_figure_2_s_caption_has_its_slope_and_its_fit():

@@ -210,7 +210,7 @@ def test_a_held_out_number_from_too_few_pictures_decides_no_claim(pictures, carr
     # Held out, CLIP keeps less than pixels; on training pairs it keeps more.
     few = with_pictures(test_scorecard.held_out(values=test_scorecard.BENT), pictures)
     found = scorecard.claims(test_scorecard.papers(held_out_clip=few))[5]
-    assert found.verdict == (scorecard.FAILS if carries else scorecard.HOLDS)
+    assert found.verdict == (scorecard.FAILS if carries else scorecard.TOO_FEW)
     assert ("too few pictures" in found.remark) != carries
     assert np.isfinite(found.quantities[0].held_out)
 

@@ -205,8 +205,8 @@ def test_no_suitable_python_is_one_error_with_what_was_found_and_what_to_do(tmp_
         assert done.returncode == 1 and not done.stdout
         assert "not found: expected Python 3.11, 3.12 or 3.13" in done.stderr
         assert f"{old} is Python 3.9\n" in done.stderr
-        assert "apt-get install python3 python3-venv" in done.stderr
-        assert "make PYTHON=" in done.stderr
+        assert "apt-get install python3-venv" in done.stderr
+        assert "make environment PYTHON=" in done.stderr
 
 
 def test_the_environment_that_make_is_to_renew_is_not_what_it_starts_from(tmp_path, find_python):

@@ -252,7 +252,9 @@ def test_without_the_published_page_nothing_is_quoted():
 def test_warnings_name_untrained_networks_and_values_at_their_ceiling():
     curve = dataclasses.replace(estimate(), rows=beyond.curve_rows())
     untrained, ceiling = warnings.of_estimates([estimate(), curve])
-    assert untrained == warnings.Warned("Untrained networks", "CLIP, untrained.")
+    assert untrained == warnings.Warned(
+        "Untrained networks", "CLIP, untrained. A control with random weights."
+    )
     assert "mine-held-out on CLIP, untrained under msb_xor at n = 0." in ceiling.text
     low = dataclasses.replace(estimate(ceiling=99.0), metadata={"source": {}, "estimator": "x"})
     assert list(warnings.of_estimates([low])) == []

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from leakage import files
 from leakage.errors import LeakageError
 
-# What `weights` says in the configuration, and the kind of encoder that it is for.
+# The value of `weights` that selects a package, and the kind of encoder that accepts it.
 WORD, KIND = "package", "timm"
 
 

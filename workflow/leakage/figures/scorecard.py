@@ -28,6 +28,7 @@ HOLDS, FAILS = "holds", "does not hold"
 STAND_IN_HOLDS, STAND_IN_FAILS = (f"with a stand-in: {each}" for each in (HOLDS, FAILS))
 NO_WEIGHTS = "cannot be tested with these weights"
 NO_LEVELS = "cannot be tested at these levels"
+TOO_FEW = "cannot be tested with so few pictures"
 # Light tints of Okabe and Ito's palette, lighter with a stand-in; every verdict is said in words as
 # well.
 COLOURS = {
@@ -37,6 +38,7 @@ COLOURS = {
     STAND_IN_FAILS: "#fbe3d6",
     NO_WEIGHTS: "#dddddd",
     NO_LEVELS: "#dddddd",
+    TOO_FEW: "#dddddd",
 }
 TRAINED = {parts.PAPER, parts.STAND_IN}
 # From this R² on a curve is called a straight line.
@@ -102,6 +104,7 @@ class Claim:
         remark: what to know about the numbers.
         players: the encoders in the places of the paper's networks; empty for claims on pixels.
         compares: whether the claim compares the two networks with each other.
+        few: whether it rests on held-out numbers from too few pictures.
     """
 
     text: str
@@ -109,6 +112,7 @@ class Claim:
     remark: str = ""
     players: tuple[Player, ...] = ()
     compares: bool = False
+    few: bool = False
 
     @property
     def verdict(self) -> str:
@@ -118,6 +122,8 @@ class Claim:
         asked = [each.holds for each in self.quantities if not np.isnan(each.threshold)]
         if None in asked:
             return NO_LEVELS
+        if self.few:
+            return TOO_FEW
         if any(each.kind == parts.STAND_IN for each in self.players):
             return STAND_IN_HOLDS if all(asked) else STAND_IN_FAILS
         return HOLDS if all(asked) else FAILS
@@ -399,8 +405,8 @@ def _embeddings_are_faster(tables: dict[str, style.Table]) -> Claim:
             )
             for part in parts.NETWORKS
         ],
-        remark="Against the epochs on pixels; an epoch is one pass, of how many steps ever. A "
-        "training value also rises by learning its pairs by heart.",
+        remark="Compared with the epochs on pixels. An epoch is one pass over the pairs. Training "
+        "values also rise when the critic memorises its pairs.",
     )
 
 
@@ -463,14 +469,14 @@ def _compared(
     if np.isnan(beside):
         remark += "Held out no number: the values are not above their null, or no level counts."
     elif few:
-        remark += f"The held-out number has too few pictures ({few}) and does not count."
+        remark += f"The claim needs held-out numbers, and these have too few pictures: {few}."
     elif (first > second) != (beside > 0):
         which = ("training", "held-out") if first > second else ("held-out", "training")
-        remark += "The {} values say so, the {} ones do not; both have to.".format(*which)
+        remark += "The claim holds on {} values but not on {} values. It needs both.".format(*which)
     else:
         remark += "Training and held-out values agree."
     quantity = Quantity(name, first - second, 0, held_out=beside, held_out_counts=not few)
-    return Claim(text, [quantity], remark=remark)
+    return Claim(text, [quantity], remark=remark, few=bool(few))
 
 
 def _epochs(tables: dict[str, style.Table], part: str) -> float:

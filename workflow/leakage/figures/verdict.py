@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from leakage import captions
 from leakage.analysis import verdicts
 from leakage.figures import style
 
@@ -81,19 +82,26 @@ def numbers(table: "pd.DataFrame") -> dict[str, Any]:
         ]
         for scheme, rows in table.groupby("scheme", sort=False)
     }
+    encrypted = table[table["level"] > 0]
     return {
-        "cells": len(table),
-        "leaks": int((table["verdict"] == verdicts.LEAK).sum()),
+        "cells": len(encrypted),
+        "leaks": int((encrypted["verdict"] == verdicts.LEAK).sum()),
         "few": f" {left_out(table).strip().capitalize()}." if left_out(table) else "",
         "found": ". ".join(f"{scheme}: {'; '.join(said)}" for scheme, said in found.items()),
     }
 
 
 def finding(part: "pd.DataFrame") -> str:
-    """Return what is found on one representation of one scheme, in words."""
+    """Return what is found on one representation of one scheme, in words.
+
+    Level 0 is the plain picture and not a level of encryption.
+    """
+    part = part[part["level"] > 0]
     leaks = part.loc[part["verdict"] == verdicts.LEAK, "level"]
     if len(leaks):
-        return f"a leak up to n = {leaks.max()}"
+        return f"a leak at n = {captions.listed(leaks)}"
+    if not len(part):
+        return "only the plain picture was tested"
     unable = part[part["verdict"] != verdicts.NO_EVIDENCE]
     if not len(unable):
         return f"{verdicts.NO_EVIDENCE} at {len(part)} levels"
@@ -125,9 +133,11 @@ def size(found: Any) -> str:
 
 
 def headline(table: "pd.DataFrame") -> str:
-    """Return in how many cells a leak is found, in words."""
-    leaks = int((table["verdict"] == verdicts.LEAK).sum())
-    return f"A leak is found in {leaks} of {len(table)} cells" if leaks else "No leak is found"
+    """Return in how many cells of encrypted levels a leak is found, in words."""
+    encrypted = table[table["level"] > 0]
+    leaks = int((encrypted["verdict"] == verdicts.LEAK).sum())
+    said = f"A leak is found in {leaks} of {len(encrypted)} cells with encryption (n > 0)"
+    return said if leaks else "No leak is found above the plain picture"
 
 
 def left_out(table: "pd.DataFrame") -> str:

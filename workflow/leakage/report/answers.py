@@ -97,10 +97,17 @@ def combined(rows: "pd.DataFrame") -> dict[int, str]:
 
 
 def levels_text(levels: list[int]) -> str:
-    """Return `n = 3`, `n = 3 and 4` or, for more levels, `n = 3 to 8`."""
-    if len(levels) > 2:
-        return f"n = {levels[0]} to {levels[-1]}"
-    return f"n = {listed(levels)}"
+    """Return `n = 3`, `n = 3 and 5` or, for three neighbours and more, `n = 3 to 8`."""
+    parts: list[list[int]] = []
+    for level in levels:
+        if parts and level == parts[-1][-1] + 1:
+            parts[-1].append(level)
+        else:
+            parts.append([level])
+    said = []
+    for part in parts:
+        said += [f"{part[0]} to {part[-1]}"] if len(part) > 2 else part
+    return f"n = {listed(said)}"
 
 
 def _phrase(runs: list[tuple[str, list[int]]], index: int, rows: "pd.DataFrame") -> str:
@@ -111,7 +118,7 @@ def _phrase(runs: list[tuple[str, list[int]]], index: int, rows: "pd.DataFrame")
         each = "every" if verdict == LEAK else "any"
         several = f"at {each} level tested ({levels_text(levels)})"
         where = several if len(levels) > 1 else f"{where}, the only level tested"
-    elif len(levels) > 1 and index == 0 and verdict == LEAK:
+    elif levels[0] == 1 and len(levels) > 1 and verdict == LEAK:
         where = f"up to n = {levels[-1]}"
     elif len(levels) > 1 and index == len(runs) - 1 and verdict == NO_EVIDENCE:
         where = f"from n = {levels[0]} on"

@@ -5,11 +5,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from leakage.analysis import enough
 from leakage.analysis.tables import Table
 from leakage.captions import listed
 from leakage.errors import LeakageError
 from leakage.figures import curves
-from leakage.figures.scorecard import NO_WEIGHTS, STAND_IN_FAILS, STAND_IN_HOLDS
+from leakage.figures.scorecard import NO_WEIGHTS, STAND_IN_FAILS, STAND_IN_HOLDS, TOO_FEW
 from leakage.figures.verdict import quiet
 from leakage.report.answers import DECIDED
 from leakage.schemes import keystream
@@ -27,13 +28,26 @@ class Warned:
 
 
 def of_estimates(tables: Sequence[Table]) -> Iterable[Warned]:
-    """Return a warning of the untrained encoders, and one per estimator that is at its ceiling."""
+    """Return warnings of too few pictures, of untrained encoders, and of values at a ceiling."""
+    few = [
+        table
+        for table in tables
+        if not enough.carries_weight(table) and curves.INFORMATION in set(table.rows["statistic"])
+    ]
+    if few:
+        names = dict.fromkeys(table.metadata["estimator"] for table in few)
+        yield Warned(
+            "Too few pictures for values in nats",
+            f"{listed(names)}: {enough.shortage(few[0])}. Verdicts and re-identified shares are "
+            "valid with fewer.",
+        )
     untrained = dict.fromkeys(table.label for table in tables if table.untrained)
     if untrained:
-        yield Warned("Untrained networks", f"{listed(untrained)}.")
+        yield Warned("Untrained networks", f"{listed(untrained)}. A control with random weights.")
     ceilings: dict[str, dict[str, None]] = {}
     for table in tables:
-        if "p_value" not in table.rows:  # not a held-out estimate
+        # Only held-out estimates have a p-value.
+        if "p_value" not in table.rows or not enough.carries_weight(table):
             continue
         values = curves.values(table)
         bounded = values.loc[values["at_ceiling"], "level"]
@@ -68,6 +82,7 @@ def of_claims(claims: "pd.DataFrame | None") -> Iterable[Warned]:
     if claims is None:
         return
     said = claims.drop_duplicates("claim")["verdict"]
+    few = int((said == TOO_FEW).sum())
     replaced = int(said.isin([STAND_IN_HOLDS, STAND_IN_FAILS]).sum())
     untested = int((said == NO_WEIGHTS).sum())
     parts = []
@@ -75,6 +90,11 @@ def of_claims(claims: "pd.DataFrame | None") -> Iterable[Warned]:
         parts.append(f"{replaced} of the paper's {len(said)} claims are tested with stand-ins.")
     if untested:
         parts.append(f"{untested} of the paper's {len(said)} claims cannot be tested with them.")
+    if few:
+        yield Warned(
+            "Too few pictures for some claims",
+            f"{few} of the paper's {len(said)} claims need held-out numbers from more pictures.",
+        )
     if parts:
         yield Warned("Other networks than the paper's", " ".join(parts))
 
