@@ -22,10 +22,8 @@ def main(results: Path, output: Path) -> None:
     """Draw the strip of one picture of a run."""
     verdicts = tables.read(results / "analysis" / "verdicts.parquet").rows
     found = answers.combined(verdicts[verdicts["scheme"] == SCHEME])
-    path = results / "estimates" / "reidentification" / REPRESENTATION / f"{SCHEME}.parquet"
-    reidentified = tables.read(path)
-    rows = reidentified.summary
-    rows = rows[rows["statistic"] == "top 1"].sort_values("level")
+    rows = pd.read_csv(results / "figures" / "reidentification.csv")
+    rows = rows[(rows["statistic"] == "top 1") & (rows["representation"] == REPRESENTATION)]
     levels = rows["level"].tolist()
     figure, axes = style.panels(2 * len(levels), 1.35, 1.7, rows=2)
     for axis, level in zip(axes, levels, strict=False):
@@ -40,10 +38,7 @@ def main(results: Path, output: Path) -> None:
     grid = axes[len(levels)].get_gridspec()
     for axis in axes[len(levels) :]:
         axis.remove()
-    # The mean over folds, which may differ in size.
-    folds = reidentified.rows[reidentified.rows["statistic"] == "top 1"]
-    rows = rows.assign(chance=rows["level"].map(folds.groupby("level")["chance"].mean()))
-    curve(figure.add_subplot(grid[1, :]), rows, reidentified.label)
+    curve(figure.add_subplot(grid[1, :]), rows, rows["label"].iloc[0])
     with files.whole_file(output) as temporary:
         figure.savefig(
             temporary, format="png", dpi=110, bbox_inches="tight", metadata={"Software": None}

@@ -45,7 +45,7 @@ def environment(requirements: str) -> str:
 
 
 def lock(current: str, upgrade: bool = False) -> str:
-    """Return the text of requirements.txt, resolved anew.
+    """Resolve all versions again and return the text of requirements.txt.
 
     Args:
         current: the present text, whose versions are kept where they fit.

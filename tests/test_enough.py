@@ -39,14 +39,14 @@ def close_figures():
 
 
 def with_pictures(table: style.Table, pictures: int, **settings) -> style.Table:
-    """Return a cross-fitted estimate from so many pictures."""
+    """Return a cross-fitted estimate from the given number of pictures."""
     rows = table.rows.assign(pictures=float(pictures))
     settings = table.metadata["settings"] | (settings or FOLDS)
     return style.Table(rows, table.metadata | {"settings": settings})
 
 
 def read(name: str, pictures: int) -> dict[str, style.Table]:
-    """Return a figure's tables, its held-out estimates from so many pictures."""
+    """Return the tables of a figure, with the given number of pictures in the held-out ones."""
     found = test_figures_beyond.read_tables(name)
     trained = {role: table for role, table in found.items() if "chosen" in table.rows}
     return found | {role: with_pictures(each, pictures) for role, each in trained.items()}

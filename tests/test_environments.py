@@ -40,19 +40,19 @@ PYTHONS = ("3.11", "3.12", "3.13")
 PLATFORMS = (("linux", "Linux", "x86_64"), ("darwin", "Darwin", "arm64"))
 
 
-def surroundings_of(python: str, platform: tuple[str, str, str]) -> dict[str, str]:
-    """Return what a marker is evaluated with, for a version of Python on a platform."""
+def environment_of(python: str, platform: tuple[str, str, str]) -> dict[str, str]:
+    """Return the values that markers can test, for a version of Python on a platform."""
     names = ("sys_platform", "platform_system", "platform_machine")
     versions = {"python_version": python, "python_full_version": f"{python}.0"}
     return versions | dict(zip(names, platform, strict=True)) | {"extra": ""}
 
 
-def pinned(surroundings: dict[str, str] | None = None) -> dict[str, Version]:
-    """Return version by distribution of the pins that hold in some surroundings, or here."""
+def pinned(environment: dict[str, str] | None = None) -> dict[str, Version]:
+    """Return version by distribution of the pins that hold in an environment, or here."""
     return {
         canonicalize_name(pin.name): Version(str(pin.specifier).removeprefix("=="))
         for pin in PINS
-        if pin.marker is None or pin.marker.evaluate(surroundings)
+        if pin.marker is None or pin.marker.evaluate(environment)
     }
 
 
@@ -72,7 +72,7 @@ def test_no_file_for_installers_names_an_index(name):
 
 @pytest.mark.parametrize(("python", "platform"), [*product(PYTHONS, PLATFORMS)])
 def test_the_lock_has_all_that_pyproject_asks_for_on_every_python(python, platform):
-    found = pinned(surroundings_of(python, platform))
+    found = pinned(environment_of(python, platform))
     for requirement in [each for listed in ASKED.values() for each in listed]:
         version = found[canonicalize_name(requirement.name)]
         assert requirement.specifier.contains(version), requirement
@@ -100,8 +100,8 @@ def test_the_lock_has_all_that_its_distributions_need_here():
         assert name in locked and requirement.specifier.contains(locked[name]), requirement
         for line in importlib.metadata.distribution(name).requires or []:
             needed = Requirement(line)
-            surroundings = [{"extra": extra} for extra in (*wanted, "")]
-            if needed.marker is None or any(map(needed.marker.evaluate, surroundings)):
+            environment = [{"extra": extra} for extra in (*wanted, "")]
+            if needed.marker is None or any(map(needed.marker.evaluate, environment)):
                 waiting.append(needed)
 
 
@@ -219,7 +219,7 @@ def test_the_environment_that_make_is_to_renew_is_not_what_it_starts_from(tmp_pa
 
 @pytest.fixture
 def install(tmp_path: Path) -> Callable[..., list[str]]:
-    """Run a copy of envs/install, whose pip only prints; return what it prints, line by line."""
+    """Run a copy of envs/install with a fake pip that prints its arguments; return the lines."""
     for name in ("find_python", "install"):
         program(tmp_path / "envs" / name, (ENVS / name).read_text())
 

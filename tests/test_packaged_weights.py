@@ -54,7 +54,7 @@ def centre(name):
 
 
 def pixels(patches):
-    """Return what the network reads: values from -1 to 1, channels first."""
+    """Return the network's input: values from -1 to 1, channels first."""
     return torch.from_numpy(np.stack(patches)).permute(0, 3, 1, 2).float() / 127.5 - 1
 
 

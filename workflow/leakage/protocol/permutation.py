@@ -231,9 +231,9 @@ def distance_covariance(x: np.ndarray, y: np.ndarray, used: Blocks, over: Orders
     """Return the squared distance correlation between pictures, in every order.
 
     Szekely, Rizzo and Bakirov, Annals of Statistics 35, 2007. The distances of standardised items
-    are centred once; the plain ones are permuted picture by picture. Distances within a picture are
-    left out: overlapping patches are alike on both sides even if the view is pure noise, so that
-    the places of the patches alone would be found as a leak.
+    are centred once; the plain ones are permuted picture by picture. Pairs from the same picture
+    are skipped. Overlapping patches look alike on both sides even if the view is pure noise, so
+    the test would report the places of the patches as a leak.
 
     Args:
         x: plain side, float (pairs, dim_x).

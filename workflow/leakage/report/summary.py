@@ -1,22 +1,13 @@
 """The report as Markdown: the same answers, verdicts, claims and warnings as on the page."""
 
-from pathlib import Path
-
+from leakage.report import templates
 from leakage.report.content import NO_VERDICT, TITLE, Content
 from leakage.report.tables import Table
 
 
 def markdown(content: Content) -> str:
     """Return the summary. The same content gives the same text."""
-    import jinja2
-
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent),
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
+    environment = templates.environment(autoescape=False)
     environment.filters["cell"] = cell
     environment.filters["table"] = table
     return environment.get_template("summary.md.j2").render(
