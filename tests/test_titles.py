@@ -121,7 +121,7 @@ def test_the_scorecard_s_title_counts_the_claims():
 
 def test_the_title_of_pretraining_names_the_networks_and_their_shares():
     figure, table = test_figures_beyond.drawn("pretraining")
-    said = "At n = 0 clip finds 20 % of the held-out views, clip-untrained 6 %"
+    said = "At n = 0 CLIP ViT-B/32 finds 20 % of the held-out views; untrained, 6 %"
     assert said in figure.get_suptitle()
     nothing = pretraining.finding(table.assign(difference=math.nan))
     assert nothing == "What pretraining adds to an architecture"

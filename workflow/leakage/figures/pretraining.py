@@ -89,8 +89,8 @@ def finding(table: "pd.DataFrame") -> str:
     most = found.loc[found["difference"].abs().idxmax()]
     trained, untrained = (captions.number(most[f"{side}_mean"], ".0%") for side in SIDES)
     return (
-        f"At n = {most['level']} {most['trained']} finds {trained} of the held-out views, "
-        f"{most['untrained']} {untrained}"
+        f"At n = {most['level']} {most['label']} finds {trained} of the held-out views; "
+        f"untrained, {untrained}"
     )
 
 
@@ -126,6 +126,7 @@ def behind(tables: dict[str, style.Table]) -> "pd.DataFrame":
             part["difference"] = part["trained_mean"] - part["untrained_mean"]
             pair = [tables[f"{key} {measure}"] for key in (trained, untrained)]
             part["carries_weight"] = measure == "found" or all(map(enough.carries_weight, pair))
+            part["label"] = pair[0].label.partition(" (")[0]
             parts.append(part.assign(trained=trained, untrained=untrained, measure=measure))
     return pd.concat(parts, ignore_index=True)
 
