@@ -75,10 +75,11 @@ def at_once(rng: random.Random, folder: Path) -> None:
     second = Campaign(campaign.checkout, FEW_FIGURES, log="second.txt")
     with campaign.start() as run:
         campaign.wait_for(run, rng.choice(("manifest", "view", "embed")))
-        time.sleep(rng.uniform(0, LONGEST))
+        # Stopped, or a fast machine would end the first run before the second one looks for it.
+        os.killpg(run.pid, signal.SIGSTOP)
         with second.start() as other:
             status = other.wait(PATIENCE)
-        assert run.poll() is None, "the first run ended too early to meet the second one"
+        os.killpg(run.pid, signal.SIGCONT)
         assert status != 0 and "cannot be locked" in second.output(), second.output()
         assert run.wait(PATIENCE) == 0, campaign.output()
     assert_like_undisturbed(campaign)
