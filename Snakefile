@@ -33,7 +33,7 @@ onstart:
 # On a cluster these run where Snakemake does: the first need the network, the others take seconds.
 localrules:
     manifest,
-    weights,
+    find_weights,
     places,
     verdicts,
     figure,
@@ -73,4 +73,4 @@ rule download:
     """Pictures and weights, for machines that have no network later."""
     input:
         RESULTS / "manifest.csv",
-        [RESULTS / f"weights/{key}.safetensors" for key in encoders_with_weights()],
+        [RESULTS / f"record/weights/{key}.safetensors" for key in encoders_with_weights()],

@@ -128,7 +128,7 @@ def step(arguments: list[str]) -> str:
         return f"embedding, {rest[rest.index('--encoder') + 1]}"
     if name != "estimate":
         return name
-    if rest[0] != "mine_curves":
+    if rest[0] != "mine_training":
         return f"estimate, {rest[0].replace('_', ' ')}"
     pixels = rest[rest.index("--representation") + 1] == "pixels"
     return f"estimate, MINE on {'pixels' if pixels else 'embeddings'}"

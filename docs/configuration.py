@@ -18,12 +18,13 @@ import yaml
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "workflow"))
 
-from leakage import config, datasets, encoders, estimators, schemes
-from leakage.settings import Settings
+from leakage import datasets, encoders, estimators, schemes
+from leakage.config import workflow
+from leakage.config.settings import Settings
 
 HEAD = """# Every key of the configuration
 
-`config.yaml` holds the paper's experiment. A file given with `--configfile` is merged over it, key
+`workflow.yaml` holds the paper's experiment. A file given with `--configfile` is merged over it, key
 by key. A list is replaced as a whole, and `null` removes a named entry. A misspelt key, or a value
 of a wrong type or outside its range, stops the run before it starts. The error names the nearest
 known key. A key marked "required" has no default.
@@ -156,12 +157,12 @@ def _plural(name: str) -> str:
 
 def _sections() -> Iterator[str]:
     yield "## Top level"
-    yield _table(_rows(config.Config, config.Config.model_fields))
-    for name in config.Config.model_fields:
-        model = inner_model(config.Config, name)
+    yield _table(_rows(workflow.Config, workflow.Config.model_fields))
+    for name in workflow.Config.model_fields:
+        model = inner_model(workflow.Config, name)
         if model or name in CHOICES:
             yield f"## `{name}`"
-            about = meaning(config.Config, name)
+            about = meaning(workflow.Config, name)
             yield _summary(model) if model else f"{about[0].upper()}{about[1:]}."
         if model:
             yield _table(_rows(model, model.model_fields))
@@ -228,7 +229,7 @@ def _rows(model: type[Settings], names: Iterable[str], prefix: str = "") -> list
         field, inner = model.model_fields[name], inner_model(model, name)
         about = meaning(model, name)
         shown, kind = f"`{prefix}{name}`", readable(field.annotation, field.metadata)
-        has_section = model is config.Config and (inner or name in CHOICES)
+        has_section = model is workflow.Config and (inner or name in CHOICES)
         found.append(
             (f"[{shown}](#{name})" if has_section else shown, kind, _default(field), about)
         )

@@ -7,11 +7,11 @@ import sys
 from pathlib import Path
 
 import pandas as pd
-from leakage import files, views
 from leakage.analysis import tables
 from leakage.analysis.verdicts import NO_EVIDENCE
 from leakage.figures import style, verdict
 from leakage.report import answers
+from leakage.storage import files, views
 from PIL import Image
 
 SCHEME, REPRESENTATION, PICTURE = "msb_xor", "lite0", "coffee"

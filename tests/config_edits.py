@@ -13,13 +13,14 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import yaml
-from leakage import config, digest
+from leakage.config import workflow
+from leakage.config.settings import shown_key
 from leakage.errors import LeakageError
-from leakage.settings import shown_key
+from leakage.storage import digest
 from snake import REPOSITORY
 from snakemake.utils import update_config
 
-# Merged over config.yaml, as --configfile does.
+# Merged over workflow.yaml, as --configfile does.
 VALID = {"config.yaml": None, "demo.yaml": "demo.yaml", "tiny.yaml": "tests/tiny.yaml"}
 BIG, LONG = 10**6000, 300
 TEXTS = [
@@ -130,7 +131,7 @@ def parsed_with(edit: dict[str, Any]) -> None:
 
 def parsed(values: dict[str, Any]) -> None:
     """Ask a configuration for all that workflow/rules asks it for."""
-    checked = config.Workflow(values)
+    checked = workflow.Workflow(values)
     json.dumps(values)
     asked = [checked.figures(), *map(checked.drawings, checked.schemes)]
     for drawing in {name: each for found in asked for name, each in found.items()}.values():
@@ -147,14 +148,14 @@ def parsed(values: dict[str, Any]) -> None:
     for entries in (checked.schemes, checked.encoders, checked.estimators):
         for entry in entries.values():
             settings.append(entry.model_dump())
-            digest.code_digest(config.module_of(entry))
+            digest.code_digest(workflow.module_of(entry))
     for each in settings:
         json.loads(json.dumps(each, sort_keys=True))
 
 
 def readable(message: str, values: dict[str, Any]) -> bool:
     """Return whether every line of a refusal begins with a key and is short and printable."""
-    tops = {*config.Config.model_fields, *map(shown_key, values)}
+    tops = {*workflow.Config.model_fields, *map(shown_key, values)}
     return bool(message) and all(
         line.isprintable() and len(line) < 4000 and any(map(_begins_with(line), tops))
         for line in message.split("\n")

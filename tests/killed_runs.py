@@ -15,7 +15,7 @@ from typing import Any
 
 import psutil
 import pytest
-from leakage import files
+from leakage.storage import files
 from snake import command, surroundings
 
 RESULTS = Path("results") / "tiny"

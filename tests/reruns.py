@@ -10,21 +10,21 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from leakage.digest import PACKAGE
+from leakage.storage.digest import PACKAGE
 
 CODE = Path("workflow") / PACKAGE.name
 CAPTIONS = Path("workflow") / "report"
 
 # The jobs of tests/tiny.yaml, by what they make. A second scheme is compared with the paper's.
 OTHER = "pixel_permutation"
-MINE = {f"estimates/mine/{on}/msb_xor" for on in ("pixels", "statistics")}
+MINE = {f"estimates/mine_training/{on}/msb_xor" for on in ("pixels", "statistics")}
 MINE_FIGURES = {f"figures/fig{name}" for name in ("4", "5", "6a", "6b", "7", "8")}
 SCORECARD = {"figures/scorecard", "scorecard"}
 BEYOND = {f"figures/{name}-statistics" for name in ("epochs", "distance", "memory")} | SCORECARD
 SCHEMES = {"figures/schemes-statistics", "figures/visual_security"}
 MEASURED = {"measures/msb_xor"}
-OF_OTHER = {f"estimates/{on}/{OTHER}" for on in ("mine-held-out/statistics", "histogram/pixels")}
-HELD_OUT = {f"estimates/mine-held-out/statistics/{scheme}" for scheme in ("msb_xor", OTHER)}
+OF_OTHER = {f"estimates/{on}/{OTHER}" for on in ("mine/statistics", "histogram/pixels")}
+HELD_OUT = {f"estimates/mine/statistics/{scheme}" for scheme in ("msb_xor", OTHER)}
 TESTS = {f"tests/statistics/{scheme}" for scheme in ("msb_xor", OTHER)}
 OF_OTHER_TESTS = {f"tests/statistics/{OTHER}"}
 VERDICTS = {"analysis/verdicts"}
@@ -35,7 +35,12 @@ HELD_OUT_FIGURES = (
     | {
         f"figures/{name}"
         for name in (
-            *("held_out-statistics", "memory-statistics", "consistency", "schemes-statistics"),
+            *(
+                "estimators-statistics",
+                "memorisation-statistics",
+                "consistency",
+                "schemes-statistics",
+            ),
             *("visual_security", "verdict"),
         )
     }
@@ -61,8 +66,8 @@ FINER = {f"embeddings/finer/msb_xor/{level}" for level in (0, 4, 8)}
 FINER |= {f"embeddings/finer/{OTHER}/4"}
 FINER_ESTIMATES = {
     f"estimates/{name}/finer/msb_xor"
-    for name in ("mine", "mine-held-out", "cca", "rescaled", "ksg", "reidentification")
-} | {f"estimates/mine-held-out/finer/{OTHER}"}
+    for name in ("mine", "mine", "cca", "rescaled", "ksg", "reidentification")
+} | {f"estimates/mine/finer/{OTHER}"}
 FINER_TESTS = {f"tests/finer/{scheme}" for scheme in ("msb_xor", OTHER)}
 FINER_FIGURES = {
     f"figures/{name}-finer" for name in ("epochs", "distance", "held_out", "memory", "schemes")
@@ -157,7 +162,7 @@ CHANGES = [
         "a hyper-parameter of the default held-out estimator",
         "its estimates, and the figures that read them",
         HELD_OUT | HELD_OUT_FIGURES,
-        config={"estimators": {"mine-held-out": {"hidden": 9}}},
+        config={"estimators": {"mine": {"hidden": 9}}},
     ),
     Change(
         "a setting of the exact tests (`tests`)",
@@ -222,7 +227,7 @@ CHANGES = [
         "a scheme added to `schemes`",
         "its views, embeddings, tests, measures, compared estimates; the comparisons",
         {f"{of}/full/1" for of in ("views", "embeddings/statistics")}
-        | {"estimates/mine-held-out/statistics/full", "estimates/histogram/pixels/full"}
+        | {"estimates/mine/statistics/full", "estimates/histogram/pixels/full"}
         | {"measures/full", "tests/statistics/full"}
         | SCHEMES
         | JUDGED,

@@ -24,7 +24,7 @@ from unittest import mock
 def quick_retries() -> Iterator[None]:
     """Let downloads wait some milliseconds between attempts, and reach loopback directly."""
     with (
-        mock.patch.multiple("leakage.downloads", BACK_OFF=0.002, LONGEST_PAUSE=0.01),
+        mock.patch.multiple("leakage.storage.downloads", BACK_OFF=0.002, LONGEST_PAUSE=0.01),
         mock.patch.dict(os.environ, NO_PROXY="127.0.0.1"),
     ):
         yield

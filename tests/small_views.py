@@ -5,7 +5,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import skimage.data
-from leakage import files, patches, views
+from leakage import patches
+from leakage.storage import files, views
 
 SEED = 0
 PER_IMAGE = 4

@@ -7,9 +7,10 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from leakage import embeddings, patches, seeds, truths
+from leakage import patches, seeds, truths
 from leakage.errors import LeakageError
 from leakage.estimators import arguments, estimate
+from leakage.storage import embeddings
 
 X = np.arange(6.0)
 NAN, INF = float("nan"), float("inf")

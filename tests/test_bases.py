@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from leakage import truths
 from leakage.estimators import estimate
-from leakage.protocol import bases, critic, held_out
+from leakage.protocol import bases, critic, cross_fitting
 from leakage.protocol.bases import gaussian, similarity, whitened
 from leakage.protocol.bounds import Bound
 from leakage.protocol.sides import Side
@@ -45,8 +45,10 @@ def scores(candidate, plain, views):
 
 def found(x, y, settings=None):
     """Return the problem, and the base of every fold of the matched pairs of one level."""
-    problem = held_out.prepare(x, y[None], None, 0, settings or held_out.Settings(floor=False))
-    of = critic.bases(Bound(), problem, settings or held_out.Settings(floor=False))
+    problem = cross_fitting.prepare(
+        x, y[None], None, 0, settings or cross_fitting.Settings(floor=False)
+    )
+    of = critic.bases(Bound(), problem, settings or cross_fitting.Settings(floor=False))
     return problem, [of[fold, "matched", 0] for fold in range(len(problem.splits))]
 
 
@@ -101,12 +103,12 @@ def test_the_choice_ignores_the_fold_that_is_read(pairs):
 
 def test_the_choice_does_not_depend_on_what_else_is_read():
     x, y = same_space(120, 8, 0.8)
-    settings = held_out.Settings(floor=False)
+    settings = cross_fitting.Settings(floor=False)
     alone = found(x, y)[1]
-    with_floor = held_out.Settings(floor=True)
-    problem = held_out.prepare(x, np.stack([y[::-1], y]), None, 0, settings)
+    with_floor = cross_fitting.Settings(floor=True)
+    problem = cross_fitting.prepare(x, np.stack([y[::-1], y]), None, 0, settings)
     levels = critic.bases(Bound(), problem, settings)
-    problem = held_out.prepare(x, y[None], None, 0, with_floor)
+    problem = cross_fitting.prepare(x, y[None], None, 0, with_floor)
     variants = critic.bases(Bound(), problem, with_floor)
     for fold, each in enumerate(alone):
         assert levels[fold, "matched", 1].choice == each.choice

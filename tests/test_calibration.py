@@ -11,15 +11,16 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
-from leakage import files, truths
+from leakage import truths
 from leakage.analysis import verdicts
 from leakage.errors import LeakageError
 from leakage.estimators import estimate
 from leakage.figures import calibration as figure_of
 from leakage.figures import style
 from leakage.protocol import permutation
-from leakage.steps import calibrate_verdict, calibration
-from leakage.steps.calibrate_verdict import RULES
+from leakage.steps import calibrate_verdict, calibration_table
+from leakage.steps.calibrate_estimator_verdict import RULES
+from leakage.storage import files
 from typer.testing import CliRunner
 
 CONFIG = Path(__file__).parents[1] / "config.yaml"
@@ -138,7 +139,7 @@ def test_mean_spread_and_range_are_over_the_draws():
     draws = pd.DataFrame(
         [{**common, "level": n, "nats": each} for n, values in nats.items() for each in values]
     )
-    found = calibration.summary(draws).set_index("level")
+    found = calibration_table.summary(draws).set_index("level")
     columns = ["mean", "bias", "standard_deviation", "low", "high", "draws"]
     assert found.loc[0, columns].tolist() == pytest.approx([3, 1, np.sqrt(7), 1, 6, 3])
     assert found.loc[1, columns].tolist() == pytest.approx([2, 0, 0, 2, 2, 3])
@@ -174,12 +175,12 @@ WRONG = pd.DataFrame(
 
 
 def lines_of(peers: pd.DataFrame | None = None) -> list[str]:
-    return calibration.page(calibration.summary(CASES), WRONG, peers).splitlines()
+    return calibration_table.page(calibration_table.summary(CASES), WRONG, peers).splitlines()
 
 
 def test_within_a_range_an_estimate_is_right_and_beyond_it_off_by_the_nearer_end():
     draws = drawn_rows({("ksg", "a", n): (n / 10, 1.0, 0.8, 1.0) for n in (5, 8, 9, 10, 12)})
-    assert calibration.summary(draws)["bias"].tolist() == pytest.approx([-0.3, 0, 0, 0, 0.2])
+    assert calibration_table.summary(draws)["bias"].tolist() == pytest.approx([-0.3, 0, 0, 0, 0.2])
 
 
 def test_the_page_begins_with_the_worst_case_of_each_estimator_either_way():
@@ -258,7 +259,7 @@ def test_a_family_errs_if_any_of_its_levels_is_called_a_leak():
         ]
     )
     found.loc[found["family"] < 2, RULES[-1]] = None  # critics trained on the others alone
-    *rows, last = calibration.errors(found).to_dict("records")
+    *rows, last = calibration_table.errors(found).to_dict("records")
     assert [row["rule"] for row in rows] == list(RULES[:-1])
     for row in rows:
         assert row["families"] == 4 and row["families_with_a_leak"] == 2 / 4
@@ -274,7 +275,7 @@ def test_the_verdict_seldom_errs_and_finds_what_is_strong(calibrated):
     assert table.groupby(keys)["level"].apply(list).tolist() == [[0, 1, 2, 3]] * 4 * (20 + 10)
     # Critics have trained on the first ten of each.
     assert (table["p_critics"].notna() == (table["family"] < 10)).all()
-    rows = calibration.errors(table).set_index(["rule", "pictures", "patches", "strength"])
+    rows = calibration_table.errors(table).set_index(["rule", "pictures", "patches", "strength"])
     for rule in RULES[:4]:
         for design in designs:
             # 99.9 % of Binomial(20, 0.05) lies at or below 5.
@@ -374,7 +375,7 @@ def test_the_figure_is_drawn_from_the_table(calibrated):
 def test_the_range_of_a_truth_is_shaded_in_its_panel():
     import matplotlib.pyplot as plt
 
-    table = calibration.summary(CASES)
+    table = calibration_table.summary(CASES)
     figure, _ = figure_of.draw({"calibration": SimpleNamespace(rows=table)}, "calibration")
     panels = {axis.get_title(): axis for axis in figure.axes if axis.axison}
     shaded = panels["class channel, 10 pairs"].patches

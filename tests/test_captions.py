@@ -62,7 +62,7 @@ def scheme_rows() -> pd.DataFrame:
 
 
 def calibration_rows() -> pd.DataFrame:
-    rows = {"estimator": ["cca", "mine-held-out", "mine-held-out"], "task": ["spiral"] * 3}
+    rows = {"estimator": ["cca", "mine", "mine"], "task": ["spiral"] * 3}
     return pd.DataFrame(rows | {"truth": [1.0, 1.0, 2.0], "bias": [-0.9, 0.1, -0.25]})
 
 

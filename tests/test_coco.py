@@ -11,9 +11,9 @@ import mirror
 import pytest
 import servers
 from leakage import datasets
+from leakage.config.settings import validate
 from leakage.datasets import coco
 from leakage.errors import LeakageError
-from leakage.settings import validate
 from typer.testing import CliRunner
 
 ZIP = "/annotations/annotations_trainval2017.zip"

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 from leakage import truths
-from leakage.config import Workflow
+from leakage.config.workflow import Workflow
 from leakage.errors import LeakageError
 
 ROOT = Path(__file__).parents[1]
@@ -16,7 +16,7 @@ PAPER = yaml.safe_load((ROOT / "config.yaml").read_text())
 DEMO = yaml.safe_load((ROOT / "demo.yaml").read_text())
 CHECK = """
 import sys, yaml
-from leakage.config import Workflow
+from leakage.config.workflow import Workflow
 checked = Workflow(yaml.safe_load(open("config.yaml")))
 [checked.tables(drawing) for drawing in checked.figures().values()]
 slow = {"torch", "torchvision", "open_clip", "sklearn", "matplotlib", "seaborn", "pandas"}
@@ -126,9 +126,12 @@ BAD = {
         ["encoders.clip.batchsize", "encoders.clip.batch_size"],
     ),
     "two levels down in an estimator": (
-        "estimators.mine.pixels.par",
+        "estimators.mine_training.pixels.par",
         4,
-        ["estimators.mine.pixels.par: unknown key", "estimators.mine.pixels.pairs"],
+        [
+            "estimators.mine_training.pixels.par: unknown key",
+            "estimators.mine_training.pixels.pairs",
+        ],
     ),
     "wrong type": ("patches.size", "big", ["patches.size: found 'big'", "valid integer"]),
     "truth for a number": ("patches.size", True, ["patches.size: found True; expected a number"]),
@@ -167,17 +170,17 @@ BAD = {
     "undefined held-out estimator": (
         "held_out",
         ["mine-heldout"],
-        ["held_out.0: estimator 'mine-heldout' is not defined", "nearest is 'mine-held-out'"],
+        ["held_out.0: estimator 'mine-heldout' is not defined", "nearest is 'mine'"],
     ),
     "undefined estimator of the verdict": (
         "verdict.estimator",
         "mine-heldout",
-        ["verdict.estimator: estimator 'mine-heldout' is not", "nearest is 'mine-held-out'"],
+        ["verdict.estimator: estimator 'mine-heldout' is not", "nearest is 'mine'"],
     ),
     "an estimator of the verdict that tests nothing": (
         "verdict.estimator",
         "cosine",
-        ["verdict.estimator: 'cosine' has no held-out test of each level", "mine-held-out"],
+        ["verdict.estimator: 'cosine' has no held-out test of each level", "mine"],
     ),
     "control of an undefined encoder": (
         "controls.clap",
@@ -315,9 +318,7 @@ def test_the_calibration_s_settings_go_over_those_of_the_estimators_that_have_th
     kept = {key: value for key, value in over.items() if key in cca}
     assert "epochs" not in kept and kept
     assert checked.calibration_settings("cca") == cca | kept
-    with pytest.raises(
-        LeakageError, match=r"^calibration\.settings \(for mine-held-out\).*permutations"
-    ):
+    with pytest.raises(LeakageError, match=r"^calibration\.settings \(for mine\).*permutations"):
         wrong = edited("calibration.settings.permutations", "many")
         Workflow(wrong).calibration_settings("cca")
 

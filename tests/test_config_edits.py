@@ -6,9 +6,8 @@ import config_edits
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from leakage import config
+from leakage.config.settings import DEEPEST
 from leakage.errors import LeakageError
-from leakage.settings import DEEPEST
 
 
 @settings(max_examples=200)
@@ -29,8 +28,8 @@ def test_some_edits_are_refused_and_some_are_not():
 
 
 def test_a_check_that_raises_anything_else_is_noticed(monkeypatch):
-    monkeypatch.setattr(config, "refuse_odd", lambda values: None)
-    monkeypatch.setattr("leakage.settings.shown", repr)
+    monkeypatch.setattr(workflow, "refuse_odd", lambda values: None)
+    monkeypatch.setattr("leakage.config.settings.shown", repr)
     with pytest.raises((ValueError, AssertionError)):
         for number in range(2000):
             config_edits.survived(config_edits.edited(random.Random(f"noticed {number}")))
@@ -44,7 +43,7 @@ MEANT = {
     "wildcards": ({"results": "{x}"}, "^results: found '{x}'; expected a folder without braces"),
     "an option": ({"results": "--force"}, "^results: .* dash"),
     "all that there is": ({"results": ".."}, "^results: .*holds the folder where snakemake runs"),
-    "a file for a folder": ({"results": "config.yaml/x"}, "^results: .*config.yaml is none"),
+    "a file for a folder": ({"results": "config.yaml/x"}, "^results: .*workflow.yaml is none"),
     "a device that never ends": (
         {"encryption": {"key_file": "/dev/zero"}},
         "^encryption.key_file: /dev/zero: no such file",
@@ -76,7 +75,7 @@ MEANT = {
     "no number": ({"verdict": {"confidence": float("nan")}}, r"^verdict\.confidence: found nan"),
     "a setting of the calibration that no estimator takes so": (
         {"calibration": {"settings": {"permutations": "many"}}},
-        r"^calibration\.settings \(for mine-held-out\)\.permutations",
+        r"^calibration\.settings \(for mine\)\.permutations",
     ),
 }
 

@@ -10,8 +10,8 @@ from typing import Annotated, Literal
 import pydantic
 import pytest
 import yaml
-from leakage import config
-from leakage.settings import Settings
+from leakage.config import workflow
+from leakage.config.settings import Settings
 from snake import REPOSITORY
 
 PAGE = REPOSITORY / "docs" / "configuration.md"
@@ -32,7 +32,7 @@ KIND = re.compile(r"dataset\.[^.]+\.(.+)")
 
 def models():
     """Return every model that the configuration reaches, with the key that chooses it."""
-    found = [(config.Config, "")]
+    found = [(workflow.Config, "")]
     for choice in configuration.CHOICES.values():
         found += [(model, choice.key) for model in choice.models().values()]
         found += [(choice.plug_in, choice.key)] if choice.plug_in else []

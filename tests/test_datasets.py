@@ -8,10 +8,11 @@ import zlib
 
 import numpy as np
 import pytest
-from leakage import datasets, files, pictures
+from leakage import datasets
+from leakage.config.settings import validate
 from leakage.datasets import folder, photographs
 from leakage.errors import LeakageError
-from leakage.settings import validate
+from leakage.storage import files, pictures
 from PIL import Image
 
 RNG = np.random.default_rng(0)

@@ -5,13 +5,13 @@ import subprocess
 import sys
 
 import pytest
-from leakage import digest
+from leakage.storage import digest
 
 FILES = {
     "__init__.py": "",
     "steps/__init__.py": "",
     "steps/view.py": '''"""Make views."""
-from leakage import files
+from leakage.storage import files
 from leakage.schemes import cipher
 
 
@@ -72,7 +72,7 @@ def test_everything_that_a_step_imports_counts_inside_functions_and_in_turn(pack
         "leakage",
         "leakage.steps",
         "leakage.steps.view",
-        "leakage.files",
+        "leakage.storage.files",
         "leakage.schemes",
         "leakage.schemes.cipher",
         "leakage.errors",

@@ -103,10 +103,10 @@ TRIED: dict[str, Dry | Run | Elsewhere] = {
     "python docs/strip.py results/demo docs/demo-strip.png": Elsewhere(
         "tests/test_demo.py", '"strip.py"'
     ),
-    "snakemake --cores 8 download": Dry(plans=("results/paper/weights/clip.safetensors",)),
+    "snakemake --cores 8 download": Dry(plans=("results/paper/record/weights/clip.safetensors",)),
     "snakemake --cores 1 download": Dry(plans=("results/paper/manifest.csv",)),
     "snakemake --cores 2 --configfile demo.yaml timm.yaml -- download": Dry(
-        plans=("results/timm/weights/vit.safetensors",),
+        plans=("results/timm/record/weights/vit.safetensors",),
         files={"timm.yaml": documented.files("encoders.md")["timm.yaml"]},
     ),
     "snakemake --cores 8 calibration": Dry(plans=("results/paper/calibration/table.md",)),

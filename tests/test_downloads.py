@@ -10,8 +10,8 @@ import servers
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
-from leakage import downloads, files
 from leakage.errors import LeakageError
+from leakage.storage import downloads, files
 
 CONTENT = bytes(range(256)) * 2000  # 512,000 bytes: several chunks
 PATH = "/a/file.bin"

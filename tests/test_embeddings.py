@@ -7,10 +7,11 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 import small_views
-from leakage import embeddings, encoders, files
+from leakage import encoders
 from leakage.encoders.statistics import statistics
 from leakage.errors import LeakageError
 from leakage.steps import embed
+from leakage.storage import embeddings, files
 
 SIZE = 96
 ENTRY = json.dumps({"kind": "statistics", "grid": 2})

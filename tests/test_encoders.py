@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 import small_views
 import torch
-from leakage import encoders, files
+from leakage import encoders
+from leakage.config.settings import validate
 from leakage.encoders import network, open_clip, statistics, timm, torchvision
 from leakage.errors import LeakageError
-from leakage.settings import validate
+from leakage.storage import files
 from safetensors.torch import save_file
 
 SQUEEZENET = Path(__file__).parents[2] / "shared" / "weights" / "squeezenet1_0.safetensors"

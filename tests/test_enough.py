@@ -225,4 +225,4 @@ def test_a_table_of_mine_s_curves_says_its_pictures():
 def tables_of(x: np.ndarray, how: dict) -> pd.DataFrame:
     from leakage.estimators import estimate
 
-    return estimate("mine_curves", x, np.stack([x]), np.arange(len(x)) // 2, device="cpu", **how)
+    return estimate("mine_training", x, np.stack([x]), np.arange(len(x)) // 2, device="cpu", **how)

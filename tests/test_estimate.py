@@ -14,7 +14,7 @@ from leakage import estimators
 from leakage.errors import LeakageError
 from leakage.estimators import estimate, tables
 from leakage.steps.estimate import _draw_pixels
-from leakage.views import View
+from leakage.storage.views import View
 
 SHAPES = {"pairs": (60,), "pairs and dims": (60, 2), "levels, pairs and dims": (3, 60, 2)}
 QUICK = {"epochs": 2, "hidden": 8, "batch": 10, "seeds": 1, "device": "cpu"}
@@ -26,7 +26,7 @@ ESTIMATORS = {
     "finite_set": {},
     "cosine": {},
     "ksg": COUNTS,
-    "mine_curves": QUICK,
+    "mine_training": QUICK,
     "mine": HELD_OUT | COUNTS,
     "infonce": HELD_OUT | COUNTS,
     "nwj": HELD_OUT | COUNTS,
@@ -127,7 +127,7 @@ def test_the_shell_command_prints_the_histogram_s_answer_as_csv(arrays):
     assert pd.read_csv(io.StringIO(done.stdout))["nats"].item() == pytest.approx(exact, abs=1e-9)
 
 
-@pytest.mark.parametrize("name", ["mine", "mine_curves"])
+@pytest.mark.parametrize("name", ["mine", "mine_training"])
 def test_the_shell_command_gives_what_the_library_call_does(arrays, name):
     x, y, _ = arrays
     settings = ESTIMATORS[name]

@@ -12,9 +12,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import small_views
-from leakage import embeddings, estimators, files
+from leakage import estimators
 from leakage.errors import LeakageError
 from leakage.steps import estimate as step
+from leakage.storage import embeddings, files
 
 LEVELS = (0, 3)
 

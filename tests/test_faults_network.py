@@ -6,8 +6,8 @@ from pathlib import Path
 import faults
 import pytest
 from faults import network
-from leakage import downloads, files
 from leakage.datasets import coco
+from leakage.storage import downloads, files
 
 DRAWS = 12
 

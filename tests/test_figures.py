@@ -5,10 +5,11 @@ from types import SimpleNamespace
 import numpy as np
 import pandas as pd
 import pytest
-from leakage import figures, views
+from leakage import figures
 from leakage.estimators import estimate, tables
 from leakage.figures import distance, epochs, fig2, style
 from leakage.schemes import msb_xor
+from leakage.storage import views
 
 LEVELS = [0, 4, 8]
 CONFIG = SimpleNamespace(paper=SimpleNamespace(clip="clip", resnet="resnet50", scheme="msb_xor"))

@@ -9,19 +9,19 @@ import pytest
 from leakage import figures
 from leakage.errors import LeakageError
 from leakage.estimators import estimate, tables
-from leakage.figures import curves, held_out, memory, pixel_critics, pretraining, style
+from leakage.figures import curves, estimators, memorisation, pixel_critics, pretraining, style
 from matplotlib.colors import to_rgb
 
 LEVELS = [0, 4, 8]
 CEILING = float(np.log(12))
 LABELS = {"clip": "CLIP ViT-B/32", "clip-untrained": "CLIP ViT-B/32, untrained"}
 CONFIG = SimpleNamespace(
-    held_out=["mine-held-out", "infonce", "cca"],
-    verdict=SimpleNamespace(estimator="mine-held-out"),
+    held_out=["mine", "infonce", "cca"],
+    verdict=SimpleNamespace(estimator="mine"),
     representations=["clip", "clip-untrained", "pixels"],
     controls={"clip": "clip-untrained", "statistics": None},
 )
-METHODS = {"mine-held-out": "mine", "mine": "mine_curves"}
+METHODS = {"mine": "mine", "mine": "mine_training"}
 REPORT = Path(__file__).parents[1] / "workflow/report"
 COLUMNS = {
     "held_out": {"estimator", "level", "mean", "low", "high", "floor", "null_high", "ceiling"},
@@ -103,7 +103,7 @@ def read_table(estimator: str, representation: str) -> style.Table:
     label = LABELS.get(representation)
     scale = 0.3 if label and "untrained" in label else 1.0
     rows = {
-        "mine_curves": curve_rows,
+        "mine_training": curve_rows,
         "histogram": exact_rows,
         "reidentification": lambda: share_rows(scale),
         "cca": lambda: held_out_rows(0.5 * scale),
@@ -208,7 +208,7 @@ def test_held_out_marks_what_is_at_its_ceiling_as_at_least():
         "infonce": style.Table(held_out_rows(4), {"source": {}, "settings": {"method": "infonce"}})
     }
     assert not triangles(figure.axes[0]) and curves.LOWER_BOUND not in legend(figure)
-    figure, table = held_out.draw(clipped, "held_out")
+    figure, table = estimators.draw(clipped, "held_out")
     assert triangles(figure.axes[0]) == {infonce: [0, 4]}
     assert curves.LOWER_BOUND in legend(figure)
     marked = table[table["at_ceiling"]]
@@ -216,13 +216,13 @@ def test_held_out_marks_what_is_at_its_ceiling_as_at_least():
 
 
 def test_held_out_draws_the_ceiling_or_says_that_it_is_out_of_sight():
-    clip = {"mine": read_table("mine-held-out", "clip")}
-    figure, _ = held_out.draw(clip, "held_out")
+    clip = {"mine": read_table("mine", "clip")}
+    figure, _ = estimators.draw(clip, "held_out")
     (axis,) = figure.axes
     assert [text.get_text() for text in axis.texts] == ["ceiling ln 12"]
     assert any(np.allclose(line.get_ydata(), CEILING, atol=0.01) for line in axis.lines)
     far = style.Table(held_out_rows(0.5, float(np.log(4000))), clip["mine"].metadata)
-    figure, _ = held_out.draw({"mine": far}, "held_out")
+    figure, _ = estimators.draw({"mine": far}, "held_out")
     assert "ceiling ln 4,000 = 8.29 nats: out of sight" in legend(figure)
     assert figure.axes[0].get_ylim()[1] < 8
 
@@ -230,11 +230,11 @@ def test_held_out_draws_the_ceiling_or_says_that_it_is_out_of_sight():
 def test_ceilings_that_differ_name_their_estimators():
     source = {"source": {}, "settings": {"method": "ksg"}}
     read = {
-        "mine": read_table("mine-held-out", "clip"),
+        "mine": read_table("mine", "clip"),
         "ksg": style.Table(held_out_rows(ceiling=2.2), source),
         "cca": read_table("cca", "clip"),
     }
-    figure, _ = held_out.draw(read, "held_out")
+    figure, _ = estimators.draw(read, "held_out")
     assert [text.get_text() for text in figure.axes[0].texts] == [
         "ceiling ≈ ln 9 (KSG)",
         "ceiling ln 12",
@@ -242,10 +242,10 @@ def test_ceilings_that_differ_name_their_estimators():
 
 
 def test_two_estimators_of_one_method_are_told_apart():
-    read = {key: read_table("mine-held-out", "clip") for key in ("mine-held-out", "mine-joint")}
+    read = {key: read_table("mine", "clip") for key in ("mine", "mine-joint")}
     names = curves.methods(read | {"cca": read_table("cca", "clip")})
     assert list(names.values()) == [
-        "MINE, mine-held-out",
+        "MINE, mine",
         "MINE, mine-joint",
         "CCA (Gaussian part)",
     ]
@@ -264,7 +264,7 @@ def test_values_far_below_zero_are_cut_and_the_title_says_so():
     rows = held_out_rows()
     rows["low"] = -500.0
     read = {"mine": style.Table(rows, {"source": {}, "settings": {"method": "mine"}})}
-    figure, _ = held_out.draw(read, "held_out")
+    figure, _ = estimators.draw(read, "held_out")
     assert "cut: they fall to -500.0" in titles(figure)
     assert figure.axes[0].get_ylim()[0] > -4
 
@@ -278,12 +278,12 @@ def test_memory_takes_the_last_training_value_and_the_chosen_held_out_one():
     assert table.loc[("single_split", 4), columns].tolist() == pytest.approx([0.675, 0.6, 0.75])
     assert table.loc[("cross_fitted", 4), "mean"] == pytest.approx(0.6)
     assert table.loc[("floor", 4), "mean"] == pytest.approx(-0.03)
-    assert set(table.index.get_level_values("series")) == set(memory.SERIES)
+    assert set(table.index.get_level_values("series")) == set(memorisation.SERIES)
 
 
 def test_memory_marks_the_held_out_estimate_at_its_ceiling():
-    read = read_tables("memory") | {"held_out": read_table("mine-held-out", "clip")}
-    figure, _ = memory.draw(read, "memory")
+    read = read_tables("memory") | {"held_out": read_table("mine", "clip")}
+    figure, _ = memorisation.draw(read, "memory")
     assert [list(triangles(axis).values()) for axis in figure.axes] == [[[0]], [[0]]]
     assert curves.LOWER_BOUND in legend(figure)
 

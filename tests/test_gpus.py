@@ -9,7 +9,9 @@ from snake import snakemake
 
 # This machine need not have a GPU: every process of Python is told that it has.
 PRETEND = "from leakage import devices\ndevices.has_gpu = lambda: True\n"
-TRAININGS = tuple(f"estimates/mine/{on}/msb_xor.parquet" for on in ("pixels", "statistics"))
+TRAININGS = tuple(
+    f"estimates/mine_training/{on}/msb_xor.parquet" for on in ("pixels", "statistics")
+)
 
 
 @pytest.fixture

@@ -29,8 +29,8 @@ from killed_runs import (
     identity,
     kill_snakemake,
 )
-from leakage import embeddings
-from leakage.checkpoints import Checkpoint
+from leakage.storage import embeddings
+from leakage.storage.checkpoints import Checkpoint
 from snake import copy_checkout, snakemake, surroundings
 
 VICTIMS = ("job", "snakemake")
@@ -164,7 +164,7 @@ class Training:
     """An estimate on small embeddings, through the command line: MINE's curves by default."""
 
     folder: Path
-    method: str = "mine_curves"
+    method: str = "mine_training"
     settings: dict[str, Any] = field(default_factory=lambda: dict(TRAINING))
     seed: int = 0
     code: str = "0123abcd"
@@ -297,7 +297,7 @@ def test_a_killed_held_out_estimate_goes_on_after_its_finished_stacks_to_the_sam
 @pytest.mark.slow
 def test_a_training_killed_in_a_run_goes_on_in_the_next_one(tmp_path: Path) -> None:
     endless = {"estimators": {"mine": {"epochs": 10**6, "seeds": 1}}}
-    table = "estimates/mine/statistics/msb_xor.parquet"
+    table = "estimates/mine_training/statistics/msb_xor.parquet"
     campaign = Campaign(copy_checkout(tmp_path), endless, (table,))
     checkpoint = campaign.results / "checkpoints" / "mine" / "statistics" / "msb_xor.pt"
     kept = [0]

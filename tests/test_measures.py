@@ -12,10 +12,11 @@ import skimage.data
 from hypothesis import example, given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
-from leakage import files, measures
+from leakage import measures
 from leakage.errors import LeakageError
 from leakage.schemes import keystream
 from leakage.steps import measure as step
+from leakage.storage import files
 from PIL import Image
 
 KEY_FILE = Path(__file__).parents[1] / "workflow/keys/test.key"

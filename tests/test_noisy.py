@@ -6,7 +6,7 @@ import skimage.color
 import skimage.data
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from leakage.estimators import histogram, noisy, plug_in
+from leakage.estimators import frequencies, histogram, noisy
 from leakage.schemes import msb_xor
 
 BITS = 1 / np.log(2)
@@ -29,7 +29,7 @@ def row(x: np.ndarray, y: np.ndarray, **chosen):
 
 
 def entropy(values: np.ndarray) -> float:
-    return plug_in.entropy(np.bincount(values.ravel()))
+    return frequencies.entropy(np.bincount(values.ravel()))
 
 
 @pytest.mark.parametrize("side", SIDES)
@@ -79,7 +79,7 @@ def test_more_pixels_of_a_permuted_picture_show_more_of_what_stands_near():
         y = np.random.default_rng(0).permuted(blocks, axis=1)
         found.append(row(blocks.reshape(-1, 1), y.reshape(-1, 1)))
         assert found[-1]["nats"] > 10 * abs(found[-1]["floor"])
-    many = plug_in.count(blocks.ravel(), y.ravel()).information(plug_in.grassberger_entropy)
+    many = frequencies.count(blocks.ravel(), y.ravel()).information(frequencies.grassberger_entropy)
     assert found[-1]["nats"] == pytest.approx(many, abs=0.03)
     assert all(each["nats"] <= each["entropy"] for each in found)
 
@@ -101,7 +101,7 @@ def test_a_function_of_the_pixel_has_no_floor():
 @settings(max_examples=30)
 def test_clear_bits_are_those_that_the_pixel_decides(mask, seed):
     x = np.random.default_rng(seed).integers(0, 256, (4000, 1), dtype=np.uint8)
-    table = plug_in.byte_pairs(x.ravel(), xored(x, mask, seed + 1).ravel())
+    table = frequencies.byte_pairs(x.ravel(), xored(x, mask, seed + 1).ravel())
     assert noisy.clear_bits(table) == 255 ^ mask
 
 
@@ -111,7 +111,7 @@ def test_shuffling_keeps_the_margins_and_the_clear_bits(clear, seed):
     generator = np.random.default_rng(seed)
     x = generator.integers(0, 256, 3000, dtype=np.uint8)
     y = x & clear | generator.integers(0, 256, 3000, dtype=np.uint8) & (255 ^ clear)
-    table = plug_in.byte_pairs(x, y)
+    table = frequencies.byte_pairs(x, y)
     apart = noisy.shuffled(table, clear, generator)
     for axis in (0, 1):
         assert np.array_equal(apart.sum(axis), table.sum(axis))
@@ -122,5 +122,5 @@ def test_shuffling_keeps_the_margins_and_the_clear_bits(clear, seed):
 def test_folding_keeps_the_asked_bits_alone():
     generator = np.random.default_rng(0)
     x, y = generator.integers(0, 256, (2, 5000), dtype=np.uint8)
-    found = noisy.folded(plug_in.byte_pairs(x, y), 0b11010000, 0b00001111)
-    assert np.array_equal(found.table, plug_in.byte_pairs(x & 0b11010000, y & 0b00001111))
+    found = noisy.folded(frequencies.byte_pairs(x, y), 0b11010000, 0b00001111)
+    assert np.array_equal(found.table, frequencies.byte_pairs(x & 0b11010000, y & 0b00001111))

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import yaml
 from documented import run
-from leakage import embeddings, files
+from leakage.storage import embeddings, files
 from snake import REPOSITORY, TINY, copy_checkout
 
 PAGE = "encoders.md"
@@ -99,7 +99,7 @@ def test_the_page_has_each_library_by_tag_and_by_file_and_a_command_for_each() -
     assert shown == expected | {("timm", "package")}
     for example in EXAMPLES:
         key, _ = entry_of(example)
-        assert command_of(example)[-1].endswith(f"/figures/held_out-{key}.png")
+        assert command_of(example)[-1].endswith(f"/figures/estimators-{key}.png")
 
 
 @pytest.mark.parametrize("example", slow_but("timm-file.yaml", from_a("file")))

@@ -5,11 +5,11 @@ import pytest
 import timm
 import torch
 from leakage import encoders
+from leakage.config.settings import validate
 from leakage.datasets import photographs
 from leakage.encoders import network, packaged
 from leakage.encoders import timm as kind
 from leakage.errors import LeakageError
-from leakage.settings import validate
 from PIL import Image
 
 # ImageNet's classes for what the photographs plainly show.

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 import skimage.data
 from documented import run
-from leakage import files
+from leakage.storage import files
 from PIL import Image
 from snake import REPOSITORY, TINY, copy_checkout, snakemake
 
@@ -104,7 +104,7 @@ def test_the_user_s_encoder_has_its_name_and_its_options(ran: Path) -> None:
 
 
 def test_the_user_s_estimator_is_drawn_beside_the_others(ran: Path) -> None:
-    table = pd.read_csv(ran / "results/my-estimator/figures/held_out-statistics.csv")
+    table = pd.read_csv(ran / "results/my-estimator/figures/estimators-statistics.csv")
     own = table[table["estimator"] == "first-component"].set_index("level")["mean"]
     assert own[0] > 3 and own[8] == 0
 

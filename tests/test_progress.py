@@ -71,7 +71,7 @@ def steps(folder: Path) -> dict[str, list[object]]:
         "pixels": ["estimate", "histogram", plain, plain, view, "--output", folder / "h.csv"],
         "mine": ["estimate", "mine", *arrays, trained],
         "cca": ["estimate", "cca", *arrays, few],
-        "mine_curves": ["estimate", "mine_curves", *arrays, curves],
+        "mine_training": ["estimate", "mine_training", *arrays, curves],
         "ksg": ["estimate", "ksg", *arrays, '{"permutations": 2}'],
         "calibrate": ["calibrate", "staircase", "cca", folder / "c.parquet", *pairs],
         "calibrate_verdict": ["calibrate_verdict", "cca", folder / "v.parquet", *families],
@@ -88,7 +88,7 @@ HEARD = {
     "pixels": ("estimate histogram", {"pictures": 3}),
     "mine": ("estimate mine", {"epochs": 2, "stacks of networks": 1}),
     "cca": ("estimate cca", {"stacks of networks": 1}),
-    "mine_curves": ("estimate mine_curves", {"epochs": 3}),
+    "mine_training": ("estimate mine_training", {"epochs": 3}),
     "ksg": ("estimate ksg", {"levels": 1}),
     "calibrate": ("calibrate cca staircase", {"draws": 2, "stacks of networks": 1}),
     "calibrate_verdict": (

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from leakage.estimators import estimate
-from leakage.protocol import combine, critic, critics, held_out, training
+from leakage.protocol import combine, critic, critics, cross_fitting, training
 from leakage.protocol.sides import Side
 
 COUNTS = {"permutations": 199, "bootstraps": 0, "floor": False, "device": "cpu"}
@@ -62,10 +62,10 @@ def test_one_pair_beyond_those_of_validation_does_not_outweigh_the_others():
 
 
 def test_a_network_of_leading_components_is_trained_only_where_there_are_more():
-    settings = held_out.Settings(pca=20, floor=False)
+    settings = cross_fitting.Settings(pca=20, floor=False)
     for dim, expected in ((20, 0), (21, 1)):
         x, y = correlated(100, 0.5, dim)
-        problem = held_out.prepare(x, y[None], None, 0, settings)
+        problem = cross_fitting.prepare(x, y[None], None, 0, settings)
         assert sum(each.leading for each in critic.recipes(problem, settings)) == expected
         none = settings.model_copy(update={"leading": 0})
         assert not any(each.leading for each in critic.recipes(problem, none))
@@ -87,7 +87,7 @@ CURVES = {"epochs": 30, "seeds": 2, "device": "cpu", "batch": 50}
     [
         ("mine", FAST),
         ("cca", COUNTS),
-        ("mine_curves", CURVES),
+        ("mine_training", CURVES),
         ("ksg", {"permutations": 99, "bootstraps": 0}),
     ],
 )
@@ -99,7 +99,7 @@ def test_units_change_no_estimate_and_hide_no_leak(name, settings, units):
     found, expected = other["nats"].to_numpy(), plain["nats"].to_numpy()
     assert found == pytest.approx(expected, abs=2e-3)
     assert expected.mean() > 0.3
-    if "p_value" in other and name != "mine_curves":
+    if "p_value" in other and name != "mine_training":
         assert other["p_value"].max() <= 0.02
 
 
@@ -157,10 +157,10 @@ def test_the_order_of_the_rows_of_a_picture_does_not_matter():
 def test_validation_pairs_are_spread_over_the_pictures():
     groups = np.concatenate([np.zeros(3_000, int), 1 + np.arange(30)])
     x, y = correlated(len(groups), 0.9)
-    problem = held_out.prepare(x, y[None], groups, 0, held_out.Settings())
+    problem = cross_fitting.prepare(x, y[None], groups, 0, cross_fitting.Settings())
     for fold, split in enumerate(problem.splits):
         pictures = len(np.unique(problem.groups[split.validation]))
-        index = held_out.validated(problem, fold, 0, pictures)
+        index = cross_fitting.validated(problem, fold, 0, pictures)
         assert len(np.unique(problem.groups[index])) == len(index) == pictures
 
 

@@ -8,11 +8,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from leakage import files
+from leakage.storage import files
 from snake import REPOSITORY, copy_checkout, snakemake, surroundings
 
 FIGURES = ["fig1", "fig2", "fig5", "visual_security"]
-TABLE = "estimates/mine/statistics/msb_xor.parquet"
+TABLE = "estimates/mine_training/statistics/msb_xor.parquet"
 EMBEDDING = "embeddings/statistics/msb_xor/4.parquet"
 VIEW = "views/msb_xor/4.parquet"
 
@@ -93,7 +93,7 @@ def test_a_change_of_what_a_figure_was_made_of_is_told_of_that_figure_and_of_no_
 @pytest.mark.parametrize(
     ("module", "job", "whose"),
     [
-        ("estimators/mine_curves.py", "estimate mine", {"fig5"}),
+        ("estimators/mine_training.py", "estimate mine", {"fig5"}),
         ("figures/fig1.py", "figure fig1", {"fig1"}),
         ("schemes/msb_xor.py", "view msb_xor", set(FIGURES)),
         ("steps/manifest.py", "manifest", set(FIGURES)),
@@ -118,7 +118,7 @@ def test_the_provenance_names_configuration_code_versions_seeds_and_inputs(resul
     assert table["sha256"] == [files.sha256(path)]
     assert table["metadata"] == files.read_metadata(path)
     assert table["metadata"]["seed"] == said["configuration"]["seed"] == 0
-    assert said["configuration"]["estimators"]["mine"]["epochs"] == 4
+    assert said["configuration"]["estimators"]["mine_training"]["epochs"] == 4
     assert said["versions"].keys() >= {"python", "numpy", "torch", "matplotlib"}
     assert said["files"][".png"] == files.sha256(results / "figures" / "fig5.png")
 

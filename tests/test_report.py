@@ -13,13 +13,14 @@ import pyarrow as pa
 import pytest
 import test_figures
 import test_figures_beyond as beyond
-from leakage import captions, files, views
+from leakage import captions
 from leakage.analysis.tables import Table as Estimate
 from leakage.figures import style
 from leakage.report import calibrations, content, grid, illustrations, tables, warnings
 from leakage.schemes import keystream
 from leakage.steps import report
-from leakage.steps.calibrate_verdict import RULES
+from leakage.steps.calibrate_estimator_verdict import RULES
+from leakage.storage import files, views
 from snake import REPOSITORY
 from test_answers import FEW, LEAK, NONE, rows
 
@@ -49,7 +50,7 @@ def null_rows() -> pd.DataFrame:
 
 def estimate(**held_out: float) -> Estimate:
     source = {"label": "CLIP, untrained", "untrained": True, "scheme": "msb_xor"}
-    metadata = {"source": source, "estimator": "mine-held-out"}
+    metadata = {"source": source, "estimator": "mine"}
     return Estimate(beyond.held_out_rows(**held_out), metadata)
 
 
@@ -231,7 +232,7 @@ def test_claims_stand_once_each(complete):
 
 def test_the_published_calibration_is_quoted_with_its_worst_cases(complete):
     page, summary = complete
-    line = "| mine-held-out | rectangles | 0 | 5000 |"
+    line = "| mine | rectangles | 0 | 5000 |"
     assert line in PUBLISHED.read_text() and line in summary
     assert "quoted from docs/calibration.md" in words(page)
     assert "`snakemake calibration`" in summary
@@ -255,7 +256,7 @@ def test_warnings_name_untrained_networks_and_values_at_their_ceiling():
     assert untrained == warnings.Warned(
         "Untrained networks", "CLIP, untrained. A control with random weights."
     )
-    assert "mine-held-out on CLIP, untrained under msb_xor at n = 0." in ceiling.text
+    assert "mine on CLIP, untrained under msb_xor at n = 0." in ceiling.text
     low = dataclasses.replace(estimate(ceiling=99.0), metadata={"source": {}, "estimator": "x"})
     assert list(warnings.of_estimates([low])) == []
 

@@ -14,11 +14,11 @@ import pandas as pd
 import pytest
 import threadpoolctl
 import torch
-from leakage import files
-from leakage.estimators import estimate, plug_in
+from leakage.estimators import estimate, frequencies
 from leakage.schemes import keystream
 from leakage.steps import manifest, places, view
-from leakage.views import View
+from leakage.storage import files
+from leakage.storage.views import View
 from snake import REPOSITORY
 
 KEY_FILE = REPOSITORY / "workflow" / "keys" / "test.key"
@@ -110,7 +110,7 @@ def test_exact_estimates_do_not_depend_on_what_the_processor_can(made: Path) -> 
 def test_logarithms_are_the_nearest_numbers_to_the_true_ones() -> None:
     # 40 digits of ln 2, ln 10 and ln 1,000,003, by another way: the series of atanh in integers.
     for n in (2, 3, 10, 255, 65_536, 1_000_003):
-        assert plug_in.logarithm(n) == exact_logarithm(n)
+        assert frequencies.logarithm(n) == exact_logarithm(n)
 
 
 def exact_logarithm(n: int, digits: int = 40) -> float:
@@ -134,7 +134,7 @@ def exact_logarithm(n: int, digits: int = 40) -> float:
     ("method", "settings"),
     [
         ("mine", {"epochs": 4, "folds": 3, "seeds": 1, "permutations": 19, "bootstraps": 20}),
-        ("mine_curves", {"epochs": 8, "batch": 30, "seeds": 1, "pca": 32}),
+        ("mine_training", {"epochs": 8, "batch": 30, "seeds": 1, "pca": 32}),
     ],
 )
 def test_training_gives_the_same_numbers_with_one_two_and_four_threads(

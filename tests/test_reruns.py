@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 import reruns
-from leakage.digest import code_digest
+from leakage.storage.digest import code_digest
 from snake import REPOSITORY, Run, copy_checkout, snakemake
 
 RESULTS = Path("results") / "tiny"

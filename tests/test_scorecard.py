@@ -33,7 +33,7 @@ MODELS = {
 CONFIG = SimpleNamespace(
     paper=SimpleNamespace(clip="clip", resnet="resnet50", scheme="msb_xor"),
     representations=["clip", "statistics"],
-    verdict=SimpleNamespace(estimator="mine-held-out", confidence=0.95),
+    verdict=SimpleNamespace(estimator="mine", confidence=0.95),
     schemes=[],
     estimators={"mine-bits": None, "rescaled": {}, "cca": {}},
 )

@@ -9,9 +9,9 @@ import pytest
 import small_views
 from hypothesis import given
 from hypothesis import strategies as st
-from leakage import embeddings, files, shards, views
 from leakage.errors import LeakageError
 from leakage.steps import embed
+from leakage.storage import embeddings, files, shards, views
 from snake import snakemake
 
 SIZE = 96

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from leakage import encoders, memory
+from leakage import allocator, encoders
 from leakage.encoders import network, open_clip, timm, torchvision
 from torch import nn
 
@@ -160,8 +160,8 @@ def test_memory_is_kept_where_the_c_library_can_and_elsewhere_nothing_happens(mo
 
     for library in (Library(), object()):
         monkeypatch.setattr(ctypes, "CDLL", lambda name, library=library: library)
-        memory.keep()
-    assert asked[0] == (memory.M_MMAP_MAX, 0) and len(asked) == 3
+        allocator.keep()
+    assert asked[0] == (allocator.M_MMAP_MAX, 0) and len(asked) == 3
 
 
 def test_a_row_that_was_not_measured_says_so(monkeypatch):

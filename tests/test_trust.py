@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 from faults import trust
-from leakage import files, pictures
+from leakage.storage import files, pictures
 from snake import REPOSITORY
 
 SECRET = random.Random(0).randbytes(32)

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from leakage import truths
 from leakage.errors import LeakageError
-from leakage.estimators import plug_in
+from leakage.estimators import frequencies
 from leakage.truths import discrete, encoded, gaussian, mixtures, pictures, transformed
 
 # Nats, as ../shared/facts/estimation.md states them: the staircase of kyungeun-lee/mibenchmark,
@@ -267,7 +267,7 @@ def test_pixels_are_seen_by_their_clear_bits_and_carry_the_truth():
         y = drawn.y[level].ravel()
         assert np.array_equal(y, (x.astype(np.int64) << level) & 255)
         shortfall = (len(np.unique(y)) - 1) / (2 * pairs)  # the plug-in bias of H(Y)
-        assert plug_in.entropy(np.bincount(y)) + shortfall == pytest.approx(nats, abs=0.01)
+        assert frequencies.entropy(np.bincount(y)) + shortfall == pytest.approx(nats, abs=0.01)
 
 
 def nearest_y_distance(drawn: truths.Sample, known: np.ndarray) -> tuple[float, float]:

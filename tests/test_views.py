@@ -5,9 +5,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
-from leakage import files, views
 from leakage.errors import LeakageError
 from leakage.steps import view as step
+from leakage.storage import files, views
 from PIL import Image
 
 METADATA = {"level": 3, "scheme": "msb_xor", "definition": {"view": "scaled"}}

@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 import small_views
 import torch
-from leakage import embeddings, files
 from leakage.encoders import network
 from leakage.errors import LeakageError
-from leakage.steps import embed, weights
+from leakage.steps import embed, find_weights
+from leakage.storage import embeddings, files
 from safetensors.torch import save_file
 
 CLIP = {"kind": "open_clip", "model": "ViT-B-32-quickgelu", "weights": "openai"}
@@ -41,7 +41,7 @@ class Run:
 
     def resolve(self, entry, seed=0):
         """Run the step `weights` in this process and return what it wrote."""
-        weights.main(
+        find_weights.main(
             self.weights, json.dumps(entry), seed, self.view, self.places, self.size, "cpu"
         )
         return network.read(self.weights)
@@ -133,8 +133,8 @@ def test_the_record_of_a_file_holds_its_path_and_checksum(run):
 
 
 def test_calibration_patches_are_spread_over_all_pictures(run, monkeypatch):
-    monkeypatch.setattr(weights, "CALIBRATION_PATCHES", 3)
-    chosen = weights.plain_patches(run.view, run.places, run.size)
+    monkeypatch.setattr(find_weights, "CALIBRATION_PATCHES", 3)
+    chosen = find_weights.plain_patches(run.view, run.places, run.size)
     assert [patch.shape[2] for patch in chosen] == [3, 3, 1]
 
 

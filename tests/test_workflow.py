@@ -13,25 +13,30 @@ import pandas as pd
 import pytest
 import yaml
 from leakage import captions
-from leakage.config import ANALYSIS, MEASURES, Workflow
+from leakage.config.workflow import ANALYSIS, MEASURES, Workflow
 from leakage.figures import style
 from leakage.report.record import run_times
-from leakage.views import View
+from leakage.storage.views import View
 from snake import REPOSITORY, Run, snakemake
 
 FIGURE_FILES = ("png", "pdf", "csv", "json")
 FIGURES = [
     *("fig1", "fig2", "fig3a", "fig3b", "fig4", "fig5", "fig6a", "fig6b", "fig7", "fig8"),
-    *("epochs-statistics", "distance-statistics", "held_out-statistics", "memory-statistics"),
+    *(
+        "epochs-statistics",
+        "distance-statistics",
+        "estimators-statistics",
+        "memorisation-statistics",
+    ),
     *("reidentification", "consistency", "schemes-statistics", "visual_security", "verdict"),
     "scorecard",
 ]
 MINE_FIGURES = [
     *("fig4", "fig5", "fig6a", "fig6b", "fig7", "fig8"),
-    *("epochs-statistics", "distance-statistics", "memory-statistics", "scorecard"),
+    *("epochs-statistics", "distance-statistics", "memorisation-statistics", "scorecard"),
 ]
 HELD_OUT_FIGURES = [
-    *("held_out-statistics", "memory-statistics", "consistency", "schemes-statistics"),
+    *("estimators-statistics", "memorisation-statistics", "consistency", "schemes-statistics"),
     *("visual_security", "verdict", "scorecard"),
 ]
 
@@ -216,7 +221,7 @@ def test_second_run_has_nothing_to_do(results: Path) -> None:
         ("histogram", {"method": "histogram"}, [], []),
         ("rounded_histogram", {"decimals": 1}, ["statistics-whole"], ["fig3b", "scorecard"]),
         ("mine", {"hidden": 9}, ["pixels", "statistics"], MINE_FIGURES),
-        ("mine-held-out", {"hidden": 9}, ["statistics"], HELD_OUT_FIGURES),
+        ("mine", {"hidden": 9}, ["statistics"], HELD_OUT_FIGURES),
     ],
 )
 def test_changed_setting_schedules_only_its_estimator_and_the_figures_that_read_it(
@@ -226,7 +231,7 @@ def test_changed_setting_schedules_only_its_estimator_and_the_figures_that_read_
     assert run.status == 0, run.output
     outputs = {path.relative_to(results) for path in map(Path, run.outputs())}
     # The default estimator compares two schemes.
-    schemes = ["msb_xor", "pixel_permutation"] if estimator == "mine-held-out" else ["msb_xor"]
+    schemes = ["msb_xor", "pixel_permutation"] if estimator == "mine" else ["msb_xor"]
     estimates = {
         Path(f"estimates/{estimator}/{table}/{scheme}.parquet")
         for table in tables

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 import numpy as np
-from leakage.estimators import histogram, plug_in
+from leakage.estimators import frequencies, histogram
 from leakage.schemes.msb_xor import scaled
 
 from speed import Row, paired
@@ -49,8 +49,8 @@ def rows() -> list[Row]:
 
     def ours() -> np.ndarray:
         # As in a new process.
-        plug_in.logarithm.cache_clear()
-        plug_in._entropy_of_few.cache_clear()
+        frequencies.logarithm.cache_clear()
+        frequencies._entropy_of_few.cache_clear()
         return histogram.estimate_pictures(given, LEVELS, settings)["nats"].to_numpy()
 
     np.testing.assert_allclose(ours(), usual(given), atol=1e-9)

@@ -9,9 +9,10 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from leakage import encoders, memory, patches, views
+from leakage import allocator, encoders, patches
 from leakage.encoders import network
 from leakage.steps.embed import of_pictures
+from leakage.storage import views
 
 from speed import REPEATS, Row, seconds
 
@@ -56,7 +57,7 @@ def _row(name: str, kind: str, model: str, asked: float) -> Row:
 
 def worker(folder: str, number: int, kind: str, model: str, barrier: Any) -> tuple[Any, ...]:
     """Return per repeat the patches and the FLOP of products per second, and the peak memory."""
-    memory.keep()
+    allocator.keep()
     import torch
 
     torch.set_num_threads(1)

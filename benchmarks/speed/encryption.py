@@ -3,7 +3,7 @@
 import numpy as np
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms
 from leakage import schemes
-from leakage.settings import validate
+from leakage.config.settings import validate
 
 from speed import Row, paired
 

@@ -3,7 +3,7 @@
 from functools import partial
 
 import numpy as np
-from leakage import memory
+from leakage import allocator
 from leakage.estimators import estimate
 
 from speed import REPEATS, Row, seconds
@@ -28,7 +28,7 @@ OURS = {
 
 def rows() -> list[Row]:
     """Return a row per number of principal components."""
-    memory.keep()
+    allocator.keep()
     found = [row(width, asked, "cpu", 1) for width, asked in WIDTHS.items()]
     # Without the Gaussian base, which the loop has not either.
     return [*found, row(max(WIDTHS), 1.0, "cpu", 1, ())]

@@ -28,10 +28,10 @@ import odd_pictures
 import pyarrow.parquet as pq
 import snake
 import yaml
-from leakage import checkpoints
 from leakage.errors import LeakageError
 from leakage.schemes import keystream
-from leakage.steps import estimate, weights
+from leakage.steps import estimate, find_weights
+from leakage.storage import checkpoints
 from PIL import Image
 from snakemake.utils import update_config
 
@@ -160,7 +160,9 @@ def _safetensors(content: bytes, folder: Path) -> None:
 
 def _refused_weights(entry: dict[str, str], path: Path, folder: Path) -> None:
     entry = {"weights": "IMAGENET1K_V1"} | entry
-    message = _refusal(lambda: weights.main(folder / "x.safetensors", json.dumps(entry), seed=0))
+    message = _refusal(
+        lambda: find_weights.main(folder / "x.safetensors", json.dumps(entry), seed=0)
+    )
     assert message.startswith(f"{path}: not a readable weights file"), message
 
 

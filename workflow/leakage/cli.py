@@ -18,7 +18,7 @@ import typer
 from typer.core import TyperGroup
 
 import leakage
-from leakage import extras, memory, progress
+from leakage import allocator, extras, progress
 from leakage.errors import LeakageError
 
 STEPS = Path(__file__).with_name("steps")
@@ -84,7 +84,7 @@ def main(
     if threads is not None:
         os.environ.update(dict.fromkeys(THREAD_VARIABLES, str(threads)))
     if context.invoked_subcommand in NETWORKS:
-        memory.keep()
+        allocator.keep()
     context.with_resource(progress.shown(context.invoked_subcommand or ""))
     if job := os.environ.get("SLURM_JOB_ID"):
         gpu = os.environ.get("CUDA_VISIBLE_DEVICES") or "none"

@@ -16,12 +16,15 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, TypeVar
 
+from leakage.config.settings import nearest, path, shown
 from leakage.errors import LeakageError
-from leakage.settings import nearest, path, shown
 
 SUFFIX = ".py"
 
 Found = TypeVar("Found")
+Base = TypeVar("Base")
+# The file of each loaded plug-in, as the configuration names it, by the name of its module.
+_FILES: dict[str, str] = {}
 
 
 def is_file(name: str) -> bool:
@@ -73,6 +76,74 @@ def find(
             f"{', '.join(known)}, or the path of a Python file that ends in {SUFFIX})"
         )
     return importlib.import_module(f"{package.__name__}.{name}")
+
+
+def find_class(
+    package: ModuleType,
+    name: str,
+    base: type[Base],
+    shared: Iterable[str],
+    noun: str,
+    methods: Mapping[str, tuple[str, ...]],
+) -> type[Base]:
+    """Return the class of an entry: the one class that its module derives from `base`.
+
+    Args:
+        package: the folder of this package's modules.
+        name: one of them, or the path of a Python file.
+        base: the base class, whose methods a class overrides.
+        shared: modules of the folder that define no entry.
+        noun: what an entry is, for messages.
+        methods: a class of a file overrides at least one of these; and the arguments of each call.
+
+    Raises:
+        LeakageError: there is no such module or file (the nearest is named), the file cannot be
+            imported, or it does not define exactly one class that can be called like this.
+    """
+    if not is_file(name):
+        known = names(package, shared)
+        if name not in known:
+            raise LeakageError(
+                f"{noun} {shown(name)} is not known; the nearest is {nearest(name, known)!r} "
+                f"(known: {', '.join(known)}, or the path of a Python file that ends in {SUFFIX})"
+            )
+        (found,) = _derived(importlib.import_module(f"{package.__name__}.{name}"), base)
+        return found
+    classes = _derived(_load(name), base)
+    expected = f"one class derived from {base.__module__}.{base.__name__}"
+    if len(classes) != 1:
+        listed = ", ".join(each.__name__ for each in classes) or "none"
+        raise LeakageError(
+            f"{noun} {name}: expected {expected}, found {listed}; docs/plugins.md has an example"
+        )
+    overridden = [each for each in methods if vars(base)[each] is not getattr(classes[0], each)]
+    if not overridden:
+        raise LeakageError(
+            f"{noun} {name}: {classes[0].__name__} has no method {' or '.join(methods)}; "
+            "docs/plugins.md has an example"
+        )
+    for each in overridden:
+        function = getattr(classes[0], each)
+        _refuse_other_arguments(f"{noun} {name}", function, ("self", *methods[each]))
+    return classes[0]
+
+
+def _derived(module: ModuleType, base: type[Base]) -> list[type[Base]]:
+    """Return the public classes that a module derives from `base`."""
+    return [
+        each
+        for key, each in vars(module).items()
+        if isinstance(each, type)
+        and issubclass(each, base)
+        and each.__module__ == module.__name__
+        and not key.startswith("_")
+    ]
+
+
+def source_of(entry: object) -> str:
+    """Return what `digest.code_digest` calls the module of an entry: dotted name or file."""
+    module = sys.modules[type(entry).__module__]
+    return _FILES.get(module.__name__, module.__name__)
 
 
 def _refuse_other_arguments(
@@ -141,6 +212,7 @@ def _load(name: str) -> ModuleType:
     module.__file__ = str(file.resolve())
     # pydantic and dataclasses look a class's module up there.
     sys.modules[unique] = module
+    _FILES[unique] = name
     try:
         exec(compile(file.read_bytes(), str(file), "exec"), module.__dict__)
     except (Exception, SystemExit) as error:

@@ -2,8 +2,8 @@
 
 import operator
 
+from leakage.config.settings import shown
 from leakage.errors import LeakageError
-from leakage.settings import shown
 
 # Tables hold a seed as int64, and an estimator counts up from it.
 LARGEST = 2**62

@@ -9,7 +9,7 @@ CALIBRATION = CONFIG.calibration
 PEERS = Path(workflow.basedir) / "benchmarks" / "peers.csv"
 
 
-rule calibrate:
+rule calibrate_estimator:
     """Run one estimator on draws of one task with known mutual information."""
     output:
         table=RESULTS / "calibration/{estimator}/{task}.parquet",
@@ -31,10 +31,10 @@ rule calibrate:
         f" --seed {CONFIG.seed}{options_of_task(w.task)}",
         settings=lambda w: as_json(CHECKED.calibration_settings(w.estimator)),
         code=lambda w: code(
-            "calibrate", module_of(CHECKED.estimators[w.estimator]), *modules_of_task(w.task)
+            "calibrate_estimator", module_of(CHECKED.estimators[w.estimator]), *modules_of_task(w.task)
         ),
     shell:
-        "python -m leakage --threads {threads} calibrate {wildcards.task} {params.method:q}"
+        "python -m leakage --threads {threads} calibrate_estimator {wildcards.task} {params.method:q}"
         " {output.table:q} --label {wildcards.estimator} {params.options}"
         " --settings {params.settings:q} --code {params.code} 2>&1 | tee {log:q}"
 
@@ -98,9 +98,9 @@ rule calibration_table:
         # The path of the checkout must not trigger a rerun, only the content of the file.
         peers=no_setting(f"--peers {shlex.quote(str(PEERS))}" if PEERS.is_file() else ""),
         peers_digest=files.sha256(PEERS) if PEERS.is_file() else "",
-        code=code("calibration"),
+        code=code("calibration_table"),
     shell:
-        "python -m leakage --threads {threads} calibration {params.stem:q} {params.tables}"
+        "python -m leakage --threads {threads} calibration_table {params.stem:q} {params.tables}"
         " {params.peers} --verdict {input.verdict:q} 2>&1 | tee {log:q}"
 
 

@@ -20,8 +20,10 @@ os.environ.update(PYTHONPATH=os.pathsep.join(python_path))
 PROGRAMS = str(Path(sys.executable).parent)
 os.environ.update(PATH=os.pathsep.join([PROGRAMS, os.environ.get("PATH", os.defpath)]))
 
-from leakage import captions, estimators, files, jobs, provenance
-from leakage.config import ANALYSIS, MEASURES, Workflow, module_of
+from leakage import captions, estimators
+from leakage.storage import files, provenance
+from leakage.config import jobs
+from leakage.config.workflow import ANALYSIS, MEASURES, Workflow, module_of
 from leakage.devices import has_gpu
 from leakage.errors import LeakageError
 from leakage.figures import calibration, compared
@@ -209,10 +211,10 @@ def local_weights(wildcards):
 
 
 def found_weights(wildcards):
-    """The record that the rule `weights` leaves; encoders without weights need none."""
+    """The record that the rule `find_weights` leaves; encoders without weights need none."""
     if not hasattr(CHECKED.encoders[wildcards.encoder], "weights"):
         return []
-    return RESULTS / f"weights/{wildcards.encoder}.safetensors"
+    return RESULTS / f"record/weights/{wildcards.encoder}.safetensors"
 
 
 def encoder_modules(wildcards):

@@ -1,16 +1,16 @@
-# Stage 3: embeddings. Makes weights/{encoder}.safetensors (which weights, found once) and
+# Stage 3: embeddings. Makes record/weights/{encoder}.safetensors (which weights, found once) and
 # embeddings/{encoder}/{scheme}/{level}.parquet (patches and whole pictures of one level; of a large
 # dataset put together from embeddings/{encoder}/{scheme}/{level}/{shard}.parquet).
 
 
-rule weights:
+rule find_weights:
     """Find the weights of one encoder (download, check, calibrate) for all jobs that embed."""
     input:
         unpack(plain_patches),
         file=local_weights,
     output:
-        weights=RESULTS / "weights/{encoder}.safetensors",
-        checksum=RESULTS / "weights/{encoder}.safetensors.sha256",
+        weights=RESULTS / "record/weights/{encoder}.safetensors",
+        checksum=RESULTS / "record/weights/{encoder}.safetensors.sha256",
     log:
         RESULTS / "logs/weights/{encoder}.log",
     benchmark:
@@ -26,9 +26,9 @@ rule weights:
         settings=encoder_settings,
         options=f"--size {CONFIG.patches.size} --seed {CONFIG.seed} --device {CONFIG.device}",
         plain=plain_options,
-        code=lambda wildcards: code("weights", encoder_modules(wildcards)),
+        code=lambda wildcards: code("find_weights", encoder_modules(wildcards)),
     shell:
-        "python -m leakage --threads {threads} weights {output.weights:q} {params.plain}"
+        "python -m leakage --threads {threads} find_weights {output.weights:q} {params.plain}"
         " {params.options} --settings {params.settings:q} 2>&1 | tee {log:q}"
 
 

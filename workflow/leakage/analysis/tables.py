@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from leakage import files
 from leakage.errors import LeakageError
+from leakage.storage import files
 
 if TYPE_CHECKING:
     import pandas as pd

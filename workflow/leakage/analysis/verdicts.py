@@ -226,8 +226,8 @@ def estimates(config: Configured, schemes: list[str]) -> dict[str, tuple[str, st
     configured. The role is `{scheme}/{representation}`.
     """
     asked = {each: config.verdict.estimator for each in config.representations}
-    if config.estimators.get("mine-bits") is not None:
-        asked["pixels"] = "mine-bits"
+    if config.verdict.pixels is not None:
+        asked["pixels"] = config.verdict.pixels
     return {
         f"{scheme}/{key}": (estimator, key, scheme)
         for scheme in schemes

@@ -17,9 +17,9 @@ from typing import Annotated, Any, Literal
 
 import pydantic
 
-from leakage import files
+from leakage.config.settings import nearest, shown
 from leakage.errors import LeakageError
-from leakage.settings import nearest, shown
+from leakage.storage import files
 
 COLUMNS = (
     "image_id",
@@ -68,7 +68,7 @@ def describe(root: Path, image_id: str, file_name: str, license: str, source: st
         LeakageError: the file is no picture that `pictures.read` accepts.
     """
     # NumPy and Pillow are for the step that reads pictures, not for parsing a configuration.
-    from leakage import pictures
+    from leakage.storage import pictures
 
     height, width, channels = pictures.read(root / file_name).shape
     digest = files.sha256(root / file_name)

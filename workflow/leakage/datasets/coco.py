@@ -19,13 +19,14 @@ from urllib.parse import quote, urlsplit
 import pydantic
 from pydantic import Field, field_validator
 
-from leakage import datasets, files, progress
+from leakage import datasets, progress
+from leakage.config.settings import Settings as Branch
+from leakage.config.settings import shown
 from leakage.errors import LeakageError
-from leakage.settings import Settings as Branch
-from leakage.settings import shown
+from leakage.storage import files
 
 if TYPE_CHECKING:
-    from leakage.downloads import Session
+    from leakage.storage.downloads import Session
 
 # The host's own name has no certificate of its own; this is the same bucket over TLS.
 BASE_URL = "https://s3.amazonaws.com/images.cocodataset.org"
@@ -180,7 +181,7 @@ def collect(
             holds fewer pictures than asked for; pictures are too small.
     """
     # Requests is for the step that downloads, not for parsing a configuration.
-    from leakage import downloads
+    from leakage.storage import downloads
 
     with downloads.Session(
         settings.connections, settings.retries, settings.timeout, REMEDY
@@ -287,7 +288,7 @@ def _by_range(session: "Session", settings: Settings) -> bytes | None:
 
 def _from_whole_zip(session: "Session", settings: Settings, pictures: Path) -> bytes:
     """Return the list out of a downloaded zip, which is thrown away afterwards."""
-    from leakage import downloads
+    from leakage.storage import downloads
 
     content = b""
     with files.temporary_folder(pictures / "annotations") as folder:
@@ -339,7 +340,7 @@ def _download(
 
 
 def _bring(settings: Settings, pictures: Path, entry: Picture, session: "Session") -> None:
-    from leakage import downloads
+    from leakage.storage import downloads
 
     path = pictures / entry.file_name
     if not _is_kept(path, entry):

@@ -4,9 +4,9 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from leakage import datasets, progress
+from leakage.config.settings import PathText
+from leakage.config.settings import Settings as Branch
 from leakage.errors import LeakageError
-from leakage.settings import PathText
-from leakage.settings import Settings as Branch
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
 

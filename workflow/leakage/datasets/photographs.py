@@ -12,10 +12,11 @@ from typing import NamedTuple
 
 from pydantic import Field, field_validator
 
-from leakage import datasets, files
+from leakage import datasets
+from leakage.config.settings import Settings as Branch
+from leakage.config.settings import nearest, shown
 from leakage.errors import LeakageError
-from leakage.settings import Settings as Branch
-from leakage.settings import nearest, shown
+from leakage.storage import files
 
 PACKAGES = {"scikit-image": "skimage", "scikit-learn": "sklearn", "matplotlib": "matplotlib"}
 CC0 = "CC0 1.0, https://creativecommons.org/publicdomain/zero/1.0/"

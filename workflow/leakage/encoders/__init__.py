@@ -26,7 +26,8 @@ from typing import Any, TypeVar
 import numpy as np
 import pydantic
 
-from leakage import extras, plugins, settings
+from leakage import extras, plugins
+from leakage.config import settings
 from leakage.errors import LeakageError
 
 # Modules of this folder that are no kinds: what the kinds with a network share.

@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import pydantic
 
-from leakage import devices, encoders, files, seeds
+from leakage import devices, encoders, seeds
+from leakage.config.settings import Settings, input_path, shown
 from leakage.encoders import packaged
 from leakage.errors import LeakageError
-from leakage.settings import Settings, input_path, shown
+from leakage.storage import files
 
 # torch, safetensors and what they bring are imported inside the functions: this module is imported
 # whenever the configuration is checked, and torch alone takes 2.5 s.

@@ -4,7 +4,8 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from leakage import encoders, settings
+from leakage import encoders
+from leakage.config import settings
 from leakage.encoders import hub, network
 from leakage.errors import LeakageError
 

@@ -9,8 +9,8 @@ import importlib.util
 from pathlib import Path
 from typing import NamedTuple
 
-from leakage import files
 from leakage.errors import LeakageError
+from leakage.storage import files
 
 # The value of `weights` that selects a package, and the kind of encoder that accepts it.
 WORD, KIND = "package", "timm"

@@ -5,7 +5,8 @@ from typing import Any, Literal
 import numpy as np
 import pydantic
 
-from leakage import encoders, settings
+from leakage import encoders
+from leakage.config import settings
 
 # A patch takes 9 ms: the batch only bounds how many are held in memory.
 BATCH_SIZE = 64

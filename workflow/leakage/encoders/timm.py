@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Literal
 
 import pydantic
 
-from leakage import encoders, settings
+from leakage import encoders
+from leakage.config import settings
 from leakage.encoders import hub, network, packaged
 from leakage.errors import LeakageError
 

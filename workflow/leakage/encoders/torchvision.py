@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from leakage import encoders, settings
+from leakage import encoders
+from leakage.config import settings
 from leakage.encoders import network
 from leakage.errors import LeakageError
 

@@ -16,16 +16,16 @@ import numpy as np
 import pydantic
 
 from leakage import plugins
+from leakage.config.settings import Settings, validate
 from leakage.errors import LeakageError
 from leakage.estimators import arguments
-from leakage.settings import Settings, validate
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     import pandas as pd
 
-SHARED = {"arguments", "noisy", "plug_in", "tables"}
+SHARED = {"arguments", "noisy", "frequencies", "tables"}
 
 
 # Columns that the table of every estimator must have.

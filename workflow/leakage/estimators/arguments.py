@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 
 from leakage import seeds
+from leakage.config.settings import shown
 from leakage.errors import LeakageError
-from leakage.settings import shown
 
 NUMBERS = "biuf"
 # Kinds of dtype for groups: whole numbers, numbers, text, bytes, times.

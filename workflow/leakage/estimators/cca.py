@@ -9,13 +9,13 @@ It is close to the truth if the copula is Gaussian, and a lower bound otherwise.
 
 from typing import Any, Literal
 
-from leakage.protocol import held_out
+from leakage.protocol import cross_fitting
 
 RESUMES = True
 ESTIMAND = "Donsker-Varadhan bound with a Gaussian critic on held-out pictures, cross-fitted"
 
 
-class Settings(held_out.Protocol):
+class Settings(cross_fitting.Protocol):
     """Settings of the protocol, without gradient training."""
 
     method: Literal["cca"] = "cca"
@@ -30,4 +30,4 @@ def _bound(settings: Settings) -> Any:
     return Bound()
 
 
-estimate = held_out.estimator(_bound, ESTIMAND)
+estimate = cross_fitting.estimator(_bound, ESTIMAND)

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from leakage.config.settings import Settings as Branch
 from leakage.errors import LeakageError
 from leakage.estimators import tables
-from leakage.settings import Settings as Branch
 
 if TYPE_CHECKING:
     import pandas as pd

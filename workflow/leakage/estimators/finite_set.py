@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from leakage.estimators import plug_in, tables
-from leakage.settings import Settings as Branch
+from leakage.config.settings import Settings as Branch
+from leakage.estimators import frequencies, tables
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -59,8 +59,8 @@ def estimate(
     return tables.tidy(
         {
             "level": levels,
-            "nats": [plug_in.mutual_information(plain, each) for each in seen],
-            "ceiling": plug_in.logarithm(len(x)),
+            "nats": [frequencies.mutual_information(plain, each) for each in seen],
+            "ceiling": frequencies.logarithm(len(x)),
             "estimand": ESTIMAND.format(len(x)),
             "distinct": [len(np.unique(each)) for each in seen],
             "pictures": len(x) if groups is None else len(np.unique(groups)),

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from leakage.config.settings import Settings as Branch
 from leakage.errors import LeakageError
-from leakage.estimators import noisy, plug_in, tables
-from leakage.settings import Settings as Branch
+from leakage.estimators import frequencies, noisy, tables
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -95,7 +95,7 @@ def estimate(
     for chosen in members:
         views = y[:, chosen]
         found.add(np.array([_columns(x[chosen], seen, settings, generator) for seen in views]))
-    pairs = [plug_in.count(x.ravel(), seen.ravel()) for seen in y]
+    pairs = [frequencies.count(x.ravel(), seen.ravel()) for seen in y]
     pooled = [_information(each, settings, generator) for each in pairs]
     return _table(levels, found, pooled, settings)
 
@@ -116,13 +116,13 @@ def estimate_pictures(
         seed: for shuffling a noisy view.
     """
     generator = np.random.default_rng([seed, STREAM])
-    pools = np.zeros((len(levels), plug_in.BYTES, plug_in.BYTES), np.int64)
+    pools = np.zeros((len(levels), frequencies.BYTES, frequencies.BYTES), np.int64)
     groups = tables.Groups()
     for x, y in pictures:
-        picture = plug_in.Picture(x)
+        picture = frequencies.Picture(x)
         counts = [picture.count(seen, pool) for seen, pool in zip(y, pools, strict=True)]
         groups.add(np.array([_means(channels, settings, generator) for channels in counts]))
-    pooled = [_information(plug_in.count_table(pool), settings, generator) for pool in pools]
+    pooled = [_information(frequencies.count_table(pool), settings, generator) for pool in pools]
     return _table(levels, groups, pooled, settings)
 
 
@@ -131,23 +131,23 @@ def _columns(
 ) -> np.ndarray:
     """Return the values of `_means` for one group."""
     columns = zip(x.T, y.T, strict=True)
-    return _means([plug_in.count(plain, seen) for plain, seen in columns], settings, generator)
+    return _means([frequencies.count(plain, seen) for plain, seen in columns], settings, generator)
 
 
 def _means(
-    channels: list[plug_in.Counts], settings: Settings, generator: np.random.Generator
+    channels: list[frequencies.Counts], settings: Settings, generator: np.random.Generator
 ) -> np.ndarray:
     """Return the values of `_values`, averaged over the channels."""
     return np.mean([_values(channel, settings, generator) for channel in channels], axis=0)
 
 
 def _values(
-    counts: plug_in.Counts, settings: Settings, generator: np.random.Generator
+    counts: frequencies.Counts, settings: Settings, generator: np.random.Generator
 ) -> list[float]:
     """Return MI, H(view), ceiling, plug-in MI, floor (nats), and whether y is a function of x."""
     return [
         _information(counts, settings, generator),
-        plug_in.entropy(counts.y),
+        frequencies.entropy(counts.y),
         counts.ceiling,
         counts.information(),
         _floor(counts, settings, generator),
@@ -156,7 +156,7 @@ def _values(
 
 
 def _information(
-    counts: plug_in.Counts, settings: Settings, generator: np.random.Generator
+    counts: frequencies.Counts, settings: Settings, generator: np.random.Generator
 ) -> float:
     """Return the MI in nats with the correction in `settings`, at most the ceiling."""
     if settings.correction == "none" or (settings.correction == "auto" and counts.is_function):
@@ -164,17 +164,17 @@ def _information(
     elif settings.correction == "auto" and counts.table is not None:
         found = noisy.information(counts.table, generator)
     else:
-        found = counts.information(plug_in.grassberger_entropy)
+        found = counts.information(frequencies.grassberger_entropy)
     return min(found, counts.ceiling)
 
 
-def _floor(counts: plug_in.Counts, settings: Settings, generator: np.random.Generator) -> float:
+def _floor(counts: frequencies.Counts, settings: Settings, generator: np.random.Generator) -> float:
     """Return `_information` after shuffling the pixels of the view."""
     if counts.is_function and (counts.repeats >= EVIDENT or len(counts.y) < 2):
         return 0.0
     if counts.table is None:
-        return _information(plug_in.shuffled(counts, generator), settings, generator)
-    apart = plug_in.count_table(noisy.shuffled(counts.table, 0, generator))
+        return _information(frequencies.shuffled(counts, generator), settings, generator)
+    apart = frequencies.count_table(noisy.shuffled(counts.table, 0, generator))
     return _information(apart, settings, generator)
 
 

@@ -8,13 +8,13 @@ ln(candidates), which is ln(batch) in training and ln(held-out pairs) in the rep
 
 from typing import Any, Literal
 
-from leakage.protocol import held_out
+from leakage.protocol import cross_fitting
 
 RESUMES = True
 ESTIMAND = "InfoNCE bound on held-out pictures, cross-fitted"
 
 
-class Settings(held_out.Settings):
+class Settings(cross_fitting.Settings):
     """The critics and their training."""
 
     method: Literal["infonce"] = "infonce"
@@ -30,4 +30,4 @@ def _bound(settings: Settings) -> Any:
     return InfoNCE()
 
 
-estimate = held_out.estimator(_bound, ESTIMAND)
+estimate = cross_fitting.estimator(_bound, ESTIMAND)

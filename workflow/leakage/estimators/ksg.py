@@ -23,10 +23,10 @@ import numpy as np
 import pydantic
 
 from leakage import progress
+from leakage.config.settings import Settings as Branch
 from leakage.errors import LeakageError
 from leakage.estimators import tables
 from leakage.protocol import inputs, permutation
-from leakage.settings import Settings as Branch
 
 if TYPE_CHECKING:
     import pandas as pd

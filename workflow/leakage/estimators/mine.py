@@ -4,19 +4,19 @@ Belghazi et al., "Mutual Information Neural Estimation", ICML 2018, arXiv 1801.0
 the Donsker-Varadhan bound (its equation 10), I(X;Y) >= E_joint[T] - ln E_product[exp T], on
 held-out pictures. All pairs of different pictures are draws of the product. The critic T is the
 best of simple bases and networks on validation pictures. Networks are trained by InfoNCE, which
-finds better critics than the bound itself (see `loss`). `mine_curves` draws the paper's training
+finds better critics than the bound itself (see `loss`). `mine_training` draws the paper's training
 curves.
 """
 
 from typing import Any, Literal
 
-from leakage.protocol import held_out
+from leakage.protocol import cross_fitting
 
 RESUMES = True
 ESTIMAND = "Donsker-Varadhan bound on held-out pictures, cross-fitted"
 
 
-class Settings(held_out.Settings):
+class Settings(cross_fitting.Settings):
     """The critics and their training."""
 
     method: Literal["mine"] = "mine"
@@ -29,4 +29,4 @@ def _bound(settings: Settings) -> Any:
     return Bound()
 
 
-estimate = held_out.estimator(_bound, ESTIMAND)
+estimate = cross_fitting.estimator(_bound, ESTIMAND)

@@ -20,7 +20,7 @@ Neurophysiology 98 (2007).
 
 import numpy as np
 
-from leakage.estimators.plug_in import BYTES, Counts, count_table, entropy, grassberger_entropy
+from leakage.estimators.frequencies import BYTES, Counts, count_table, entropy, grassberger_entropy
 
 BITS = 8
 VALUES = np.arange(BYTES)

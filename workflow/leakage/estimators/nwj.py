@@ -9,13 +9,13 @@ pairs, and its variance grows with exp I.
 
 from typing import Any, Literal
 
-from leakage.protocol import held_out
+from leakage.protocol import cross_fitting
 
 RESUMES = True
 ESTIMAND = "NWJ bound on held-out pictures, cross-fitted"
 
 
-class Settings(held_out.Settings):
+class Settings(cross_fitting.Settings):
     """The critics and their training."""
 
     method: Literal["nwj"] = "nwj"
@@ -37,4 +37,4 @@ def _bound(settings: Settings) -> Any:
     return NWJ()
 
 
-estimate = held_out.estimator(_bound, ESTIMAND)
+estimate = cross_fitting.estimator(_bound, ESTIMAND)

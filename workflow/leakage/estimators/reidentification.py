@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from leakage.protocol import held_out
+from leakage.protocol import cross_fitting
 
 if TYPE_CHECKING:
     import pandas as pd
     import torch
 
-    from leakage.checkpoints import Checkpoint
+    from leakage.storage.checkpoints import Checkpoint
 
 RESUMES = True
 ESTIMAND = "share of held-out views with the right item ranked first (top 1) or among five"
@@ -31,7 +31,7 @@ TIE = 1e-3
 BLOCK = 1024
 
 
-class Settings(held_out.Settings):
+class Settings(cross_fitting.Settings):
     """The critics and their training."""
 
     method: Literal["reidentification"] = "reidentification"
@@ -88,7 +88,7 @@ def estimate(
         checkpoint: keeps finished parts, so that an interrupted run can resume.
 
     Returns:
-        The tidy table, as in `held_out.estimate`. The statistics are `top 1`, `top 5` and `mean
+        The tidy table, as in `cross_fitting.estimate`. The statistics are `top 1`, `top 5` and `mean
         reciprocal rank` of the critic among the held-out items of a fold. If both sides have
         equally many coordinates, the same follows for the `nearest neighbour` and for the `nearest
         neighbour of all`, which searches the items of all pictures. `low` and `high` of a share are
@@ -101,12 +101,12 @@ def estimate(
 
     from leakage.estimators import tables
 
-    table = held_out.estimate(
+    table = cross_fitting.estimate(
         _bound(settings), x, y, groups, levels, seed, settings, ESTIMAND, checkpoint
     )
     parts = [table]
     if x.shape[1] == y.shape[2]:
-        problem = held_out.prepare(x, y, groups, seed, settings)
+        problem = cross_fitting.prepare(x, y, groups, seed, settings)
         parts.append(_nearest(problem, levels, settings))
     table = pd.concat(parts, ignore_index=True)
     shares = table["statistic"].str.contains("top") & table["mean"].notna()
@@ -119,7 +119,9 @@ def estimate(
     return tables.tidy(table)
 
 
-def _nearest(problem: held_out.Problem, levels: list[int], settings: Settings) -> "pd.DataFrame":
+def _nearest(
+    problem: cross_fitting.Problem, levels: list[int], settings: Settings
+) -> "pd.DataFrame":
     """Return rows for the nearest neighbour among the items of the fold and among all items."""
     import pandas as pd
     import torch
@@ -137,8 +139,10 @@ def _nearest(problem: held_out.Problem, levels: list[int], settings: Settings) -
                 for values in (problem.x, problem.y[position])
             )
             first = problem.seeds[0]
-            test = held_out.scored(problem, split.test, settings.scored_pairs, [first, fold, 7])
-            every = held_out.scored(
+            test = cross_fitting.scored(
+                problem, split.test, settings.scored_pairs, [first, fold, 7]
+            )
+            every = cross_fitting.scored(
                 problem, np.arange(len(problem.x)), settings.scored_pairs, [first, 13]
             )
             views = torch.from_numpy(unit(view.standardised(test)).astype(np.float32))
@@ -178,7 +182,7 @@ def _nearest(problem: held_out.Problem, levels: list[int], settings: Settings) -
                         "chance": guess,
                         "mean": mean,
                         "pictures": pictures,
-                        "variant": held_out.MATCHED,
+                        "variant": cross_fitting.MATCHED,
                         "chosen": False,
                     }
                 )

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 import pydantic
 
+from leakage.config.settings import Settings as Branch
 from leakage.errors import LeakageError
-from leakage.estimators import plug_in, tables
-from leakage.settings import Settings as Branch
+from leakage.estimators import frequencies, tables
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -58,9 +58,11 @@ def estimate(
             f"rounded_histogram: x has dim {x.shape[1]} and y {y.shape[2]}; expected the same"
         )
     x, y = rounded(x, settings.decimals), rounded(y, settings.decimals)
-    nats = [[plug_in.mutual_information(*pair) for pair in zip(x, seen, strict=True)] for seen in y]
+    nats = [
+        [frequencies.mutual_information(*pair) for pair in zip(x, seen, strict=True)] for seen in y
+    ]
     mean, standard_error = tables.mean_over_groups(np.asarray(nats).T)
-    ceiling = plug_in.logarithm(x.shape[1])
+    ceiling = frequencies.logarithm(x.shape[1])
     return tables.tidy(
         {
             "level": levels,

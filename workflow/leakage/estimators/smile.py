@@ -11,13 +11,13 @@ from typing import Any, Literal
 
 import pydantic
 
-from leakage.protocol import held_out
+from leakage.protocol import cross_fitting
 
 RESUMES = True
 ESTIMAND = "SMILE on held-out pictures, cross-fitted (can exceed the truth)"
 
 
-class Settings(held_out.Settings):
+class Settings(cross_fitting.Settings):
     """The critics, their training, and the clip."""
 
     method: Literal["smile"] = "smile"
@@ -37,4 +37,4 @@ def _bound(settings: Settings) -> Any:
     return Smile()
 
 
-estimate = held_out.estimator(_bound, ESTIMAND)
+estimate = cross_fitting.estimator(_bound, ESTIMAND)

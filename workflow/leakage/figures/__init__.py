@@ -16,15 +16,15 @@ import pkgutil
 from types import ModuleType
 from typing import Any
 
+from leakage.config.settings import nearest, shown
 from leakage.errors import LeakageError
-from leakage.settings import nearest, shown
 
 SHARED = {"curves", "style"}
 
 
 def compared(config: Any) -> list[str]:
     """Return the schemes that are compared: the paper's first."""
-    return list(dict.fromkeys([config.paper.scheme, *config.schemes]))
+    return list(dict.fromkeys([config.paper.scheme, *config.comparisons.schemes]))
 
 
 def names() -> list[str]:

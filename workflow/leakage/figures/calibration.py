@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 TITLE = "Estimates against known truths"
-DEFAULT = "mine-held-out"
+DEFAULT = "mine"
 MANY = 12  # tasks: more get smaller panels
 
 

@@ -37,11 +37,11 @@ TEXTS = {
 
 def tables(config: Any, representation: str = "") -> dict[str, tuple[str, str]]:
     """Return the default estimate on each representation, and CCA with and without rescaling."""
-    keys, defined = config.representations, config.estimators
+    keys = config.representations
     asked = {each: (config.verdict.estimator, each) for each in keys}
-    if all(defined.get(each) is not None for each in ("rescaled", "cca")):
-        asked |= {f"{each}{RESCALED}": ("rescaled", each) for each in keys}
-        asked |= {f"{each}{PLAIN}": ("cca", each) for each in keys}
+    if (pair := config.comparisons.rescaled) is not None:
+        asked |= {f"{each}{RESCALED}": (pair.rescaled, each) for each in keys}
+        asked |= {f"{each}{PLAIN}": (pair.plain, each) for each in keys}
     return asked
 
 

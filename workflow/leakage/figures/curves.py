@@ -19,7 +19,7 @@ INFORMATION = "mutual information"
 NATS = "held-out mutual information (nats)"
 METHODS = {
     "mine": "MINE",
-    "mine_curves": "MINE (single split)",
+    "mine_training": "MINE (single split)",
     "infonce": "InfoNCE",
     "nwj": "NWJ",
     "smile": "SMILE",

@@ -25,7 +25,7 @@ SERIES = {
 
 def tables(config: Any, representation: str = "") -> dict[str, tuple[str, str]]:
     """Return MINE on one representation."""
-    return {"mine": ("mine", representation)}
+    return {"mine": (config.paper.training, representation)}
 
 
 def draw(

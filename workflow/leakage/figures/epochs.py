@@ -28,7 +28,7 @@ SIDES = {"train": "training pairs, as in the paper", "test": "held-out pairs"}
 
 def tables(config: Any, representation: str = "") -> dict[str, tuple[str, str]]:
     """Return MINE on one representation."""
-    return {"mine": ("mine", representation)}
+    return {"mine": (config.paper.training, representation)}
 
 
 def draw(

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
-    from leakage.views import View
+    from leakage.storage.views import View
 
 TITLE = "A picture at every level"
 # This figure shows views, it reads no estimate.

@@ -16,7 +16,7 @@ TITLE = "Information about a pixel"
 
 def tables(config: Any, representation: str = "") -> dict[str, tuple[str, str]]:
     """Return the histogram estimate on pixels."""
-    return {"histogram": ("histogram", "pixels")}
+    return {"histogram": (config.paper.histogram, "pixels")}
 
 
 def draw(tables: dict[str, style.Table], name: str) -> "tuple[Figure, pd.DataFrame]":

@@ -15,7 +15,7 @@ TITLE = "Cosine, whole pictures (paper: CLIP)"
 
 def tables(config: Any, representation: str = "") -> dict[str, tuple[str, str]]:
     """Return the cosine of the encoder that plays CLIP, on whole pictures."""
-    return {"cosine": ("cosine", f"{config.paper.clip}-whole")}
+    return {"cosine": (config.paper.cosine, f"{config.paper.clip}-whole")}
 
 
 def draw(tables: dict[str, style.Table], name: str) -> "tuple[Figure, pd.DataFrame]":

@@ -15,7 +15,7 @@ TITLE = "MI of rounded features (paper: CLIP)"
 
 def tables(config: Any, representation: str = "") -> dict[str, tuple[str, str]]:
     """Return the rounded histogram of the encoder that plays CLIP, on whole pictures."""
-    return {"rounded": ("rounded_histogram", f"{config.paper.clip}-whole")}
+    return {"rounded": (config.paper.rounded_histogram, f"{config.paper.clip}-whole")}
 
 
 def draw(tables: dict[str, style.Table], name: str) -> "tuple[Figure, pd.DataFrame]":

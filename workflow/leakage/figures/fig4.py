@@ -10,4 +10,7 @@ __all__ = ["TITLE", "draw", "numbers", "tables"]
 
 def tables(config: Any, representation: str = "") -> dict[str, tuple[str, str]]:
     """Return MINE on pixels, and the histogram estimate for the exact values."""
-    return {"mine": ("mine", "pixels"), "histogram": ("histogram", "pixels")}
+    return {
+        "mine": (config.paper.training, "pixels"),
+        "histogram": (config.paper.histogram, "pixels"),
+    }

@@ -16,7 +16,7 @@ __all__ = ["TITLE", "draw", "numbers", "tables"]
 
 def tables(config: Any, representation: str = "") -> dict[str, tuple[str, str]]:
     """Return MINE on the encoder that plays ResNet-50."""
-    return {"mine": ("mine", config.paper.resnet)}
+    return {"mine": (config.paper.training, config.paper.resnet)}
 
 
 def draw(tables: dict[str, style.Table], name: str) -> "tuple[Figure, pd.DataFrame]":

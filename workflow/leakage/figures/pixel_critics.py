@@ -28,8 +28,9 @@ PER_SCHEME = False
 
 def tables(config: Any, representation: str = "") -> dict[str, tuple[str, str]]:
     """Return MINE on pixels once per reading of a byte, and the histogram for the exact values."""
-    mine = {critic: (f"mine-{critic}", "pixels") for critic in CRITICS}
-    return mine | {"histogram": ("histogram", "pixels")}
+    found = config.comparisons.pixel_critics.items()
+    critics = {critic: (key, "pixels") for critic, key in found if key is not None}
+    return critics | {"histogram": (config.paper.histogram, "pixels")}
 
 
 def draw(tables: dict[str, style.Table], name: str) -> "tuple[Figure, pd.DataFrame]":

@@ -22,7 +22,10 @@ SIDES = {"trained": "-", "untrained": "--"}
 def tables(config: Any, representation: str = "") -> dict[str, tuple[str, str]]:
     """Return the held-out MI and the re-identification of each encoder and of its control."""
     pairs = {key: other for key, other in config.controls.items() if other is not None}
-    estimators = {"information": config.verdict.estimator, "found": "reidentification"}
+    estimators = {
+        "information": config.verdict.estimator,
+        "found": config.comparisons.reidentification,
+    }
     return {
         f"{key} {measure}": (estimator, key)
         for pair in pairs.items()

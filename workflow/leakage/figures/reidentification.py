@@ -28,7 +28,11 @@ GUESSING = {"color": "0.3", "ls": ":", "lw": 1.2}
 
 def tables(config: Any, representation: str = "") -> dict[str, tuple[str, str]]:
     """Return re-identification on every representation but pixels, which show no single picture."""
-    return {key: ("reidentification", key) for key in config.representations if key != "pixels"}
+    return {
+        key: (config.comparisons.reidentification, key)
+        for key in config.representations
+        if key != "pixels"
+    }
 
 
 def draw(tables: dict[str, style.Table], name: str) -> "tuple[Figure, pd.DataFrame]":

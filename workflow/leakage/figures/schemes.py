@@ -35,7 +35,10 @@ def tables(config: Any, representation: str = "") -> dict[str, tuple[str, str, s
 
     And the table of verdicts.
     """
-    asked = {PIXELS: ("histogram", "pixels"), HELD_OUT: (config.verdict.estimator, representation)}
+    asked = {
+        PIXELS: (config.paper.histogram, "pixels"),
+        HELD_OUT: (config.verdict.estimator, representation),
+    }
     return {
         f"{scheme}/{name}": (*wanted, scheme)
         for scheme in compared(config)

@@ -145,19 +145,20 @@ class Claim:
 
 def tables(config: Any, representation: str = "") -> dict[str, tuple[str, str]]:
     """Return the estimates of Figures 2 to 8, and held-out ones beside them."""
-    clip, resnet, held_out = config.paper.clip, config.paper.resnet, config.verdict.estimator
+    paper, held_out = config.paper, config.verdict.estimator
+    clip, resnet = paper.clip, paper.resnet
     asked = {
-        "histogram": ("histogram", "pixels"),
-        "cosine": ("cosine", f"{clip}-whole"),
-        "rounded": ("rounded_histogram", f"{clip}-whole"),
-        "mine_pixels": ("mine", "pixels"),
-        "mine_clip": ("mine", clip),
-        "mine_resnet": ("mine", resnet),
+        "histogram": (paper.histogram, "pixels"),
+        "cosine": (paper.cosine, f"{clip}-whole"),
+        "rounded": (paper.rounded_histogram, f"{clip}-whole"),
+        "mine_pixels": (paper.training, "pixels"),
+        "mine_clip": (paper.training, clip),
+        "mine_resnet": (paper.training, resnet),
         "held_out_clip": (held_out, clip),
         "held_out_resnet": (held_out, resnet),
     }
-    if config.estimators.get("mine-bits") is not None:
-        asked["bits"] = ("mine-bits", "pixels")
+    if config.verdict.pixels is not None:
+        asked["bits"] = (config.verdict.pixels, "pixels")
     return asked
 
 

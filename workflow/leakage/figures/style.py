@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from leakage import files
 from leakage.analysis.tables import LEVEL, Table, read
+from leakage.storage import files
 
 if TYPE_CHECKING:
     import pandas as pd

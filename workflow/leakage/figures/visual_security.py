@@ -91,7 +91,7 @@ def tables(config: Any, representation: str = "") -> dict[str, tuple[str, str, s
     Where pixels are among the representations, their verdict stands for the count. The first
     representation is the one that is drawn.
     """
-    counted = [] if PIXELS in config.representations else [(PIXELS, COUNTED)]
+    counted = [] if PIXELS in config.representations else [(PIXELS, config.paper.histogram)]
     return {VERDICTS: ("analysis", VERDICTS, "")} | {
         role(scheme, what): (estimator, PIXELS, scheme)
         for scheme in compared(config)

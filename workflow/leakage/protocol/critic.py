@@ -12,14 +12,7 @@ from leakage.protocol import critics, inputs, training
 from leakage.protocol.bases import MODULES, Candidate
 from leakage.protocol.bases.gaussian import Gaussian
 from leakage.protocol.bounds import Bound
-from leakage.protocol.held_out import (
-    MATCHED,
-    Problem,
-    Protocol,
-    Settings,
-    scored,
-    validated,
-)
+from leakage.protocol.cross_fitting import MATCHED, Problem, Protocol, Settings, scored, validated
 from leakage.protocol.selection import ENOUGH, ENOUGH_PICTURES, NOTHING, SCORED, Ballot, Choice
 from leakage.protocol.sides import Side
 

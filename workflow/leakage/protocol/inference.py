@@ -12,7 +12,7 @@ from leakage.protocol.combine import cauchy
 if TYPE_CHECKING:
     import pandas as pd
 
-    from leakage.protocol.held_out import Problem, Protocol
+    from leakage.protocol.cross_fitting import Problem, Protocol
     from leakage.protocol.reading import Unit
 
 # Sums of the same numbers in another order differ by rounding, relative to their size.

@@ -9,7 +9,7 @@ import torch
 from leakage.protocol import bounds, permutation
 from leakage.protocol.bounds import Bound, Scores, Statistic
 from leakage.protocol.critic import Based, Trained
-from leakage.protocol.held_out import MATCHED, MISMATCHED, Problem, Protocol, scored, validated
+from leakage.protocol.cross_fitting import MATCHED, MISMATCHED, Problem, Protocol, scored, validated
 from leakage.protocol.inference import bootstrap, null
 
 # Most validation pairs for the offset of a base without networks.

@@ -4,12 +4,7 @@ import itertools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from leakage.analysis.verdicts import (
-    LEAK,
-    NO_EVIDENCE,
-    TOO_FEW_PERMUTATIONS,
-    TOO_FEW_PICTURES,
-)
+from leakage.analysis.verdicts import LEAK, NO_EVIDENCE, TOO_FEW_PERMUTATIONS, TOO_FEW_PICTURES
 from leakage.captions import listed
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from leakage.report.tables import Column, Table, from_markdown
-from leakage.steps import calibration
+from leakage.steps import calibration_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -80,7 +80,7 @@ def quoted(page: Path | None, command: str) -> Calibration:
 
 def false_alarms(found: "pd.DataFrame") -> str:
     """Return how often the verdict called a leak where there was none."""
-    null = calibration.errors(found)
+    null = calibration_table.errors(found)
     null = null[null["strength"] == 0]
     worst = null.sort_values("families").drop_duplicates("rule", keep="last")
     worst = worst.sort_values(["families", "families_with_a_leak"]).iloc[-1]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from leakage.analysis.verdicts import LEAK
 from leakage.figures.verdict import p_text, size
 from leakage.report import answers
-from leakage.views import View
+from leakage.storage.views import View
 
 if TYPE_CHECKING:
     import pandas as pd

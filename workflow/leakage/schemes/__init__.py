@@ -32,10 +32,11 @@ from typing import Any, ClassVar
 import numpy as np
 import pydantic
 
-from leakage import files, plugins
+from leakage import plugins
+from leakage.config.settings import Settings, shown
 from leakage.errors import LeakageError
 from leakage.schemes.keystream import Keystream
-from leakage.settings import Settings, shown
+from leakage.storage import files
 
 SHARED = {"bitplanes", "blocks", "keystream"}
 BYTE = 8.0

@@ -9,9 +9,9 @@ from typing import Any, Literal, Self
 import numpy as np
 import pydantic
 
+from leakage.config.settings import shown
 from leakage.schemes import Definition, bitplanes
 from leakage.schemes.keystream import Keystream
-from leakage.settings import shown
 
 LEVEL = "bit planes encrypted, of those listed"
 

@@ -4,8 +4,8 @@ from collections.abc import Iterable
 
 import numpy as np
 
+from leakage.config.settings import Settings
 from leakage.schemes.keystream import Keystream
-from leakage.settings import Settings
 
 PLANES = 8
 # The view that shows the encrypted bits as well, which are noise.

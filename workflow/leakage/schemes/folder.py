@@ -10,9 +10,9 @@ from typing import Any, Literal
 import numpy as np
 import pydantic
 
+from leakage.config.settings import input_path, shown
 from leakage.errors import LeakageError
 from leakage.schemes import Definition
-from leakage.settings import input_path, shown
 
 SUFFIXES = (".png", ".bmp", ".tif", ".tiff", ".webp", ".jpg", ".jpeg")
 
@@ -61,7 +61,7 @@ def read(image_id: str, plain: np.ndarray, level: int, settings: Settings) -> np
         LeakageError: there is none or more than one of that name, it cannot be read, or it is of
             another shape than the plain picture.
     """
-    from leakage import pictures
+    from leakage.storage import pictures
 
     folder = Path(settings.path) / str(level)
     present = [folder / f"{image_id}{suffix}" for suffix in SUFFIXES]

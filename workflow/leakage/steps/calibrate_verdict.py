@@ -9,10 +9,11 @@ import pandas as pd
 import pyarrow as pa
 import typer
 
-from leakage import estimators, files, progress
+from leakage import estimators, progress
 from leakage.analysis import verdicts
+from leakage.config.settings import parse
 from leakage.protocol import combine, permutation
-from leakage.settings import parse
+from leakage.storage import files
 
 # A family is a set of levels tested together, like the levels of a scheme.
 LEVELS = 4

@@ -11,12 +11,13 @@ import numpy as np
 import pandas as pd
 import typer
 
-from leakage import embeddings, encoders, files, patches, progress
-from leakage.embeddings import WHOLE, Row
+from leakage import encoders, patches, progress
 from leakage.encoders import network
 from leakage.errors import LeakageError
-from leakage.shards import rows
-from leakage.views import View
+from leakage.storage import embeddings, files
+from leakage.storage.embeddings import WHOLE, Row
+from leakage.storage.shards import rows
+from leakage.storage.views import View
 
 
 def main(

@@ -19,11 +19,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import typer
 
-from leakage import checkpoints, devices, embeddings, estimators, files, levels, progress, seeds
+from leakage import devices, estimators, progress, seeds
+from leakage.config.settings import validate
 from leakage.errors import LeakageError
 from leakage.estimators import arguments
-from leakage.settings import validate
-from leakage.views import View
+from leakage.storage import checkpoints, embeddings, files, levels
+from leakage.storage.views import View
 
 # A constant, because a computed logarithm can differ in the last bit between machines.
 LN_2 = 0.6931471805599453

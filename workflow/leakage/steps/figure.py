@@ -6,10 +6,11 @@ from typing import Annotated
 
 import typer
 
-from leakage import captions, figures, provenance
+from leakage import captions, figures
 from leakage.errors import LeakageError
 from leakage.figures import style
-from leakage.views import View
+from leakage.storage import provenance
+from leakage.storage.views import View
 
 
 def main(

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from leakage import embeddings
+from leakage.storage import embeddings
 
 
 def main(

@@ -9,8 +9,9 @@ from typing import Annotated, Any
 
 import typer
 
-from leakage import datasets, files, progress
-from leakage.settings import Settings, parse, validate
+from leakage import datasets, progress
+from leakage.config.settings import Settings, parse, validate
+from leakage.storage import files
 
 
 class Manifest(Settings):

@@ -10,13 +10,14 @@ import numpy as np
 import pyarrow as pa
 import typer
 
-from leakage import files, progress
+from leakage import progress
+from leakage.config.settings import parse
 from leakage.errors import LeakageError
 from leakage.measures import NAMES, measure
 from leakage.schemes import keystream
-from leakage.settings import parse
-from leakage.shards import rows as all_rows
 from leakage.steps.view import Encryption, opened, picture
+from leakage.storage import files
+from leakage.storage.shards import rows as all_rows
 
 NOISE, NOISE_LEVEL = "noise", -1
 # Of the noise, which hides nothing: a key that everyone has gives all schemes the same reference.

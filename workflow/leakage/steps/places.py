@@ -6,8 +6,9 @@ from typing import Annotated
 import pandas as pd
 import typer
 
-from leakage import files, patches
-from leakage.settings import Settings, parse
+from leakage import patches
+from leakage.config.settings import Settings, parse
+from leakage.storage import files
 
 # So that memory does not grow with the number of pictures.
 PICTURES_AT_ONCE = 1000

@@ -11,9 +11,10 @@ import numpy as np
 import pandas as pd
 import typer
 
-from leakage import files, progress
+from leakage import progress
 from leakage.analysis import planning, verdicts
 from leakage.errors import LeakageError
+from leakage.storage import files
 
 
 def main(

@@ -8,7 +8,6 @@ from typing import Annotated
 import pandas as pd
 import typer
 
-from leakage import files
 from leakage.analysis import tables
 from leakage.report import (
     answers,
@@ -21,7 +20,8 @@ from leakage.report import (
     summary,
     warnings,
 )
-from leakage.views import View
+from leakage.storage import files
+from leakage.storage.views import View
 
 LARGEST = 10_000_000  # bytes of a page that can still be mailed
 

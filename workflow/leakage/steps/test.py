@@ -13,9 +13,10 @@ import pandas as pd
 import pyarrow as pa
 import typer
 
-from leakage import files, levels, progress
+from leakage import progress
 from leakage.errors import LeakageError
 from leakage.protocol import permutation
+from leakage.storage import files, levels
 
 COMBINED = "combined"
 # The number of distinct orders can be huge; it is cut here before it becomes a float.

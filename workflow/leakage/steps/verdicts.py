@@ -6,9 +6,9 @@ from typing import Annotated
 import pyarrow as pa
 import typer
 
-from leakage import files, provenance
 from leakage.analysis import tables, verdicts
 from leakage.errors import LeakageError
+from leakage.storage import files, provenance
 
 
 def main(

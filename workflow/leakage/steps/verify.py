@@ -13,10 +13,12 @@ from typing import Annotated, Any
 
 import typer
 
-from leakage import files, jobs, progress, provenance
-from leakage.config import Workflow
-from leakage.digest import PACKAGE
+from leakage import progress
+from leakage.config import jobs
+from leakage.config.workflow import Workflow
 from leakage.errors import LeakageError
+from leakage.storage import files, provenance
+from leakage.storage.digest import PACKAGE
 
 # The one figure that lies elsewhere.
 CALIBRATION = "calibration"

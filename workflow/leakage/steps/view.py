@@ -7,11 +7,12 @@ from typing import Annotated, Any, Literal
 import numpy as np
 import typer
 
-from leakage import files, pictures, progress, schemes, views
+from leakage import progress, schemes
+from leakage.config.settings import Settings, parse, validate
 from leakage.errors import LeakageError
 from leakage.schemes import keystream
-from leakage.settings import Settings, parse, validate
-from leakage.shards import rows as own_rows
+from leakage.storage import files, pictures, views
+from leakage.storage.shards import rows as own_rows
 
 PLAIN = {"clear_bits": schemes.BYTE, "strength": 0.0}
 

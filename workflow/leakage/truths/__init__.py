@@ -9,8 +9,8 @@ from functools import partial
 import numpy as np
 
 from leakage import seeds
+from leakage.config.settings import nearest
 from leakage.errors import LeakageError
-from leakage.settings import nearest
 from leakage.truths import discrete, encoded, gaussian, mixtures, pictures, transformed
 from leakage.truths.discrete import PHOTOGRAPHS, photograph_pixels
 from leakage.truths.encoded import STATISTICS

@@ -6,7 +6,7 @@ Information for Discrete-Continuous Mixtures", NeurIPS 2017.
 
 import numpy as np
 
-from leakage.estimators import plug_in
+from leakage.estimators import frequencies
 from leakage.schemes import msb_xor
 from leakage.truths.samples import Sample, of_levels, of_one
 
@@ -30,7 +30,7 @@ def pixels(pairs: int, generator: np.random.Generator) -> Sample:
     levels = msb_xor.Settings().levels
     y = np.stack([msb_xor.scaled(x, level) for level in levels])
     seen = (msb_xor.scaled(pool, level) for level in levels)
-    nats = np.array([plug_in.entropy(np.bincount(values)) for values in seen])
+    nats = np.array([frequencies.entropy(np.bincount(values)) for values in seen])
     return Sample(x, y, levels, nats)
 
 

@@ -9,9 +9,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from leakage import files, seeds
+from leakage import seeds
+from leakage.config.settings import shown
 from leakage.errors import LeakageError
-from leakage.settings import shown
+from leakage.storage import files
 
 # What `patch`, `top` and `left` are in the row of a whole picture.
 WHOLE = -1

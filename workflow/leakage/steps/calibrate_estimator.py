@@ -6,8 +6,9 @@ import pandas as pd
 import pyarrow as pa
 import typer
 
-from leakage import estimators, files, progress, truths
-from leakage.settings import parse
+from leakage import estimators, progress, truths
+from leakage.config.settings import parse
+from leakage.storage import files
 
 
 def main(

@@ -1,7 +1,7 @@
 """The code digests of a workflow's jobs: what each step runs under a configuration."""
 
-from leakage.config import Workflow, module_of
-from leakage.digest import code_digest
+from leakage.config.workflow import Workflow, module_of
+from leakage.storage.digest import code_digest
 
 
 def code(step: str, *modules: str) -> str:
@@ -17,15 +17,15 @@ def digests(workflow: Workflow) -> dict[str, str]:
         "view plain": code("view"),
         "test": code("test"),
         "verdicts": code("verdicts"),
-        "calibration": code("calibration"),
+        "calibration_table": code("calibration_table"),
         "calibrate_verdict": code(
             "calibrate_verdict", module_of(workflow.estimators[workflow.config.verdict.estimator])
         ),
     }
     kinds = {
         ("view", "measure"): workflow.schemes,
-        ("weights", "embed"): workflow.encoders,
-        ("estimate", "calibrate"): workflow.estimators,
+        ("find_weights", "embed"): workflow.encoders,
+        ("estimate", "calibrate_estimator"): workflow.estimators,
     }
     for steps, definitions in kinds.items():
         for name, definition in definitions.items():

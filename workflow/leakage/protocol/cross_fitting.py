@@ -16,16 +16,16 @@ import numpy as np
 import pydantic
 
 from leakage import devices, progress
+from leakage.config.settings import Settings as Branch
 from leakage.protocol import byte_reading, folds, inputs
-from leakage.settings import Settings as Branch
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from leakage.checkpoints import Checkpoint
     from leakage.protocol.bounds import Bound
     from leakage.protocol.critic import Based
     from leakage.protocol.reading import Unit
+    from leakage.storage.checkpoints import Checkpoint
 
 # Networks trained as one stack, at most.
 STACK = 96

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from leakage.errors import LeakageError
-from leakage.estimators import estimate, mine_curves
+from leakage.estimators import estimate, mine_training
 from leakage.protocol import critics, folds, inputs
 
 QUICK = {"epochs": 3, "batch": 50, "hidden": 16, "seeds": 1, "device": "cpu"}
@@ -36,19 +36,19 @@ def answers(table):
 def test_a_bivariate_gaussian_has_the_information_of_its_closed_form():
     rho = 0.9
     settings = {"epochs": 30, "batch": 500, "hidden": 64, "seeds": 1, "device": "cpu"}
-    table = estimate("mine_curves", *gaussian(10_000, rho), **settings, learning_rate=2e-3)
+    table = estimate("mine_training", *gaussian(10_000, rho), **settings, learning_rate=2e-3)
     assert answers(table).item() == pytest.approx(-0.5 * np.log(1 - rho**2), rel=0.05)
 
 
 def test_independent_variables_tell_nothing_on_held_out_pairs():
-    table = estimate("mine_curves", *gaussian(2_000, 0), **QUICK | {"epochs": 10})
+    table = estimate("mine_training", *gaussian(2_000, 0), **QUICK | {"epochs": 10})
     assert answers(table).item() == pytest.approx(0, abs=0.03)
 
 
 def test_memory_shows_on_the_training_pairs_and_not_on_held_out_ones():
     x, y = np.random.default_rng(0).normal(size=(2, 200, 64))
     table = estimate(
-        "mine_curves", x, y, **QUICK | {"epochs": 60, "hidden": 64}, learning_rate=3e-3
+        "mine_training", x, y, **QUICK | {"epochs": 60, "hidden": 64}, learning_rate=3e-3
     )
     last = table[table["step"] == 60].set_index("split")["nats"]
     assert last["train"] > 0.5 and last["test"] < 0.1
@@ -57,7 +57,7 @@ def test_memory_shows_on_the_training_pairs_and_not_on_held_out_ones():
 def test_a_view_that_is_the_same_everywhere_tells_nothing_and_is_never_nan():
     x, y = gaussian(500, 0.9)
     seen = np.stack([y, np.full_like(y, 7)])[:, :, None]
-    table = estimate("mine_curves", x, seen, **QUICK)
+    table = estimate("mine_training", x, seen, **QUICK)
     assert table["nats"].notna().all()
     assert table.loc[table["level"] == 1, "nats"].abs().max() <= 0.05
 
@@ -66,23 +66,24 @@ def test_a_view_that_is_the_same_everywhere_tells_nothing_and_is_never_nan():
 def test_a_constant_level_beside_others_is_accepted_with_and_without_pca(pca):
     x = np.random.default_rng(0).normal(size=(12, 32))
     seen = np.stack([x, np.zeros_like(x)])
-    table = estimate("mine_curves", x, seen, pca=pca, **QUICK | {"batch": 4, "seeds": 2})
+    table = estimate("mine_training", x, seen, pca=pca, **QUICK | {"batch": 4, "seeds": 2})
     assert np.isfinite(table["nats"]).all()
 
 
 def test_the_same_seed_gives_the_same_table():
-    tables = [estimate("mine_curves", *gaussian(300, 0.5), seed=3, **QUICK) for _ in range(2)]
+    tables = [estimate("mine_training", *gaussian(300, 0.5), seed=3, **QUICK) for _ in range(2)]
     assert tables[0].equals(tables[1])
 
 
 def test_another_seed_gives_other_values():
-    tables = [estimate("mine_curves", *gaussian(300, 0.5), seed=seed, **QUICK) for seed in (3, 4)]
+    tables = [estimate("mine_training", *gaussian(300, 0.5), seed=seed, **QUICK) for seed in (3, 4)]
     assert not np.allclose(tables[0]["nats"], tables[1]["nats"])
 
 
 def test_adding_a_seed_does_not_change_the_first_one():
     one, three = (
-        estimate("mine_curves", *gaussian(300, 0.5), **QUICK | {"seeds": seeds}) for seeds in (1, 3)
+        estimate("mine_training", *gaussian(300, 0.5), **QUICK | {"seeds": seeds})
+        for seeds in (1, 3)
     )
     assert sorted(three["seed"].unique()) == [0, 1, 2]
     assert three.loc[three["seed"] == 0, "nats"].to_numpy() == pytest.approx(
@@ -93,14 +94,14 @@ def test_adding_a_seed_does_not_change_the_first_one():
 def test_adding_a_level_does_not_change_the_others():
     x, y = gaussian(300, 0.5)
     seen = np.stack([x, y])[:, :, None]
-    one, two = (estimate("mine_curves", x, levels, **QUICK) for levels in (seen[:1], seen))
+    one, two = (estimate("mine_training", x, levels, **QUICK) for levels in (seen[:1], seen))
     assert two.loc[two["level"] == 0, "nats"].to_numpy() == pytest.approx(
         one["nats"].to_numpy(), abs=1e-4
     )
 
 
 def test_the_step_is_chosen_on_validation_and_read_on_test():
-    table = estimate("mine_curves", *gaussian(300, 0.8), **QUICK | {"seeds": 2, "epochs": 6})
+    table = estimate("mine_training", *gaussian(300, 0.8), **QUICK | {"seeds": 2, "epochs": 6})
     chosen = table[table["chosen"]]
     assert (chosen["split"] == "test").all() and len(chosen) == 2
     validation = table[table["split"] == "validation"]
@@ -124,7 +125,7 @@ def test_every_pair_is_on_one_side_and_no_group_on_two(groups, validation, test,
 
 def test_fewer_than_three_groups_are_refused():
     with pytest.raises(LeakageError, match=r"2 pictures \(groups\): at least 3 are needed"):
-        estimate("mine_curves", *gaussian(20, 0.5), groups=np.arange(20) % 2, **QUICK)
+        estimate("mine_training", *gaussian(20, 0.5), groups=np.arange(20) % 2, **QUICK)
 
 
 @pytest.mark.parametrize("pca", [None, 3])
@@ -132,9 +133,9 @@ def test_standardisation_is_fitted_on_the_training_pairs_alone(pca):
     generator = np.random.default_rng(0)
     x, y = generator.normal(5, 3, (40, 6)), generator.normal(-2, 9, (2, 40, 6))
     train, held_out = np.arange(30), np.arange(30, 40)
-    first_x, first_y = mine_curves._standardise(x, y, train, pca)
+    first_x, first_y = mine_training._standardise(x, y, train, pca)
     x[held_out], y[:, held_out] = 1e6, -1e6
-    second_x, second_y = mine_curves._standardise(x, y, train, pca)
+    second_x, second_y = mine_training._standardise(x, y, train, pca)
     assert np.array_equal(first_x[train], second_x[train])
     assert np.array_equal(first_y[:, train], second_y[:, train])
     assert first_x[train].mean(axis=0) == pytest.approx(0, abs=1e-5)
@@ -146,13 +147,13 @@ def test_components_that_the_training_pairs_lack_are_left_out():
     generator = np.random.default_rng(0)
     flat = generator.normal(size=(40, 2)) @ generator.normal(size=(2, 8))  # two dimensions of 8
     flat[30:] += generator.normal(size=(10, 8))
-    x, _ = mine_curves._standardise(flat, flat[None], np.arange(30), 5)
+    x, _ = mine_training._standardise(flat, flat[None], np.arange(30), 5)
     assert x.shape == (40, 5) and np.abs(x).max() < 100
 
 
 def test_fewer_training_pairs_than_components_fit_beside_a_constant_level():
     x = np.random.default_rng(0).normal(size=(12, 32))
-    plain, seen = mine_curves._standardise(x, np.stack([x, 0 * x]), np.arange(6), 10)
+    plain, seen = mine_training._standardise(x, np.stack([x, 0 * x]), np.arange(6), 10)
     assert plain.shape == (12, 10) and seen.shape == (2, 12, 10)
     assert np.abs(plain).max() < 100
 
@@ -160,7 +161,7 @@ def test_fewer_training_pairs_than_components_fit_beside_a_constant_level():
 def test_self_pairs_put_a_ceiling_on_the_value():
     x = np.random.default_rng(0).normal(size=(60, 4))
     settings = QUICK | {"epochs": 60, "batch": 36, "hidden": 32, "learning_rate": 1e-2}
-    table = estimate("mine_curves", x, x, self_pairs=True, **settings)
+    table = estimate("mine_training", x, x, self_pairs=True, **settings)
     pairs = {"train": 36, "validation": 12, "test": 12}
     for split, rows in table.groupby("split"):
         assert rows["ceiling"].to_numpy() == pytest.approx(np.log(pairs[split]))
@@ -168,7 +169,7 @@ def test_self_pairs_put_a_ceiling_on_the_value():
 
 
 def test_without_self_pairs_there_is_no_ceiling():
-    assert estimate("mine_curves", *gaussian(100, 0.5), **QUICK)["ceiling"].isna().all()
+    assert estimate("mine_training", *gaussian(100, 0.5), **QUICK)["ceiling"].isna().all()
 
 
 def test_a_mismatch_without_self_pairs_leaves_no_item_in_place():
@@ -195,7 +196,7 @@ def test_bytes_are_read_in_every_way(how):
     x = np.random.default_rng(0).integers(0, 256, (400, 1), dtype=np.uint8)
     seen = np.stack([x, x << 8 & 0])
     pixels = {"input": how, "pairs": 400, "batch": 50}
-    table = estimate("mine_curves", x, seen, pixels=pixels, learning_rate=1e-2, **QUICK)
+    table = estimate("mine_training", x, seen, pixels=pixels, learning_rate=1e-2, **QUICK)
     found = answers(table)
     assert found[0] > 0.1 and found[1] == pytest.approx(0, abs=0.05)
 
@@ -214,16 +215,16 @@ def test_pixels_are_held_out_with_their_picture_unless_asked_otherwise(split, re
     groups = np.arange(100) % 2
     if refused:
         with pytest.raises(LeakageError, match="at least 3 are needed"):
-            estimate("mine_curves", x, x, groups, **settings)
+            estimate("mine_training", x, x, groups, **settings)
     else:
-        assert np.isfinite(estimate("mine_curves", x, x, groups, **settings)["nats"]).all()
+        assert np.isfinite(estimate("mine_training", x, x, groups, **settings)["nats"]).all()
 
 
 def test_huge_inputs_and_outliers_do_not_overflow():
     x, y = gaussian(300, 0.9)
     x[:3], y[5:8] = 1e30, -1e30
     table = estimate(
-        "mine_curves", x * 1e100, y * 1e-100, **QUICK | {"learning_rate": 0.1, "epochs": 5}
+        "mine_training", x * 1e100, y * 1e-100, **QUICK | {"learning_rate": 0.1, "epochs": 5}
     )
     assert np.isfinite(table["nats"]).all()
 

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from leakage.plugins import is_file
 
-PACKAGE = Path(__file__).parent
+PACKAGE = Path(__file__).parents[1]
 TEMPLATES = {".j2", ".css", ".js"}
 
 

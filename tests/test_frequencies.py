@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from leakage.errors import LeakageError
-from leakage.estimators import estimate, histogram, plug_in
+from leakage.estimators import estimate, frequencies, histogram
 from leakage.schemes import bitplanes, msb_xor
 
 LEVELS = list(range(9))
@@ -50,7 +50,7 @@ def test_histogram_equals_the_exact_entropy_of_the_view(pixels):
 @given(PIXELS)
 @settings(max_examples=30)
 def test_the_view_has_at_most_its_clear_bits(pixels):
-    found = [plug_in.entropy(np.bincount(view)) * BITS for view in seen(pixels)]
+    found = [frequencies.entropy(np.bincount(view)) * BITS for view in seen(pixels)]
     assert all(bits <= 8 - level + 1e-12 for level, bits in zip(LEVELS, found, strict=True))
 
 
@@ -58,25 +58,25 @@ def test_the_view_has_at_most_its_clear_bits(pixels):
 @settings(max_examples=30)
 def test_scaled_and_shifted_views_tell_the_same(pixels):
     for scaled, shifted in zip(seen(pixels), seen(pixels, "shifted"), strict=True):
-        found = [plug_in.mutual_information(pixels, view) for view in (scaled, shifted)]
+        found = [frequencies.mutual_information(pixels, view) for view in (scaled, shifted)]
         assert found[0] == pytest.approx(found[1], abs=1e-12)
 
 
 @given(PIXEL_PAIRS)
 def test_bytes_and_symbols_give_the_same_information(pair):
-    joint = plug_in.byte_pairs(*pair)
+    joint = frequencies.byte_pairs(*pair)
     assert joint.sum() == pair.shape[1]
-    for entropy in (plug_in.entropy, plug_in.grassberger_entropy):
-        of_bytes = plug_in.count_table(joint).information(entropy)
-        assert of_bytes == pytest.approx(plug_in.mutual_information(*pair, entropy), abs=1e-9)
+    for entropy in (frequencies.entropy, frequencies.grassberger_entropy):
+        of_bytes = frequencies.count_table(joint).information(entropy)
+        assert of_bytes == pytest.approx(frequencies.mutual_information(*pair, entropy), abs=1e-9)
 
 
 @given(PIXEL_PAIRS)
 def test_information_is_symmetric_and_between_0_and_the_ceiling(pair):
     x, y = pair
-    found = plug_in.mutual_information(x, y)
-    assert found == pytest.approx(plug_in.mutual_information(y, x), abs=1e-9)
-    assert -1e-9 <= found <= plug_in.count(x, y).ceiling + 1e-9
+    found = frequencies.mutual_information(x, y)
+    assert found == pytest.approx(frequencies.mutual_information(y, x), abs=1e-9)
+    assert -1e-9 <= found <= frequencies.count(x, y).ceiling + 1e-9
 
 
 def test_astronaut_has_the_published_numbers():
@@ -191,15 +191,15 @@ def test_grassberger_s_entropy_follows_his_recurrence():
     g[3], g[4] = g[2], g[2] + 2 / 3
     g[5] = g[4]
     expected = np.log(18) - sum(n * g[n] for n in counts if n) / 18
-    assert plug_in.grassberger_entropy(counts) == pytest.approx(expected, abs=1e-12)
+    assert frequencies.grassberger_entropy(counts) == pytest.approx(expected, abs=1e-12)
 
 
 @pytest.mark.parametrize("symbols", [10, 30, 1000])
 def test_grassberger_s_entropy_is_right_where_the_plug_in_one_is_too_small(symbols):
     sample = np.random.default_rng(0).integers(0, symbols, (50, 2 * symbols))
     counts = [np.bincount(row) for row in sample]
-    corrected = np.mean([plug_in.grassberger_entropy(c) for c in counts])
-    plain = np.mean([plug_in.entropy(c) for c in counts])
+    corrected = np.mean([frequencies.grassberger_entropy(c) for c in counts])
+    plain = np.mean([frequencies.entropy(c) for c in counts])
     assert abs(corrected - np.log(symbols)) < 0.3 * abs(plain - np.log(symbols))
 
 
@@ -251,11 +251,13 @@ def test_a_picture_counts_what_all_pairs_give(level, view, channels, seed):
     elif view == "nearly":  # one pixel in thousands refutes the function
         y[generator.integers(len(x)), 0] ^= 1
     pool, expected = np.zeros((2, 256, 256), np.int64)
-    found = plug_in.Picture(x).count(y, pool)
+    found = frequencies.Picture(x).count(y, pool)
     for channel in range(channels):
-        joint = plug_in.byte_pairs(x[:, channel], y[:, channel])
+        joint = frequencies.byte_pairs(x[:, channel], y[:, channel])
         expected += joint
-        for mine, theirs in zip(found[channel][:3], plug_in.count_table(joint)[:3], strict=True):
+        for mine, theirs in zip(
+            found[channel][:3], frequencies.count_table(joint)[:3], strict=True
+        ):
             assert sorted(mine) == sorted(theirs)
     assert np.array_equal(pool, expected)
 
@@ -263,10 +265,12 @@ def test_a_picture_counts_what_all_pairs_give(level, view, channels, seed):
 def test_many_logarithms_are_those_that_are_rounded_one_by_one():
     drawn = np.random.default_rng(0).integers(1, 2**40, 3000)
     n = np.concatenate([np.arange(1, 3000), drawn])
-    assert plug_in._logarithms(n).tolist() == [plug_in.logarithm(each) for each in n.tolist()]
+    assert frequencies._logarithms(n).tolist() == [
+        frequencies.logarithm(each) for each in n.tolist()
+    ]
 
 
 def test_a_view_of_another_shape_is_no_view_of_the_picture():
     x = np.zeros((6, 3), np.uint8)
     with pytest.raises(ValueError, match=r"a view of shape \(6, 1\) of a picture of \(6, 3\)"):
-        plug_in.Picture(x).count(x[:, :1], np.zeros((256, 256), np.int64))
+        frequencies.Picture(x).count(x[:, :1], np.zeros((256, 256), np.int64))

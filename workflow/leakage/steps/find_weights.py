@@ -6,11 +6,12 @@ from typing import Annotated
 import numpy as np
 import typer
 
-from leakage import encoders, files, patches
+from leakage import encoders, patches
 from leakage.encoders import network
 from leakage.errors import LeakageError
-from leakage.shards import rows
-from leakage.views import View
+from leakage.storage import files
+from leakage.storage.shards import rows
+from leakage.storage.views import View
 
 # Plain patches that an untrained network with BatchNorm is calibrated on, at most.
 CALIBRATION_PATCHES = 256

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from leakage import files
+from leakage.storage import files
 
 EVERY = 60.0
 

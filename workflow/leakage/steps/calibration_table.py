@@ -8,9 +8,9 @@ import pandas as pd
 import pyarrow as pa
 import typer
 
-from leakage import files
 from leakage.steps import calibrate_verdict
-from leakage.steps.calibrate_verdict import PATCHES
+from leakage.steps.calibrate_estimator_verdict import PATCHES
+from leakage.storage import files
 
 
 def main(
@@ -167,7 +167,7 @@ Made by `snakemake --cores 2 calibration`; do not edit. For a smaller calibratio
 
 Each estimator gets pairs with known mutual information (`workflow/leakage/truths/`). The call and
 the settings are those of the workflow: five folds, held out. They are the same for all tasks. The
-default estimator is `mine-held-out`.
+default estimator is `mine`.
 
 The tasks are:
 

@@ -5,10 +5,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
-from leakage import checkpoints, truths
+from leakage import truths
 from leakage.errors import LeakageError
 from leakage.estimators import estimate
-from leakage.protocol import critic, folds, held_out, inference, inputs, permutation
+from leakage.protocol import critic, cross_fitting, folds, inference, inputs, permutation
+from leakage.storage import checkpoints
 
 COUNTS = {"permutations": 199, "bootstraps": 40, "device": "cpu"}
 QUICK = COUNTS | {"epochs": 3, "hidden": 8, "features": 4}
@@ -113,8 +114,8 @@ def test_settings_that_make_no_sense_are_refused(settings, expected):
 
 def bases_of(x, y, settings=None):
     """Return the problem of one level and its bases, per (fold, variant, level)."""
-    settings = settings or held_out.Settings()
-    problem = held_out.prepare(x, y[None], None, 0, settings)
+    settings = settings or cross_fitting.Settings()
+    problem = cross_fitting.prepare(x, y[None], None, 0, settings)
     return problem, critic.bases(a_bound("mine"), problem, settings)
 
 
@@ -125,7 +126,7 @@ def test_inputs_and_base_are_fitted_and_chosen_without_the_pairs_that_are_read(
     bases, pca, marginals
 ):
     x, y = noisy(120, 0.5, dim=6)
-    settings = held_out.Settings(pca=pca, marginals=marginals, bases=bases)
+    settings = cross_fitting.Settings(pca=pca, marginals=marginals, bases=bases)
     problem, before = bases_of(x, y, settings)
     test = problem.splits[0].test
     x[test], y[test] = 1e6, np.random.default_rng(1).normal(size=y[test].shape) - 1e6
@@ -375,7 +376,7 @@ def test_few_pictures_that_make_no_even_folds_are_read(name, pictures, each):
     table = estimate(name, x, y, groups, **QUICK | {"bases": []})
     assert np.isfinite(table.loc[table["variant"] == "matched", "nats"]).all()
     # Two pictures that were exchanged have no negatives left.
-    parts = held_out.prepare(x, y[None], groups, 0, held_out.Settings()).parts
+    parts = cross_fitting.prepare(x, y[None], groups, 0, cross_fitting.Settings()).parts
     floor = table[table["variant"] == "mismatched"]
     of_fold = [len(set(groups[parts == fold])) for fold in floor["fold"]]
     assert (floor["nats"].isna() == (np.array(of_fold) == 2)).all()
@@ -384,7 +385,7 @@ def test_few_pictures_that_make_no_even_folds_are_read(name, pictures, each):
 @pytest.mark.parametrize("bases", [[], ["gaussian", "similarity", "whitened"]])
 def test_adding_a_level_or_a_seed_does_not_change_the_others(monkeypatch, bases):
     # 43 pictures: the folds differ in size. Few networks to a stack: so do the stacks.
-    monkeypatch.setattr(held_out, "STACK", 8)
+    monkeypatch.setattr(cross_fitting, "STACK", 8)
     x, y = noisy(43, 0.3)
     seen = np.stack([y, y[:, ::-1], y + x.mean(0), -y])
     settings = QUICK | {"bases": bases, "learning_rate": 2e-2}
@@ -580,10 +581,10 @@ def scored(groups, limit):
     everything = np.arange(len(groups))
     empty = np.empty((len(groups), 0))
     split = folds.Split(everything, everything, everything)
-    of_all = held_out.Problem(
+    of_all = cross_fitting.Problem(
         empty, empty[None], groups, 0 * everything, {}, [split], [0], None, ""
     )
-    read = held_out.scored(of_all, everything, limit, [0])
+    read = cross_fitting.scored(of_all, everything, limit, [0])
     assert len(read) == len(set(read)) <= limit and (np.diff(read) > 0).all()
     return groups[read]
 
@@ -642,8 +643,8 @@ def test_an_interrupted_run_goes_on_to_the_same_table(tmp_path, monkeypatch, nam
     groups = np.repeat(np.arange(20), 3)
     x, y = noisy(60, 0.5)
     settings = module(name).Settings(**QUICK)
-    monkeypatch.setattr(held_out, "STACK", 1)
-    fit, calls = held_out._fit, []
+    monkeypatch.setattr(cross_fitting, "STACK", 1)
+    fit, calls = cross_fitting._fit, []
 
     def run(fails_at):
         def counted(*arguments):
@@ -653,7 +654,7 @@ def test_an_interrupted_run_goes_on_to_the_same_table(tmp_path, monkeypatch, nam
             return fit(*arguments)
 
         calls.clear()
-        monkeypatch.setattr(held_out, "_fit", counted)
+        monkeypatch.setattr(cross_fitting, "_fit", counted)
         kept = checkpoints.Checkpoint(tmp_path / "state", "one", every=0)
         return module(name).estimate(x, y[None], groups, [0], 0, settings, kept)
 

@@ -8,8 +8,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from leakage import files
 from leakage.errors import LeakageError
+from leakage.storage import files
 
 SCHEMA = pa.schema(
     [

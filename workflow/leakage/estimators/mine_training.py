@@ -14,17 +14,17 @@ import numpy as np
 import pydantic
 
 from leakage import devices
+from leakage.config.settings import Settings as Branch
 from leakage.estimators import tables
 from leakage.protocol import byte_reading, folds, inputs
 from leakage.protocol.sides import Side
-from leakage.settings import Settings as Branch
 
 if TYPE_CHECKING:
     import pandas as pd
     import torch
 
-    from leakage.checkpoints import Checkpoint
     from leakage.protocol.critics import JointCritic
+    from leakage.storage.checkpoints import Checkpoint
 
 # With a checkpoint, an interrupted training resumes.
 RESUMES = True
@@ -51,7 +51,7 @@ class Pixels(Branch):
 class Settings(Branch):
     """The critics, their training, and the held-out shares."""
 
-    method: Literal["mine_curves"] = "mine_curves"
+    method: Literal["mine_training"] = "mine_training"
     epochs: int = pydantic.Field(default=200, ge=1, le=1_000_000)
     """passes over the training pairs, the same for every representation"""
     batch: int = pydantic.Field(default=100, ge=2)

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from leakage import files
+from leakage.storage import files
 
 SUFFIX = ".json"
 PICTURES = (".png", ".pdf", ".csv")

@@ -14,11 +14,9 @@ from typing import Annotated, Any, Literal, NamedTuple
 
 import pydantic
 
-from leakage import datasets, encoders, estimators, figures, plugins, schemes, shards, truths
+from leakage import datasets, encoders, estimators, figures, plugins, schemes, truths
 from leakage.analysis import verdicts
-from leakage.errors import LeakageError
-from leakage.schemes import keystream
-from leakage.settings import (
+from leakage.config.settings import (
     PathText,
     Settings,
     nearest,
@@ -28,6 +26,9 @@ from leakage.settings import (
     shown_key,
     validate,
 )
+from leakage.errors import LeakageError
+from leakage.schemes import keystream
+from leakage.storage import shards
 
 KEY = r"[A-Za-z0-9][A-Za-z0-9_.]*(-[A-Za-z0-9_.]+)*"
 LONGEST_KEY = 64
@@ -45,7 +46,11 @@ RESERVED = ("pixels", MEASURES, ANALYSIS)
 # What the settings of an estimator have whose p-values a verdict can rest on.
 TESTED = {"folds", "permutations", "confidence"}
 # The key that says what a figure shows, where that is not `representations`.
-DRAWN = {"held_out": "held_out", "pretraining": "controls"}
+DRAWN = {
+    "estimators": "comparisons.estimators",
+    "pretraining": "controls",
+    "pixel_critics": "comparisons.pixel_critics",
+}
 
 
 class Dataset(Settings):
@@ -96,6 +101,38 @@ class Paper(Settings):
     """the encoder in place of the paper's ResNet"""
     scheme: str = "msb_xor"
     """the scheme in place of the paper's XOR of most significant bits"""
+    histogram: str = "histogram"
+    """the entry of `estimators` that counts pairs of pixel values, for Figure 2"""
+    cosine: str = "cosine"
+    """the entry of `estimators` for Figure 3a"""
+    rounded_histogram: str = "rounded_histogram"
+    """the entry of `estimators` for Figure 3b"""
+    training: str = "mine_training"
+    """the entry of `estimators` with MINE's training curves, for Figures 4 to 8"""
+
+
+class Rescaled(Settings):
+    """Two estimators whose values must be equal: one with rescaled views and one without."""
+
+    plain: str
+    """the entry of `estimators` without rescaling"""
+    rescaled: str
+    """the entry of `estimators` with `rescale`"""
+
+
+class Comparisons(Settings):
+    """The schemes and estimators that the figures beyond the paper compare."""
+
+    schemes: list[str] = pydantic.Field(default=[])
+    """schemes in the figures `schemes`, `verdict` and `visual_security`"""
+    estimators: list[str] = pydantic.Field(default=[])
+    """held-out entries of `estimators` in the figure `estimators`"""
+    reidentification: str = "reidentification"
+    """the entry of `estimators` in the figures `reidentification` and `pretraining`"""
+    pixel_critics: dict[str, str | None] = pydantic.Field(default={})
+    """entries of `estimators` in the figure `pixel_critics`, by how the critic reads a byte"""
+    rescaled: Rescaled | None = None
+    """the pair in the figure `consistency`; null leaves the check out"""
 
 
 class Tests(Settings):
@@ -111,9 +148,11 @@ class Tests(Settings):
 class Verdict(Settings):
     """How the verdict is decided: by the exact tests and a held-out estimator."""
 
-    estimator: str = "mine-held-out"
+    estimator: str = "mine"
     """a held-out entry of `estimators`; its value is shown with the verdict, and its p-values count
     with those of the exact tests"""
+    pixels: str | None = None
+    """the entry of `estimators` in its place for the representation `pixels`; null: none"""
     confidence: float = pydantic.Field(default=0.95, gt=0.5, lt=1)
     """1 minus the chance of any false leak among the levels of a scheme; also the confidence of the
     held-out estimators' intervals"""
@@ -175,8 +214,8 @@ class Config(Settings):
     """encoders, which turn patches into vectors, under names of your choice"""
     paper: Paper
     """the encoders and the scheme of figures 1 to 8"""
-    schemes: list[str] = pydantic.Field(default=[])
-    """schemes to compare in the figures `schemes`, `verdict` and `visual_security`"""
+    comparisons: Comparisons = Comparisons()
+    """what the figures beyond the paper compare"""
     figures_of: list[str] = pydantic.Field(default=[])
     """schemes that also get the whole set of figures, in figures/{scheme}/"""
     representations: list[str] = pydantic.Field(default=[])
@@ -186,8 +225,6 @@ class Config(Settings):
     one"""
     estimators: dict[str, dict[str, Any] | None]
     """estimators of the leakage, under names of your choice"""
-    held_out: list[str] = pydantic.Field(default=[])
-    """entries of `estimators` in the figure `held_out`"""
     tests: Tests = Tests()
     """tests of independence that need few pictures"""
     verdict: Verdict = Verdict()
@@ -441,8 +478,8 @@ class Workflow:
         for index, key in enumerate(config.representations):
             known = [*self.encoders, "pixels"]
             _defined(key, known, f"representations.{index}", "representation")
-        for index, key in enumerate(config.held_out):
-            _defined(key, self.estimators, f"held_out.{index}", "estimator")
+        for where, key in self._named_estimators():
+            _defined(key, self.estimators, where, "estimator")
         _defined(config.verdict.estimator, self.estimators, "verdict.estimator", "estimator")
         self._verdict_tests()
         for index, key in enumerate(config.calibration.estimators):
@@ -462,8 +499,9 @@ class Workflow:
         for trained, untrained in self.controls().items():
             _defined(trained, self.encoders, "controls", "encoder")
             _defined(untrained, self.encoders, f"controls.{trained}", "encoder")
-        for key in ("schemes", "figures_of"):
-            for index, scheme in enumerate(getattr(config, key)):
+        lists = {"comparisons.schemes": config.comparisons.schemes, "figures_of": config.figures_of}
+        for key, listed in lists.items():
+            for index, scheme in enumerate(listed):
                 _defined(scheme, self.schemes, f"{key}.{index}", "scheme")
         for figure, drawing in self.figures().items():
             tables = self.tables(drawing)
@@ -482,6 +520,20 @@ class Workflow:
                 _defined(estimator, self.estimators, f"estimators (for {figure})", "estimator")
                 encoder = representation.removesuffix("-whole")
                 _defined(encoder, [*self.encoders, "pixels"], f"figures ({figure})", "encoder")
+
+    def _named_estimators(self) -> Iterable[tuple[str, str]]:
+        """Yield every key of the configuration that names an estimator, and the name."""
+        compared = self.config.comparisons
+        for index, key in enumerate(compared.estimators):
+            yield f"comparisons.estimators.{index}", key
+        for critic, each in compared.pixel_critics.items():
+            if each is not None:
+                yield f"comparisons.pixel_critics.{critic}", each
+        if compared.rescaled is not None:
+            yield "comparisons.rescaled.plain", compared.rescaled.plain
+            yield "comparisons.rescaled.rescaled", compared.rescaled.rescaled
+        if self.config.verdict.pixels is not None:
+            yield "verdict.pixels", self.config.verdict.pixels
 
     def _check_verdicts(self) -> None:
         """Refuse verdicts on what is not defined."""

@@ -25,7 +25,7 @@ NEAR = 0.08
 
 def tables(config: Any, representation: str = "") -> dict[str, tuple[str, str]]:
     """Return every held-out estimator on one representation."""
-    return {key: (key, representation) for key in config.held_out}
+    return {key: (key, representation) for key in config.comparisons.estimators}
 
 
 def draw(tables: dict[str, style.Table], name: str) -> "tuple[Figure, pd.DataFrame]":

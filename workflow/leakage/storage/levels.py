@@ -6,8 +6,8 @@ from typing import Any, Literal
 
 import numpy as np
 
-from leakage import embeddings
 from leakage.errors import LeakageError
+from leakage.storage import embeddings
 
 
 @dataclass(frozen=True)

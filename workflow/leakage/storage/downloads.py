@@ -15,8 +15,8 @@ import requests
 from requests.adapters import HTTPAdapter
 from urllib3.util.retry import Retry
 
-from leakage import files
 from leakage.errors import LeakageError
+from leakage.storage import files
 
 BACK_OFF = 0.5  # seconds before the second retry; doubled for each further one
 LONGEST_PAUSE = 60  # seconds, also where a server's Retry-After asks for more

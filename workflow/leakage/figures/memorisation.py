@@ -31,7 +31,7 @@ LOOKS: dict[str, dict[str, Any]] = {
 def tables(config: Any, representation: str = "") -> dict[str, tuple[str, str]]:
     """Return MINE's training curves and the verdict's held-out estimate on one representation."""
     return {
-        "mine": ("mine", representation),
+        "mine": (config.paper.training, representation),
         "held_out": (config.verdict.estimator, representation),
     }
 

@@ -1,0 +1,1 @@
+"""The configuration: typed models, and what each job is given of them."""
