@@ -24,7 +24,7 @@ from leakage.config.settings import Settings
 
 HEAD = """# Every key of the configuration
 
-`workflow.yaml` holds the paper's experiment. A file given with `--configfile` is merged over it, key
+`config.yaml` holds the paper's experiment. A file given with `--configfile` is merged over it, key
 by key. A list is replaced as a whole, and `null` removes a named entry. A misspelt key, or a value
 of a wrong type or outside its range, stops the run before it starts. The error names the nearest
 known key. A key marked "required" has no default.

@@ -20,7 +20,7 @@ from leakage.storage import digest
 from snake import REPOSITORY
 from snakemake.utils import update_config
 
-# Merged over workflow.yaml, as --configfile does.
+# Merged over config.yaml, as --configfile does.
 VALID = {"config.yaml": None, "demo.yaml": "demo.yaml", "tiny.yaml": "tests/tiny.yaml"}
 BIG, LONG = 10**6000, 300
 TEXTS = [

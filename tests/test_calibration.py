@@ -19,7 +19,7 @@ from leakage.figures import calibration as figure_of
 from leakage.figures import style
 from leakage.protocol import permutation
 from leakage.steps import calibrate_verdict, calibration_table
-from leakage.steps.calibrate_estimator_verdict import RULES
+from leakage.steps.calibrate_verdict import RULES
 from leakage.storage import files
 from typer.testing import CliRunner
 

@@ -43,7 +43,7 @@ MEANT = {
     "wildcards": ({"results": "{x}"}, "^results: found '{x}'; expected a folder without braces"),
     "an option": ({"results": "--force"}, "^results: .* dash"),
     "all that there is": ({"results": ".."}, "^results: .*holds the folder where snakemake runs"),
-    "a file for a folder": ({"results": "config.yaml/x"}, "^results: .*workflow.yaml is none"),
+    "a file for a folder": ({"results": "config.yaml/x"}, "^results: .*config.yaml is none"),
     "a device that never ends": (
         {"encryption": {"key_file": "/dev/zero"}},
         "^encryption.key_file: /dev/zero: no such file",

@@ -19,7 +19,7 @@ from leakage.figures import style
 from leakage.report import calibrations, content, grid, illustrations, tables, warnings
 from leakage.schemes import keystream
 from leakage.steps import report
-from leakage.steps.calibrate_estimator_verdict import RULES
+from leakage.steps.calibrate_verdict import RULES
 from leakage.storage import files, views
 from snake import REPOSITORY
 from test_answers import FEW, LEAK, NONE, rows

@@ -9,7 +9,7 @@ import pyarrow as pa
 import typer
 
 from leakage.steps import calibrate_verdict
-from leakage.steps.calibrate_estimator_verdict import PATCHES
+from leakage.steps.calibrate_verdict import PATCHES
 from leakage.storage import files
 
 
