@@ -4,7 +4,7 @@ python benchmarks/scale.py                            # 200 and 2,000 pictures, 
 python benchmarks/scale.py --pictures 200 20000 --output table.md
 
 Makes folders of synthetic pictures, runs Snakemake on each with `benchmarks/scale.yaml`, and writes
-a table in Markdown. Exits with 1 where a bar is missed: time grows at most in proportion to the
+a table in Markdown. Exits with 1 if a target is missed: time grows at most in proportion to the
 pictures, peak memory by less than 20 %.
 """
 
@@ -43,10 +43,10 @@ class Run:
 
 
 def main() -> None:
-    """Run, write the table, and exit with 1 where a bar is missed."""
+    """Run, write the table, and exit with 1 if a target is missed."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--pictures", type=int, nargs=2, default=(200, 2000), metavar="N")
-    parser.add_argument("--output", type=Path, default=REPOSITORY / "docs" / "scale.md")
+    parser.add_argument("--output", type=Path, default=REPOSITORY / "benchmarks" / "scale.md")
     parser.add_argument("--cores", type=int, default=2)
     options = parser.parse_args()
     if not FEWEST <= options.pictures[0] < options.pictures[1]:
@@ -56,7 +56,7 @@ def main() -> None:
             measured(run_workflow(Path(folder) / str(pictures), pictures, options.cores), pictures)
             for pictures in options.pictures
         )
-    missed = list(missed_bars(few, many))
+    missed = list(missed_targets(few, many))
     text = document(few, many, missed, options.cores)
     print(text)
     options.output.write_text(text, encoding="utf-8")
@@ -108,7 +108,7 @@ STEPS = (
     "manifest",
     "places",
     "view",
-    "weights",
+    "find_weights",
     "embedding, statistics",
     "embedding, resnet18",
     "gather",
@@ -134,8 +134,8 @@ def step(arguments: list[str]) -> str:
     return f"estimate, MINE on {'pixels' if pixels else 'embeddings'}"
 
 
-def missed_bars(few: Run, many: Run) -> Iterator[str]:
-    """Yield a sentence per bar that is missed."""
+def missed_targets(few: Run, many: Run) -> Iterator[str]:
+    """Yield a sentence per missed target."""
     times = many.pictures / few.pictures
     for name, one in few.steps.items():
         other = many.steps[name]
@@ -162,9 +162,9 @@ def document(few: Run, many: Run, missed: list[str], cores: int) -> str:
         for name, one in few.steps.items()
         if many.steps[name].cpu > times * one.cpu
     ]
-    met = "Every bar is met."
+    met = "Every target is met."
     if above:
-        met = f"Every bar is met, and only within the tolerance by: {', '.join(above)}."
+        met = f"Every target is met; only within the tolerance: {', '.join(above)}."
     verdict = "\n".join(["Missed:", "", *(f"- {each}" for each in missed)]) if missed else met
     return TEXT.format(
         few=f"{few.pictures:,}",
@@ -189,30 +189,26 @@ def _growth(one: Usage, other: Usage) -> str:
     return f"{100 * (other.peak_mb / one.peak_mb - 1):+.1f} %"
 
 
-TEXT = """# Time and memory as the pictures grow in number
-
-Made by `benchmarks/scale.py`, which anyone can run; do not edit.
+TEXT = """# Time and memory as the number of pictures grows
 
 ```sh
 {command}
 ```
 
-The whole workflow, on {few} and on {many} synthetic pictures, with the same small settings
-(`benchmarks/scale.yaml`: shards of 100 pictures, two levels, an untrained ResNet-18). The bars:
-with {times} times the pictures, time grows at most {times} times and the peak memory of every step
-by less than 20 %. A step in shards does the same job more often, in proportion by the number
-of jobs; what a job costs depends a little on what runs beside it, so {tolerance} more are allowed
-for a single step, and none for all jobs together.
+runs the whole workflow on {few} and on {many} synthetic pictures with the same small settings
+(`benchmarks/scale.yaml`: shards of 100 pictures, two levels, an untrained ResNet-18), and writes
+this page. The targets: with {times} times the pictures, the time grows at most {times} times, and
+the peak memory of every step by less than 20 %. A single step may take {tolerance} more CPU time,
+because jobs disturb each other. All jobs together may not.
 
-Per step: the number of its jobs, the sum of their seconds on the clock, the sum of their CPU
-seconds and its ratio, and the peak resident memory of the largest job (`ru_maxrss` of the step's
-process, which the kernel counts: Snakemake's own benchmark files only sample it).
+A row has the step's number of jobs, the sum of their seconds, the sum of their CPU seconds with its
+ratio, and the peak resident memory of the largest job (`ru_maxrss`, counted by the kernel).
 
 | step | jobs | seconds | CPU seconds | ratio | peak MiB | growth |
 |---|---|---|---|---|---|---|
 {rows}
 
-With Snakemake itself, the runs took {seconds} seconds: {ratio} times as long.
+Including Snakemake, the runs took {seconds} seconds: {ratio} times as long.
 
 {verdict}
 

@@ -14,15 +14,12 @@ import speed
 
 ORDER = ("counting", "encryption", "embedding", "training", "whole", "growth", "gpu")
 RESULTS = metered.REPOSITORY / "benchmarks" / "results.md"
-# The page that has the table between two comments.
-PAGE = metered.REPOSITORY / "docs" / "speed.md"
-FIRST, LAST = "<!-- The table, by make bench. -->", "<!-- The table's end. -->"
 HEADS = ("row", "against", "asked", "median", "lowest", "highest", "holds", "peak MiB", "beside")
 LIBRARIES = ("numpy", "torch", "open_clip_torch", "torchvision", "cryptography", "snakemake")
 
 
 def main() -> None:
-    """Run every row, or those of some modules; only a whole run is written down."""
+    """Run every row, or those of some modules; only a whole run writes the results."""
     parser = argparse.ArgumentParser(description=speed.__doc__.partition("\n")[0])
     parser.add_argument("modules", nargs="*", help=f"of {', '.join(ORDER)}; all by default")
     given = parser.parse_args()
@@ -41,16 +38,12 @@ def main() -> None:
     print(text)
     if not given.modules:
         RESULTS.write_text(f"# Speed\n\nBy `make bench`. {NOTE}\n\n{text}", encoding="utf-8")
-        before, _, rest = PAGE.read_text(encoding="utf-8").partition(FIRST)
-        after = rest.partition(LAST)[2]
-        page = "\n".join([before + FIRST, "", table(found), "", LAST + after])
-        PAGE.write_text(page, encoding="utf-8")
 
 
 NOTE = (
-    "A row is how the first thing compares with the second, both measured in turn, in this run: "
-    "median, lowest and highest of five repeats (of one where a row takes minutes: the whole run "
-    "and the growing ones), and whether what is asked holds. Rows in seconds or GiB say so."
+    "Each row compares two things, measured in turn in the same run: median, lowest and highest of "
+    "five repeats, or one repeat where a row takes minutes (the whole run and the growing ones). "
+    "`asked` is the target, `holds` says whether it is met. Rows in seconds or GiB say so."
 )
 
 

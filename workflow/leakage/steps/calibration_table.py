@@ -1,5 +1,6 @@
 """Combine all calibrations: bias and spread of every estimator, errors of the verdict."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
@@ -113,24 +114,25 @@ def worst(rows: pd.DataFrame) -> pd.DataFrame:
 def page(rows: pd.DataFrame, wrong: pd.DataFrame, peers: pd.DataFrame | None = None) -> str:
     """Return the page as Markdown.
 
-    It starts with each estimator's worst case. Two tables follow, with a row per task and level and
-    a column per estimator. The errors of the verdict come last.
+    It starts with each estimator's worst case. The estimates follow, with a row per task and level
+    and a column per estimator, then other packages' values. The errors of the verdict come last.
 
     Args:
         rows: from `summary`.
         wrong: from `errors`.
-        peers: columns `task, level, pairs, peer, version, nats`. The values are shown beside ours
-            for the same task, level and number of pairs.
+        peers: columns `task, level, pairs, peer, version, nats`. The values are shown beside the
+            first estimator's for the same task, level and number of pairs.
     """
     parts = [HEAD, "## The worst case of each estimator", "", TEXTS["worst"], ""]
     parts += [*_markdown(_worst_cases(rows)), ""]
-    for numbers, title in (("value", "Estimates"), ("bias", "Bias")):
-        beside = peers if numbers == "value" else None
-        parts += [f"## {title}", "", TEXTS[numbers], "", *_wide(rows, numbers, beside), ""]
+    parts += ["## Estimates", "", TEXTS["estimates"], ""]
+    for part in _parts(rows):
+        parts += [*_markdown(_wide(part)), ""]
     if peers is not None:
         versions = peers[["peer", "version"]].drop_duplicates()
         names = (f"{each.peer} ({each.version})" for each in versions.itertuples())
-        parts += [f"{TEXTS['peers']} {', '.join(names)}.", ""]
+        parts += ["## Other packages", "", f"{TEXTS['peers']} {', '.join(names)}.", ""]
+        parts += [*_markdown(_with_peers(rows, peers)), ""]
     parts += ["## The verdict", "", TEXTS["verdict"], ""]
     parts += _markdown(_beside(wrong))
     patches = f"{PATCHES} patches of each picture, or 1 to {2 * PATCHES - 1}"
@@ -162,46 +164,51 @@ def _truths(rows: pd.DataFrame) -> pd.Series:
 
 HEAD = """# Calibration: every estimator against known truths
 
-Made by `snakemake --cores 2 calibration`; do not edit. For a smaller calibration, add
-`--configfile demo.yaml --` before the target.
+```sh
+snakemake --cores 2 calibration
+```
 
-Each estimator gets pairs with known mutual information (`workflow/leakage/truths/`). The call and
-the settings are those of the workflow: five folds, held out. They are the same for all tasks. The
-default estimator is `mine`.
+This measures how far each estimator is from a mutual information that is known exactly, in about an
+hour. For a smaller calibration, put `--configfile demo.yaml --` before the target. This page is the
+run's `calibration/table.md`; do not edit it.
 
-The tasks are:
+The settings are the same for all tasks: those of the workflow, with one seed. All values are in
+nats. Values of estimators that train are held out in five folds.
 
-- Gaussians: a staircase, dense and sparse correlations, two sides of one space;
+The tasks (`workflow/leakage/truths/`):
+
+- Gaussians: a staircase, dense and sparse correlations, two sides of one space
 - injective maps of Gaussians, Student's t, uniform noise ("Beyond Normal", Czyż et al., NeurIPS
-  2023);
-- mixtures of Gaussians;
-- discrete and mixed variables: quantised values, bits through a channel, erasure, repeated rows;
-- pictures with known information: blobs, rectangles, two digits of one class;
-- pixels of photographs, where the truth is an entropy;
-- encoded pictures: erasure, a channel between the classes of two pictures;
-- independent pairs, with and without a random effect per picture.
+  2023)
+- mixtures of Gaussians
+- discrete and mixed variables: quantised values, bits through a channel, erasure, repeated rows
+- pictures with known information: blobs, rectangles, two digits of one class
+- pixels of photographs, where the truth is an entropy
+- encoded pictures: erasure, a channel between the classes of two pictures
+- independent pairs, with and without a random effect per picture
 """
 TEXTS = {
     "worst": (
-        "For each estimator, the task and level farthest from the truth, in nats. If the truth is "
-        "a range, any value within it is right."
+        "The task and level farthest from the truth. If the truth is a range, any value within it "
+        "is right."
     ),
-    "value": "Mean over the draws ± standard deviation, in nats.",
-    "bias": "Mean minus truth, in nats. If the truth is a range, the nearer end counts.",
+    "estimates": "Mean over the draws ± standard deviation. An empty cell was not run.",
     "peers": (
-        "Other packages ran once on one draw of the same tasks, with equally many pairs and their "
-        "default settings (`benchmarks/peers.py`). An empty cell means not run, stopped after "
-        "three minutes, or not a number. Versions:"
+        "One run each, on one draw of the same tasks with as many pairs and the package's default "
+        "settings (`benchmarks/peers.py`). An empty cell was not run, was stopped after three "
+        "minutes, or gave no number. Versions:"
     ),
     "verdict": (
-        "Each family has four levels. In rows with 0 nats, a cell is the verdict's error: the "
-        "share of families with any level called a leak, ± its standard error. In other rows it is "
-        "the power: the share of levels found. A column is a rule, on the same draws. The number "
-        "of families is in brackets. The last rule uses critics alone and Holm's correction, and "
-        "refuses an answer if a fold has too few pictures. The verdict used it before the exact "
-        "tests were added."
+        "A column is a rule; all rules judge the same families of four levels. Rows with 0 nats "
+        "give the error: the share of families with any level called a leak, ± its standard error. "
+        "Other rows give the power: the share of levels found. The number of families is in "
+        "brackets. The last rule uses critics alone, with Holm's correction, and gives no answer "
+        "if a fold has too few pictures."
     ),
 }
+# Their pairs are pixels, which other estimators do not read.
+PIXEL_TASKS = ("pixels",)
+ROW = ["task", "pairs", "level", "truth"]
 
 
 def _beside(wrong: pd.DataFrame) -> pd.DataFrame:
@@ -218,26 +225,34 @@ def _beside(wrong: pd.DataFrame) -> pd.DataFrame:
     return wide[kept].fillna("").reset_index()
 
 
-def _wide(rows: pd.DataFrame, numbers: str, peers: pd.DataFrame | None = None) -> list[str]:
-    if numbers == "bias":
-        text = rows["bias"].map("{:+.3f}".format)
-    else:
-        # A single draw has no standard deviation.
-        spread = rows["standard_deviation"].map(" ± {:.3f}".format).where(rows["draws"] > 1, "")
-        text = rows["mean"].map("{:.3f}".format) + spread
-    index = ["task", "pairs", "level", "truth"]
-    kept = rows.assign(text=text, truth=_truths(rows))[[*index, "estimator", "text"]]
-    order = kept[index].drop_duplicates()
+def _parts(rows: pd.DataFrame) -> Iterator[pd.DataFrame]:
+    """Yield the rows of pixel tasks and of all other tasks, which share no estimator."""
+    on_pixels = rows["task"].isin(PIXEL_TASKS)
+    for part in (rows[~on_pixels], rows[on_pixels]):
+        if len(part):
+            yield part
+
+
+def _wide(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return the estimates as text: a row per task and level, a column per estimator."""
+    # A single draw has no standard deviation.
+    spread = rows["standard_deviation"].map(" ± {:.3f}".format).where(rows["draws"] > 1, "")
+    text = rows["mean"].map("{:.3f}".format) + spread
+    kept = rows.assign(text=text, truth=_truths(rows))[[*ROW, "estimator", "text"]]
+    order = kept[ROW].drop_duplicates()
     columns = list(dict.fromkeys(kept["estimator"]))
-    wide = kept.pivot(index=index, columns="estimator", values="text")
-    wide = wide.loc[pd.MultiIndex.from_frame(order), columns].reset_index()
-    if peers is not None:
-        values = peers.assign(nats=peers["nats"].map("{:.3f}".format))
-        same = ["task", "level", "pairs"]
-        others = values.pivot(index=same, columns="peer", values="nats").reset_index()
-        columns += dict.fromkeys(peers["peer"])
-        wide = wide.merge(others, on=same, how="left")
-    return _markdown(wide[[*index, *columns]].fillna(""))
+    wide = kept.pivot(index=ROW, columns="estimator", values="text")
+    return wide.loc[pd.MultiIndex.from_frame(order), columns].reset_index().fillna("")
+
+
+def _with_peers(rows: pd.DataFrame, peers: pd.DataFrame) -> pd.DataFrame:
+    """Return other packages' values beside the first estimator's, as text."""
+    first = rows[rows["estimator"] == rows["estimator"].iloc[0]]
+    values = peers.assign(nats=peers["nats"].map("{:.3f}".format))
+    same = ["task", "level", "pairs"]
+    others = values.pivot(index=same, columns="peer", values="nats").reset_index()
+    beside = _wide(first).merge(others, on=same)
+    return beside[[*_wide(first).columns, *dict.fromkeys(peers["peer"])]].fillna("")
 
 
 def _markdown(table: pd.DataFrame) -> list[str]:
