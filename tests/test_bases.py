@@ -6,10 +6,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from leakage import truths
 from leakage.estimators import estimate
-from leakage.protocol import bases, critic, cross_fitting
+from leakage.protocol import bases, cross_fitting, selection
 from leakage.protocol.bases import gaussian, similarity, whitened
 from leakage.protocol.bounds import Bound
-from leakage.protocol.sides import Side
+from leakage.protocol.preprocessing import Variable
 
 COUNTS = {"permutations": 0, "bootstraps": 0, "floor": False, "device": "cpu", "epochs": 0}
 
@@ -31,10 +31,10 @@ def same_space(pairs: int, dim: int, rho: float, seed: int = 0):
     return x, rho * x + np.sqrt(1 - rho**2) * noise
 
 
-def sides(x, y, train=None, pca=None, marginals="standard") -> tuple[Side, Side]:
+def sides(x, y, train=None, pca=None, marginals="standard") -> tuple[Variable, Variable]:
     """Return both sides as fitted on the training pairs, all by default."""
     train = np.arange(len(x)) if train is None else train
-    return Side(x, train, pca, marginals), Side(y, train, pca, marginals)
+    return Variable(x, train, pca, marginals), Variable(y, train, pca, marginals)
 
 
 def scores(candidate, plain, views):
@@ -48,7 +48,7 @@ def found(x, y, settings=None):
     problem = cross_fitting.prepare(
         x, y[None], None, 0, settings or cross_fitting.Settings(floor=False)
     )
-    of = critic.bases(Bound(), problem, settings or cross_fitting.Settings(floor=False))
+    of = selection.choose_bases(Bound(), problem, settings or cross_fitting.Settings(floor=False))
     return problem, [of[fold, "matched", 0] for fold in range(len(problem.splits))]
 
 
@@ -107,9 +107,9 @@ def test_the_choice_does_not_depend_on_what_else_is_read():
     alone = found(x, y)[1]
     with_floor = cross_fitting.Settings(floor=True)
     problem = cross_fitting.prepare(x, np.stack([y[::-1], y]), None, 0, settings)
-    levels = critic.bases(Bound(), problem, settings)
+    levels = selection.choose_bases(Bound(), problem, settings)
     problem = cross_fitting.prepare(x, y[None], None, 0, with_floor)
-    variants = critic.bases(Bound(), problem, with_floor)
+    variants = selection.choose_bases(Bound(), problem, with_floor)
     for fold, each in enumerate(alone):
         assert levels[fold, "matched", 1].choice == each.choice
         assert variants[fold, "matched", 0].choice == each.choice

@@ -8,7 +8,17 @@ from hypothesis.extra import numpy as arrays
 from leakage import truths
 from leakage.errors import LeakageError
 from leakage.estimators import estimate
-from leakage.protocol import critic, cross_fitting, folds, inference, inputs, permutation
+from leakage.protocol import (
+    cross_fitting,
+    folds,
+    inference,
+    networks,
+    neural_critics,
+    permutation,
+    preprocessing,
+    selection,
+)
+from leakage.protocol import problem as problems
 from leakage.storage import checkpoints
 
 COUNTS = {"permutations": 199, "bootstraps": 40, "device": "cpu"}
@@ -60,7 +70,7 @@ def test_every_pair_is_read_in_one_fold_and_no_picture_is_on_two_sides(groups, c
         read = np.concatenate([getattr(split, side) for split in splits])
         assert sorted(read) == list(range(len(groups)))
     for split in splits:
-        sides = list(split.sides().values())
+        sides = list(split.subsets().values())
         assert sorted(np.concatenate(sides)) == list(range(len(groups)))
         names = [set(groups[side]) for side in sides]
         assert sum(map(len, names)) == len(set(groups))
@@ -116,7 +126,7 @@ def bases_of(x, y, settings=None):
     """Return the problem of one level and its bases, per (fold, variant, level)."""
     settings = settings or cross_fitting.Settings()
     problem = cross_fitting.prepare(x, y[None], None, 0, settings)
-    return problem, critic.bases(a_bound("mine"), problem, settings)
+    return problem, selection.choose_bases(a_bound("mine"), problem, settings)
 
 
 @pytest.mark.parametrize("marginals", ["normal", "standard"])
@@ -158,20 +168,20 @@ def test_the_validation_pairs_change_what_is_chosen_and_not_what_is_fitted():
 @given(arrays.arrays(np.int64, (30, 2), elements=st.integers(-20, 20)), st.integers(2, 30))
 def test_normal_scores_of_the_training_pairs_ignore_monotone_maps(values, count):
     train = np.arange(count)
-    plain = inputs.normal_scores(values, train)
+    plain = preprocessing.normal_scores(values, train)
     for mapped in (values**3, np.exp(values / 4), 1e4 + 7.0 * values):
-        scores = inputs.normal_scores(mapped, train)
+        scores = preprocessing.normal_scores(mapped, train)
         assert np.array_equal(scores[train], plain[train])
         # Held-out values lie between the same training values, or beyond the same end.
         assert (scores.max(0) == plain[train].max(0)).all()
         assert (scores.min(0) == plain[train].min(0)).all()
-    turned = inputs.normal_scores(-values, train)
+    turned = preprocessing.normal_scores(-values, train)
     assert turned[train] == pytest.approx(-plain[train], abs=1e-6)
 
 
 def test_normal_scores_of_a_long_column_are_standard_normal():
     values = np.random.default_rng(0).exponential(size=(5000, 1)) ** 3
-    scores = inputs.normal_scores(values, np.arange(4000))
+    scores = preprocessing.normal_scores(values, np.arange(4000))
     assert (scores.mean(), scores.std()) == pytest.approx((0, 1), abs=0.03)
 
 
@@ -322,7 +332,7 @@ def test_the_step_is_chosen_on_validation_and_read_on_test():
     for key, curve in validation.groupby(keys):
         best, nats = rows.loc[key, "step"], curve.set_index("step")["nats"]
         # A later epoch counts where it gains more than rounding.
-        assert nats[best] >= nats.max() - critic.LEAST_GAIN
+        assert nats[best] >= nats.max() - neural_critics.LEAST_GAIN
         assert nats[best] > nats[nats.index < best].max() or best == 0
     assert rows["step"].nunique() > 1 and (rows["step"] > 0).any()
     assert (rows["noise"][rows["step"] > 0] == 0.1).all()
@@ -489,7 +499,7 @@ def test_the_objectives_and_their_gradients_are_those_of_their_formulas():
 
     for name in ("donsker_varadhan", "jensen_shannon"):
         found, plain = (scores.clone().requires_grad_() for _ in range(2))
-        ours = critic.LOSSES[name](found, own)
+        ours = networks.LOSSES[name](found, own)
         theirs = torch.stack(
             [expected(name, *each) for each in zip(plain, own, others, strict=True)]
         )
@@ -584,7 +594,7 @@ def scored(groups, limit):
     of_all = cross_fitting.Problem(
         empty, empty[None], groups, 0 * everything, {}, [split], [0], None, ""
     )
-    read = cross_fitting.scored(of_all, everything, limit, [0])
+    read = problems.scored(of_all, everything, limit, [0])
     assert len(read) == len(set(read)) <= limit and (np.diff(read) > 0).all()
     return groups[read]
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from leakage.errors import LeakageError
 from leakage.estimators import estimate, mine_training
-from leakage.protocol import critics, folds, inputs
+from leakage.protocol import byte_features, folds, networks
 
 QUICK = {"epochs": 3, "batch": 50, "hidden": 16, "seeds": 1, "device": "cpu"}
 
@@ -117,7 +117,7 @@ SHARES = st.floats(0.01, 0.49)
 def test_every_pair_is_on_one_side_and_no_group_on_two(groups, validation, test, seed):
     groups = np.array(groups)
     split = folds.split_by_group(groups, validation, test, np.random.default_rng(seed))
-    sides = list(split.sides().values())
+    sides = list(split.subsets().values())
     assert sorted(np.concatenate(sides)) == list(range(len(groups)))
     names = [set(groups[side]) for side in sides]
     assert all(names) and sum(map(len, names)) == len(set(groups))
@@ -176,7 +176,7 @@ def test_a_mismatch_without_self_pairs_leaves_no_item_in_place():
     import torch
 
     items = torch.arange(7.0).reshape(1, 7, 1)
-    mismatched = critics.shuffle(items, 1, False, [torch.Generator()])
+    mismatched = networks.shuffle(items, 1, False, [torch.Generator()])
     assert (mismatched != items).all()
     assert sorted(mismatched.flatten().tolist()) == items.flatten().tolist()
 
@@ -186,7 +186,7 @@ def test_levels_of_a_seed_are_shuffled_alike():
 
     items = torch.arange(9.0).reshape(1, 9, 1).repeat(4, 1, 1)
     generators = [torch.Generator().manual_seed(seed) for seed in (0, 1)]
-    first, second, third, fourth = critics.shuffle(items, 2, True, generators).squeeze(-1)
+    first, second, third, fourth = networks.shuffle(items, 2, True, generators).squeeze(-1)
     assert torch.equal(first, second) and torch.equal(third, fourth)
     assert not torch.equal(first, third)
 
@@ -203,7 +203,7 @@ def test_bytes_are_read_in_every_way(how):
 
 def test_bits_of_a_byte_make_the_byte_again():
     values = np.arange(256, dtype=np.uint8)[:, None]
-    bits = inputs.read_bytes(values, "bits")
+    bits = byte_features.encode(values, "bits")
     assert bits.shape == (256, 8) and set(bits.ravel()) == {0, 1}
     assert np.array_equal(bits @ 2 ** np.arange(8), values.ravel())
 
@@ -233,24 +233,24 @@ def test_log_mean_exp_neither_overflows_nor_underflows():
     import torch
 
     values = torch.tensor([[1000.0, 1000.0], [-1000.0, -1000.0], [0.0, np.log(3)]])
-    assert critics.log_mean_exp(values).numpy() == pytest.approx([1000, -1000, np.log(2)])
+    assert networks.log_mean_exp(values).numpy() == pytest.approx([1000, -1000, np.log(2)])
 
 
 def test_the_moving_average_holds_the_new_value():
     import torch
 
     average, new = torch.tensor([2.0]).log(), torch.tensor([6.0]).log()
-    found = critics.moving_average(average, new, 0.25)
+    found = networks.moving_average(average, new, 0.25)
     assert found.exp().item() == pytest.approx(0.75 * 2 + 0.25 * 6)
-    assert critics.moving_average(None, new, 0.25) is new
-    assert critics.moving_average(average, new, 1.0) is new
+    assert networks.moving_average(None, new, 0.25) is new
+    assert networks.moving_average(average, new, 1.0) is new
 
 
 @pytest.mark.parametrize("dim", [3, 40], ids=["narrow", "wide"])
 def test_stacked_critics_give_what_each_of_them_gives_alone(dim):
     import torch
 
-    critic = critics.JointCritic([0, 1], 3, (dim, 4), 8, 2)
+    critic = networks.JointCritic([0, 1], 3, (dim, 4), 8, 2)
     with torch.no_grad():
         for parameter in critic.parameters():
             parameter.normal_(generator=torch.Generator().manual_seed(0))

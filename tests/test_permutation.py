@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from leakage.errors import LeakageError
-from leakage.protocol import combine, permutation
+from leakage.protocol import multiple_testing, permutation
 
 SIZES = st.lists(st.integers(1, 12), min_size=2, max_size=12)
 
@@ -298,20 +298,20 @@ def test_ranks_are_the_p_value_of_each_order(values):
 
 
 def test_bonferroni_is_worked_by_hand_and_passes_over_what_is_missing():
-    assert combine.bonferroni([0.03, 0.5], (0.75, 0.25)) == pytest.approx(0.04)
-    assert combine.bonferroni([0.9, 0.01], (3, 1)) == pytest.approx(0.04)
-    assert combine.bonferroni([0.02, np.nan], (0.75, 0.25)) == pytest.approx(0.02)
-    assert combine.bonferroni([0.9, 0.9], (1, 1)) == 1
-    assert np.isnan(combine.bonferroni([np.nan, np.nan], (1, 1)))
+    assert multiple_testing.bonferroni([0.03, 0.5], (0.75, 0.25)) == pytest.approx(0.04)
+    assert multiple_testing.bonferroni([0.9, 0.01], (3, 1)) == pytest.approx(0.04)
+    assert multiple_testing.bonferroni([0.02, np.nan], (0.75, 0.25)) == pytest.approx(0.02)
+    assert multiple_testing.bonferroni([0.9, 0.9], (1, 1)) == 1
+    assert np.isnan(multiple_testing.bonferroni([np.nan, np.nan], (1, 1)))
     with pytest.raises(LeakageError, match="expected 2 positive numbers"):
-        combine.bonferroni([0.1, 0.1], (1, 0))
+        multiple_testing.bonferroni([0.1, 0.1], (1, 0))
 
 
 def test_cauchy_gives_back_equal_p_values_and_passes_over_what_is_missing():
-    assert combine.cauchy([0.03, 0.03]) == pytest.approx(0.03)
-    assert combine.cauchy([np.nan, np.nan]) == 1
-    assert combine.cauchy([0.001, np.nan]) == pytest.approx(0.002, rel=0.01)
-    assert 0 < combine.cauchy([0.0, 1.0]) < 1
+    assert multiple_testing.cauchy([0.03, 0.03]) == pytest.approx(0.03)
+    assert multiple_testing.cauchy([np.nan, np.nan]) == 1
+    assert multiple_testing.cauchy([0.001, np.nan]) == pytest.approx(0.002, rel=0.01)
+    assert 0 < multiple_testing.cauchy([0.0, 1.0]) < 1
 
 
 @pytest.mark.parametrize("rho", [0.0, 0.7])
@@ -323,10 +323,10 @@ def test_neither_combination_rejects_more_than_stated(rho):
     z = generator.normal(size=(2, draws))
     z[1] = rho * z[0] + math.sqrt(1 - rho**2) * z[1]
     for p in (norm.sf(z), generator.uniform(size=(5, draws))):
-        cauchy = np.array([combine.cauchy(each) for each in p.T])
+        cauchy = np.array([multiple_testing.cauchy(each) for each in p.T])
         assert (cauchy <= 0.05).mean() <= binomial_bound(0.0515, draws)
         weights = np.arange(1, len(p) + 1)
-        both = np.array([combine.bonferroni(each, weights) for each in p.T])
+        both = np.array([multiple_testing.bonferroni(each, weights) for each in p.T])
         assert (both <= 0.05).mean() <= binomial_bound(0.05, draws)
 
 

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from leakage.estimators import estimate
-from leakage.protocol import combine, critic, critics, cross_fitting, training
-from leakage.protocol.sides import Side
+from leakage.protocol import cross_fitting, multiple_testing, networks, neural_critics, training
+from leakage.protocol.preprocessing import Variable
+from leakage.protocol.problem import validated
 
 COUNTS = {"permutations": 199, "bootstraps": 0, "floor": False, "device": "cpu"}
 FAST = COUNTS | {"epochs": 4, "hidden": 16, "features": 8}
@@ -45,7 +46,9 @@ def test_the_length_shows_networks_what_depends_on_the_scale_alone(monkeypatch):
     scale = rng.chisquare(3, size=(2_000, 1)) ** -0.5
     x, y = scale * rng.normal(size=(2, 2_000, 30))
     with_length = chosen(estimate("mine", x, y, **COUNTS | {"permutations": 0}))["mean"].iloc[0]
-    monkeypatch.setattr(Side, "length", property(lambda side: np.zeros_like(side.inputs[:, :1])))
+    monkeypatch.setattr(
+        Variable, "length", property(lambda side: np.zeros_like(side.inputs[:, :1]))
+    )
     without = chosen(estimate("mine", x, y, **COUNTS | {"permutations": 0}))["mean"].iloc[0]
     assert with_length > without + 0.05 > 0.3
 
@@ -66,9 +69,9 @@ def test_a_network_of_leading_components_is_trained_only_where_there_are_more():
     for dim, expected in ((20, 0), (21, 1)):
         x, y = correlated(100, 0.5, dim)
         problem = cross_fitting.prepare(x, y[None], None, 0, settings)
-        assert sum(each.leading for each in critic.recipes(problem, settings)) == expected
+        assert sum(each.leading for each in neural_critics.recipes(problem, settings)) == expected
         none = settings.model_copy(update={"leading": 0})
-        assert not any(each.leading for each in critic.recipes(problem, none))
+        assert not any(each.leading for each in neural_critics.recipes(problem, none))
 
 
 # Units
@@ -160,7 +163,7 @@ def test_validation_pairs_are_spread_over_the_pictures():
     problem = cross_fitting.prepare(x, y[None], groups, 0, cross_fitting.Settings())
     for fold, split in enumerate(problem.splits):
         pictures = len(np.unique(problem.groups[split.validation]))
-        index = cross_fitting.validated(problem, fold, 0, pictures)
+        index = validated(problem, fold, 0, pictures)
         assert len(np.unique(problem.groups[index])) == len(index) == pictures
 
 
@@ -264,20 +267,20 @@ def test_many_independent_coordinates_of_few_pairs_tell_nothing(pca, seed):
 
 @given(st.floats(1e-6, 0.98), st.integers(1, 10))
 def test_equal_p_values_of_any_number_of_folds_combine_to_themselves(p_value, folds):
-    assert combine.cauchy(np.full(folds, p_value)) == pytest.approx(p_value, rel=1e-6)
+    assert multiple_testing.cauchy(np.full(folds, p_value)) == pytest.approx(p_value, rel=1e-6)
 
 
 def test_a_p_value_of_1_counts_as_the_largest():
-    assert combine.cauchy(np.ones(5)) == pytest.approx(combine.LARGEST)
-    assert 0.5 < combine.cauchy([1, 1, 1, 0.5]) < 1
-    assert combine.cauchy([0.001, 0.99, 0.5, 0.5, 0.5]) < 0.05
+    assert multiple_testing.cauchy(np.ones(5)) == pytest.approx(multiple_testing.LARGEST)
+    assert 0.5 < multiple_testing.cauchy([1, 1, 1, 0.5]) < 1
+    assert multiple_testing.cauchy([0.001, 0.99, 0.5, 0.5, 0.5]) < 0.05
 
 
 @given(st.lists(st.floats(1e-6, 0.98), min_size=1, max_size=5), st.integers(1, 4))
 def test_a_fold_that_tells_no_order_apart_weighs_like_a_p_value_of_one_half(p_values, silent):
     # tan((1/2 - p) pi) is 0 at p = 1/2.
-    combined = combine.cauchy(p_values + [np.nan] * silent)
-    assert combined == pytest.approx(combine.cauchy(p_values + [0.5] * silent))
+    combined = multiple_testing.cauchy(p_values + [np.nan] * silent)
+    assert combined == pytest.approx(multiple_testing.cauchy(p_values + [0.5] * silent))
 
 
 # Training
@@ -292,7 +295,7 @@ def trained(drop: bool):
     x = torch.randn(3, 40, 2, generator=generator, dtype=torch.float64)
     y = x + 0.3 * torch.randn(3, 40, 2, generator=generator, dtype=torch.float64)
     own = torch.zeros(3, 40, 40, dtype=torch.bool)
-    module = critics.SeparableCritics([0, 1, 2], (2, 2), 8, 2, 4).double()
+    module = networks.SeparableCritics([0, 1, 2], (2, 2), 8, 2, 4).double()
     optimiser = torch.optim.AdamW(module.parameters(), 1e-2, weight_decay=0.1, fused=True)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, 1e-2, total_steps=20)
     kept = torch.arange(3)
@@ -301,8 +304,8 @@ def trained(drop: bool):
             kept = torch.tensor([0, 2])
             training.keep_networks(module, optimiser, torch.tensor([True, False, True]))
         optimiser.zero_grad(set_to_none=True)
-        scores = critics.crossed(*module.halves(x[kept], y[kept]))
-        critics.SymmetricInfoNCE.apply(scores, own[kept]).sum().backward()
+        scores = networks.crossed(*module.halves(x[kept], y[kept]))
+        networks.SymmetricInfoNCE.apply(scores, own[kept]).sum().backward()
         optimiser.step()
         schedule.step()
     return [each.detach() for each in module.parameters()]
@@ -328,7 +331,7 @@ def test_symmetric_infonce_and_its_gradient_are_torch_s_cross_entropy_both_ways(
     scores = shift + 3 * torch.randn(2, 6, 6, generator=generator, dtype=torch.float64)
     weights = torch.rand(2, generator=generator, dtype=torch.float64)
     found, plain = (scores.clone().requires_grad_() for _ in range(2))
-    ours = critics.SymmetricInfoNCE.apply(found, own)
+    ours = networks.SymmetricInfoNCE.apply(found, own)
     masked, target = plain.masked_fill(own, -torch.inf), torch.arange(6)
     theirs = torch.stack(
         [(cross_entropy(each, target) + cross_entropy(each.T, target)) / 2 for each in masked]

@@ -26,7 +26,7 @@ from leakage.analysis import enough
 from leakage.analysis.enough import ROUNDING
 from leakage.analysis.tables import Table, answer
 from leakage.errors import LeakageError
-from leakage.protocol import combine
+from leakage.protocol import multiple_testing
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -294,7 +294,7 @@ def _row(
     else:
         smallest, possible, orders, needed = _in_folds(estimated, found, correction, confidence)
     p_value = [
-        combine.bonferroni(each, WEIGHTS)
+        multiple_testing.bonferroni(each, WEIGHTS)
         for each in found[["p_exact", "p_critics"]].to_numpy(np.float64)
     ]
     said = verdict(p_value, correction, confidence, smallest, possible)

@@ -26,7 +26,7 @@ from leakage import progress
 from leakage.config.settings import Settings as Branch
 from leakage.errors import LeakageError
 from leakage.estimators import tables
-from leakage.protocol import inputs, permutation
+from leakage.protocol import permutation, preprocessing
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -192,7 +192,7 @@ def _tamed(values: np.ndarray) -> np.ndarray:
     of them. The result has mean 0 and variance 1; a constant coordinate becomes 0.
     """
     values = values if values.dtype.kind == "f" else values.astype(np.float64)
-    fitted = inputs.scaler(values, np.arange(len(values)))
+    fitted = preprocessing.scaler(values, np.arange(len(values)))
     low, median, high = np.quantile(values.astype(np.float64), [0.25, 0.5, 0.75], axis=0)
     spread = (high - low) / NORMAL_RANGE
     spread = np.where((spread > 0) & np.isfinite(fitted.spread), spread, fitted.spread)

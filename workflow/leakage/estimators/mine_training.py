@@ -16,14 +16,14 @@ import pydantic
 from leakage import devices
 from leakage.config.settings import Settings as Branch
 from leakage.estimators import tables
-from leakage.protocol import byte_reading, folds, inputs
-from leakage.protocol.sides import Side
+from leakage.protocol import byte_features, folds
+from leakage.protocol.preprocessing import Variable
 
 if TYPE_CHECKING:
     import pandas as pd
     import torch
 
-    from leakage.protocol.critics import JointCritic
+    from leakage.protocol.networks import JointCritic
     from leakage.storage.checkpoints import Checkpoint
 
 # With a checkpoint, an interrupted training resumes.
@@ -113,19 +113,19 @@ def estimate(
         LeakageError: fewer than three groups, or the device does not exist.
     """
     seeds = [seed + index for index in range(settings.seeds)]
-    how = byte_reading.reading(x, y, settings)
+    how = byte_features.choose(x, y, settings)
     together = groups is None or (how is not None and settings.pixels.split == "pairs")
     groups = np.arange(len(x)) if together else groups
     if how is not None:
         settings = settings.model_copy(update={"batch": settings.pixels.batch})
-        x, y = (inputs.read_bytes(values, how) for values in (x, y))
+        x, y = (byte_features.encode(values, how) for values in (x, y))
     sides = [_split(groups, each, settings) for each in seeds]
     scaled = [_standardise(x, y, each.train, settings.pca) for each in sides]
     plain = np.stack([pair[0] for pair in scaled])
     seen = np.stack([pair[1] for pair in scaled])
     values = _train(plain, seen, sides, seeds, settings, checkpoint)
-    pairs = {name: [len(each.sides()[name]) for each in sides] for name in ESTIMANDS}
-    table = _table(values, levels, seeds, pairs, settings, byte_reading.note(how))
+    pairs = {name: [len(each.subsets()[name]) for each in sides] for name in ESTIMANDS}
+    table = _table(values, levels, seeds, pairs, settings, byte_features.note(how))
     return table.assign(pictures=float(len(np.unique(groups))))
 
 
@@ -138,7 +138,7 @@ def _standardise(
     x: np.ndarray, y: np.ndarray, train: np.ndarray, pca: int | None
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return x and y, standardised on the training pairs, each level separately."""
-    plain, *seen = (Side(values, train, pca, "standard").inputs for values in (x, *y))
+    plain, *seen = (Variable(values, train, pca, "standard").inputs for values in (x, *y))
     return plain, np.stack(seen)
 
 
@@ -163,7 +163,7 @@ def _train(
     import torch
 
     from leakage.protocol import training
-    from leakage.protocol.critics import JointCritic, log_mean_exp, moving_average, shuffle
+    from leakage.protocol.networks import JointCritic, log_mean_exp, moving_average, shuffle
 
     device = devices.resolve(settings.device)
     levels, dims = y.shape[1], (x.shape[-1], y.shape[-1])
@@ -246,7 +246,7 @@ def _evaluation(
     chosen = {}
     for name in ESTIMANDS:
         chosen[name] = [
-            np.random.default_rng([seed, 2]).permutation(side.sides()[name])[
+            np.random.default_rng([seed, 2]).permutation(side.subsets()[name])[
                 : settings.evaluation_pairs
             ]
             for side, seed in zip(sides, seeds, strict=True)
@@ -269,7 +269,7 @@ def _evaluate(
     """
     import torch
 
-    from leakage.protocol.critics import log_mean_exp
+    from leakage.protocol.networks import log_mean_exp
 
     values = {}
     with torch.inference_mode():

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from leakage.protocol import cross_fitting
+from leakage.protocol.problem import MATCHED, Problem, scored
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -88,11 +89,11 @@ def estimate(
         checkpoint: keeps finished parts, so that an interrupted run can resume.
 
     Returns:
-        The tidy table, as in `cross_fitting.estimate`. The statistics are `top 1`, `top 5` and `mean
-        reciprocal rank` of the critic among the held-out items of a fold. If both sides have
-        equally many coordinates, the same follows for the `nearest neighbour` and for the `nearest
-        neighbour of all`, which searches the items of all pictures. `low` and `high` of a share are
-        exact (Clopper and Pearson, Biometrika 26, 1934) with the pictures as trials.
+        The tidy table, as in `cross_fitting.estimate`. The statistics are `top 1`, `top 5`
+        and `mean reciprocal rank` of the critic among the held-out items of a fold. If both sides
+        have equally many coordinates, the same follows for the `nearest neighbour` and for the
+        `nearest neighbour of all`, which searches the items of all pictures. `low` and `high` of a
+        share are exact (Clopper and Pearson, Biometrika 26, 1934) with the pictures as trials.
 
     Raises:
         LeakageError: fewer than six groups, or the device does not exist.
@@ -119,14 +120,12 @@ def estimate(
     return tables.tidy(table)
 
 
-def _nearest(
-    problem: cross_fitting.Problem, levels: list[int], settings: Settings
-) -> "pd.DataFrame":
+def _nearest(problem: Problem, levels: list[int], settings: Settings) -> "pd.DataFrame":
     """Return rows for the nearest neighbour among the items of the fold and among all items."""
     import pandas as pd
     import torch
 
-    from leakage.protocol.sides import Side, unit
+    from leakage.protocol.preprocessing import Variable, unit
 
     rows = []
     pictures = len(np.unique(problem.groups))
@@ -135,16 +134,12 @@ def _nearest(
         for fold, split in enumerate(problem.splits):
             train = np.concatenate([split.train, split.validation])
             plain, view = (
-                Side(values, train, problem.pca, settings.marginals)
+                Variable(values, train, problem.pca, settings.marginals)
                 for values in (problem.x, problem.y[position])
             )
             first = problem.seeds[0]
-            test = cross_fitting.scored(
-                problem, split.test, settings.scored_pairs, [first, fold, 7]
-            )
-            every = cross_fitting.scored(
-                problem, np.arange(len(problem.x)), settings.scored_pairs, [first, 13]
-            )
+            test = scored(problem, split.test, settings.scored_pairs, [first, fold, 7])
+            every = scored(problem, np.arange(len(problem.x)), settings.scored_pairs, [first, 13])
             views = torch.from_numpy(unit(view.standardised(test)).astype(np.float32))
             for name, others in (
                 (NEAREST, np.empty(0, np.int64)),
@@ -182,7 +177,7 @@ def _nearest(
                         "chance": guess,
                         "mean": mean,
                         "pictures": pictures,
-                        "variant": cross_fitting.MATCHED,
+                        "variant": MATCHED,
                         "chosen": False,
                     }
                 )

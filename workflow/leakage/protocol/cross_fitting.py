@@ -8,7 +8,6 @@ view of another one of its fold.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -17,21 +16,21 @@ import pydantic
 
 from leakage import devices, progress
 from leakage.config.settings import Settings as Branch
-from leakage.protocol import byte_reading, folds, inputs
+from leakage.protocol import byte_features, folds
+from leakage.protocol.problem import MATCHED, MISMATCHED, Problem
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from leakage.protocol.bounds import Bound
-    from leakage.protocol.critic import Based
-    from leakage.protocol.reading import Unit
+    from leakage.protocol.evaluation import Unit
+    from leakage.protocol.selection import Based
     from leakage.storage.checkpoints import Checkpoint
 
 # Networks trained as one stack, at most.
 STACK = 96
 # For `pca: auto`: training pairs per principal component, and the largest number of components.
 PAIRS_PER_COMPONENT, MOST_COMPONENTS = 32, 64
-MATCHED, MISMATCHED = "matched", "mismatched"
 
 
 class Pixels(Branch):
@@ -120,61 +119,6 @@ class Settings(Protocol):
     """most validation pairs per fold for choosing the noise and the step"""
 
 
-@dataclass(frozen=True, eq=False)
-class Problem:
-    """The pairs, and how they are held out.
-
-    Attributes:
-        x: plain items, (pairs, dim_x), any numeric dtype.
-        y: views, (levels, pairs, dim_y).
-        groups: the picture of each pair as a number from 0, int64 (pairs,).
-        parts: the fold of each pair, int64 (pairs,).
-        partner: per variant (matched, mismatched), the view of each pair, int64 (pairs,).
-        splits: training, validation and test pairs of each fold.
-        seeds: one random seed per repetition.
-        pca: components of the critics' inputs; None keeps all coordinates.
-        note: how bytes were read, as words to append to the estimand.
-    """
-
-    x: np.ndarray
-    y: np.ndarray
-    groups: np.ndarray
-    parts: np.ndarray
-    partner: dict[str, np.ndarray]
-    splits: list[folds.Split]
-    seeds: list[int]
-    pca: int | None
-    note: str
-
-    @property
-    def of_bytes(self) -> bool:
-        """Whether the pairs are bytes."""
-        return bool(self.note)
-
-    @property
-    def units(self) -> list[tuple[int, int]]:
-        """Every (seed, fold)."""
-        return [(seed, fold) for fold in range(len(self.splits)) for seed in self.seeds]
-
-    @property
-    def networks(self) -> list[tuple[str, int]]:
-        """Every (variant, level) of a unit."""
-        return [(variant, level) for variant in self.partner for level in range(len(self.y))]
-
-    def own(self, variant: str, index: np.ndarray) -> np.ndarray:
-        """Return which pairs are not negatives of each other, bool (views, plain items).
-
-        These are the pairs of the same picture. In the mismatched variant they include a view and
-        its true plain item.
-
-        Args:
-            variant: matched or mismatched.
-            index: indices of the pairs.
-        """
-        plain, true = self.groups[index], self.groups[self.partner[variant][index]]
-        return (plain[:, None] == plain) | (true[:, None] == plain)
-
-
 def estimate(
     bound: "Bound",
     x: np.ndarray,
@@ -211,8 +155,8 @@ def estimate(
     Raises:
         LeakageError: fewer than six groups, or the device does not exist.
     """
-    from leakage.protocol import critic, inference
-    from leakage.protocol.reading import Unit
+    from leakage.protocol import inference, selection
+    from leakage.protocol.evaluation import Unit
 
     problem = prepare(x, y, groups, seed, settings)
     kept: list[dict[str, Any]] = (checkpoint and checkpoint.load()) or []
@@ -220,7 +164,7 @@ def estimate(
     parts = _parts(problem)
     done = sum(len(finished) >= end for end in np.cumsum(list(map(len, parts))))
     if done < len(parts):
-        based = critic.bases(bound, problem, settings)
+        based = selection.choose_bases(bound, problem, settings)
         for units in progress.over(parts[done:], "stacks of networks", done=done):
             finished += _fit(bound, problem, units, based, settings)
             if checkpoint:
@@ -261,12 +205,12 @@ def prepare(
     x: np.ndarray, y: np.ndarray, groups: np.ndarray | None, seed: int, settings: Protocol
 ) -> Problem:
     """Return the pairs and their folds. See `estimate` for arguments and errors."""
-    how = byte_reading.reading(x, y, settings)
+    how = byte_features.choose(x, y, settings)
     if groups is None or (how is not None and settings.pixels.split == "pairs"):
         groups = np.arange(len(x))
     groups = np.unique(groups, return_inverse=True)[1]
     if how is not None:
-        x, y = (inputs.read_bytes(values, how) for values in (x, y))
+        x, y = (byte_features.encode(values, how) for values in (x, y))
     generator = np.random.default_rng([seed, 5])
     parts = folds.parts_by_group(groups, settings.folds, generator)
     partner = {MATCHED: np.arange(len(x))}
@@ -281,7 +225,7 @@ def prepare(
     auto = min(MOST_COMPONENTS, max(1, auto))
     pca = auto if settings.pca == "auto" else settings.pca
     seeds = [seed + index for index in range(settings.seeds)]
-    return Problem(x, y, groups, parts, partner, splits, seeds, pca, byte_reading.note(how))
+    return Problem(x, y, groups, parts, partner, splits, seeds, pca, byte_features.note(how))
 
 
 def _parts(problem: Problem) -> list[list[tuple[int, int]]]:
@@ -298,55 +242,10 @@ def _fit(
     settings: Protocol,
 ) -> "list[Unit]":
     """Train the networks of some units, choose their critics, and read the test folds."""
-    from leakage.protocol import critic, reading
+    from leakage.protocol import evaluation, neural_critics
 
     device = devices.resolve(settings.device)
     trained = []
     if isinstance(settings, Settings) and settings.epochs:
-        trained = critic.train_all(bound, problem, units, based, settings, device)
-    return reading.read(bound, problem, units, based, trained, settings)
-
-
-def validated(problem: Problem, fold: int, seed: int, limit: int) -> np.ndarray:
-    """Return at most `limit` validation pairs of a fold, int64 (pairs,).
-
-    The draw is random but balanced over the pictures. Otherwise a large picture could take all
-    places, and its pairs would have no negatives.
-    """
-    side = np.random.default_rng([seed, fold, 6]).permutation(problem.splits[fold].validation)
-    return side[np.argsort(_turns(problem.groups[side]), kind="stable")[:limit]]
-
-
-def _turns(groups: np.ndarray) -> np.ndarray:
-    """Return the number of earlier pairs of the same picture for each pair, int64 (pairs,)."""
-    order = np.argsort(groups, kind="stable")
-    _, first, counts = np.unique(groups[order], return_index=True, return_counts=True)
-    turns = np.empty(len(groups), np.int64)
-    turns[order] = np.arange(len(groups)) - np.repeat(first, counts)
-    return turns
-
-
-def scored(problem: Problem, index: np.ndarray, limit: int, seed: list[int]) -> np.ndarray:
-    """Return at most `limit` of some pairs at random, sorted, with as many of each picture as fit.
-
-    If there are more pictures than `limit`, it takes one pair each of some of them.
-
-    Args:
-        problem: the pairs.
-        index: indices of the pairs to choose from.
-        limit: the largest number of pairs.
-        seed: of the draw.
-
-    Returns:
-        int64 (at most limit,).
-    """
-    if len(index) <= limit:
-        return index
-    generator = np.random.default_rng(seed)
-    drawn = generator.permutation(problem.groups[index].max() + 1)
-    index = generator.permutation(index)
-    groups = problem.groups[index]
-    turns = _turns(groups)
-    pictures = np.count_nonzero(turns == 0)
-    alike = limit // pictures * pictures if limit >= pictures else limit
-    return np.sort(index[np.lexsort((drawn[groups], turns))[:alike]])
+        trained = neural_critics.train_all(bound, problem, units, based, settings, device)
+    return evaluation.evaluate(bound, problem, units, based, trained, settings)

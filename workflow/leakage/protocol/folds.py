@@ -15,7 +15,7 @@ class Split:
     validation: np.ndarray
     test: np.ndarray
 
-    def sides(self) -> dict[str, np.ndarray]:
+    def subsets(self) -> dict[str, np.ndarray]:
         """Return the sides by the names that the tables use."""
         return {"train": self.train, "validation": self.validation, "test": self.test}
 

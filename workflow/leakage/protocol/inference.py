@@ -7,13 +7,14 @@ import torch
 
 from leakage.estimators import tables
 from leakage.protocol import permutation
-from leakage.protocol.combine import cauchy
+from leakage.protocol.multiple_testing import cauchy
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from leakage.protocol.cross_fitting import Problem, Protocol
-    from leakage.protocol.reading import Unit
+    from leakage.protocol.cross_fitting import Protocol
+    from leakage.protocol.evaluation import Unit
+    from leakage.protocol.problem import Problem
 
 # Sums of the same numbers in another order differ by rounding, relative to their size.
 ROUNDING = 1e-9

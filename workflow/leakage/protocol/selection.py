@@ -12,8 +12,12 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from leakage.protocol.bases import Candidate
+from leakage.protocol.bases import MODULES, Candidate
+from leakage.protocol.bases.gaussian import Gaussian
 from leakage.protocol.bounds import HIGHEST, Bound
+from leakage.protocol.cross_fitting import Protocol
+from leakage.protocol.preprocessing import Variable
+from leakage.protocol.problem import Problem, scored
 
 # Most pairs per fold for choosing a base, and numbers of pairs and pictures that are enough for the
 # choice. The price of a base falls with the pictures (`Ballot.choice`).
@@ -138,3 +142,114 @@ class Ballot:
             if name != kept:
                 del self.values[name]
         self.ratios = {kept: self.ratios[kept]}
+
+
+@dataclass(frozen=True, eq=False)
+class Based:
+    """The base of one fold, variant and level, fitted on the fold's training pairs.
+
+    Attributes:
+        plain, views: the sides.
+        choice: base and temperature chosen by the other folds, and their value.
+        candidate: the fitted base; None for T = 0.
+        turned: the Gaussian candidate that gives networks on this base their coordinates, or None.
+    """
+
+    plain: Variable
+    views: Variable
+    choice: Choice
+    candidate: Candidate | None
+    turned: Gaussian | None
+
+    def scores(self, plain: np.ndarray, views: np.ndarray) -> torch.Tensor:
+        """Return T of every view with every plain item at these indices, float32."""
+        if self.candidate is None:
+            return torch.zeros(len(views), len(plain), dtype=torch.float32)
+        u, v = self.candidate.vectors(plain, views)
+        return torch.from_numpy((self.choice.temperature * (v @ u.T)).astype(np.float32))
+
+
+def choose_bases(
+    bound: Bound, problem: Problem, settings: Protocol
+) -> dict[tuple[int, str, int], Based]:
+    """Return the base of every (fold, variant, level), chosen by the other folds.
+
+    Args:
+        bound: its criterion is the value of a candidate.
+        problem: the pairs.
+        settings: the names of the bases, and the marginals.
+    """
+    modules = [
+        MODULES[name]
+        for name in settings.bases
+        if not MODULES[name].SAME_SPACE or problem.x.shape[1] == problem.y.shape[2]
+    ]
+    voters = _voters(problem)
+    sets = sorted({tuple(sorted((fold, each))) for fold, of in voters.items() for each in of})
+    train = {each: np.flatnonzero(~np.isin(problem.parts, each)) for each in sets}
+
+    def side(values: np.ndarray, out: tuple[int, int]) -> Variable:
+        return Variable(values, train[out], problem.pca, settings.marginals, not problem.of_bytes)
+
+    plain = {out: side(problem.x, out) for out in sets}
+    found = {}
+    for level, values in enumerate(problem.y):
+        views = {out: side(values, out) for out in sets}
+        for variant, partner in problem.partner.items():
+            ballots = {fold: Ballot(bound, len(of)) for fold, of in voters.items()}
+            fitted: dict[tuple[int, int], list[Candidate]] = {}
+            for out in sets:
+                args = plain[out], views[out], partner
+                fitted[out] = [each for module in modules for each in module.fit(*args)]
+                for fold, voter in (out, out[::-1]):
+                    if voter in voters[fold]:
+                        index = np.flatnonzero(problem.parts == voter)
+                        index = scored(problem, index, SCORED, [problem.seeds[0], voter, 12])
+                        own = problem.own(variant, index)
+                        pictures = len(np.unique(problem.groups[index]))
+                        ballots[fold].add(fitted[out], index, partner[index], own, pictures)
+            for fold, ballot in ballots.items():
+                out = _trained_without(fold, len(problem.splits))
+                choice = ballot.choice() if modules else NOTHING
+                names = {each.name: each for each in fitted[out]}
+                gaussian = [each for each in fitted[out] if isinstance(each, Gaussian)]
+                found[fold, variant, level] = Based(
+                    plain[out],
+                    views[out],
+                    choice,
+                    names.get(choice.name),
+                    _turning(choice, names, gaussian),
+                )
+    return found
+
+
+def _turning(
+    choice: Choice, names: dict[str, Candidate], gaussian: list[Gaussian]
+) -> Gaussian | None:
+    """Return the Gaussian candidate that turns the inputs: the chosen one, or the last one."""
+    chosen = names.get(choice.name)
+    if isinstance(chosen, Gaussian):
+        return chosen
+    return gaussian[-1] if chosen is not None and gaussian else None
+
+
+def _voters(problem: Problem) -> dict[int, list[int]]:
+    """Return the folds that choose the base of each fold: the next ones, as many as needed."""
+    count, sizes = len(problem.splits), np.bincount(problem.parts)
+    _, one_per_picture = np.unique(problem.groups, return_index=True)
+    pictures = np.bincount(problem.parts[one_per_picture])
+    found = {}
+    for fold in range(count):
+        found[fold] = []
+        for step in range(1, count):
+            found[fold].append((fold + step) % count)
+            pairs = np.minimum(sizes[found[fold]], SCORED).sum()
+            if pairs >= ENOUGH and pictures[found[fold]].sum() >= ENOUGH_PICTURES:
+                break
+    return found
+
+
+def _trained_without(fold: int, count: int) -> tuple[int, int]:
+    """Return the folds that a fold's critics are trained without: itself and the next, sorted."""
+    first, second = sorted((fold, (fold + 1) % count))
+    return first, second

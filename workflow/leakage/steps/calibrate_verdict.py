@@ -12,7 +12,7 @@ import typer
 from leakage import estimators, progress
 from leakage.analysis import verdicts
 from leakage.config.settings import parse
-from leakage.protocol import combine, permutation
+from leakage.protocol import multiple_testing, permutation
 from leakage.storage import files
 
 # A family is a set of levels tested together, like the levels of a scheme.
@@ -148,7 +148,8 @@ def _judged(
     """Return one row per level of a family. Rules with critics are missing without critics."""
     p_exact, p_critics = exact.p_value[part], p_critics[part]
     both = [
-        combine.bonferroni(each, verdicts.WEIGHTS) for each in zip(p_exact, p_critics, strict=True)
+        multiple_testing.bonferroni(each, verdicts.WEIGHTS)
+        for each in zip(p_exact, p_critics, strict=True)
     ]
     smallest, possible, sure = exact.smallest_p, 1 / exact.possible, chosen.confidence
     rules = {

@@ -10,7 +10,7 @@ from typing import Protocol
 import numpy as np
 
 from leakage.protocol.bases import gaussian, similarity, whitened
-from leakage.protocol.sides import Side
+from leakage.protocol.preprocessing import Variable
 
 
 class Candidate(Protocol):
@@ -40,7 +40,7 @@ class Base(Protocol):
     """whether it compares each coordinate of x with the same coordinate of y"""
 
     @staticmethod
-    def fit(plain: Side, views: Side, partner: np.ndarray) -> list[Candidate]:
+    def fit(plain: Variable, views: Variable, partner: np.ndarray) -> list[Candidate]:
         """Return the fitted candidates.
 
         Args:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from leakage.protocol.sides import Side
+from leakage.protocol.preprocessing import Variable
 
 SAME_SPACE = False
 # A correlation of 1 has an infinite density ratio.
@@ -47,8 +47,8 @@ class Canonical:
 class Gaussian:
     """The log density ratio of the first few canonical variates, with shrunk correlations."""
 
-    plain: Side
-    views: Side
+    plain: Variable
+    views: Variable
     axes: Canonical
     components: int
     shrinkage: float
@@ -84,7 +84,7 @@ class Gaussian:
         return found[0], found[1]
 
 
-def fit(plain: Side, views: Side, partner: np.ndarray) -> list[Gaussian]:
+def fit(plain: Variable, views: Variable, partner: np.ndarray) -> list[Gaussian]:
     """Return candidates over components and shrinkage. See `bases.Base.fit` for the arguments."""
     axes = canonical(plain.inputs[plain.train], views.inputs[partner[plain.train]])
     most = len(axes.rho)

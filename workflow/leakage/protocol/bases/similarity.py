@@ -9,9 +9,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from leakage.protocol import inputs
+from leakage.protocol import preprocessing
 from leakage.protocol.bases import gaussian
-from leakage.protocol.sides import Side, unit
+from leakage.protocol.preprocessing import Variable, unit
 
 SAME_SPACE = True
 # Nats per unit of cosine.
@@ -26,8 +26,8 @@ TEMPERATURES_OF_RATIO = tuple(float(a) for a in np.geomspace(0.002, 1, 14))
 class Cosine:
     """The cosine of standardised items."""
 
-    plain: Side
-    views: Side
+    plain: Variable
+    views: Variable
     name: str = "similarity"
     temperatures: tuple[float, ...] = TEMPERATURES
 
@@ -48,8 +48,8 @@ class Diagonal:
         rho: correlation of each coordinate of x with the same one of y, float64 (dim,).
     """
 
-    plain: Side
-    views: Side
+    plain: Variable
+    views: Variable
     rho: np.ndarray
     name: str = "diagonal"
     temperatures: tuple[float, ...] = TEMPERATURES_OF_RATIO
@@ -60,7 +60,7 @@ class Diagonal:
         return gaussian.log_ratio(x, y, self.rho)
 
 
-def fit(plain: Side, views: Side, partner: np.ndarray) -> list[Cosine | Diagonal]:
+def fit(plain: Variable, views: Variable, partner: np.ndarray) -> list[Cosine | Diagonal]:
     """Return the candidates. See `bases.Base.fit` for the arguments."""
     return [
         Cosine(plain, views),
@@ -68,13 +68,13 @@ def fit(plain: Side, views: Side, partner: np.ndarray) -> list[Cosine | Diagonal
     ]
 
 
-def _correlations(plain: Side, views: Side, partner: np.ndarray) -> np.ndarray:
+def _correlations(plain: Variable, views: Variable, partner: np.ndarray) -> np.ndarray:
     """Return the correlation of each coordinate of x with the same one of y.
 
     Chance makes estimated correlations differ. They are shrunk to their mean by that much (James
     and Stein, Fourth Berkeley Symposium, 1961).
     """
-    train = inputs.fitted_on(plain.train)
+    train = preprocessing.fitted_on(plain.train)
     x, y = plain.standardised(train), views.standardised(partner[train])
     rho = np.mean(x * y, axis=0)
     mean, spread = rho.mean(), rho.var()

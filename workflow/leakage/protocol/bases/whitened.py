@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from leakage.protocol.bases.similarity import TEMPERATURES
-from leakage.protocol.sides import Side, unit
+from leakage.protocol.preprocessing import Variable, unit
 
 SAME_SPACE = True
 SHRINKAGES = (0.1, 1.0, 10.0)
@@ -20,8 +20,8 @@ SHRINKAGES = (0.1, 1.0, 10.0)
 class WhitenedCosine:
     """The cosine of whitened items, for one shrinkage."""
 
-    plain: Side
-    views: Side
+    plain: Variable
+    views: Variable
     shrinkage: float
     temperatures: tuple[float, ...] = TEMPERATURES
 
@@ -34,7 +34,7 @@ class WhitenedCosine:
         """Return unit vectors, float64 (items, dim)."""
         return self._of(self.plain, plain), self._of(self.views, views)
 
-    def _of(self, side: Side, index: np.ndarray) -> np.ndarray:
+    def _of(self, side: Variable, index: np.ndarray) -> np.ndarray:
         rows, fitted = side.standardised(index), side.whitening
         added = self.shrinkage * fitted.mean
         if not added:
@@ -44,6 +44,6 @@ class WhitenedCosine:
         return unit(rows / np.sqrt(added) + (rows @ fitted.axes * weights) @ fitted.axes.T)
 
 
-def fit(plain: Side, views: Side, partner: np.ndarray) -> list[WhitenedCosine]:
+def fit(plain: Variable, views: Variable, partner: np.ndarray) -> list[WhitenedCosine]:
     """Return one candidate per shrinkage. See `bases.Base.fit` for the arguments."""
     return [WhitenedCosine(plain, views, each) for each in SHRINKAGES]

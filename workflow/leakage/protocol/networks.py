@@ -272,3 +272,37 @@ def moving_average(average: torch.Tensor | None, new: torch.Tensor, rate: float)
     if average is None:
         return new
     return torch.logaddexp(average + np.log1p(-rate), new + np.log(rate)) if rate < 1 else new
+
+
+def infonce(scores: torch.Tensor, own: torch.Tensor | None) -> torch.Tensor:
+    """Return the symmetric InfoNCE loss, (networks,): van den Oord et al., arXiv 1807.03748."""
+    return SymmetricInfoNCE.apply(scores, own)
+
+
+def donsker_varadhan(scores: torch.Tensor, own: torch.Tensor | None) -> torch.Tensor:
+    """Return minus the Donsker-Varadhan bound, (networks,): Belghazi et al. 2018, equation 10."""
+    joint = scores.diagonal(dim1=1, dim2=2)
+    own = _with_diagonal(own, scores)
+    count = torch.log((~own).sum((-1, -2)))
+    return log_sum_exp_of_others(scores, own) - count - joint.mean(-1)
+
+
+def jensen_shannon(scores: torch.Tensor, own: torch.Tensor | None) -> torch.Tensor:
+    """Return the classifier's loss, (networks,): Hjelm et al. 2019; Song and Ermon 2020."""
+    joint = scores.diagonal(dim1=1, dim2=2)
+    own = _with_diagonal(own, scores)
+    others = functional.softplus(scores).masked_fill(own, 0).sum((1, 2)) / (~own).sum((-1, -2))
+    return functional.softplus(-joint).mean(-1) + others
+
+
+def _with_diagonal(own: torch.Tensor | None, scores: torch.Tensor) -> torch.Tensor:
+    """Return the mask with the matched pairs added; it broadcasts to scores."""
+    diagonal = torch.eye(scores.shape[1], dtype=torch.bool, device=scores.device)
+    return diagonal[None] if own is None else own | diagonal
+
+
+LOSSES = {
+    "infonce": infonce,
+    "donsker_varadhan": donsker_varadhan,
+    "jensen_shannon": jensen_shannon,
+}

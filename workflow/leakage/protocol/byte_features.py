@@ -27,7 +27,7 @@ MARGIN, MARGIN_OF_FEW = 0.1, 60.0
 LARGEST = 0.999
 
 
-def reading(x: np.ndarray, y: np.ndarray, settings: Any) -> How | None:
+def choose(x: np.ndarray, y: np.ndarray, settings: Any) -> How | None:
     """Return how critics read the items; None if x or y is not uint8.
 
     If the settings give the branch `pixels`, its `input` decides. (The workflow always gives it.)
@@ -40,7 +40,7 @@ def reading(x: np.ndarray, y: np.ndarray, settings: Any) -> How | None:
 
     Example:
         >>> x = np.random.default_rng(0).integers(0, 256, (500, 1), dtype=np.uint8)
-        >>> reading(x, x[None] << 4, mine.Settings())
+        >>> choose(x, x[None] << 4, mine.Settings())
         'bits'
     """
     if not x.dtype == y.dtype == np.uint8:
@@ -102,3 +102,26 @@ def _orthonormal(values: np.ndarray) -> np.ndarray:
     """Return an orthonormal basis of the centred columns, shape (pairs, rank)."""
     basis, sizes, _ = np.linalg.svd(values - values.mean(axis=0), full_matrices=False)
     return basis[:, sizes > 1e-9 * max(1.0, sizes[0])]
+
+
+def encode(values: np.ndarray, how: str) -> np.ndarray:
+    """Return bytes as floats: as numbers, as 8 bits, or as 8 octaves of sine and cosine.
+
+    Fourier features: Tancik et al., NeurIPS 2020, arXiv 2006.10739, with the octaves of a byte.
+
+    Args:
+        values: uint8 (…, dim).
+        how: `scalar`, `bits` or `fourier`.
+
+    Returns:
+        float32 (…, dim), (…, 8 dim) or (…, 16 dim).
+    """
+    if how == "scalar":
+        return values.astype(np.float32)
+    octaves = np.arange(8)
+    if how == "bits":
+        features = values[..., None] >> octaves & 1
+    else:
+        angles = 2 * np.pi / 256 * values[..., None].astype(np.float32) * 2.0**octaves
+        features = np.concatenate([np.sin(angles), np.cos(angles)], axis=-1)
+    return features.reshape(*values.shape[:-1], -1).astype(np.float32)

@@ -8,9 +8,11 @@ import torch
 
 from leakage.protocol import bounds, permutation
 from leakage.protocol.bounds import Bound, Scores, Statistic
-from leakage.protocol.critic import Based, Trained
-from leakage.protocol.cross_fitting import MATCHED, MISMATCHED, Problem, Protocol, scored, validated
+from leakage.protocol.cross_fitting import Protocol
 from leakage.protocol.inference import bootstrap, null
+from leakage.protocol.neural_critics import Trained
+from leakage.protocol.problem import MATCHED, MISMATCHED, Problem, scored, validated
+from leakage.protocol.selection import Based
 
 # Most validation pairs for the offset of a base without networks.
 OFFSET_PAIRS = 500
@@ -128,7 +130,7 @@ class Critic:
         return torch.stack(found).mean(0)
 
 
-def read(
+def evaluate(
     bound: Bound,
     problem: Problem,
     units: list[tuple[int, int]],

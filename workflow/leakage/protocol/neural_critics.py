@@ -1,4 +1,4 @@
-"""The critics of one problem: the base chosen by validation, and networks trained on top of it."""
+"""Neural critics: networks trained on top of a base critic, or from zero."""
 
 import copy
 from collections.abc import Callable
@@ -6,15 +6,12 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from torch.nn import functional
 
-from leakage.protocol import critics, inputs, training
-from leakage.protocol.bases import MODULES, Candidate
-from leakage.protocol.bases.gaussian import Gaussian
+from leakage.protocol import networks, preprocessing, training
 from leakage.protocol.bounds import Bound
-from leakage.protocol.cross_fitting import MATCHED, Problem, Protocol, Settings, scored, validated
-from leakage.protocol.selection import ENOUGH, ENOUGH_PICTURES, NOTHING, SCORED, Ballot, Choice
-from leakage.protocol.sides import Side
+from leakage.protocol.cross_fitting import Settings
+from leakage.protocol.problem import MATCHED, Problem, validated
+from leakage.protocol.selection import SCORED, Based
 
 # Fourier features are used up to this many coordinates a side; standard deviation of a frequency.
 FEW_COORDINATES, FREQUENCY = 4, 5.0
@@ -23,31 +20,6 @@ FEW_COORDINATES, FREQUENCY = 4, 5.0
 MOST_KEPT = 40_000_000
 # A smaller gain is rounding, so a constant view stays at 0.
 LEAST_GAIN = 1e-4
-
-
-@dataclass(frozen=True, eq=False)
-class Based:
-    """The base of one fold, variant and level, fitted on the fold's training pairs.
-
-    Attributes:
-        plain, views: the sides.
-        choice: base and temperature chosen by the other folds, and their value.
-        candidate: the fitted base; None for T = 0.
-        turned: the Gaussian candidate that gives networks on this base their coordinates, or None.
-    """
-
-    plain: Side
-    views: Side
-    choice: Choice
-    candidate: Candidate | None
-    turned: Gaussian | None
-
-    def scores(self, plain: np.ndarray, views: np.ndarray) -> torch.Tensor:
-        """Return T of every view with every plain item at these indices, float32."""
-        if self.candidate is None:
-            return torch.zeros(len(views), len(plain), dtype=torch.float32)
-        u, v = self.candidate.vectors(plain, views)
-        return torch.from_numpy((self.choice.temperature * (v @ u.T)).astype(np.float32))
 
 
 @dataclass(frozen=True)
@@ -84,7 +56,7 @@ class Trained:
 
     recipe: Recipe
     keys: list[tuple[int, int, str, int]]
-    module: critics.SeparableCritics
+    module: networks.SeparableCritics
     read: Callable[
         [tuple[int, int, str, int], np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]
     ]
@@ -99,91 +71,7 @@ class Trained:
         one = _network(self.module, network)
         with torch.no_grad():
             halves = one.halves(*(torch.from_numpy(each)[None].to(device) for each in (x, y)))
-            return critics.crossed(*halves)[0].cpu()
-
-
-def bases(bound: Bound, problem: Problem, settings: Protocol) -> dict[tuple[int, str, int], Based]:
-    """Return the base of every (fold, variant, level), chosen by the other folds.
-
-    Args:
-        bound: its criterion is the value of a candidate.
-        problem: the pairs.
-        settings: the names of the bases, and the marginals.
-    """
-    modules = [
-        MODULES[name]
-        for name in settings.bases
-        if not MODULES[name].SAME_SPACE or problem.x.shape[1] == problem.y.shape[2]
-    ]
-    voters = _voters(problem)
-    sets = sorted({tuple(sorted((fold, each))) for fold, of in voters.items() for each in of})
-    train = {each: np.flatnonzero(~np.isin(problem.parts, each)) for each in sets}
-
-    def side(values: np.ndarray, out: tuple[int, int]) -> Side:
-        return Side(values, train[out], problem.pca, settings.marginals, not problem.of_bytes)
-
-    plain = {out: side(problem.x, out) for out in sets}
-    found = {}
-    for level, values in enumerate(problem.y):
-        views = {out: side(values, out) for out in sets}
-        for variant, partner in problem.partner.items():
-            ballots = {fold: Ballot(bound, len(of)) for fold, of in voters.items()}
-            fitted: dict[tuple[int, int], list[Candidate]] = {}
-            for out in sets:
-                args = plain[out], views[out], partner
-                fitted[out] = [each for module in modules for each in module.fit(*args)]
-                for fold, voter in (out, out[::-1]):
-                    if voter in voters[fold]:
-                        index = np.flatnonzero(problem.parts == voter)
-                        index = scored(problem, index, SCORED, [problem.seeds[0], voter, 12])
-                        own = problem.own(variant, index)
-                        pictures = len(np.unique(problem.groups[index]))
-                        ballots[fold].add(fitted[out], index, partner[index], own, pictures)
-            for fold, ballot in ballots.items():
-                out = _trained_without(fold, len(problem.splits))
-                choice = ballot.choice() if modules else NOTHING
-                names = {each.name: each for each in fitted[out]}
-                gaussian = [each for each in fitted[out] if isinstance(each, Gaussian)]
-                found[fold, variant, level] = Based(
-                    plain[out],
-                    views[out],
-                    choice,
-                    names.get(choice.name),
-                    _turning(choice, names, gaussian),
-                )
-    return found
-
-
-def _turning(
-    choice: Choice, names: dict[str, Candidate], gaussian: list[Gaussian]
-) -> Gaussian | None:
-    """Return the Gaussian candidate that turns the inputs: the chosen one, or the last one."""
-    chosen = names.get(choice.name)
-    if isinstance(chosen, Gaussian):
-        return chosen
-    return gaussian[-1] if chosen is not None and gaussian else None
-
-
-def _voters(problem: Problem) -> dict[int, list[int]]:
-    """Return the folds that choose the base of each fold: the next ones, as many as needed."""
-    count, sizes = len(problem.splits), np.bincount(problem.parts)
-    _, one_per_picture = np.unique(problem.groups, return_index=True)
-    pictures = np.bincount(problem.parts[one_per_picture])
-    found = {}
-    for fold in range(count):
-        found[fold] = []
-        for step in range(1, count):
-            found[fold].append((fold + step) % count)
-            pairs = np.minimum(sizes[found[fold]], SCORED).sum()
-            if pairs >= ENOUGH and pictures[found[fold]].sum() >= ENOUGH_PICTURES:
-                break
-    return found
-
-
-def _trained_without(fold: int, count: int) -> tuple[int, int]:
-    """Return the folds that a fold's critics are trained without: itself and the next, sorted."""
-    first, second = sorted((fold, (fold + 1) % count))
-    return first, second
+            return networks.crossed(*halves)[0].cpu()
 
 
 def recipes(problem: Problem, settings: Settings) -> list[Recipe]:
@@ -272,7 +160,7 @@ def _train(
     draws = training.Draws(sides, generators, batch)
     per_epoch = trained // batch
     epochs = min(settings.epochs, -(-settings.steps // per_epoch))
-    module = critics.SeparableCritics(
+    module = networks.SeparableCritics(
         [seed for seed, *_ in keys], bank.dims, settings.hidden, settings.layers, settings.features
     ).to(device)
     averaged, best = copy.deepcopy(module), copy.deepcopy(module)
@@ -284,7 +172,7 @@ def _train(
     )
     stack = _Stack(problem, keys, units, sides, bank, device)
     validation = _Validation(bound, problem, keys, based, bank, settings, device)
-    objective = LOSSES[settings.loss]
+    objective = networks.LOSSES[settings.loss]
     alive = torch.arange(len(keys))  # networks that still train
     curves = [validation(module, alive)]
     top, steps = curves[0].clone(), torch.zeros(len(keys), dtype=torch.int64)
@@ -293,7 +181,7 @@ def _train(
         x, y, base, own = stack.batch(index, alive)
         if recipe.noise:
             x, y = (each + _noise(each, recipe.noise, stack, alive, generators) for each in (x, y))
-        return objective(critics.crossed(*module.halves(x, y)) + base, own).sum()
+        return objective(networks.crossed(*module.halves(x, y)) + base, own).sum()
 
     def after_step() -> None:
         schedule.step()
@@ -364,8 +252,8 @@ class _Bank:
             return based.plain.leading(count), based.views.leading(count)
         seed, count = self.problem.seeds[0], self.settings.fourier
         return (
-            inputs.fourier(based.plain.inputs, count, FREQUENCY, seed),
-            inputs.fourier(based.views.inputs, count, FREQUENCY, seed + 1),
+            preprocessing.fourier(based.plain.inputs, count, FREQUENCY, seed),
+            preprocessing.fourier(based.views.inputs, count, FREQUENCY, seed + 1),
         )
 
     def rows(
@@ -509,7 +397,7 @@ class _Validation:
             is_based = bank.recipe.based
             self.base.append(base.scores(index, views).to(device) if is_based else 0.0)
 
-    def __call__(self, module: critics.SeparableCritics, alive: torch.Tensor) -> torch.Tensor:
+    def __call__(self, module: networks.SeparableCritics, alive: torch.Tensor) -> torch.Tensor:
         """Return the criterion of the networks that still train, float32 (alive,), in nats."""
         values = []
         with torch.no_grad():
@@ -523,7 +411,7 @@ class _Validation:
                 scores = y @ x.T + self.base[k]
                 others = scores.masked_fill(self.own[k], -torch.inf)
                 values.append(self.bound.criterion(scores.diagonal()[None], others[None]))
-        # Values above the ceiling do not rank critics.
+        # Values above the ceiling do not rank networks.
         return torch.cat(values).cpu().clamp(max=float(np.log(self.limit)))
 
 
@@ -547,7 +435,7 @@ def _keep(module: torch.nn.Module, kept: torch.Tensor) -> None:
             setattr(owner, name, torch.nn.Parameter(old.detach()[kept.to(old.device)]))
 
 
-def _network(module: critics.SeparableCritics, network: int) -> critics.SeparableCritics:
+def _network(module: networks.SeparableCritics, network: int) -> networks.SeparableCritics:
     """Return a stack of one network."""
     one = copy.copy(module)
     one._modules = {
@@ -555,37 +443,3 @@ def _network(module: critics.SeparableCritics, network: int) -> critics.Separabl
         for name, stack in module._modules.items()
     }
     return one
-
-
-def infonce(scores: torch.Tensor, own: torch.Tensor | None) -> torch.Tensor:
-    """Return the symmetric InfoNCE loss, (networks,): van den Oord et al., arXiv 1807.03748."""
-    return critics.SymmetricInfoNCE.apply(scores, own)
-
-
-def donsker_varadhan(scores: torch.Tensor, own: torch.Tensor | None) -> torch.Tensor:
-    """Return minus the Donsker-Varadhan bound, (networks,): Belghazi et al. 2018, equation 10."""
-    joint = scores.diagonal(dim1=1, dim2=2)
-    own = _with_diagonal(own, scores)
-    count = torch.log((~own).sum((-1, -2)))
-    return critics.log_sum_exp_of_others(scores, own) - count - joint.mean(-1)
-
-
-def jensen_shannon(scores: torch.Tensor, own: torch.Tensor | None) -> torch.Tensor:
-    """Return the classifier's loss, (networks,): Hjelm et al. 2019; Song and Ermon 2020."""
-    joint = scores.diagonal(dim1=1, dim2=2)
-    own = _with_diagonal(own, scores)
-    others = functional.softplus(scores).masked_fill(own, 0).sum((1, 2)) / (~own).sum((-1, -2))
-    return functional.softplus(-joint).mean(-1) + others
-
-
-def _with_diagonal(own: torch.Tensor | None, scores: torch.Tensor) -> torch.Tensor:
-    """Return the mask with the matched pairs added; it broadcasts to scores."""
-    diagonal = torch.eye(scores.shape[1], dtype=torch.bool, device=scores.device)
-    return diagonal[None] if own is None else own | diagonal
-
-
-LOSSES = {
-    "infonce": infonce,
-    "donsker_varadhan": donsker_varadhan,
-    "jensen_shannon": jensen_shannon,
-}
