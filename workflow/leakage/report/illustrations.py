@@ -15,9 +15,9 @@ from leakage import captions
 
 # Headings, and the modules of the figures below each. Other figures come last.
 GROUPS = {
-    "What leaks": ["verdict", "reidentification", "held_out", "visual_security", "schemes"],
+    "What leaks": ["verdict", "reidentification", "estimators", "visual_security", "schemes"],
     "Can the numbers be trusted?": [
-        *("consistency", "pretraining", "memory", "pixel_critics", "calibration"),
+        *("consistency", "pretraining", "memorisation", "pixel_critics", "calibration"),
     ],
     "The paper's figures": [
         *("fig1", "fig2", "fig3a", "fig3b", "fig4", "fig5", "fig6a", "fig6b", "fig7", "fig8"),
