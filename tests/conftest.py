@@ -1,7 +1,32 @@
-"""Settings of all tests."""
+"""Settings and fixtures that all tests share."""
 
+import fcntl
+import os
+from pathlib import Path
+
+import pytest
+import snake
 from hypothesis import settings
 
 # No test depends on how fast the machine is.
 settings.register_profile("without deadline", deadline=None)
 settings.load_profile("without deadline")
+
+
+@pytest.fixture(scope="session")
+def tiny_run(tmp_path_factory: pytest.TempPathFactory) -> snake.TinyRun:
+    """One complete run of tests/tiny.yaml, made once for all workers. Tests only read it."""
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parent
+    folder = folder / "tiny-run"
+    folder.mkdir(exist_ok=True)
+    with open(folder / "lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        return snake.tiny_run(folder)
+
+
+@pytest.fixture
+def tiny_copy(tiny_run: snake.TinyRun, tmp_path: Path) -> Path:
+    """A copy of the checkout of that run, with times, which a test may change."""
+    return tiny_run.copy(tmp_path / "checkout")

@@ -1,4 +1,4 @@
-"""Runs of the real Snakemake, as a user starts it: from the repository, results elsewhere."""
+"""Run Snakemake as a user does: from the repository, with the results elsewhere."""
 
 import json
 import os
@@ -12,17 +12,30 @@ from typing import Any
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 TINY = Path("tests") / "tiny.yaml"
+TINY_RESULTS = Path("results") / "tiny"
+# Python imports this module at every start. It notes which modules each step has imported.
+TRACER = """
+import atexit, json, os, pathlib, sys
+
+def note():
+    if pathlib.Path(sys.argv[0]).parts[-2:] == ("leakage", "__main__.py"):
+        names = [name for name in sys.modules if name.partition(".")[0] == "leakage"]
+        text = json.dumps({"arguments": sys.argv[1:], "modules": ["leakage.__main__", *names]})
+        pathlib.Path(os.environ["TRACE"], f"{os.getpid()}.json").write_text(text)
+
+atexit.register(note)
+"""
 
 
 @dataclass
 class Run:
-    """What a run left: its exit status and all that it printed."""
+    """Exit status and output of a run."""
 
     status: int
     output: str
 
     def outputs(self) -> set[str]:
-        """Return the paths of the files that jobs make, or would make in a dry run."""
+        """Return the paths that jobs make, or would make in a dry run."""
         lines = re.findall(r"^    output: (.*)$", self.output, re.MULTILINE)
         return {path for line in lines for path in line.split(", ")}
 
@@ -114,6 +127,53 @@ def surroundings() -> dict[str, str]:
 def _path() -> str:
     """Return PATH with this environment first: the rules call `python`."""
     return os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")])
+
+
+@dataclass(frozen=True)
+class TinyRun:
+    """A checkout with a complete run of tests/tiny.yaml in its folder `results/tiny`.
+
+    Attributes:
+        checkout: the copy of the repository.
+        trace: one JSON file per job: the arguments of its step, and the modules it imported.
+        results: the results, as an absolute path. Give Snakemake `TINY_RESULTS` in `checkout`.
+    """
+
+    checkout: Path
+    trace: Path
+
+    @property
+    def results(self) -> Path:
+        return self.checkout / TINY_RESULTS
+
+    @property
+    def traced(self) -> dict[str, str]:
+        """The environment of runs whose jobs are traced."""
+        return {"PYTHONPATH": str(self.trace.with_name("tracer")), "TRACE": str(self.trace)}
+
+    def copy(self, checkout: Path) -> Path:
+        """Copy the checkout with its results and times, and return the copy."""
+        subprocess.run(["cp", "--archive", str(self.checkout), str(checkout)], check=True)
+        return checkout
+
+
+def tiny_run(folder: Path) -> TinyRun:
+    """Make the target `all` of tests/tiny.yaml in `folder`, unless it is there already."""
+    done = folder / "done"
+    tiny = TinyRun(folder / "checkout", folder / "trace")
+    if not done.exists():
+        for name in ("trace", "tracer"):
+            (folder / name).mkdir()
+        (folder / "tracer" / "sitecustomize.py").write_text(TRACER)
+        copy_checkout(folder)
+        done.write_text("another test has tried, and failed, to make this run")
+        run = snakemake(
+            TINY_RESULTS, targets=("all",), checkout=tiny.checkout, environment=tiny.traced
+        )
+        done.write_text(run.output if run.status else "")
+    problem = done.read_text()
+    assert not problem, problem
+    return tiny
 
 
 def copy_checkout(folder: Path) -> Path:
