@@ -58,14 +58,18 @@ class Choice:
     branch: str
     noun: str
     names: Callable[[], list[str]]
-    module: Callable[[str], ModuleType]
+    module: Callable[[str], ModuleType | type[Settings]]
     key: str = ""
     unnamed: str = ""
     plug_in: type[Settings] | None = None
 
     def models(self) -> dict[str, type[Settings]]:
         """Return the model of every module, by its name."""
-        return {name: getattr(self.module(name), "Settings", self.plug_in) for name in self.names()}
+        found = {name: self.module(name) for name in self.names()}
+        return {
+            name: each if isinstance(each, type) else getattr(each, "Settings", self.plug_in)
+            for name, each in found.items()
+        }
 
 
 # By the top-level key that they stand below.
@@ -81,7 +85,7 @@ CHOICES = {
         schemes.PlugIn,
     ),
     "encoders": Choice(
-        "encoders", "encoder", encoders.kinds, encoders.module, "kind", "", encoders.PlugIn
+        "encoders", "encoder", encoders.kinds, encoders.encoder_class, "kind", "", encoders.Encoder
     ),
     "estimators": Choice(
         "estimators",

@@ -10,7 +10,11 @@ import small_views
 import torch
 from leakage import encoders
 from leakage.config.settings import validate
-from leakage.encoders import network, open_clip, statistics, timm, torchvision
+from leakage.encoders.open_clip import OpenClip
+from leakage.encoders.statistics import Statistics, statistics
+from leakage.encoders.timm import Timm
+from leakage.encoders.torchvision import Torchvision
+from leakage.encoders.weights import Weights
 from leakage.errors import LeakageError
 from leakage.storage import files
 from safetensors.torch import save_file
@@ -23,17 +27,19 @@ def patch_of(value, size=32, channels=3):
     return np.full((size, size, channels), value, np.uint8)
 
 
-def ready(entry, plain=None, seed=0):
-    """Return the encoder of an entry, its weights resolved as the step `weights` does."""
-    module = encoders.module(entry.kind)
-    weights = network.resolve(module.architecture(entry), entry, seed, "cpu", plain)
-    return module.load(entry, weights, "cpu")
+def weights_of(entry, plain=(), seed=0):
+    """Return the weights of an entry, as the step `find_weights` finds them."""
+    size = entry.architecture().image_size or SIZE
+    return entry.find_weights(size, seed, "cpu", lambda: list(plain), "encoders.mine")
+
+
+def ready(entry, plain=(), seed=0):
+    """Return the loaded encoder of an entry."""
+    return entry.load(weights_of(entry, plain, seed), "cpu")
 
 
 def untrained(model, batch_size=4):
-    return torchvision.Settings(
-        kind="torchvision", model=model, weights="random", batch_size=batch_size
-    )
+    return Torchvision(model=model, weights="random", batch_size=batch_size)
 
 
 def mean_cosine(embeddings):
@@ -46,23 +52,23 @@ def mean_cosine(embeddings):
 
 
 def test_a_constant_patch_has_its_value_as_mean_and_no_deviation_nor_energy():
-    cells = statistics.statistics(patch_of(51), grid=4).reshape(16, 3, 3)
+    cells = statistics(patch_of(51), grid=4).reshape(16, 3, 3)
     assert cells[:, 0] == pytest.approx(0.2)
     assert cells[:, 1:] == pytest.approx(0, abs=1e-6)
 
 
 def test_a_ramp_has_the_square_of_its_slope_as_energy():
     ramp = np.broadcast_to(np.arange(32, dtype=np.uint8)[:, None], (32, 32))[..., None]
-    cells = statistics.statistics(ramp, grid=2).reshape(4, 3, 3)
+    cells = statistics(ramp, grid=2).reshape(4, 3, 3)
     assert cells[:, 2] == pytest.approx(1 / 255**2, rel=1e-4)
     assert cells[:, 1] == pytest.approx(np.std(np.arange(16)) / 255, rel=1e-4)
 
 
 def test_a_grey_patch_has_the_statistics_of_three_equal_channels():
     grey = small_views.photographs()["camera"][:64, :64]
-    found = statistics.statistics(grey, grid=4)
+    found = statistics(grey, grid=4)
     assert found.shape == (4 * 4 * 9,)
-    assert np.array_equal(found, statistics.statistics(grey.repeat(3, axis=2), grid=4))
+    assert np.array_equal(found, statistics(grey.repeat(3, axis=2), grid=4))
 
 
 # Every kind
@@ -76,7 +82,7 @@ def means(batch_size):
         batches.append(patches)
         return np.array([[patch.mean()] for patch in patches], np.float32)
 
-    return encoders.Encoder(encode, "mean", False, batch_size, "cpu", ()), batches
+    return encoders.LoadedEncoder(encode, "mean", batch_size=batch_size), batches
 
 
 def test_equal_patches_are_embedded_once_and_every_row_has_its_own():
@@ -125,7 +131,7 @@ def test_a_whole_picture_is_squashed_to_the_size_and_not_cropped(channels):
 
 def test_checking_the_settings_of_every_kind_imports_neither_torch_nor_pillow():
     code = (
-        "import sys; from leakage import encoders; [encoders.module(k).Settings(kind=k) for k in "
+        "import sys; from leakage import encoders; [encoders.encoder_class(k)() for k in "
         "encoders.kinds()]; slow = {'torch', 'PIL', 'open_clip', 'timm'}; "
         "print(sorted(sys.modules.keys() & slow))"
     )
@@ -136,7 +142,7 @@ def test_checking_the_settings_of_every_kind_imports_neither_torch_nor_pillow():
 def test_an_unknown_kind_is_answered_with_the_nearest():
     nearest = "'torchvison' is not known; the nearest is 'torchvision'"
     with pytest.raises(LeakageError, match=nearest):
-        encoders.module("torchvison")
+        encoders.encoder_class("torchvison")
 
 
 def test_an_unknown_key_of_an_entry_is_answered_with_the_nearest():
@@ -145,10 +151,9 @@ def test_an_unknown_key_of_an_entry_is_answered_with_the_nearest():
 
 
 def test_only_networks_need_weights_and_only_untrained_ones_plain_patches():
-    kinds = [statistics.Settings(kind="statistics"), open_clip.Settings(kind="open_clip")]
-    assert [encoders.needs_weights(entry) for entry in [*kinds, untrained("resnet18")]] == [0, 1, 1]
-    needing = [encoders.needs_plain_patches(entry) for entry in [*kinds, untrained("resnet18")]]
-    assert needing == [False, False, True]
+    entries = [Statistics(), OpenClip(), untrained("resnet18")]
+    assert [entry.needs_weights for entry in entries] == [False, True, True]
+    assert [entry.needs_plain_patches for entry in entries] == [False, False, True]
 
 
 # Untrained networks
@@ -166,40 +171,39 @@ def test_a_random_network_is_decided_by_its_seed_alone_and_leaves_torch_s_genera
 
 def test_calibrated_batch_norm_tells_patches_apart_that_the_initial_one_does_not():
     entry, patches = untrained("resnet18"), small_views.some_patches(SIZE)
-    architecture = torchvision.architecture(entry)
-    weights = network.resolve(architecture, entry, 0, "cpu", lambda: patches)
-    initial = network.Weights(weights.record, {})
-    calibrated = torchvision.load(entry, weights, "cpu")
-    degenerate = mean_cosine(torchvision.load(entry, initial, "cpu")(patches))
+    weights = weights_of(entry, patches)
+    initial = Weights(weights.record, {})
+    calibrated = entry.load(weights, "cpu")
+    degenerate = mean_cosine(entry.load(initial, "cpu")(patches))
     assert mean_cosine(calibrated(patches)) < degenerate - 0.02
-    assert weights.record.calibrated_on == len(patches)
+    assert weights.record.batch_norm_patches == len(patches)
     assert calibrated.untrained
-    assert calibrated.label == "ResNet-18, untrained (BatchNorm calibrated on plain patches)"
+    assert calibrated.label == "ResNet-18, untrained (BatchNorm statistics from plain patches)"
 
 
 def test_calibration_changes_no_weight_but_batch_norm_s_statistics():
     entry, patches = untrained("resnet18"), small_views.some_patches(SIZE)[:3]
-    weights = network.resolve(torchvision.architecture(entry), entry, 0, "cpu", lambda: patches)
+    weights = weights_of(entry, patches)
     kinds = {name.rpartition(".")[2] for name in weights.statistics}
     assert kinds == {"running_mean", "running_var", "num_batches_tracked"}
 
 
 def test_an_untrained_network_with_batch_norm_asks_for_plain_patches():
-    with pytest.raises(LeakageError, match="calibrated on plain patches, and none were given"):
+    with pytest.raises(LeakageError, match="needs plain patches, and none were given"):
         ready(untrained("resnet18"))
 
 
 def test_embeddings_do_not_depend_on_the_batch_size():
     patches = small_views.some_patches(SIZE)
     entry = untrained("resnet18")
-    weights = network.resolve(torchvision.architecture(entry), entry, 0, "cpu", lambda: patches)
-    encoder = torchvision.load(entry, weights, "cpu")
+    weights = weights_of(entry, patches)
+    encoder = entry.load(weights, "cpu")
     one_by_one = np.concatenate([encoder([patch]) for patch in patches])
     assert np.abs(encoder(patches) - one_by_one).max() <= 1e-5 * np.abs(one_by_one).max()
 
 
 def test_an_untrained_clip_says_so_and_gives_its_embedding_size():
-    entry = open_clip.Settings(kind="open_clip", weights="random")
+    entry = OpenClip(weights="random")
     encoder = ready(entry)
     found = encoder([patch_of(0, 224), patch_of(255, 224, channels=1)])
     assert found.shape == (2, 512) and found.dtype == np.float32
@@ -226,7 +230,7 @@ FAMILIES = {
 @pytest.mark.parametrize("model", FAMILIES)
 def test_every_family_gives_the_features_that_its_classifier_reads(model):
     # On torch's meta device a network has shapes and no numbers: no time and no memory.
-    architecture = torchvision.architecture(untrained(model))
+    architecture = untrained(model).architecture()
     with torch.device("meta"):
         features = architecture.features(architecture.build()).eval()
         assert features(torch.zeros(2, 3, 224, 224)).shape == (2, FAMILIES[model])
@@ -241,7 +245,7 @@ def test_the_real_squeezenet_gives_the_channels_before_its_classifier_averaged_o
     from torchvision import models
     from torchvision.transforms import functional
 
-    entry = torchvision.Settings(kind="torchvision", model="squeezenet1_0", weights=str(SQUEEZENET))
+    entry = Torchvision(model="squeezenet1_0", weights=str(SQUEEZENET))
     patches = small_views.some_patches(224)
     reference = models.squeezenet1_0()
     reference.load_state_dict(load_file(SQUEEZENET))
@@ -261,13 +265,13 @@ def test_the_real_squeezenet_gives_the_channels_before_its_classifier_averaged_o
 def squeezenet_file(tmp_path_factory):
     """A seeded squeezenet1_1, float16, as a file."""
     path = tmp_path_factory.mktemp("weights") / "squeezenet1_1.safetensors"
-    state = torchvision.architecture(untrained("squeezenet1_1")).build().state_dict()
+    state = untrained("squeezenet1_1").architecture().build().state_dict()
     save_file({name: value.half() for name, value in state.items()}, path)
     return path
 
 
 def from_file(path, model="squeezenet1_1"):
-    return torchvision.Settings(kind="torchvision", model=model, weights=str(path))
+    return Torchvision(model=model, weights=str(path))
 
 
 def test_a_file_of_another_network_is_refused_with_the_keys_that_do_not_fit(squeezenet_file):
@@ -298,35 +302,35 @@ def test_a_file_that_is_not_there_is_refused_by_name(tmp_path):
 def test_a_file_that_could_run_code_is_refused_when_the_settings_are_checked():
     entry = {"kind": "open_clip", "weights": "downloads/ViT-B-32.pt"}
     with pytest.raises(LeakageError, match=r"encoders\.clip\.weights: .*expected a .safetensors"):
-        validate(open_clip.Settings, entry, "encoders.clip")
+        validate(OpenClip, entry, "encoders.clip")
 
 
 def test_weights_that_change_after_they_were_resolved_are_refused(squeezenet_file, tmp_path):
     path = tmp_path / squeezenet_file.name
     path.write_bytes(squeezenet_file.read_bytes())
     entry = from_file(path)
-    weights = network.resolve(torchvision.architecture(entry), entry, 0, "cpu")
+    weights = weights_of(entry)
     assert weights.record.sha256 == files.sha256(squeezenet_file)
     path.write_bytes(squeezenet_file.read_bytes() + b" ")
     with pytest.raises(LeakageError, match="have changed"):
-        torchvision.load(entry, weights, "cpu")
+        entry.load(weights, "cpu")
     path.unlink()
-    with pytest.raises(LeakageError, match="are gone"):
-        torchvision.load(entry, weights, "cpu")
+    with pytest.raises(LeakageError, match="is missing"):
+        entry.load(weights, "cpu")
 
 
 def test_weights_resolved_for_another_entry_are_refused(squeezenet_file):
     entry = from_file(squeezenet_file)
-    weights = network.resolve(torchvision.architecture(entry), entry, 0, "cpu")
+    weights = weights_of(entry)
     with pytest.raises(LeakageError, match=r"expected squeezenet1_1 \(random\)"):
-        torchvision.load(untrained("squeezenet1_1"), weights, "cpu")
+        untrained("squeezenet1_1").load(weights, "cpu")
 
 
 # timm
 
 
 def of_timm(model, weights="random", **keys):
-    return timm.Settings(kind="timm", model=model, weights=str(weights), batch_size=4, **keys)
+    return Timm(model=model, weights=str(weights), batch_size=4, **keys)
 
 
 def test_an_untrained_transformer_of_timm_says_so_and_tells_patches_apart():
@@ -339,13 +343,13 @@ def test_an_untrained_transformer_of_timm_says_so_and_tells_patches_apart():
 
 def test_batch_norm_of_timm_s_networks_is_calibrated_too():
     entry, patches = of_timm("resnet10t"), small_views.some_patches(SIZE)
-    weights = network.resolve(timm.architecture(entry), entry, 0, "cpu", lambda: patches)
-    calibrated = timm.load(entry, weights, "cpu")
-    initial = timm.load(entry, network.Weights(weights.record, {}), "cpu")
-    assert weights.record.calibrated_on == len(patches)
+    weights = weights_of(entry, patches)
+    calibrated = entry.load(weights, "cpu")
+    initial = entry.load(Weights(weights.record, {}), "cpu")
+    assert weights.record.batch_norm_patches == len(patches)
     assert calibrated(patches).shape == (len(patches), 512)
     assert mean_cosine(calibrated(patches)) < mean_cosine(initial(patches)) - 0.02
-    assert calibrated.label == "ResNet-10t, untrained (BatchNorm calibrated on plain patches)"
+    assert calibrated.label == "ResNet-10t, untrained (BatchNorm statistics from plain patches)"
 
 
 def file_of_timm(path, model, classes, tag="c3_in1k"):
@@ -383,8 +387,8 @@ def test_a_classifier_of_timm_goes_with_its_norms_and_hidden_layers_and_nothing_
 
     with torch.device("meta"):
         whole = library.create_model(model, num_classes=7).state_dict()
-        headless = timm.architecture(of_timm(model)).build().state_dict()
-    key = timm.architecture(of_timm(model)).key
+        headless = of_timm(model).architecture().build().state_dict()
+    key = of_timm(model).architecture().key
     assert {key(name) for name in whole} - {None} == headless.keys() < whole.keys()
 
 
@@ -445,7 +449,7 @@ def test_the_pixels_are_those_of_the_tag_and_for_a_file_of_the_tag_that_pixels_n
         of_timm(model, "mine.safetensors", pixels="dino"),
         of_timm(model, "random", pixels="dino"),
     ]
-    means = [timm.architecture(entry).mean for entry in entries]
+    means = [entry.architecture().mean for entry in entries]
     dino = (0.485, 0.456, 0.406)
     assert means == [(0.5, 0.5, 0.5), dino, dino, dino]
 
@@ -453,13 +457,13 @@ def test_the_pixels_are_those_of_the_tag_and_for_a_file_of_the_tag_that_pixels_n
 def test_pixels_beside_a_tag_are_refused_when_the_settings_are_checked():
     entry = {"kind": "timm", "weights": "dino", "pixels": "augreg_in1k"}
     with pytest.raises(LeakageError, match=r"^encoders\.mine: found pixels 'augreg_in1k' beside"):
-        validate(timm.Settings, entry, "encoders.mine")
+        validate(Timm, entry, "encoders.mine")
 
 
 def test_a_resnet_of_timm_takes_patches_of_any_size():
-    architecture = timm.architecture(of_timm("resnet10t", "c3_in1k"))
+    architecture = of_timm("resnet10t", "c3_in1k").architecture()
     for size in (48, 176, 224):
-        network.check_size(architecture, size)
+        architecture.check_size(size)
 
 
 # What the libraries do not have
@@ -485,9 +489,8 @@ def test_a_resnet_of_timm_takes_patches_of_any_size():
     ],
 )
 def test_weights_and_models_that_do_not_go_together_are_answered_with_the_right_one(entry, answer):
-    module = encoders.module(entry["kind"])
     with pytest.raises(LeakageError, match=answer) as caught:
-        module.architecture(module.Settings(**entry), "encoders.mine")
+        encoders.encoder_class(entry["kind"])(**entry).architecture("encoders.mine")
     assert str(caught.value).startswith("encoders.mine.")
     assert "\n" not in str(caught.value)
 
@@ -501,8 +504,7 @@ def test_weights_and_models_that_do_not_go_together_are_answered_with_the_right_
     ],
 )
 def test_patches_of_a_size_that_a_transformer_does_not_take_are_refused(kind, model):
-    module = encoders.module(kind)
-    entry = module.Settings(kind=kind, model=model, weights="random")
+    architecture = encoders.encoder_class(kind)(model=model, weights="random").architecture()
     with pytest.raises(LeakageError, match=r"patches\.size: found 192, .* 224 x 224 only"):
-        network.check_size(module.architecture(entry), 192)
-    network.check_size(module.architecture(entry), 224)
+        architecture.check_size(192)
+    architecture.check_size(224)

@@ -144,7 +144,7 @@ def test_a_tag_that_cannot_be_had_stops_the_run_with_the_ways_out(
     caches = {"HF_HOME": str(tmp_path / "hf"), "TORCH_HOME": str(tmp_path / "torch")}
     done = run(folder, command_of(example), **nobody, **caches)
     assert done.status != 0
-    what = f"the weights '{entry['weights']}' of {entry['model']} cannot be had"
+    what = f"the weights '{entry['weights']}' of {entry['model']} cannot be found"
     assert done.lines_with(f"error: encoders.{key}: {what}"), done.output
     assert all(done.lines_with(way) for way in WAYS_OUT)
     assert "Traceback" not in done.output

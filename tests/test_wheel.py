@@ -39,9 +39,8 @@ x, y = np.load("x.npy"), np.load("y.npy")
 table = estimate("mine", x, y, epochs=2, hidden=8, seeds=1)
 assert np.isfinite(table.loc[table.chosen, "mean"]).all(), table
 for kind in ("open_clip", "timm", "torchvision"):
-    entry = encoders.settings_of(kind)(kind=kind)
     try:
-        encoders.load(entry, None, "cpu")
+        encoders.encoder_class(kind)().load(None, "cpu")
     except LeakageError as error:
         print(f"{kind}: {error}")
 """

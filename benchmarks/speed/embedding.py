@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from leakage import allocator, encoders, patches
-from leakage.encoders import network
 from leakage.steps.embed import of_pictures
 from leakage.storage import views
 
@@ -79,17 +78,15 @@ def worker(folder: str, number: int, kind: str, model: str, barrier: Any) -> tup
     return embedded[1:], products[1:], peak
 
 
-def ready(kind: str, model: str, device: str, **options: Any) -> encoders.Encoder:
-    """Return an untrained encoder, its BatchNorm calibrated on noise."""
-    entry = encoders.settings_of(kind)(kind=kind, model=model, weights="random", **options)
-    architecture = encoders.module(kind).architecture(entry, "encoders.benchmark")
+def ready(kind: str, model: str, device: str, **options: Any) -> encoders.LoadedEncoder:
+    """Return an untrained encoder, with the BatchNorm statistics of noise."""
+    entry = encoders.encoder_class(kind)(kind=kind, model=model, weights="random", **options)
     noise = list(np.random.default_rng(0).integers(0, 256, (2, SIZE, SIZE, 3), np.uint8))
-    return encoders.load(
-        entry, network.resolve(architecture, entry, 0, device, lambda: noise), device
-    )
+    weights = entry.find_weights(SIZE, 0, device, lambda: noise, "encoders.benchmark")
+    return entry.load(weights, device)
 
 
-def embed(encoder: encoders.Encoder, path: Path, places: pd.DataFrame) -> None:
+def embed(encoder: encoders.LoadedEncoder, path: Path, places: pd.DataFrame) -> None:
     """Read a view, cut its patches out and embed them, as a job does."""
     rows = dict(list(places.groupby("image_id", sort=False)))
     for _ in encoders.embed(encoder, of_pictures(views.View(path), rows, SIZE)):
@@ -116,8 +113,8 @@ def per_patch(kind: str, model: str) -> int:
     from torch.nn.attention import SDPBackend, sdpa_kernel
     from torch.utils.flop_counter import FlopCounterMode
 
-    entry = encoders.settings_of(kind)(kind=kind, model=model, weights="random")
-    architecture = encoders.module(kind).architecture(entry, "encoders.benchmark")
+    entry = encoders.encoder_class(kind)(kind=kind, model=model, weights="random")
+    architecture = entry.architecture("encoders.benchmark")
     features = architecture.features(architecture.build()).train()
     # In training mode no layer takes a fused path, which the counter does not see.
     features.requires_grad_(False)

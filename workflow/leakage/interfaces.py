@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from leakage.analysis.tables import Table
     from leakage.config.models import Config
+    from leakage.encoders.weights import Weights
     from leakage.schemes.keystream import Keystream
     from leakage.storage.checkpoints import Checkpoint
     from leakage.storage.views import View
@@ -98,16 +99,21 @@ class Encoder(Protocol):
     """Turns patches into vectors: an entry of `encoders`."""
 
     needs_weights: ClassVar[bool]
-    """whether the rule `find_weights` has to find weights first"""
+    """whether `find_weights` has to run before `load`"""
     uses_gpu: ClassVar[bool]
+    needs_plain_patches: bool
+    """whether `find_weights` needs plain patches"""
 
-    def load(self, record: Any, device: str) -> "LoadedEncoder":
-        """Return the encoder, ready to run.
+    def files(self) -> list[str]:
+        """Return the user's files that the encoder reads."""
 
-        Args:
-            record: the weights to load (`leakage.encoders.network.Record`); None without weights.
-            device: `auto`, `cpu` or `cuda`.
-        """
+    def find_weights(
+        self, size: int, seed: int, device: str, plain: Callable[[], list[Bytes]], where: str
+    ) -> "Weights":
+        """Return which weights the encoder has, downloading them if needed."""
+
+    def load(self, weights: "Weights | None", device: str) -> "LoadedEncoder":
+        """Return the encoder, ready to run; `weights` is None if it does not need them."""
 
 
 class LoadedEncoder(Protocol):

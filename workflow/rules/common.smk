@@ -132,7 +132,7 @@ def encoders_with_weights():
     read = {each.representation.removesuffix("-whole") for each in wanted_tables()}
     if judged():
         read |= {representation for representation, _ in CHECKED.verdict_tests().values()}
-    return sorted(key for key in read - {"pixels"} if hasattr(CHECKED.encoders[key], "weights"))
+    return sorted(key for key in read - {"pixels"} if CHECKED.encoders[key].needs_weights)
 
 
 def wanted_tables():
@@ -197,22 +197,21 @@ def view_code(wildcards):
 
 
 def plain_patches(wildcards):
-    """What an untrained network's BatchNorm is calibrated on; nothing for other encoders."""
-    if CHECKED.encoders[wildcards.encoder].weights != "random":
+    """The plain patches for an untrained network's BatchNorm; nothing for other encoders."""
+    if not CHECKED.encoders[wildcards.encoder].needs_plain_patches:
         return {}
     view = view_parts(CONFIG.paper.scheme, 0)[0]
     return {"view": view, "places": RESULTS / "patches.csv"}
 
 
 def local_weights(wildcards):
-    """The weights file of the user's, so that another one makes the embeddings anew."""
-    weights = CHECKED.encoders[wildcards.encoder].weights
-    return [weights] if weights.endswith(".safetensors") else []
+    """The user's weights file: embeddings are made again when it changes."""
+    return CHECKED.encoders[wildcards.encoder].files()
 
 
 def found_weights(wildcards):
-    """The record that the rule `find_weights` leaves; encoders without weights need none."""
-    if not hasattr(CHECKED.encoders[wildcards.encoder], "weights"):
+    """The weights record; nothing for encoders without weights."""
+    if not CHECKED.encoders[wildcards.encoder].needs_weights:
         return []
     return RESULTS / f"record/weights/{wildcards.encoder}.safetensors"
 
@@ -234,7 +233,7 @@ def plain_options(wildcards):
 
 
 def weights_option(wildcards):
-    """The found weights as a command-line option."""
+    """The weights record as a command-line option."""
     path = found_weights(wildcards)
     return f"--weights {shlex.quote(str(path))}" if path else ""
 

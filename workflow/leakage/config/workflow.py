@@ -597,19 +597,18 @@ def _scheme(key: str, values: dict[str, Any]) -> Settings:
     return validate(model, {"cipher": cipher, **values}, where)
 
 
-def _named_encoder(key: str, values: dict[str, Any]) -> Settings:
+def _named_encoder(key: str, values: dict[str, Any]) -> encoders.Encoder:
     return _encoder(values, f"encoders.{key}")
 
 
-def _encoder(values: dict[str, Any], where: str) -> Settings:
+def _encoder(values: dict[str, Any], where: str) -> encoders.Encoder:
     if "kind" not in values:
         raise LeakageError(f"{where}.kind: missing; expected one of {', '.join(encoders.kinds())}")
-    model = _module(encoders.settings_of, values["kind"], f"{where}.kind")
-    entry = validate(model, values, where)
-    weights = str(getattr(entry, "weights", "random"))
-    if weights.endswith(".safetensors") and not Path(weights).is_file():
+    model = _module(encoders.encoder_class, values["kind"], f"{where}.kind")
+    entry: encoders.Encoder = validate(model, values, where)
+    if absent := [file for file in entry.files() if not Path(file).is_file()]:
         raise LeakageError(
-            f"{where}.weights: {weights}: no such file; give the path of a .safetensors file, a "
+            f"{where}.weights: {absent[0]}: no such file; give the path of a .safetensors file, a "
             "tag, or random for the untrained network"
         )
     return entry

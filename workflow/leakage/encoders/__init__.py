@@ -1,200 +1,200 @@
-"""Encoders: what turns patches into vectors. One module per kind, imported when it is asked for.
+"""Encoders turn patches into vectors: an entry of `encoders` is an object of a class derived here.
 
-A kind is a module of this folder, or a file of the user's, with one function,
-
-    encode(patches, settings) -> float array of shape (patches, dim)
-
-on a list of uint8 arrays of shape (size, size, channels), and perhaps `Settings`, its entry in the
-configuration (without it, `PlugIn`), and `LABEL`, its name in figures. A kind that has to be loaded
-first has instead
-
-    load(settings, record, device) -> Encoder
-
-where the record says which weights to load (`leakage.encoders.network.Record`; None for a kind
-without weights). Importing a kind imports no torch: the workflow checks its configuration at every
-parse, so the libraries of a network are imported inside the functions that run it.
+Each kind is a module of this folder, or a Python file of the user's, with one class derived from
+`Encoder`. Its fields are the keys of the entry. It defines `encode`, or `load` if something must be
+loaded first. Importing a kind imports no torch: the Snakefile imports all kinds at every start.
 """
 
+import functools
 import hashlib
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 import numpy as np
 import pydantic
+from numpy.typing import NDArray
 
-from leakage import extras, plugins
+from leakage import plugins
 from leakage.config import settings
 from leakage.errors import LeakageError
 
-# Modules of this folder that are no kinds: what the kinds with a network share.
-SHARED = {"hub", "network", "packaged"}
-# How many different patches `embed` remembers the embeddings of.
-REMEMBERED = 512
+if TYPE_CHECKING:
+    from leakage.encoders.weights import Weights
 
+SHARED = {"batch_norm", "hub", "network", "packaged", "weights"}
+"""modules of this folder that are not a kind"""
+REMEMBERED = 512
+"""how many different patches `embed` remembers the embeddings of"""
+
+Pixels = NDArray[np.uint8]
+Vectors = NDArray[np.float32]
 Row = TypeVar("Row")
 
 
 @dataclass(frozen=True)
-class Encoder:
+class LoadedEncoder:
     """An encoder that is ready to run.
 
     Attributes:
         encode: n uint8 arrays of shape (size, size, channels) -> float32 of shape (n, dim).
         label: its name in figures.
-        untrained: whether it is a network that has learned nothing.
-        batch_size: how many patches `encode` is best given at once.
+        untrained: whether it is a network with random weights.
+        batch_size: patches per call of `encode`.
         device: where it runs: `cpu` or `cuda`.
-        libraries: the distributions that its output depends on, beside numpy.
+        libraries: the distributions that its embeddings depend on, besides numpy.
+        name: its name in messages; empty: the label.
     """
 
-    encode: Callable[[list[np.ndarray]], np.ndarray]
+    encode: Callable[[list[Pixels]], Any]
     label: str
-    untrained: bool
-    batch_size: int
-    device: str
-    libraries: tuple[str, ...]
+    untrained: bool = False
+    batch_size: int = 64
+    device: str = "cpu"
+    libraries: tuple[str, ...] = ()
+    name: str = ""
 
-    def __call__(self, patches: list[np.ndarray]) -> np.ndarray:
+    def __call__(self, patches: list[Pixels]) -> Vectors:
         """Return the embeddings of patches, float32 of shape (n, dim).
 
         Raises:
             LeakageError: `encode` returned something else.
         """
-        return checked(f"encoder {self.label}", self.encode(patches), len(patches))
+        found, count = self.encode(patches), len(patches)
+        fits = isinstance(found, np.ndarray) and found.ndim == 2 and found.dtype.kind == "f"
+        if not fits or len(found) != count or found.shape[1] == 0:
+            raise LeakageError(
+                f"encoder {self.name or self.label}: encode returned {plugins.describe(found)} for "
+                f"{count} patches; expected an array of float32 with shape ({count}, dim)"
+            )
+        vectors: Vectors = found.astype(np.float32, copy=False)
+        return vectors
 
 
-def checked(where: str, found: Any, patches: int) -> np.ndarray:
-    """Return the result of an encoder's `encode`, as float32 (patches, dim).
+class Encoder(settings.Settings):
+    """The keys of every encoder."""
 
-    Raises:
-        LeakageError: it is something else.
-    """
-    fits = isinstance(found, np.ndarray) and found.ndim == 2 and found.dtype.kind == "f"
-    if not fits or len(found) != patches or found.shape[1] == 0:
-        raise LeakageError(
-            f"{where}: encode returned {plugins.describe(found)} for {patches} patches; expected "
-            f"an array of float32 with shape ({patches}, dim)"
-        )
-    return found.astype(np.float32, copy=False)
+    needs_weights: ClassVar[bool] = False
+    """whether `find_weights` has to run before `load`"""
+    uses_gpu: ClassVar[bool] = False
+    label: ClassVar[str] = ""
+    """its name in figures; empty: the file's name"""
+
+    kind: str
+    """a module of `leakage.encoders`, or the path of a Python file"""
+    batch_size: int = pydantic.Field(64, ge=1, le=100_000)
+    """patches per call of the encoder"""
+
+    @property
+    def needs_plain_patches(self) -> bool:
+        """Whether `find_weights` needs plain patches."""
+        return False
+
+    def files(self) -> list[str]:
+        """Return the user's files that the encoder reads."""
+        return []
+
+    def find_weights(
+        self, size: int, seed: int, device: str, plain: Callable[[], list[Pixels]], where: str
+    ) -> "Weights":
+        """Return which weights the encoder has, downloading them if needed.
+
+        Args:
+            size: side of a patch, in pixels.
+            seed: of a random network.
+            device: `auto`, `cpu` or `cuda`.
+            plain: returns plain patches, uint8 arrays of shape (size, size, channels).
+            where: the entry's place in the configuration, for messages.
+
+        Raises:
+            LeakageError: the weights cannot be found or do not fit, or the encoder has none.
+        """
+        raise LeakageError(f"{where}: an encoder of kind {self.kind} has no weights to find")
+
+    def load(self, weights: "Weights | None", device: str) -> LoadedEncoder:
+        """Return the encoder, ready to run.
+
+        Args:
+            weights: what `find_weights` found; None if the encoder does not need weights.
+            device: `auto`, `cpu` or `cuda`.
+        """
+        encode = functools.partial(plugins.call, f"encoder {self.kind}", self.encode)
+        label = self.label or Path(self.kind).stem
+        return LoadedEncoder(encode, label, batch_size=self.batch_size, name=self.kind)
+
+    def encode(self, patches: list[Pixels]) -> Any:
+        """Return the embeddings of n uint8 arrays of shape (size, size, channels).
+
+        Returns:
+            Floating-point numbers of shape (n, dim).
+        """
+        raise NotImplementedError(f"{type(self).__name__} defines neither encode nor load")
 
 
-class Kind(settings.Settings):
-    """The one key that every encoder has: it decides which others there are."""
+class _AnyKind(settings.Settings):
+    """The key that decides which other keys an entry has."""
 
     model_config = pydantic.ConfigDict(extra="ignore")
 
     kind: str
-    """what encodes: a module of `leakage.encoders`, or the path of a Python file"""
-
-
-class PlugIn(settings.Settings):
-    """The entry of a plug-in without its own `Settings`."""
-
-    kind: str
-    """the path of a Python file"""
-
-    batch_size: int = pydantic.Field(64, ge=1, le=100_000)
-    """patches per call of `encode`"""
-
-    options: dict[str, Any] = pydantic.Field(default={})
-    """free-form options of the plug-in, read as `settings.options["bins"]`"""
 
 
 def kinds() -> list[str]:
-    """Return the names of the kinds of this folder, sorted."""
+    """Return the sorted names of the kinds in this folder."""
     return plugins.names(sys.modules[__name__], SHARED)
 
 
-def module(kind: str) -> ModuleType:
-    """Return the module of a kind.
+def encoder_class(kind: str) -> type[Encoder]:
+    """Return the class of a kind.
 
     Raises:
         LeakageError: there is no such kind.
     """
-    called_with = {"load": ("settings", "record", "device"), "encode": ("patches", "settings")}
-    return plugins.find(sys.modules[__name__], kind, SHARED, "kind", functions=called_with)
+    methods = {"load": ("weights", "device"), "encode": ("patches",)}
+    return plugins.find_class(sys.modules[__name__], kind, Encoder, SHARED, "kind", methods)
 
 
-def settings_of(kind: str) -> type[settings.Settings]:
-    """Return the model of a kind's entry in the configuration."""
-    return getattr(module(kind), "Settings", PlugIn)
-
-
-@extras.named()
-def load(entry: Any, record: Any, device: str) -> Encoder:
-    """Return the encoder of an entry, ready to run (the record as in the module's `load`).
-
-    Raises:
-        LeakageError: the kind needs an extra that is not installed.
-    """
-    kind = module(entry.kind)
-    if hasattr(kind, "load"):
-        return kind.load(entry, record, device)
-
-    def encode(patches: list[np.ndarray]) -> np.ndarray:
-        where = f"encoder {entry.kind}"
-        return checked(where, plugins.call(where, kind.encode, patches, entry), len(patches))
-
-    return Encoder(
-        encode=encode,
-        label=getattr(kind, "LABEL", Path(entry.kind).stem),
-        untrained=False,
-        batch_size=getattr(entry, "batch_size", PlugIn.model_fields["batch_size"].default),
-        device="cpu",
-        libraries=(),
-    )
-
-
-def parse(text: str, where: str) -> Any:
-    """Return JSON `text`, a configuration entry as a rule hands it to a step, as its `Settings`."""
-    return settings.parse(settings_of(settings.parse(Kind, text, where).kind), text, where)
-
-
-def needs_weights(entry: Any) -> bool:
-    """Return whether an encoder needs the step `weights` before it can embed."""
-    return hasattr(entry, "weights")
-
-
-def needs_plain_patches(entry: Any) -> bool:
-    """Return whether the step `weights` has to be given plain patches (see `network.calibrate`)."""
-    return needs_weights(entry) and entry.weights == "random"
+def parse(text: str, where: str) -> Encoder:
+    """Return the encoder of a configuration entry, given as JSON text."""
+    kind = settings.parse(_AnyKind, text, where).kind
+    entry: Encoder = settings.parse(encoder_class(kind), text, where)
+    return entry
 
 
 def embed(
-    encoder: Encoder, patches: Iterable[tuple[Row, np.ndarray]]
-) -> Iterator[tuple[list[Row], np.ndarray]]:
-    """Yield the embeddings of patches in their order, computing equal ones once.
+    encoder: LoadedEncoder, patches: Iterable[tuple[Row, Pixels]]
+) -> Iterator[tuple[list[Row], Vectors]]:
+    """Yield the embeddings of patches in their order, computing those of equal patches once.
 
     At high levels many views are equal (at level 8 all of them), and a network takes tens of
-    milliseconds per patch. Only the last `REMEMBERED` different patches are compared with, so that
-    memory does not grow with the number of patches.
+    milliseconds per patch. Each patch is compared with the last `REMEMBERED` different ones only,
+    so that the memory does not grow with the number of patches.
 
     Args:
-        encoder: what embeds a batch.
-        patches: what is to be kept with each patch, and the patch, uint8 of shape
-            (size, size, channels); read one batch at a time.
+        encoder: embeds a batch.
+        patches: pairs of any object and a patch, uint8 of shape (size, size, channels); read one
+            batch at a time.
 
     Yields:
-        What came with some patches, and their embeddings, float32 of shape (patches, dim).
+        The objects of some patches, and their embeddings, float32 of shape (patches, dim).
     """
-    known: dict[bytes, np.ndarray] = {}
+    known: dict[bytes, Vectors] = {}
     rows: list[Row] = []
     contents: list[bytes] = []
-    batch: dict[bytes, np.ndarray] = {}
+    batch: dict[bytes, Pixels] = {}
     lengths: set[int] = set()
 
-    def part() -> tuple[list[Row], np.ndarray]:
+    def part() -> tuple[list[Row], Vectors]:
         if batch:
             new = encoder(list(batch.values()))
             lengths.add(new.shape[1])
             if len(lengths) > 1:
                 raise LeakageError(
-                    f"encoder {encoder.label}: encode returned embeddings of different lengths "
-                    f"({', '.join(map(str, sorted(lengths)))}); expected one for all patches"
+                    f"encoder {encoder.name or encoder.label}: encode returned embeddings of "
+                    f"different lengths ({', '.join(map(str, sorted(lengths)))}); expected one for "
+                    "all patches"
                 )
             known.update(zip(batch, new, strict=True))
         found = np.stack([known[content] for content in contents])
@@ -215,18 +215,18 @@ def embed(
         yield part()
 
 
-def three_channels(pixels: np.ndarray) -> np.ndarray:
+def three_channels(pixels: Pixels) -> Pixels:
     """Return (height, width, 3) from (height, width, 3) or, repeated, from (height, width, 1)."""
     return np.broadcast_to(pixels, (*pixels.shape[:2], 3))
 
 
-def resize_whole(pixels: np.ndarray, size: int) -> np.ndarray:
+def resize_whole(pixels: Pixels, size: int) -> Pixels:
     """Return a whole picture at an encoder's size, uint8 of shape (size, size, channels).
 
-    It is squashed, not cropped, so that nothing of the picture is left out; bicubic with
-    antialiasing (Pillow's). Patches, in contrast, are never resized.
+    It is squashed, not cropped, so that nothing is left out; bicubic with antialiasing (Pillow's).
+    Patches, in contrast, are never resized.
     """
-    # Pillow takes 0.1 s to import, which a parse of the Snakefile does not spend.
+    # Pillow takes 0.1 s to import, and parsing the Snakefile does not need it.
     from PIL import Image
 
     picture = Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels)

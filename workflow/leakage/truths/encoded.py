@@ -120,14 +120,11 @@ def embedded_digits(encoder: str) -> np.ndarray:
 
 
 def _embed(encoder: str, patches: list[np.ndarray]) -> np.ndarray:
-    from leakage.encoders import network
-
     where = "calibration.encoder"
     entry = encoders.parse(encoder, where)
-    record = None
-    if encoders.needs_weights(entry):
-        architecture = encoders.module(entry.kind).architecture(entry, where)
-        record = network.resolve(architecture, entry, 0, "cpu", lambda: patches[:256], where)
-    ready = encoders.load(entry, record, "cpu")
+    weights = None
+    if entry.needs_weights:
+        weights = entry.find_weights(SIZE, 0, "cpu", lambda: patches[:256], where)
+    ready = entry.load(weights, "cpu")
     parts = encoders.embed(ready, ((None, patch) for patch in patches))
     return np.concatenate([part for _, part in parts])
