@@ -202,9 +202,13 @@ class Wanted(NamedTuple):
 class Figure(Protocol):
     """A figure: which tables it reads, and how it is drawn."""
 
+    reference: str
+    """its name in the configuration, or the path of a file"""
     name: str
     title: str
     """a few words on what it shows, for the report"""
+    template: str
+    """its caption, with fields for `numbers`"""
     per_scheme: bool
     """whether it shows one scheme, and so is drawn for each of `figures_of`"""
     per_representation: bool
@@ -215,8 +219,8 @@ class Figure(Protocol):
     def tables(self, config: "Config", representation: str) -> Mapping[str, Wanted]:
         """Return the tables to read, by their role in the figure."""
 
-    draw: "Callable[[Any, str], tuple[Drawn, pd.DataFrame]]"
-    """(tables by role, or list of views; name) -> the figure, and the table behind it"""
+    draw: "Callable[[Any], tuple[Drawn, pd.DataFrame]]"
+    """tables by role, or list of views -> the figure, and the table behind it"""
 
     def numbers(self, table: "pd.DataFrame") -> dict[str, Any]:
         """Return the numbers of the table behind it that its caption mentions."""

@@ -113,7 +113,7 @@ rule calibration_figure:
             RESULTS / "calibration/calibration.png",
             caption="../report/figure.rst",
             category=CATEGORIES["calibration"],
-            labels={"figure": "calibration", "shows": "Estimates against known truths"},
+            labels={"figure": "calibration", "shows": figures.named("calibration").title},
         ),
         pdf=RESULTS / "calibration/calibration.pdf",
         csv=RESULTS / "calibration/calibration.csv",
@@ -127,12 +127,10 @@ rule calibration_figure:
         mem_mb=growing(1_000),
         runtime=growing(15),
     params:
-        # A function, because its braces are not wildcards.
-        caption=lambda wildcards: caption_of("calibration"),
         filled=filled_caption,
         stem=RESULTS / "calibration/calibration",
         code=code("figure", "leakage.figures.calibration"),
     shell:
         "python -m leakage --threads {threads} figure calibration {params.stem:q}"
-        " --table calibration={input:q} --caption {params.caption:q} --code {params.code}"
+        " --table calibration={input:q} --code {params.code}"
         " 2>&1 | tee {log:q}"

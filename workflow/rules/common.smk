@@ -20,13 +20,13 @@ os.environ.update(PYTHONPATH=os.pathsep.join(python_path))
 PROGRAMS = str(Path(sys.executable).parent)
 os.environ.update(PATH=os.pathsep.join([PROGRAMS, os.environ.get("PATH", os.defpath)]))
 
-from leakage import captions, estimators
+from leakage import captions, estimators, figures, plugins
 from leakage.storage import files, provenance
 from leakage.config import jobs
 from leakage.config.workflow import ANALYSIS, MEASURES, Workflow, module_of
 from leakage.devices import has_gpu
 from leakage.errors import LeakageError
-from leakage.figures import calibration, compared
+from leakage.figures import compared
 from leakage.truths import ENCODED
 
 try:
@@ -43,7 +43,6 @@ DRAWINGS = {name: each for s in CHECKED.schemes for name, each in CHECKED.drawin
 FIGURE_FILES = ["png", "pdf", "csv", "json"]
 # Where in Snakemake's own report the figures of a module stand; all others are the paper's or beyond it.
 CHECKS = "Verdict and checks"
-TEMPLATES = Path(workflow.basedir) / "workflow" / "report"
 CATEGORIES = {"calibration": "Calibration"} | dict.fromkeys(
     ["consistency", "scorecard", "verdict"], CHECKS
 )
@@ -327,7 +326,7 @@ def verdict_options(wildcards):
 def figure_views(wildcards):
     """The views that a figure shows (of one in shards, the first); most show none."""
     scheme = DRAWINGS[wildcards.figure].scheme
-    if not getattr(DRAWINGS[wildcards.figure].module, "READS_VIEWS", False):
+    if not DRAWINGS[wildcards.figure].figure.reads_views:
         return []
     return [view_parts(scheme, level)[0] for level in CHECKED.levels(scheme)]
 
@@ -341,19 +340,9 @@ def figure_options(wildcards, input):
     )
 
 
-def figure_module(wildcards):
-    """The module that draws a figure."""
-    return DRAWINGS[wildcards.figure].module.__name__
-
-
-def caption(wildcards):
-    """The text that goes with a figure, before its numbers are filled in."""
-    return caption_of(figure_module(wildcards).rpartition(".")[2])
-
-
-def caption_of(module):
-    """The text of workflow/report that goes with the figures of a module, `{named}` numbers in it."""
-    return " ".join((TEMPLATES / f"{module}.rst").read_text(encoding="utf-8").split())
+def figure_of(wildcards):
+    """The figure to draw."""
+    return DRAWINGS[wildcards.figure].figure
 
 
 def filled_caption(wildcards, output):
@@ -371,7 +360,7 @@ def category(wildcards):
 
 def category_of(drawing):
     """The same, of what is drawn."""
-    name = drawing.module.__name__.rpartition(".")[2]
+    name = drawing.figure.name
     return CATEGORIES.get(name, "Figures of the paper" if name[:3] == "fig" else "Beyond the paper")
 
 
@@ -383,7 +372,7 @@ def labels(wildcards):
 def labels_of(figure):
     """Its name, what it shows and, where there are several, of which scheme."""
     drawing = DRAWINGS[figure]
-    row = {"figure": Path(figure).name, "shows": drawing.module.TITLE}
+    row = {"figure": Path(figure).name, "shows": drawing.figure.title}
     return row | ({"scheme": drawing.scheme} if CONFIG.figures_of else {})
 
 
@@ -418,18 +407,18 @@ def report_figures():
     ]
     if CONFIG.report.calibration:
         stem = str(RESULTS / "calibration/calibration")
-        about = {"module": "calibration", "title": calibration.TITLE}
+        about = {"module": "calibration", "title": figures.named("calibration").title}
         found.append({"stem": stem, "name": "calibration", **about})
     return found
 
 
 def labelled(drawing):
     """The module and the title of a figure, and which scheme and representation it shows."""
-    several = CONFIG.figures_of and getattr(drawing.module, "PER_SCHEME", True)
+    several = CONFIG.figures_of and drawing.figure.per_scheme
     of = [drawing.scheme] if several else []
     of += [drawing.representation] if len(CONFIG.representations) > 1 else []
-    name = drawing.module.__name__.rpartition(".")[2]
-    return {"module": name, "title": drawing.module.TITLE, "of": ", ".join(filter(None, of))}
+    figure = drawing.figure
+    return {"module": figure.name, "title": figure.title, "of": ", ".join(filter(None, of))}
 
 
 def report_views():

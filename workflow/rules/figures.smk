@@ -29,15 +29,14 @@ rule figure:
         mem_mb=growing(1_000),
         runtime=growing(15),
     params:
-        caption=caption,
         filled=filled_caption,
         stem=lambda wildcards: RESULTS / f"figures/{wildcards.figure}",
-        module=lambda wildcards: figure_module(wildcards).rpartition(".")[2],
+        name=lambda wildcards: figure_of(wildcards).reference,
         options=figure_options,
-        code=lambda wildcards: code("figure", figure_module(wildcards)),
+        code=lambda wildcards: code("figure", plugins.source_of(figure_of(wildcards))),
     shell:
-        "python -m leakage --threads {threads} figure {params.module} {params.stem:q}"
-        " {params.options} --caption {params.caption:q} --code {params.code} 2>&1 | tee {log:q}"
+        "python -m leakage --threads {threads} figure {params.name:q} {params.stem:q}"
+        " {params.options} --code {params.code} 2>&1 | tee {log:q}"
 
 
 rule scorecard:

@@ -9,8 +9,7 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal
 
 import pydantic
 
@@ -27,6 +26,8 @@ from leakage.config.settings import (
     validate,
 )
 from leakage.errors import LeakageError
+from leakage.figures import Figure
+from leakage.interfaces import Wanted
 from leakage.schemes import keystream
 from leakage.storage import shards
 
@@ -234,7 +235,7 @@ class Config(Settings):
     report: Report = Report()
     """the parts of the target `report` in addition to the figures"""
     figures: list[str]
-    """figures of the target `figures`: names of modules of `leakage.figures`"""
+    """figures of the target `figures`: names, or paths of Python files"""
 
     @pydantic.field_validator("results")
     @classmethod
@@ -257,25 +258,17 @@ class Config(Settings):
         return found
 
 
-class Wanted(NamedTuple):
-    """A table that a figure reads: which estimator, on which representation of which scheme."""
-
-    estimator: str
-    representation: str
-    scheme: str
-
-
 @dataclass(frozen=True)
 class Drawing:
     """A figure to draw.
 
     Attributes:
-        module: what draws it.
+        figure: what is drawn.
         scheme: whose figure it is.
         representation: for those that are drawn once per representation; else empty.
     """
 
-    module: ModuleType
+    figure: Figure
     scheme: str
     representation: str
 
@@ -442,24 +435,23 @@ class Workflow:
         of_paper = scheme == self.config.paper.scheme
         found = {}
         for name in self.config.figures:
-            module = _module(figures.module, name, "figures")
+            figure = _module(figures.named, name, "figures")
             if name == "calibration":
                 raise LeakageError("figures: calibration is a target of its own; take it out here")
-            if not of_paper and not getattr(module, "PER_SCHEME", True):
+            if not of_paper and not figure.per_scheme:
                 continue
-            per_representation = getattr(module, "PER_REPRESENTATION", False)
-            for key in self.config.representations if per_representation else [""]:
-                full = f"{name}-{key}" if key else name
+            for key in self.config.representations if figure.per_representation else [""]:
+                full = f"{figure.name}-{key}" if key else figure.name
                 full = full if of_paper else f"{scheme}/{full}"
-                found[full] = Drawing(module, scheme, key)
+                found[full] = Drawing(figure, scheme, key)
         return found
 
     def tables(self, drawing: Drawing) -> dict[str, Wanted]:
         """Return each table that a figure reads, by its role in it."""
-        asked = drawing.module.tables(self.config, drawing.representation)
+        asked = drawing.figure.tables(self.config, drawing.representation)
         return {
-            role: Wanted(*wanted) if len(wanted) == 3 else Wanted(*wanted, drawing.scheme)
-            for role, wanted in asked.items()
+            role: each if each.scheme is not None else each._replace(scheme=drawing.scheme)
+            for role, each in asked.items()
         }
 
     def _estimator(self, key: str, values: dict[str, Any]) -> Settings:
@@ -505,8 +497,8 @@ class Workflow:
                 _defined(scheme, self.schemes, f"{key}.{index}", "scheme")
         for figure, drawing in self.figures().items():
             tables = self.tables(drawing)
-            if not tables and not getattr(drawing.module, "READS_VIEWS", False):
-                name = drawing.module.__name__.rpartition(".")[2]
+            if not tables and not drawing.figure.reads_views:
+                name = drawing.figure.name
                 raise LeakageError(
                     f"{DRAWN.get(name, 'representations')}: found nothing that the figure {name} "
                     f"can show; name something there, or take {name} out of figures"

@@ -1,46 +1,150 @@
-"""The figures, one module each: which tables a figure reads, and how they are drawn.
+"""The figures: each is a class that says which tables it reads, and draws them.
 
-A module offers `tables(config, representation)`, the (estimator, representation) of each table by
-its role, or (estimator, representation, scheme) where that is not the own scheme, and
-`draw(tables, name)`, which returns the matplotlib figure and the table behind it. Figures beyond
-the paper are drawn for each of the configuration's `representations` (`PER_REPRESENTATION`); those
-that compare schemes, or test what the paper says of its own, are drawn once (no `PER_SCHEME`).
-Drawing computes no estimate.
+`FIGURES` says where the class of each figure is. A figure of one's own is a Python file with one
+class derived from `Figure`; its path goes into the configuration's list `figures`. Drawing computes
+no estimate and no verdict.
 
-Its `TITLE` says in a few words what it shows, for the report. It may offer `numbers(table)`, the
-named numbers of the table behind it that its caption (workflow/report/{module}.rst) says.
+The modules import matplotlib and pandas inside functions, because Snakemake imports them at every
+start.
 """
 
 import importlib
-import pkgutil
-from types import ModuleType
-from typing import Any
+import inspect
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
 
+from leakage import plugins
 from leakage.config.settings import nearest, shown
 from leakage.errors import LeakageError
 
-SHARED = {"curves", "style"}
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import pandas as pd
+    from matplotlib.figure import Figure as Drawn
+
+    from leakage.config.models import Config
+    from leakage.interfaces import Wanted
+
+FIGURES = {
+    "fig1": "fig1.Figure1",
+    "fig2": "fig2.Figure2",
+    "fig3a": "fig3a.Figure3a",
+    "fig3b": "fig3b.Figure3b",
+    "fig4": "training.Figure4",
+    "fig5": "training.Figure5",
+    "fig6a": "training.Figure6a",
+    "fig6b": "training.Figure6b",
+    "fig7": "training.Figure7",
+    "fig8": "training.Figure8",
+    "epochs": "training.Epochs",
+    "distance": "training.Distance",
+    "estimators": "estimators.Estimators",
+    "memorisation": "memorisation.Memorisation",
+    "reidentification": "reidentification.Reidentification",
+    "pretraining": "pretraining.Pretraining",
+    "pixel_critics": "pixel_critics.PixelCritics",
+    "schemes": "schemes.Schemes",
+    "visual_security": "visual_security.VisualSecurity",
+    "consistency": "consistency.Consistency",
+    "verdict": "verdict.Verdict",
+    "scorecard": "scorecard.Scorecard",
+    "calibration": "calibration.Calibration",
+}
+NAME = r"[A-Za-z0-9][A-Za-z0-9_-]*"
+METHODS = {"draw": ("tables",), "tables": ("config", "representation"), "numbers": ("table",)}
+
+
+class Figure:
+    """A figure, by default drawn for every scheme of `figures_of`.
+
+    Args:
+        reference: its name in the configuration: a key of `FIGURES`, or the path of a file.
+    """
+
+    title: str = ""
+    """a few words on what it shows, for the report; by default its name"""
+    caption: ClassVar[str] = ""
+    """its caption, with fields for `numbers`, say `{first:.2f}`; by default the class docstring"""
+    per_scheme: ClassVar[bool] = True
+    """whether it shows one scheme, and so is drawn for each of `figures_of`"""
+    per_representation: ClassVar[bool] = False
+    """whether it is drawn once for each of `representations`"""
+    reads_views: ClassVar[bool] = False
+    """whether `draw` is given a list of views and no tables"""
+
+    def __init__(self, reference: str = ""):
+        self.reference = reference
+        self.title = self.title or self.name
+
+    @property
+    def name(self) -> str:
+        """Its name in paths; that of a file is without folder and suffix."""
+        return Path(self.reference).stem
+
+    @property
+    def template(self) -> str:
+        """The caption before its numbers are filled in, as one line."""
+        return " ".join((self.caption or inspect.getdoc(type(self)) or "").split())
+
+    def tables(self, config: "Config", representation: str = "") -> "Mapping[str, Wanted]":
+        """Return the tables to read, by their role in the figure.
+
+        Args:
+            config: the whole configuration.
+            representation: one of `representations` if `per_representation`; else empty.
+        """
+        return {}
+
+    def draw(self, tables: Any) -> "tuple[Drawn, pd.DataFrame]":
+        """Return the matplotlib figure, and the table behind it, which becomes its CSV.
+
+        Args:
+            tables: `leakage.analysis.tables.Table` by role; if `reads_views`, a list of views, one
+                per level.
+        """
+        raise NotImplementedError
+
+    def numbers(self, table: "pd.DataFrame") -> dict[str, Any]:
+        """Return the numbers in the caption, from the table behind the figure."""
+        return {}
 
 
 def compared(config: Any) -> list[str]:
-    """Return the schemes that are compared: the paper's first."""
+    """Return the compared schemes, the paper's first."""
     return list(dict.fromkeys([config.paper.scheme, *config.comparisons.schemes]))
 
 
 def names() -> list[str]:
-    """Return the names of the figures' modules, sorted."""
-    return sorted({entry.name for entry in pkgutil.iter_modules(__path__)} - SHARED)
+    """Return the names of the figures, sorted."""
+    return sorted(FIGURES)
 
 
-def module(name: str) -> ModuleType:
-    """Return the module of a figure, importing no other.
+def named(reference: str) -> Figure:
+    """Return a figure by its name, or by the path of its file.
 
     Raises:
-        LeakageError: there is no such figure; the message names the nearest one.
+        LeakageError: there is no such figure or file, or the file does not define one figure.
     """
-    if name not in names():
+    if plugins.is_file(reference):
+        found = plugins.find_class(_package(), reference, Figure, (), "figure", METHODS)(reference)
+        if not re.fullmatch(NAME, found.name) or found.name in FIGURES:
+            raise LeakageError(
+                f"figure {reference}: the figure is called as the file is; expected a name of "
+                "letters, digits, _ and -, which no other figure has"
+            )
+        return found
+    if reference not in FIGURES:
         raise LeakageError(
-            f"figure {shown(name)} is not known; the nearest is {nearest(name, names())!r} "
-            f"(known: {', '.join(names())})"
+            f"figure {shown(reference)} is not known; the nearest is "
+            f"{nearest(reference, names())!r} (known: {', '.join(names())}, or the path of a "
+            f"Python file that ends in {plugins.SUFFIX})"
         )
-    return importlib.import_module(f"{__name__}.{name}")
+    module, _, name = FIGURES[reference].partition(".")
+    kind: type[Figure] = getattr(importlib.import_module(f"{__name__}.{module}"), name)
+    return kind(reference)
+
+
+def _package() -> Any:
+    return importlib.import_module(__name__)

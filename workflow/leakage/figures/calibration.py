@@ -4,76 +4,96 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from leakage.figures import style
+from leakage.figures import Figure, style
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.artist import Artist
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
+    from matplotlib.figure import Figure as Drawn
 
-TITLE = "Estimates against known truths"
 DEFAULT = "mine"
 MANY = 12  # tasks: more get smaller panels
 
 
-def tables(config: Any, representation: str = "") -> dict[str, tuple[str, str]]:
-    """Return no estimate: the target `calibration` gives its own table."""
-    return {}
+class Calibration(Figure):
+    """Every estimator against known truths, a panel per task; the target `calibration` draws it."""
 
+    title = "Estimates against known truths"
+    caption = """
+        {estimators} estimators on {tasks} joint distributions with known mutual information, with
+        the range over draws. The dashed line is the truth. The default, {default}, errs the most on
+        {task}: {bias:+.2f} nats where the truth is {truth:.2f}. An estimate below the line misses
+        information. An estimate above it reports information that is not there.
+    """
 
-def draw(tables: dict[str, style.Table], name: str) -> "tuple[Figure, pd.DataFrame]":
-    """Return estimate against truth, a panel per task; its table is the calibration's own."""
-    table = tables["calibration"].rows
-    tasks = list(dict.fromkeys(table["task"]))
-    names = list(dict.fromkeys(table["estimator"]))
-    columns = min(3 if len(tasks) <= MANY else 6, len(tasks))
-    count = -(-len(tasks) // columns)
-    width, height = (4.0, 3.4) if len(tasks) <= MANY else (2.9, 2.6)
-    figure, _ = style.panels(1, width * columns + 2.2, height * count)
-    figure.clear()
-    axes = np.atleast_1d(figure.subplots(count, columns)).ravel()
-    # The palette has ten colours; what comes after is grey, told apart by its marker.
-    palette = [*style.colours(10), *["0.45"] * len(names)]
-    colours = dict(zip(names, palette, strict=False))
-    markers = dict(zip(names, "os^Dv<>pXhP*" * (len(names) // 12 + 1), strict=False))
-    handles = {}
-    for axis, task in zip(axes, tasks, strict=False):
-        rows = table[table["task"] == task]
-        present = list(dict.fromkeys(rows["estimator"]))
-        for estimator in present:
-            part = rows[rows["estimator"] == estimator].sort_values("level")
-            several = rows["level"].nunique() > 1 and rows["truth"].nunique() > 1
-            place = part["truth"] if several else np.full(len(part), present.index(estimator))
-            error = [part["mean"] - part["low"], part["high"] - part["mean"]]
-            look = {"color": colours[estimator], "marker": markers[estimator], "ms": 5}
-            line = "-" if several else "none"
-            handles[estimator] = axis.errorbar(
-                place, part["mean"], error, ls=line, lw=0.8, capsize=2, **look
-            )
-        truths = np.sort(rows["truth"].unique())
-        if rows["truth"].nunique() > 1:
-            handles["truth"] = axis.plot(truths, truths, color="0.2", ls="--", lw=1)[0]
-            axis.set_xlabel("truth (nats)")
-        else:
-            handles["truth"] = axis.axhline(truths[0], color="0.2", ls="--", lw=1)
-            axis.set_xticks([])
-            axis.set_xlabel("estimators, in the legend's order")
-        if (rows["lower"] < rows["upper"]).any():
-            handles["range of the truth"] = _range(axis, rows)
-        axis.set_ylabel("estimate (nats)")
-        axis.set_title(f"{task.replace('_', ' ')}, {rows['pairs'].iloc[0]:,} pairs")
-        axis.grid(True, axis="y", alpha=0.3)
-    for axis in axes[len(tasks) :]:
-        axis.set_axis_off()
-    ordered = [key for key in [*names, "truth", "range of the truth"] if key in handles]
-    figure.legend(
-        [handles[key] for key in ordered], ordered, loc="outside right center", frameon=False
-    )
-    draws = int(table["draws"].max())
-    spread = f"mean and range of up to {draws} draws" if draws > 1 else "one draw"
-    figure.suptitle(f"Held-out estimates against known truths ({spread})")
-    return figure, table
+    def draw(self, tables: dict[str, style.Table]) -> "tuple[Drawn, pd.DataFrame]":
+        """Return estimate against truth, a panel per task; its table is the calibration's own."""
+        table = tables["calibration"].rows
+        tasks = list(dict.fromkeys(table["task"]))
+        names = list(dict.fromkeys(table["estimator"]))
+        columns = min(3 if len(tasks) <= MANY else 6, len(tasks))
+        count = -(-len(tasks) // columns)
+        width, height = (4.0, 3.4) if len(tasks) <= MANY else (2.9, 2.6)
+        figure, _ = style.panels(1, width * columns + 2.2, height * count)
+        figure.clear()
+        axes = np.atleast_1d(figure.subplots(count, columns)).ravel()
+        # The palette has ten colours; what comes after is grey, told apart by its marker.
+        palette = [*style.colours(10), *["0.45"] * len(names)]
+        colours = dict(zip(names, palette, strict=False))
+        markers = dict(zip(names, "os^Dv<>pXhP*" * (len(names) // 12 + 1), strict=False))
+        handles = {}
+        for axis, task in zip(axes, tasks, strict=False):
+            rows = table[table["task"] == task]
+            present = list(dict.fromkeys(rows["estimator"]))
+            for estimator in present:
+                part = rows[rows["estimator"] == estimator].sort_values("level")
+                several = rows["level"].nunique() > 1 and rows["truth"].nunique() > 1
+                place = part["truth"] if several else np.full(len(part), present.index(estimator))
+                error = [part["mean"] - part["low"], part["high"] - part["mean"]]
+                look = {"color": colours[estimator], "marker": markers[estimator], "ms": 5}
+                line = "-" if several else "none"
+                handles[estimator] = axis.errorbar(
+                    place, part["mean"], error, ls=line, lw=0.8, capsize=2, **look
+                )
+            truths = np.sort(rows["truth"].unique())
+            if rows["truth"].nunique() > 1:
+                handles["truth"] = axis.plot(truths, truths, color="0.2", ls="--", lw=1)[0]
+                axis.set_xlabel("truth (nats)")
+            else:
+                handles["truth"] = axis.axhline(truths[0], color="0.2", ls="--", lw=1)
+                axis.set_xticks([])
+                axis.set_xlabel("estimators, in the legend's order")
+            if (rows["lower"] < rows["upper"]).any():
+                handles["range of the truth"] = _range(axis, rows)
+            axis.set_ylabel("estimate (nats)")
+            axis.set_title(f"{task.replace('_', ' ')}, {rows['pairs'].iloc[0]:,} pairs")
+            axis.grid(True, axis="y", alpha=0.3)
+        for axis in axes[len(tasks) :]:
+            axis.set_axis_off()
+        ordered = [key for key in [*names, "truth", "range of the truth"] if key in handles]
+        figure.legend(
+            [handles[key] for key in ordered], ordered, loc="outside right center", frameon=False
+        )
+        draws = int(table["draws"].max())
+        spread = f"mean and range of up to {draws} draws" if draws > 1 else "one draw"
+        figure.suptitle(f"Held-out estimates against known truths ({spread})")
+        return figure, table
+
+    def numbers(self, table: "pd.DataFrame") -> dict[str, Any]:
+        """Return what the caption says: the default estimator's largest error."""
+        names = list(dict.fromkeys(table["estimator"]))
+        default = DEFAULT if DEFAULT in names else names[0]
+        part = table[table["estimator"] == default].dropna(subset="bias")
+        worst = part.loc[part["bias"].abs().idxmax()] if len(part) else {}
+        return {
+            "estimators": len(names),
+            "tasks": table["task"].nunique(),
+            "default": default,
+            "bias": worst.get("bias", float("nan")),
+            "task": str(worst.get("task", "no task")).replace("_", " "),
+            "truth": worst.get("truth", float("nan")),
+        }
 
 
 def _range(axis: "Axes", rows: "pd.DataFrame") -> "Artist":
@@ -83,19 +103,3 @@ def _range(axis: "Axes", rows: "pd.DataFrame") -> "Artist":
     if len(band) == 1:
         return axis.axhspan(band["lower"].iloc[0], band["upper"].iloc[0], **look)
     return axis.fill_between(band["truth"], band["lower"], band["upper"], **look)
-
-
-def numbers(table: "pd.DataFrame") -> dict[str, Any]:
-    """Return what the caption says: the default estimator's largest error."""
-    names = list(dict.fromkeys(table["estimator"]))
-    default = DEFAULT if DEFAULT in names else names[0]
-    part = table[table["estimator"] == default].dropna(subset="bias")
-    worst = part.loc[part["bias"].abs().idxmax()] if len(part) else {}
-    return {
-        "estimators": len(names),
-        "tasks": table["task"].nunique(),
-        "default": default,
-        "bias": worst.get("bias", float("nan")),
-        "task": str(worst.get("task", "no task")).replace("_", " "),
-        "truth": worst.get("truth", float("nan")),
-    }

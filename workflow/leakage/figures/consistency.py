@@ -12,14 +12,16 @@ import numpy as np
 
 from leakage.analysis import enough
 from leakage.analysis.tables import answer
-from leakage.figures import curves, style
+from leakage.figures import Figure, curves, style
 from leakage.figures.scorecard import COLOURS, FAILS, HOLDS, NO_WEIGHTS, text_table
+from leakage.interfaces import Wanted
 
 if TYPE_CHECKING:
     import pandas as pd
-    from matplotlib.figure import Figure
+    from matplotlib.figure import Figure as Drawn
 
-TITLE = "Checks of the estimate"
+    from leakage.config.models import Config
+
 # Said of a check whose estimate carries no weight.
 TOO_FEW = "too few pictures"
 # What counts as 0 nats where nothing is left, and as no difference after rescaling.
@@ -35,58 +37,69 @@ TEXTS = {
 }
 
 
-def tables(config: Any, representation: str = "") -> dict[str, tuple[str, str]]:
-    """Return the default estimate on each representation, and CCA with and without rescaling."""
-    keys = config.representations
-    asked = {each: (config.verdict.estimator, each) for each in keys}
-    if (pair := config.comparisons.rescaled) is not None:
-        asked |= {f"{each}{RESCALED}": (pair.rescaled, each) for each in keys}
-        asked |= {f"{each}{PLAIN}": (pair.plain, each) for each in keys}
-    return asked
+class Consistency(Figure):
+    """Checks of the held-out estimate, as a table to read."""
 
+    title = "Checks of the estimate"
+    caption = """
+        Consistency checks of the held-out estimate on each representation: {kept} of {asked} checks
+        hold. The estimate must not rise with the level if each view is a function of a lower
+        level's view. It must be 0 where nothing is left. It must not change when the views are
+        rescaled. Levels at which a value was cut at its ceiling: {cut}. The leakage may be larger
+        there.{few}
+    """
 
-def draw(tables: dict[str, style.Table], name: str) -> "tuple[Figure, pd.DataFrame]":
-    """Return the checks as a table to read, and the numbers behind it."""
-    table = behind(tables)
-    rows, fills, last = [], [], None
-    for row in table.itertuples():
-        verdict = {True: HOLDS, False: FAILS}.get(row.holds, "")
-        if verdict and not row.carries_weight:
-            verdict = f"{verdict} ({TOO_FEW})"
-        label = tables[row.representation].label
-        value = "none" if np.isnan(row.value) else f"{row.value:.3g}"
-        allowed = "" if np.isnan(row.allowed) else f" (≤ {row.allowed:.3g})"
-        # No break inside `n = 0`.
-        where = row.where.replace(" = ", "\u00a0=\u00a0")
-        text = TEXTS[row.check] + (f": {where}" if where else "")
-        rows.append(["" if label == last else label, text, value + allowed, verdict or "not asked"])
-        fills.append([None, None, None, COLOURS.get(verdict, COLOURS[NO_WEIGHTS])])
-        last = label
-    scheme = next(iter(tables.values())).scheme
-    under = f" under {scheme}" if scheme else ""
-    title = f"{finding(table)}{under}{curves.too_few(tables.values())}"
-    return text_table(WIDTHS, rows, fills, title), table
+    def tables(self, config: "Config", representation: str = "") -> dict[str, Wanted]:
+        """Return the estimate on each representation, and the pair with and without rescaling."""
+        keys = config.representations
+        asked = {each: Wanted(config.verdict.estimator, each) for each in keys}
+        if (pair := config.comparisons.rescaled) is not None:
+            asked |= {f"{each}{RESCALED}": Wanted(pair.rescaled, each) for each in keys}
+            asked |= {f"{each}{PLAIN}": Wanted(pair.plain, each) for each in keys}
+        return asked
 
+    def draw(self, tables: dict[str, style.Table]) -> "tuple[Drawn, pd.DataFrame]":
+        """Return the checks as a table to read, and the numbers behind it."""
+        table = behind(tables)
+        rows, fills, last = [], [], None
+        for row in table.itertuples():
+            verdict = {True: HOLDS, False: FAILS}.get(row.holds, "")
+            if verdict and not row.carries_weight:
+                verdict = f"{verdict} ({TOO_FEW})"
+            label = tables[row.representation].label
+            value = "none" if np.isnan(row.value) else f"{row.value:.3g}"
+            allowed = "" if np.isnan(row.allowed) else f" (≤ {row.allowed:.3g})"
+            # No break inside `n = 0`.
+            where = row.where.replace(" = ", "\u00a0=\u00a0")
+            text = TEXTS[row.check] + (f": {where}" if where else "")
+            rows.append(
+                ["" if label == last else label, text, value + allowed, verdict or "not asked"]
+            )
+            fills.append([None, None, None, COLOURS.get(verdict, COLOURS[NO_WEIGHTS])])
+            last = label
+        scheme = next(iter(tables.values())).scheme
+        under = f" under {scheme}" if scheme else ""
+        title = f"{self._finding(table)}{under}{curves.too_few(tables.values())}"
+        return text_table(WIDTHS, rows, fills, title), table
 
-def numbers(table: "pd.DataFrame") -> dict[str, Any]:
-    """Return what the caption says: how many laws are kept, and how many levels were cut."""
-    asked = table[table["holds"].notna()]
-    if "carries_weight" in table:
-        asked = asked[asked["carries_weight"].astype(bool)]
-    return {
-        "few": curves.too_few_sentence(table),
-        "asked": len(asked),
-        "kept": int((asked["holds"].astype(bool)).sum()),
-        "cut": int(table.loc[table["check"] == "ceiling", "value"].sum()),
-    }
+    def numbers(self, table: "pd.DataFrame") -> dict[str, Any]:
+        """Return what the caption says: how many laws are kept, and how many levels were cut."""
+        asked = table[table["holds"].notna()]
+        if "carries_weight" in table:
+            asked = asked[asked["carries_weight"].astype(bool)]
+        return {
+            "few": curves.too_few_sentence(table),
+            "asked": len(asked),
+            "kept": int((asked["holds"].astype(bool)).sum()),
+            "cut": int(table.loc[table["check"] == "ceiling", "value"].sum()),
+        }
 
-
-def finding(table: "pd.DataFrame") -> str:
-    """Return how many checks hold, in words."""
-    said = numbers(table)
-    if not said["asked"]:
-        return "No check of the held-out estimate can be made"
-    return f"{said['kept']} of {said['asked']} checks of the held-out estimate hold"
+    def _finding(self, table: "pd.DataFrame") -> str:
+        """Return how many checks hold, in words."""
+        said = self.numbers(table)
+        if not said["asked"]:
+            return "No check of the held-out estimate can be made"
+        return f"{said['kept']} of {said['asked']} checks of the held-out estimate hold"
 
 
 def behind(tables: dict[str, style.Table]) -> "pd.DataFrame":

@@ -6,15 +6,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from leakage.analysis import enough
-from leakage.figures import curves, style
+from leakage.figures import Figure, curves, style
+from leakage.interfaces import Wanted
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
+    from matplotlib.figure import Figure as Drawn
 
-TITLE = "All estimators, held out"
-PER_REPRESENTATION = True
+    from leakage.config.models import Config
+
 # A ceiling this many times above all values would flatten them; the legend gives it instead.
 FAR = 2.0
 # Of grey curves, which have no colour to tell them apart.
@@ -23,74 +24,87 @@ DASHES = ["-", "--", "-.", ":", (0, (6, 1, 1, 1, 1, 1)), (0, (1, 2))]
 NEAR = 0.08
 
 
-def tables(config: Any, representation: str = "") -> dict[str, tuple[str, str]]:
-    """Return every held-out estimator on one representation."""
-    return {key: (key, representation) for key in config.comparisons.estimators}
+class Estimators(Figure):
+    """A curve per held-out estimator, on one representation."""
 
+    title = "All estimators, held out"
+    caption = """
+        Held-out mutual information on one representation against the level, by {estimators}
+        estimators with intervals over {pictures}: {lowest_least:.2f} to {lowest_most:.2f} nats at n
+        = {lowest}, {highest_least:.2f} to {highest_most:.2f} at n = {highest}. The grey band is the
+        floor: the same estimate on mismatched pictures, where nothing leaks. The dashed line is the
+        permutation null: the fixed critics on mismatched pictures, which can lie far below zero. No
+        value can exceed its dotted ceiling. An open triangle there ({at_ceiling}) means at least
+        this much. Just below the ceiling, values from a few dozen pairs are rough.{few}
+    """
+    per_representation = True
 
-def draw(tables: dict[str, style.Table], name: str) -> "tuple[Figure, pd.DataFrame]":
-    """Return a curve with its interval per estimator, their floors, the null, and the ceilings."""
-    table = behind(tables)
-    parts = dict(iter(table.groupby("estimator", sort=False)))
-    first = next(iter(tables.values()))
-    figure, (axis,) = style.panels(width=8.0, height=5.2)
-    null = parts[next(iter(tables))]
-    _floor(axis, table)
-    if null["null_high"].notna().any():
-        label = f"permutation null, 95 % quantile ({null['method'].iloc[0]})"
-        axis.plot(null["level"], null["null_high"], "--", color="0.4", lw=1.2, label=label)
-    # Where several estimators are at the same ceiling, their triangles stand in one another.
-    size = 6 + 3 * sum(part["at_ceiling"].any() for part in parts.values())
-    for index, (own, (role, part)) in enumerate(
-        zip(style.colours(len(parts)), parts.items(), strict=True)
-    ):
-        colour = curves.colour(tables[role], own)
-        marker = curves.MARKERS[index % len(curves.MARKERS)]
-        method = part["method"].iloc[0]
-        size -= 3 * part["at_ceiling"].any()
-        # Curves can be equal. The later they are drawn, the thinner they are, so all show.
-        later = len(parts) - 1 - index
-        looks: dict[str, Any] = {"marker": marker, "ms": 4 + later, "lw": 1.2 + 0.5 * later}
-        if colour == style.GREY:
-            looks |= {"ls": DASHES[index % len(DASHES)], "lw": 1.4, "ms": 5}
-        curves.curve(axis, part, colour, method, size, **looks)
-    curves.lower_bound_entry(axis, [table])
-    curves.against_level(axis, table["level"], curves.NATS, style.level_label(tables))
-    # The null lies far below where the critics are sharp; it must not set the scale.
-    shown = table[["mean", "low", "high", "floor"]]
-    low, high = float(np.nanmin(shown)), float(np.nanmax(shown))
-    margin = 0.08 * max(high - low, 0.1)
-    axis.set_ylim(low - margin, high + margin)
-    note = curves.cut(axis, table, ("mean", "low", "floor"))
-    _ceilings(axis, table)
-    style.set_title(
-        axis,
-        f"Mutual information between plain picture and view, held out by picture\n{first.label}, "
-        f"{curves.pictures([table])}, bands: {curves.interval(first)}"
-        f"{curves.too_few(tables.values())}{note}",
-    )
-    curves.legend_below(figure, axis)
-    return figure, table
+    def tables(self, config: "Config", representation: str = "") -> dict[str, Wanted]:
+        """Return every held-out estimator on one representation."""
+        return {key: Wanted(key, representation) for key in config.comparisons.estimators}
 
+    def draw(self, tables: dict[str, style.Table]) -> "tuple[Drawn, pd.DataFrame]":
+        """Return the curves with intervals, the floors, the null and the ceilings."""
+        table = behind(tables)
+        parts = dict(iter(table.groupby("estimator", sort=False)))
+        first = next(iter(tables.values()))
+        figure, (axis,) = style.panels(width=8.0, height=5.2)
+        null = parts[next(iter(tables))]
+        _floor(axis, table)
+        if null["null_high"].notna().any():
+            label = f"permutation null, 95 % quantile ({null['method'].iloc[0]})"
+            axis.plot(null["level"], null["null_high"], "--", color="0.4", lw=1.2, label=label)
+        # Where several estimators are at the same ceiling, their triangles stand in one another.
+        size = 6 + 3 * sum(part["at_ceiling"].any() for part in parts.values())
+        for index, (own, (role, part)) in enumerate(
+            zip(style.colours(len(parts)), parts.items(), strict=True)
+        ):
+            colour = curves.colour(tables[role], own)
+            marker = curves.MARKERS[index % len(curves.MARKERS)]
+            method = part["method"].iloc[0]
+            size -= 3 * part["at_ceiling"].any()
+            # Curves can be equal. The later they are drawn, the thinner they are, so all show.
+            later = len(parts) - 1 - index
+            looks: dict[str, Any] = {"marker": marker, "ms": 4 + later, "lw": 1.2 + 0.5 * later}
+            if colour == style.GREY:
+                looks |= {"ls": DASHES[index % len(DASHES)], "lw": 1.4, "ms": 5}
+            curves.curve(axis, part, colour, method, size, **looks)
+        curves.lower_bound_entry(axis, [table])
+        curves.against_level(axis, table["level"], curves.NATS, style.level_label(tables))
+        # The null lies far below where the critics are sharp; it must not set the scale.
+        shown = table[["mean", "low", "high", "floor"]]
+        low, high = float(np.nanmin(shown)), float(np.nanmax(shown))
+        margin = 0.08 * max(high - low, 0.1)
+        axis.set_ylim(low - margin, high + margin)
+        note = curves.cut(axis, table, ("mean", "low", "floor"))
+        _ceilings(axis, table)
+        style.set_title(
+            axis,
+            "Mutual information between plain picture and view, held out by picture\n"
+            f"{first.label}, {curves.pictures([table])}, bands: {curves.interval(first)}"
+            f"{curves.too_few(tables.values())}{note}",
+        )
+        curves.legend_below(figure, axis)
+        return figure, table
 
-def numbers(table: "pd.DataFrame") -> dict[str, Any]:
-    """Return what the caption says: the estimators' range at the ends, what is at a ceiling."""
-    lowest, highest = (
-        table[table["level"] == end] for end in (table["level"].min(), table["level"].max())
-    )
-    bounded = table[table["at_ceiling"]]
-    return {
-        "estimators": table["estimator"].nunique(),
-        "few": curves.too_few_sentence(table),
-        "pictures": curves.pictures([table]),
-        "lowest": int(table["level"].min()),
-        "highest": int(table["level"].max()),
-        "lowest_least": lowest["mean"].min(),
-        "lowest_most": lowest["mean"].max(),
-        "highest_least": highest["mean"].min(),
-        "highest_most": highest["mean"].max(),
-        "at_ceiling": f"at {curves.levels(bounded['level'])}" if len(bounded) else "none here",
-    }
+    def numbers(self, table: "pd.DataFrame") -> dict[str, Any]:
+        """Return what the caption says: the estimators' range at the ends, what is at a ceiling."""
+        lowest, highest = (
+            table[table["level"] == end] for end in (table["level"].min(), table["level"].max())
+        )
+        bounded = table[table["at_ceiling"]]
+        return {
+            "estimators": table["estimator"].nunique(),
+            "few": curves.too_few_sentence(table),
+            "pictures": curves.pictures([table]),
+            "lowest": int(table["level"].min()),
+            "highest": int(table["level"].max()),
+            "lowest_least": lowest["mean"].min(),
+            "lowest_most": lowest["mean"].max(),
+            "highest_least": highest["mean"].min(),
+            "highest_most": highest["mean"].max(),
+            "at_ceiling": f"at {curves.levels(bounded['level'])}" if len(bounded) else "none here",
+        }
 
 
 def behind(tables: dict[str, style.Table]) -> "pd.DataFrame":

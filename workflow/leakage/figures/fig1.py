@@ -4,68 +4,68 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from leakage.figures import style
+from leakage.figures import Figure, style
 
 if TYPE_CHECKING:
     import pandas as pd
-    from matplotlib.figure import Figure
+    from matplotlib.figure import Figure as Drawn
 
     from leakage.storage.views import View
 
-TITLE = "A picture at every level"
-# This figure shows views, it reads no estimate.
-READS_VIEWS = True
 
+class Figure1(Figure):
+    """Figure 1: the first picture of the dataset at every level."""
 
-def tables(config: Any, representation: str = "") -> dict[str, tuple[str, str]]:
-    """Return no table."""
-    return {}
+    title = "A picture at every level"
+    caption = """
+        The view of picture {picture} of the dataset at {levels} levels. Level 0 is the plain
+        picture. It has {plain_values} distinct values; the view at level {last} has {last_values}.
+    """
+    reads_views = True
 
+    def draw(self, views: "list[View]") -> "tuple[Drawn, pd.DataFrame]":
+        """Return the first picture of every view, and what can be counted in it."""
+        import pandas as pd
 
-def draw(views: "list[View]", name: str) -> "tuple[Figure, pd.DataFrame]":
-    """Return the first picture of every view, and what can be counted in it."""
-    import pandas as pd
-
-    columns = min(3, len(views))
-    rows = -(-len(views) // columns)
-    figure, _ = style.panels(1, 5.4, 2.0 * rows)
-    figure.clear()
-    axes = np.atleast_1d(figure.subplots(rows, columns)).ravel()
-    table = []
-    for axis, view in zip(axes, views, strict=False):
-        image_id, pixels = next(iter(view))
-        axis.imshow(pixels.squeeze(), cmap="gray", vmin=0, vmax=255)
-        axis.set_title(f"n = {view.metadata['level']}")
-        table.append(
-            {
-                "level": view.metadata["level"],
-                "scheme": view.metadata["scheme"],
-                "view": (view.metadata.get("definition") or {}).get("view", ""),
-                "image_id": image_id,
-                "distinct_values": len(np.unique(pixels)),
-                "mean": pixels.mean(),
-                "standard_deviation": pixels.std(),
-            }
+        columns = min(3, len(views))
+        rows = -(-len(views) // columns)
+        figure, _ = style.panels(1, 5.4, 2.0 * rows)
+        figure.clear()
+        axes = np.atleast_1d(figure.subplots(rows, columns)).ravel()
+        table = []
+        for axis, view in zip(axes, views, strict=False):
+            image_id, pixels = next(iter(view))
+            axis.imshow(pixels.squeeze(), cmap="gray", vmin=0, vmax=255)
+            axis.set_title(f"n = {view.metadata['level']}")
+            table.append(
+                {
+                    "level": view.metadata["level"],
+                    "scheme": view.metadata["scheme"],
+                    "view": (view.metadata.get("definition") or {}).get("view", ""),
+                    "image_id": image_id,
+                    "distinct_values": len(np.unique(pixels)),
+                    "mean": pixels.mean(),
+                    "standard_deviation": pixels.std(),
+                }
+            )
+        for axis in axes:
+            axis.set_axis_off()
+        frame = pd.DataFrame(table)
+        # Level 0 is no scheme's.
+        last, said = frame.iloc[-1], views[-1].metadata.get("level_label", style.LEVEL)
+        what = f" (view: {last['view']})" if last["view"] else ""
+        style.set_title(
+            figure, f"What an observer sees of picture {last.image_id}\n{last.scheme}{what}: {said}"
         )
-    for axis in axes:
-        axis.set_axis_off()
-    frame = pd.DataFrame(table)
-    # Level 0 is no scheme's.
-    last, said = frame.iloc[-1], views[-1].metadata.get("level_label", style.LEVEL)
-    what = f" (view: {last['view']})" if last["view"] else ""
-    style.set_title(
-        figure, f"What an observer sees of picture {last.image_id}\n{last.scheme}{what}: {said}"
-    )
-    return figure, frame
+        return figure, frame
 
-
-def numbers(table: "pd.DataFrame") -> dict[str, Any]:
-    """Return what the caption says: which picture, and how many values it has at the ends."""
-    first, last = table.iloc[0], table.iloc[-1]
-    return {
-        "picture": first["image_id"],
-        "levels": len(table),
-        "last": last["level"],
-        "plain_values": first["distinct_values"],
-        "last_values": last["distinct_values"],
-    }
+    def numbers(self, table: "pd.DataFrame") -> dict[str, Any]:
+        """Return what the caption says: which picture, and how many values it has at the ends."""
+        first, last = table.iloc[0], table.iloc[-1]
+        return {
+            "picture": first["image_id"],
+            "levels": len(table),
+            "last": last["level"],
+            "plain_values": first["distinct_values"],
+            "last_values": last["distinct_values"],
+        }

@@ -5,60 +5,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from leakage import captions
-from leakage.figures import curves, style
+from leakage.figures import Figure, curves, style
+from leakage.interfaces import Wanted
 
 if TYPE_CHECKING:
     import pandas as pd
-    from matplotlib.figure import Figure
+    from matplotlib.figure import Figure as Drawn
 
-TITLE = "Information about a pixel"
-
-
-def tables(config: Any, representation: str = "") -> dict[str, tuple[str, str]]:
-    """Return the histogram estimate on pixels."""
-    return {"histogram": (config.paper.histogram, "pixels")}
-
-
-def draw(tables: dict[str, style.Table], name: str) -> "tuple[Figure, pd.DataFrame]":
-    """Return MI in bits with its linear fit, the entropy of the view, the bound and the floor."""
-    table = behind(tables["histogram"].rows.sort_values("level"))
-    figure, (axis,) = style.panels()
-    blue, orange, green, red = style.colours(4)
-    n = table["level"]
-    style.band(
-        axis,
-        n,
-        table["mi_bits"],
-        table["low_bits"],
-        table["high_bits"],
-        blue,
-        "MI, mean over pictures (95 % interval)",
-        marker="o",
-    )
-    entropy = "exact H(view)" if table["is_exact"].all() else "H(view)"
-    axis.plot(n, table["entropy_bits"], "x", color=orange, ms=8, label=entropy)
-    slope, r2 = table["slope"].iloc[0], table["r_squared"].iloc[0]
-    if np.isfinite(slope):
-        label = f"linear fit: {slope:.3f} bit per level, R² = {r2:.4f}"
-        axis.plot(n, table["fit_bits"], "--", color=green, label=label)
-    # Of a scheme that states no bound, only the plain picture has one.
-    if table["bound_bits"][table["level"] > 0].notna().any():
-        axis.plot(n, table["bound_bits"], ":", color=red, label="bound: bits that stay clear")
-    if (table["floor_bits"] > 0).any():
-        axis.fill_between(n, 0, table["floor_bits"], color="0.85", zorder=0, label=FLOOR)
-    if not table["estimable"].all():
-        unknown = table[~table["estimable"]]
-        axis.plot(unknown["level"], unknown["mi_bits"], "o", mfc="white", mec=blue, label=UNKNOWN)
-    axis.set(xlabel=style.level_label(tables), ylabel="mutual information (bits per pixel)")
-    axis.set_xticks(n)
-    axis.set_ylim(bottom=min(-0.15, table["low_bits"].min()))
-    style.set_title(
-        axis,
-        f"Information about a pixel {captions.trend(n, table['mi_bits'], '.2f', 'bits')}\n"
-        f"counted on pixels, mean over {int(table['pictures'].iloc[0])} pictures",
-    )
-    curves.legend_below(figure, axis, 2)
-    return figure, table
+    from leakage.config.models import Config
 
 
 EXACT = (
@@ -73,20 +27,79 @@ FLOOR = "floor: pixels of the view shuffled"
 UNKNOWN = "too few pixels: floor above 10 % of H(view)"
 
 
-def numbers(table: "pd.DataFrame") -> dict[str, Any]:
-    """Return what the caption says: how many pictures, the values at the ends, the fit."""
-    first, last = table.iloc[0], table.iloc[-1]
-    slope, r2 = first["slope"], first["r_squared"]
-    fit = f"The straight line through it has a slope of {slope:.3f} bit per level and R² = {r2:.4f}"
-    return {
-        "pictures": int(first["pictures"]),
-        "lowest": int(first["level"]),
-        "highest": int(last["level"]),
-        "first": first["mi_bits"],
-        "last": last["mi_bits"],
-        "relation": EXACT if table["is_exact"].all() else CORRECTED + _floor(table),
-        "fit": fit if np.isfinite([slope, r2]).all() else "No straight line goes through it",
-    }
+class Figure2(Figure):
+    """Figure 2: counted mutual information in bits, with its linear fit."""
+
+    title = "Information about a pixel"
+    caption = """
+        Plug-in mutual information of a pixel and its view against the level, as the mean over
+        {pictures} pictures with its 95 % interval: {first:.2f} bits at n = {lowest}, {last:.2f} at
+        n = {highest}. {relation}. {fit}.
+    """
+
+    def tables(self, config: "Config", representation: str = "") -> dict[str, Wanted]:
+        """Return the histogram estimate on pixels."""
+        return {"histogram": Wanted(config.paper.histogram, "pixels")}
+
+    def draw(self, tables: dict[str, style.Table]) -> "tuple[Drawn, pd.DataFrame]":
+        """Return MI in bits with its fit, the entropy of the view, the bound and the floor."""
+        table = behind(tables["histogram"].rows.sort_values("level"))
+        figure, (axis,) = style.panels()
+        blue, orange, green, red = style.colours(4)
+        n = table["level"]
+        style.band(
+            axis,
+            n,
+            table["mi_bits"],
+            table["low_bits"],
+            table["high_bits"],
+            blue,
+            "MI, mean over pictures (95 % interval)",
+            marker="o",
+        )
+        entropy = "exact H(view)" if table["is_exact"].all() else "H(view)"
+        axis.plot(n, table["entropy_bits"], "x", color=orange, ms=8, label=entropy)
+        slope, r2 = table["slope"].iloc[0], table["r_squared"].iloc[0]
+        if np.isfinite(slope):
+            label = f"linear fit: {slope:.3f} bit per level, R² = {r2:.4f}"
+            axis.plot(n, table["fit_bits"], "--", color=green, label=label)
+        # Of a scheme that states no bound, only the plain picture has one.
+        if table["bound_bits"][table["level"] > 0].notna().any():
+            axis.plot(n, table["bound_bits"], ":", color=red, label="bound: bits that stay clear")
+        if (table["floor_bits"] > 0).any():
+            axis.fill_between(n, 0, table["floor_bits"], color="0.85", zorder=0, label=FLOOR)
+        if not table["estimable"].all():
+            unknown = table[~table["estimable"]]
+            axis.plot(
+                unknown["level"], unknown["mi_bits"], "o", mfc="white", mec=blue, label=UNKNOWN
+            )
+        axis.set(xlabel=style.level_label(tables), ylabel="mutual information (bits per pixel)")
+        axis.set_xticks(n)
+        axis.set_ylim(bottom=min(-0.15, table["low_bits"].min()))
+        style.set_title(
+            axis,
+            f"Information about a pixel {captions.trend(n, table['mi_bits'], '.2f', 'bits')}\n"
+            f"counted on pixels, mean over {int(table['pictures'].iloc[0])} pictures",
+        )
+        curves.legend_below(figure, axis, 2)
+        return figure, table
+
+    def numbers(self, table: "pd.DataFrame") -> dict[str, Any]:
+        """Return what the caption says: how many pictures, the values at the ends, the fit."""
+        first, last = table.iloc[0], table.iloc[-1]
+        slope, r2 = first["slope"], first["r_squared"]
+        line = f"a slope of {slope:.3f} bit per level and R² = {r2:.4f}"
+        return {
+            "pictures": int(first["pictures"]),
+            "lowest": int(first["level"]),
+            "highest": int(last["level"]),
+            "first": first["mi_bits"],
+            "last": last["mi_bits"],
+            "relation": EXACT if table["is_exact"].all() else CORRECTED + _floor(table),
+            "fit": f"The straight line through it has {line}"
+            if np.isfinite([slope, r2]).all()
+            else "No straight line goes through it",
+        }
 
 
 def _floor(table: "pd.DataFrame") -> str:

@@ -4,70 +4,82 @@ from typing import TYPE_CHECKING, Any
 
 from leakage import captions
 from leakage.analysis import parts
-from leakage.figures import curves, style
+from leakage.figures import Figure, curves, style
+from leakage.interfaces import Wanted
 
 if TYPE_CHECKING:
     import pandas as pd
-    from matplotlib.figure import Figure
+    from matplotlib.figure import Figure as Drawn
 
-TITLE = "MI of rounded features (paper: CLIP)"
-
-
-def tables(config: Any, representation: str = "") -> dict[str, tuple[str, str]]:
-    """Return the rounded histogram of the encoder that plays CLIP, on whole pictures."""
-    return {"rounded": (config.paper.rounded_histogram, f"{config.paper.clip}-whole")}
+    from leakage.config.models import Config
 
 
-def draw(tables: dict[str, style.Table], name: str) -> "tuple[Figure, pd.DataFrame]":
-    """Return MI in bits with its 95 % interval over pictures, and its ceiling ln(dim)."""
-    source, bits = tables["rounded"], style.BITS_PER_NAT
-    encoder = parts.player(source, parts.CLIP).named
-    rows = source.rows.sort_values("level")
-    half = 1.96 * rows["standard_error"]
-    table = rows[["level"]].assign(
-        mi_bits=rows["nats"] * bits,
-        low_bits=(rows["nats"] - half) * bits,
-        high_bits=(rows["nats"] + half) * bits,
-        ceiling_bits=rows["ceiling"] * bits,
-        encoder=encoder,
-    )
-    decimals = source.metadata["settings"]["decimals"]
-    figure, (axis,) = style.panels()
-    blue, _, _, red = style.colours(4)
-    style.band(
-        axis,
-        table["level"],
-        table["mi_bits"],
-        table["low_bits"],
-        table["high_bits"],
-        blue,
-        "plug-in MI, mean over pictures (95 % interval)",
-        marker="o",
-    )
-    dim = source.metadata["source"]["dim"]
-    label = f"ceiling: log2 of {dim} coordinates"
-    axis.plot(table["level"], table["ceiling_bits"], ":", color=red, label=label)
-    axis.set(xlabel=style.level_label(tables), ylabel="mutual information (bits per coordinate)")
-    axis.set_xticks(table["level"])
-    axis.set_ylim(bottom=min(0.0, table["low_bits"].min()))
-    change = captions.trend(table["level"], table["mi_bits"], ".2f", "bits")
-    style.set_title(
-        axis,
-        f"Information in features {change}\n"
-        f"whole pictures, embeddings, {decimals} decimals, by\n{encoder}",
-    )
-    curves.legend_below(figure, axis, 2)
-    return figure, table
+class Figure3b(Figure):
+    """Figure 3b: mutual information of rounded coordinates."""
 
+    title = "MI of rounded features (paper: CLIP)"
+    caption = """
+        Plug-in mutual information of the rounded coordinates of the embeddings of a picture and of
+        its view by {encoder}: {first:.2f} bits at n = {lowest}, {last:.2f} at n = {highest}. It
+        cannot exceed {ceiling:.2f} bits, the logarithm of the number of coordinates. It need not
+        fall to 0 where nothing is left. The value there is its floor.
+    """
 
-def numbers(table: "pd.DataFrame") -> dict[str, Any]:
-    """Return what the caption says: the values at the ends, and the ceiling."""
-    first, last = table.iloc[0], table.iloc[-1]
-    return {
-        "encoder": first["encoder"],
-        "lowest": int(first["level"]),
-        "highest": int(last["level"]),
-        "first": first["mi_bits"],
-        "last": last["mi_bits"],
-        "ceiling": first["ceiling_bits"],
-    }
+    def tables(self, config: "Config", representation: str = "") -> dict[str, Wanted]:
+        """Return the rounded histogram of the encoder that plays CLIP, on whole pictures."""
+        return {"rounded": Wanted(config.paper.rounded_histogram, f"{config.paper.clip}-whole")}
+
+    def draw(self, tables: dict[str, style.Table]) -> "tuple[Drawn, pd.DataFrame]":
+        """Return MI in bits with its 95 % interval over pictures, and its ceiling ln(dim)."""
+        source, bits = tables["rounded"], style.BITS_PER_NAT
+        encoder = parts.player(source, parts.CLIP).named
+        rows = source.rows.sort_values("level")
+        half = 1.96 * rows["standard_error"]
+        table = rows[["level"]].assign(
+            mi_bits=rows["nats"] * bits,
+            low_bits=(rows["nats"] - half) * bits,
+            high_bits=(rows["nats"] + half) * bits,
+            ceiling_bits=rows["ceiling"] * bits,
+            encoder=encoder,
+        )
+        decimals = source.metadata["settings"]["decimals"]
+        figure, (axis,) = style.panels()
+        blue, _, _, red = style.colours(4)
+        style.band(
+            axis,
+            table["level"],
+            table["mi_bits"],
+            table["low_bits"],
+            table["high_bits"],
+            blue,
+            "plug-in MI, mean over pictures (95 % interval)",
+            marker="o",
+        )
+        dim = source.metadata["source"]["dim"]
+        label = f"ceiling: log2 of {dim} coordinates"
+        axis.plot(table["level"], table["ceiling_bits"], ":", color=red, label=label)
+        axis.set(
+            xlabel=style.level_label(tables), ylabel="mutual information (bits per coordinate)"
+        )
+        axis.set_xticks(table["level"])
+        axis.set_ylim(bottom=min(0.0, table["low_bits"].min()))
+        change = captions.trend(table["level"], table["mi_bits"], ".2f", "bits")
+        style.set_title(
+            axis,
+            f"Information in features {change}\n"
+            f"whole pictures, embeddings, {decimals} decimals, by\n{encoder}",
+        )
+        curves.legend_below(figure, axis, 2)
+        return figure, table
+
+    def numbers(self, table: "pd.DataFrame") -> dict[str, Any]:
+        """Return what the caption says: the values at the ends, and the ceiling."""
+        first, last = table.iloc[0], table.iloc[-1]
+        return {
+            "encoder": first["encoder"],
+            "lowest": int(first["level"]),
+            "highest": int(last["level"]),
+            "first": first["mi_bits"],
+            "last": last["mi_bits"],
+            "ceiling": first["ceiling_bits"],
+        }

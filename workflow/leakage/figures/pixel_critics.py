@@ -6,13 +6,15 @@ import numpy as np
 
 from leakage import captions
 from leakage.analysis import enough
-from leakage.figures import curves, style
+from leakage.figures import Figure, curves, style
+from leakage.interfaces import Wanted
 
 if TYPE_CHECKING:
     import pandas as pd
-    from matplotlib.figure import Figure
+    from matplotlib.figure import Figure as Drawn
 
-TITLE = "Three ways to read a byte"
+    from leakage.config.models import Config
+
 CRITICS = {
     "scalar": "scalar: a byte is one number",
     "bits": "bits: a byte is its eight bits",
@@ -22,72 +24,79 @@ CRITICS = {
 TOLERANCE = (0.05, 0.03)
 
 
-# The exact values that critics are held against are those of the paper's scheme.
-PER_SCHEME = False
+class PixelCritics(Figure):
+    """Three critics of pixels against the exact value of the paper's scheme."""
 
+    title = "Three ways to read a byte"
+    caption = """
+        Held-out MINE on pairs of pixel values, for three ways to read a byte, with the exact mutual
+        information dashed. Right: the difference, at most {scalar:.2f} nats for bytes as numbers,
+        {bits:.2f} for bytes as bits and {fourier:.2f} for bytes as sines. Values in the grey band
+        count as right. The bend of the scalar critic's curve is a failure of the critic and not a
+        property of the pictures, because the same pairs read in another way give other values.{few}
+    """
+    per_scheme = False
 
-def tables(config: Any, representation: str = "") -> dict[str, tuple[str, str]]:
-    """Return MINE on pixels once per reading of a byte, and the histogram for the exact values."""
-    found = config.comparisons.pixel_critics.items()
-    critics = {critic: (key, "pixels") for critic, key in found if key is not None}
-    return critics | {"histogram": (config.paper.histogram, "pixels")}
+    def tables(self, config: "Config", representation: str = "") -> dict[str, Wanted]:
+        """Return MINE on pixels per reading of a byte, and the histogram for the exact values."""
+        found = config.comparisons.pixel_critics.items()
+        critics = {critic: Wanted(key, "pixels") for critic, key in found if key is not None}
+        return critics | {"histogram": Wanted(config.paper.histogram, "pixels")}
 
+    def draw(self, tables: dict[str, style.Table]) -> "tuple[Drawn, pd.DataFrame]":
+        """Return the three critics beside the exact value, and how far they are from it."""
+        table = behind(tables)
+        figure, axes = style.panels(2, 5.4, 4.8)
+        exact = table.drop_duplicates("level")
+        axes[0].plot(exact["level"], exact["exact"], "--", color="0.2", label="exact, by counting")
+        axes[1].axhline(0, color="0.2", ls="--")
+        label = f"right: within {TOLERANCE[0]} nat or {TOLERANCE[1]:.0%}".replace("%", " %")
+        span = (-exact["tolerance"], exact["tolerance"])
+        axes[1].fill_between(exact["level"], *span, color="0.8", alpha=0.7, lw=0)
+        axes[0].fill_between([], [], [], color="0.8", alpha=0.7, lw=0, label=label)
+        for own, marker, (critic, words) in zip(
+            style.colours(3), curves.MARKERS, CRITICS.items(), strict=False
+        ):
+            part = table[table["critic"] == critic]
+            colour = curves.colour(tables[critic], own)
+            columns = ["mean", "low", "high"]
+            off = part.assign(**{column: part[column] - part["exact"] for column in columns})
+            for axis, values in zip(axes, (part, off), strict=True):
+                curves.curve(axis, values, colour, words, marker=marker, ms=4)
+        curves.lower_bound_entry(axes[0], [table])
+        units = (curves.NATS, "held-out MINE minus exact value (nats)")
+        for axis, unit in zip(axes, units, strict=True):
+            curves.against_level(axis, table["level"], unit, style.level_label(tables))
+        style.set_title(axes[0], "MINE and the exact value" + curves.cut(axes[0], table))
+        style.set_title(axes[1], "difference to the exact value")
+        curves.legend_below(figure, axes[0])
+        within = tables["scalar"].metadata["settings"].get("pixels", {}).get("split") == "pairs"
+        units, over = curves.pictures([table]), curves.interval(tables["scalar"])
+        if within:
+            units, over = f"{int(units.split()[0]):,} of them", over.replace("pictures", "pairs")
+        few = curves.too_few(tables[critic] for critic in CRITICS)
+        style.set_title(
+            figure, f"{self._finding(table)}\npairs of pixel values, {units} (bands: {over}){few}"
+        )
+        return figure, table
 
-def draw(tables: dict[str, style.Table], name: str) -> "tuple[Figure, pd.DataFrame]":
-    """Return the three critics beside the exact value, and how far they are from it."""
-    table = behind(tables)
-    figure, axes = style.panels(2, 5.4, 4.8)
-    exact = table.drop_duplicates("level")
-    axes[0].plot(exact["level"], exact["exact"], "--", color="0.2", label="exact, by counting")
-    axes[1].axhline(0, color="0.2", ls="--")
-    label = f"right: within {TOLERANCE[0]} nat or {TOLERANCE[1]:.0%}".replace("%", " %")
-    span = (-exact["tolerance"], exact["tolerance"])
-    axes[1].fill_between(exact["level"], *span, color="0.8", alpha=0.7, lw=0)
-    axes[0].fill_between([], [], [], color="0.8", alpha=0.7, lw=0, label=label)
-    for own, marker, (critic, words) in zip(
-        style.colours(3), curves.MARKERS, CRITICS.items(), strict=False
-    ):
-        part = table[table["critic"] == critic]
-        colour = curves.colour(tables[critic], own)
-        columns = ["mean", "low", "high"]
-        off = part.assign(**{column: part[column] - part["exact"] for column in columns})
-        for axis, values in zip(axes, (part, off), strict=True):
-            curves.curve(axis, values, colour, words, marker=marker, ms=4)
-    curves.lower_bound_entry(axes[0], [table])
-    units = (curves.NATS, "held-out MINE minus exact value (nats)")
-    for axis, unit in zip(axes, units, strict=True):
-        curves.against_level(axis, table["level"], unit, style.level_label(tables))
-    style.set_title(axes[0], "MINE and the exact value" + curves.cut(axes[0], table))
-    style.set_title(axes[1], "difference to the exact value")
-    curves.legend_below(figure, axes[0])
-    within = tables["scalar"].metadata["settings"].get("pixels", {}).get("split") == "pairs"
-    units, over = curves.pictures([table]), curves.interval(tables["scalar"])
-    if within:
-        units, over = f"{int(units.split()[0]):,} of them", over.replace("pictures", "pairs")
-    few = curves.too_few(tables[critic] for critic in CRITICS)
-    style.set_title(
-        figure, f"{finding(table)}\npairs of pixel values, {units} (bands: {over}){few}"
-    )
-    return figure, table
+    def numbers(self, table: "pd.DataFrame") -> dict[str, Any]:
+        """Return what the caption says: each critic's largest error in nats."""
+        return {
+            critic: table.loc[table["critic"] == critic, "difference"].abs().max()
+            for critic in CRITICS
+        } | {"few": curves.too_few_sentence(table)}
 
-
-def numbers(table: "pd.DataFrame") -> dict[str, Any]:
-    """Return what the caption says: each critic's largest error in nats."""
-    return {
-        critic: table.loc[table["critic"] == critic, "difference"].abs().max() for critic in CRITICS
-    } | {"few": curves.too_few_sentence(table)}
-
-
-def finding(table: "pd.DataFrame") -> str:
-    """Return each critic's largest error, in words."""
-    words = {
-        "scalar": "(a byte as one number)",
-        "bits": "(as bits)",
-        "fourier": "(as sines and cosines)",
-    }
-    errors = numbers(table)
-    said = [f"{captions.number(errors[key], '.2f')} nats {words[key]}" for key in words]
-    return f"MINE misses the exact value by up to {', '.join(said)}"
+    def _finding(self, table: "pd.DataFrame") -> str:
+        """Return each critic's largest error, in words."""
+        words = {
+            "scalar": "(a byte as one number)",
+            "bits": "(as bits)",
+            "fourier": "(as sines and cosines)",
+        }
+        errors = self.numbers(table)
+        said = [f"{captions.number(errors[key], '.2f')} nats {words[key]}" for key in words]
+        return f"MINE misses the exact value by up to {', '.join(said)}"
 
 
 def behind(tables: dict[str, style.Table]) -> "pd.DataFrame":

@@ -5,13 +5,15 @@ from typing import TYPE_CHECKING, Any
 from leakage import captions
 from leakage.analysis import enough
 from leakage.errors import LeakageError
-from leakage.figures import curves, style
+from leakage.figures import Figure, curves, style
+from leakage.interfaces import Wanted
 
 if TYPE_CHECKING:
     import pandas as pd
-    from matplotlib.figure import Figure
+    from matplotlib.figure import Figure as Drawn
 
-TITLE = "What pretraining adds"
+    from leakage.config.models import Config
+
 MEASURES = {
     "information": (curves.INFORMATION, curves.NATS),
     "found": ("top 1", "share of held-out views found first (top 1)"),
@@ -19,82 +21,95 @@ MEASURES = {
 SIDES = {"trained": "-", "untrained": "--"}
 
 
-def tables(config: Any, representation: str = "") -> dict[str, tuple[str, str]]:
-    """Return the held-out MI and the re-identification of each encoder and of its control."""
-    pairs = {key: other for key, other in config.controls.items() if other is not None}
-    estimators = {
-        "information": config.verdict.estimator,
-        "found": config.comparisons.reidentification,
-    }
-    return {
-        f"{key} {measure}": (estimator, key)
-        for pair in pairs.items()
-        for key in pair
-        for measure, estimator in estimators.items()
-    }
+class Pretraining(Figure):
+    """Held-out information and re-identification, pretrained and untrained."""
 
+    title = "What pretraining adds"
+    caption = """
+        Each pretrained encoder (solid) beside the same network untrained (dashed): held-out mutual
+        information, and the share of held-out views that are re-identified. They differ the most at
+        n = {information_level} in information ({information_trained:.2f} nats pretrained,
+        {information_untrained:.2f} untrained) and at n = {found_level} in the share found
+        ({found_trained:.0%} and {found_untrained:.0%}). The part common to both comes from the
+        pictures and the architecture. The gap between the curves comes from pretraining.{few}
+    """
 
-def draw(tables: dict[str, style.Table], name: str) -> "tuple[Figure, pd.DataFrame]":
-    """Return MI and top-1 share, pretrained solid and untrained dashed in the pair's colour."""
-    table = behind(tables)
-    pairs = list(table.groupby(["trained", "untrained"], sort=False).groups)
-    figure, axes = style.panels(2, 5.4, 4.8)
-    for axis, (measure, (_, unit)) in zip(axes, MEASURES.items(), strict=True):
-        shown = table[table["measure"] == measure]
-        for index, (colour, pair) in enumerate(zip(style.colours(len(pairs)), pairs, strict=True)):
-            part = shown[(shown["trained"] == pair[0]) & (shown["untrained"] == pair[1])]
-            for (side, dash), key in zip(SIDES.items(), pair, strict=True):
-                columns = {f"{side}_{column}": column for column in ("mean", "low", "high")}
-                columns[f"{side}_at_ceiling"] = "at_ceiling"
-                of_side = part[["level", *columns]].rename(columns=columns)
-                looks = {"ls": dash, "marker": curves.MARKERS[index], "ms": 4}
-                source, shade = tables[f"{key} {measure}"], colour
-                if measure == "found":
-                    of_side["at_ceiling"] = False  # a share of 1 is a share of 1
-                else:
-                    shade = curves.colour(source, colour)
-                curves.curve(axis, of_side, shade, source.label, **looks)
-        curves.against_level(axis, table["level"], unit, style.level_label(tables))
-    axes[1].axhline(table["chance"].mean(), color="0.3", ls=":", lw=1)
-    axes[1].plot([], [], ":", color="0.3", lw=1, label="guessing")
-    axes[1].set_ylim(0, 1.02)
-    information = table[table["measure"] == "information"]
-    note = curves.cut(axes[0], _outermost(information))
-    few = curves.too_few(_of_information(tables))
-    style.set_title(axes[0], f"information{few}{note}")
-    style.set_title(axes[1], "re-identification")
-    curves.lower_bound_entry(axes[1], [_outermost(information)])
-    curves.legend_below(figure, axes[1])
-    first = next(iter(tables.values()))
-    style.set_title(
-        figure, f"{finding(table)}\n{curves.pictures([table])} (bands: {curves.interval(first)})"
-    )
-    return figure, table
+    def tables(self, config: "Config", representation: str = "") -> dict[str, Wanted]:
+        """Return the held-out MI and the re-identification of each encoder and of its control."""
+        pairs = {key: other for key, other in config.controls.items() if other is not None}
+        estimators = {
+            "information": config.verdict.estimator,
+            "found": config.comparisons.reidentification,
+        }
+        return {
+            f"{key} {measure}": Wanted(estimator, key)
+            for pair in pairs.items()
+            for key in pair
+            for measure, estimator in estimators.items()
+        }
 
+    def draw(self, tables: dict[str, style.Table]) -> "tuple[Drawn, pd.DataFrame]":
+        """Return MI and top-1 share, pretrained solid and untrained dashed in the pair's colour."""
+        table = behind(tables)
+        pairs = list(table.groupby(["trained", "untrained"], sort=False).groups)
+        figure, axes = style.panels(2, 5.4, 4.8)
+        for axis, (measure, (_, unit)) in zip(axes, MEASURES.items(), strict=True):
+            shown = table[table["measure"] == measure]
+            for index, (colour, pair) in enumerate(
+                zip(style.colours(len(pairs)), pairs, strict=True)
+            ):
+                part = shown[(shown["trained"] == pair[0]) & (shown["untrained"] == pair[1])]
+                for (side, dash), key in zip(SIDES.items(), pair, strict=True):
+                    columns = {f"{side}_{column}": column for column in ("mean", "low", "high")}
+                    columns[f"{side}_at_ceiling"] = "at_ceiling"
+                    of_side = part[["level", *columns]].rename(columns=columns)
+                    looks = {"ls": dash, "marker": curves.MARKERS[index], "ms": 4}
+                    source, shade = tables[f"{key} {measure}"], colour
+                    if measure == "found":
+                        of_side["at_ceiling"] = False  # a share of 1 is a share of 1
+                    else:
+                        shade = curves.colour(source, colour)
+                    curves.curve(axis, of_side, shade, source.label, **looks)
+            curves.against_level(axis, table["level"], unit, style.level_label(tables))
+        axes[1].axhline(table["chance"].mean(), color="0.3", ls=":", lw=1)
+        axes[1].plot([], [], ":", color="0.3", lw=1, label="guessing")
+        axes[1].set_ylim(0, 1.02)
+        information = table[table["measure"] == "information"]
+        note = curves.cut(axes[0], _outermost(information))
+        few = curves.too_few(_of_information(tables))
+        style.set_title(axes[0], f"information{few}{note}")
+        style.set_title(axes[1], "re-identification")
+        curves.lower_bound_entry(axes[1], [_outermost(information)])
+        curves.legend_below(figure, axes[1])
+        first = next(iter(tables.values()))
+        style.set_title(
+            figure,
+            f"{self._finding(table)}\n{curves.pictures([table])} (bands: {curves.interval(first)})",
+        )
+        return figure, table
 
-def numbers(table: "pd.DataFrame") -> dict[str, Any]:
-    """Return what the caption says: where pretraining makes the largest difference, by measure."""
-    found: dict[str, Any] = {}
-    for measure in MEASURES:
-        part = table[table["measure"] == measure].dropna(subset="difference")
-        most = part.loc[part["difference"].abs().idxmax()] if len(part) else {}
-        found[f"{measure}_level"] = most.get("level", "no level")
-        for side in SIDES:
-            found[f"{measure}_{side}"] = most.get(f"{side}_mean", float("nan"))
-    return found | {"few": curves.too_few_sentence(table[table["measure"] == "information"])}
+    def numbers(self, table: "pd.DataFrame") -> dict[str, Any]:
+        """Return where pretraining makes the largest difference, by measure."""
+        found: dict[str, Any] = {}
+        for measure in MEASURES:
+            part = table[table["measure"] == measure].dropna(subset="difference")
+            most = part.loc[part["difference"].abs().idxmax()] if len(part) else {}
+            found[f"{measure}_level"] = most.get("level", "no level")
+            for side in SIDES:
+                found[f"{measure}_{side}"] = most.get(f"{side}_mean", float("nan"))
+        return found | {"few": curves.too_few_sentence(table[table["measure"] == "information"])}
 
-
-def finding(table: "pd.DataFrame") -> str:
-    """Return where pretraining changes the share of views found the most, in words."""
-    found = table[table["measure"] == "found"].dropna(subset="difference")
-    if not len(found):
-        return "What pretraining adds to an architecture"
-    most = found.loc[found["difference"].abs().idxmax()]
-    trained, untrained = (captions.number(most[f"{side}_mean"], ".0%") for side in SIDES)
-    return (
-        f"At n = {most['level']} {most['label']} finds {trained} of the held-out views; "
-        f"untrained, {untrained}"
-    )
+    def _finding(self, table: "pd.DataFrame") -> str:
+        """Return where pretraining changes the share of views found the most, in words."""
+        found = table[table["measure"] == "found"].dropna(subset="difference")
+        if not len(found):
+            return "What pretraining adds to an architecture"
+        most = found.loc[found["difference"].abs().idxmax()]
+        trained, untrained = (captions.number(most[f"{side}_mean"], ".0%") for side in SIDES)
+        return (
+            f"At n = {most['level']} {most['label']} finds {trained} of the held-out views; "
+            f"untrained, {untrained}"
+        )
 
 
 def _of_information(tables: dict[str, style.Table]) -> list[style.Table]:

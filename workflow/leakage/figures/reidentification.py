@@ -4,14 +4,16 @@ from typing import TYPE_CHECKING, Any
 
 from leakage import captions
 from leakage.errors import LeakageError
-from leakage.figures import curves, style
+from leakage.figures import Figure, curves, style
+from leakage.interfaces import Wanted
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
+    from matplotlib.figure import Figure as Drawn
 
-TITLE = "Is the right patch found?"
+    from leakage.config.models import Config
+
 STATISTICS = {
     "top 1": "found at the first place (top 1)",
     "top 5": "found among the first five (top 5)",
@@ -26,85 +28,99 @@ LOOKS: dict[str, dict[str, Any]] = {
 GUESSING = {"color": "0.3", "ls": ":", "lw": 1.2}
 
 
-def tables(config: Any, representation: str = "") -> dict[str, tuple[str, str]]:
-    """Return re-identification on every representation but pixels, which show no single picture."""
-    return {
-        key: (config.comparisons.reidentification, key)
-        for key in config.representations
-        if key != "pixels"
-    }
+class Reidentification(Figure):
+    """The share of held-out views whose own patch is found."""
 
-
-def draw(tables: dict[str, style.Table], name: str) -> "tuple[Figure, pd.DataFrame]":
-    """Return the shares of the first and of the first five places, and what guessing finds."""
-    if not tables:
-        raise LeakageError(
-            "representations: no encoder given; name one there, or take reidentification out of "
-            "figures"
-        )
-    table = behind(tables)
-    figure, axes = style.panels(2, 5.4, 5.2)
-    for axis, (statistic, title) in zip(axes, STATISTICS.items(), strict=True):
-        shown = {by: table[table["statistic"] == by + statistic] for by in LOOKS}
-        for by, rows in shown.items():
-            _curves(axis, rows, by, tables)
-        chance = shown[CRITIC]["chance"].mean()
-        axis.axhline(chance, **GUESSING)
-        curves.against_level(
-            axis, table["level"], "share of held-out views", style.level_label(tables)
-        )
-        axis.set_ylim(0, 1.02)
-        style.set_title(axis, f"{title}; guessing finds {_percent(chance)}")
-    _legend(figure, axes[0], table)
-    first = next(iter(tables.values()))
-    style.set_title(
-        figure,
-        f"{finding(table)}\n{curves.pictures([table])} (bands: exact {curves.interval(first)})",
-    )
-    return figure, table
-
-
-def finding(table: "pd.DataFrame") -> str:
-    """Return how the share found first changes with the level, and where it beats guessing."""
-    best = table[table["statistic"] == "top 1"].groupby("level")["mean"].max()
-    said = numbers(table)
-    return (
-        f"The share of views found first {captions.trend(best.index, best, '.0%')};\n"
-        f"it is above guessing at {said['above']}"
-    )
-
-
-def numbers(table: "pd.DataFrame") -> dict[str, Any]:
-    """Return what the caption says of the first place: the ends, guessing, the nearest neighbour.
-
-    Of several representations, the best one counts at each level.
+    title = "Is the right patch found?"
+    caption = """
+        The share of held-out views with the right patch ranked first, or among the first five, of
+        all patches of the held-out fold, for {pictures}. Solid: the base or network that was best
+        on validation pictures, with exact intervals. Dashed: the nearest neighbour, without
+        training. Dash-dotted: the nearest neighbour among the patches of all pictures. The best
+        representation finds {first:.0%} at n = {lowest} and {last:.0%} at n = {highest}. Guessing
+        (dotted) finds {chance:.0%}. The interval lies above guessing at {above}. The critic and the
+        nearest neighbour differ the most at {apart}: {apart_critic:.0%} against
+        {apart_nearest:.0%}. Where a curve meets the dotted line, the embeddings did not help this
+        attacker.
     """
-    import pandas as pd
 
-    first = table[table["statistic"] == "top 1"]
-    found = pd.DataFrame(
-        {
-            "critic": first.groupby("level")["mean"].max(),
-            "nearest": table[table["statistic"] == f"{NEAREST}top 1"]
-            .groupby("level")["mean"]
-            .max(),
+    def tables(self, config: "Config", representation: str = "") -> dict[str, Wanted]:
+        """Return re-identification on every representation except pixels."""
+        return {
+            key: Wanted(config.comparisons.reidentification, key)
+            for key in config.representations
+            if key != "pixels"
         }
-    )
-    above = first[first["low"] > first["chance"]]
-    distance = (found["critic"] - found["nearest"]).abs().dropna()
-    apart = distance.idxmax() if len(distance) else None
-    return {
-        "pictures": curves.pictures([table]),
-        "lowest": int(found.index.min()),
-        "highest": int(found.index.max()),
-        "first": found["critic"].iloc[0],
-        "last": found["critic"].iloc[-1],
-        "chance": first["chance"].mean(),
-        "above": curves.levels(above["level"]) if len(above) else "no level",
-        "apart": "no level" if apart is None else f"n = {int(apart)}",
-        "apart_critic": float("nan") if apart is None else found["critic"][apart],
-        "apart_nearest": float("nan") if apart is None else found["nearest"][apart],
-    }
+
+    def draw(self, tables: dict[str, style.Table]) -> "tuple[Drawn, pd.DataFrame]":
+        """Return the shares of the first and of the first five places, and what guessing finds."""
+        if not tables:
+            raise LeakageError(
+                "representations: no encoder given; name one there, or take reidentification out "
+                "of figures"
+            )
+        table = behind(tables)
+        figure, axes = style.panels(2, 5.4, 5.2)
+        for axis, (statistic, title) in zip(axes, STATISTICS.items(), strict=True):
+            shown = {by: table[table["statistic"] == by + statistic] for by in LOOKS}
+            for by, rows in shown.items():
+                _curves(axis, rows, by, tables)
+            chance = shown[CRITIC]["chance"].mean()
+            axis.axhline(chance, **GUESSING)
+            curves.against_level(
+                axis, table["level"], "share of held-out views", style.level_label(tables)
+            )
+            axis.set_ylim(0, 1.02)
+            style.set_title(axis, f"{title}; guessing finds {_percent(chance)}")
+        _legend(figure, axes[0], table)
+        first = next(iter(tables.values()))
+        style.set_title(
+            figure,
+            f"{self._finding(table)}\n"
+            f"{curves.pictures([table])} (bands: exact {curves.interval(first)})",
+        )
+        return figure, table
+
+    def numbers(self, table: "pd.DataFrame") -> dict[str, Any]:
+        """Return the shares found first at the ends, by guessing and by the nearest neighbour.
+
+        Of several representations, the best one counts at each level.
+        """
+        import pandas as pd
+
+        first = table[table["statistic"] == "top 1"]
+        found = pd.DataFrame(
+            {
+                "critic": first.groupby("level")["mean"].max(),
+                "nearest": table[table["statistic"] == f"{NEAREST}top 1"]
+                .groupby("level")["mean"]
+                .max(),
+            }
+        )
+        above = first[first["low"] > first["chance"]]
+        distance = (found["critic"] - found["nearest"]).abs().dropna()
+        apart = distance.idxmax() if len(distance) else None
+        return {
+            "pictures": curves.pictures([table]),
+            "lowest": int(found.index.min()),
+            "highest": int(found.index.max()),
+            "first": found["critic"].iloc[0],
+            "last": found["critic"].iloc[-1],
+            "chance": first["chance"].mean(),
+            "above": curves.levels(above["level"]) if len(above) else "no level",
+            "apart": "no level" if apart is None else f"n = {int(apart)}",
+            "apart_critic": float("nan") if apart is None else found["critic"][apart],
+            "apart_nearest": float("nan") if apart is None else found["nearest"][apart],
+        }
+
+    def _finding(self, table: "pd.DataFrame") -> str:
+        """Return how the share found first changes with the level, and where it beats guessing."""
+        best = table[table["statistic"] == "top 1"].groupby("level")["mean"].max()
+        said = self.numbers(table)
+        return (
+            f"The share of views found first {captions.trend(best.index, best, '.0%')};\n"
+            f"it is above guessing at {said['above']}"
+        )
 
 
 def behind(tables: dict[str, style.Table]) -> "pd.DataFrame":
@@ -137,7 +153,7 @@ def _curves(axis: "Axes", rows: "pd.DataFrame", by: str, tables: dict[str, style
             axis.plot(part["level"], part["mean"], color=colour, **looks)
 
 
-def _legend(figure: "Figure", axis: "Axes", table: "pd.DataFrame") -> None:
+def _legend(figure: "Drawn", axis: "Axes", table: "pd.DataFrame") -> None:
     """Say which colour is which representation, and which line is which search."""
     label = {
         CRITIC: "best base or network",

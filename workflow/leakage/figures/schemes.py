@@ -13,16 +13,16 @@ import numpy as np
 
 from leakage.analysis import enough
 from leakage.analysis.verdicts import NO_EVIDENCE
-from leakage.figures import compared, curves, style
+from leakage.figures import Figure, compared, curves, style
+from leakage.interfaces import Wanted
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
+    from matplotlib.figure import Figure as Drawn
 
-TITLE = "Schemes at equal strength"
-PER_REPRESENTATION = True
-PER_SCHEME = False
+    from leakage.config.models import Config
+
 PIXELS, HELD_OUT = "histogram", "held out"
 VERDICTS = "verdicts"
 # Where a scheme's level numbers stand, in points from their marker: each scheme has a side.
@@ -30,60 +30,91 @@ PLACES = [(8, 6), (-8, -7), (9, -6), (-8, 7), (0, 11), (0, -11), (12, 0), (-12, 
 STRENGTH = "strength (share of bits encrypted; of permutations, their reach)"
 
 
-def tables(config: Any, representation: str = "") -> dict[str, tuple[str, str, str]]:
-    """Return both estimates of every scheme that is compared, as `{scheme}/{estimate}`.
+class Schemes(Figure):
+    """Leakage against strength, a curve per scheme: left pixels, right one representation."""
 
-    And the table of verdicts.
+    title = "Schemes at equal strength"
+    caption = """
+        {schemes} schemes at equal strength, on one representation. Left: the counted mutual
+        information of a pixel and of the pixel in its place. It is blind to the neighbourhoods that
+        a permutation of pixels keeps. Right: the held-out estimate on embeddings of the views (the
+        legend names them). At their strongest levels the schemes lie between {least:.2f} and
+        {most:.2f} nats, where the floors reach {floor:.2f}. Values at or below the floor cannot be
+        compared. The verdict says whether a scheme leaks.{few}
     """
-    asked = {
-        PIXELS: (config.paper.histogram, "pixels"),
-        HELD_OUT: (config.verdict.estimator, representation),
-    }
-    return {
-        f"{scheme}/{name}": (*wanted, scheme)
-        for scheme in compared(config)
-        for name, wanted in asked.items()
-    } | {VERDICTS: ("analysis", VERDICTS, "")}
+    per_scheme = False
+    per_representation = True
 
+    def tables(self, config: "Config", representation: str = "") -> dict[str, Wanted]:
+        """Return both estimates of every compared scheme, as `{scheme}/{estimate}`.
 
-def draw(tables: dict[str, style.Table], name: str) -> "tuple[Figure, pd.DataFrame]":
-    """Return leakage against strength, a curve per scheme: left pixels, right representation."""
-    table = behind(tables)
-    figure, (left, right) = style.panels(2, 6.0, 4.8)
-    schemes = list(dict.fromkeys(table["scheme"]))
-    looks = curves.looks(schemes)
-    for axis, estimate in ((left, PIXELS), (right, HELD_OUT)):
-        shown = table[table["estimate"] == estimate]
-        for scheme, part in shown.groupby("scheme", sort=False):
+        And the table of verdicts.
+        """
+        asked = {
+            PIXELS: (config.paper.histogram, "pixels"),
+            HELD_OUT: (config.verdict.estimator, representation),
+        }
+        return {
+            f"{scheme}/{name}": Wanted(*wanted, scheme)
+            for scheme in compared(config)
+            for name, wanted in asked.items()
+        } | {VERDICTS: Wanted("analysis", VERDICTS, "")}
+
+    def draw(self, tables: dict[str, style.Table]) -> "tuple[Drawn, pd.DataFrame]":
+        """Return leakage against strength, on pixels and on the representation."""
+        table = behind(tables)
+        figure, (left, right) = style.panels(2, 6.0, 4.8)
+        schemes = list(dict.fromkeys(table["scheme"]))
+        looks = curves.looks(schemes)
+        for axis, estimate in ((left, PIXELS), (right, HELD_OUT)):
+            shown = table[table["estimate"] == estimate]
+            for scheme, part in shown.groupby("scheme", sort=False):
+                colour, marker = looks[scheme]
+                colour = curves.colour(tables[f"{scheme}/{estimate}"], colour)
+                _curve(axis, part, colour, _named(tables, str(scheme)), marker)
+                _levels(axis, part, colour, PLACES[schemes.index(scheme) % len(PLACES)])
+            axis.set(xlabel=STRENGTH, xlim=(-0.04, 1.06))
+            axis.axhline(0, color="0.3", lw=0.8)
+        for scheme, part in table[table["verdict"] == NO_EVIDENCE].groupby("scheme", sort=False):
             colour, marker = looks[scheme]
-            colour = curves.colour(tables[f"{scheme}/{estimate}"], colour)
-            _curve(axis, part, colour, _named(tables, str(scheme)), marker)
-            _levels(axis, part, colour, PLACES[schemes.index(scheme) % len(PLACES)])
-        axis.set(xlabel=STRENGTH, xlim=(-0.04, 1.06))
-        axis.axhline(0, color="0.3", lw=0.8)
-    for scheme, part in table[table["verdict"] == NO_EVIDENCE].groupby("scheme", sort=False):
-        colour, marker = looks[scheme]
-        colour = curves.colour(tables[f"{scheme}/{HELD_OUT}"], colour)
-        right.plot(part["strength"], part["mean"], marker, ms=5, mfc="white", mec=colour, zorder=5)
-    first = {role.partition("/")[2]: table for role, table in reversed(tables.items())}
-    left.set(ylabel="mutual information (nats per pixel)")
-    style.set_title(left, "A pixel and the one in its place, counted")
-    right.set(ylabel=curves.NATS)
-    method = curves.methods({"": first[HELD_OUT]})[""]
-    held_out = [table for role, table in tables.items() if role.endswith(f"/{HELD_OUT}")]
-    style.set_title(right, f"{first[HELD_OUT].label}: {method}, held out\n(open: {NO_EVIDENCE})")
-    shaded = [_floors(*each, table) for each in ((left, PIXELS), (right, HELD_OUT))]
-    # The legend is the left panel's, which has the schemes' colours; the right one may be grey.
-    if any(shaded):
-        left.fill_between([], [], [], color="0.85", label="floors")
-    curves.legend_below(figure, left)
-    shown = [table[table["estimate"] == HELD_OUT]]
-    style.set_title(
-        figure,
-        f"Information that each scheme leaves, by its strength\n{curves.pictures(shown)} (numbers: "
-        f"levels; bands: {curves.interval(first[HELD_OUT])}){curves.too_few(held_out)}",
-    )
-    return figure, table
+            colour = curves.colour(tables[f"{scheme}/{HELD_OUT}"], colour)
+            right.plot(
+                part["strength"], part["mean"], marker, ms=5, mfc="white", mec=colour, zorder=5
+            )
+        first = {role.partition("/")[2]: table for role, table in reversed(tables.items())}
+        left.set(ylabel="mutual information (nats per pixel)")
+        style.set_title(left, "A pixel and the one in its place, counted")
+        right.set(ylabel=curves.NATS)
+        method = curves.methods({"": first[HELD_OUT]})[""]
+        held_out = [table for role, table in tables.items() if role.endswith(f"/{HELD_OUT}")]
+        style.set_title(
+            right, f"{first[HELD_OUT].label}: {method}, held out\n(open: {NO_EVIDENCE})"
+        )
+        shaded = [_floors(*each, table) for each in ((left, PIXELS), (right, HELD_OUT))]
+        # The legend is the left panel's, which has the schemes' colours; the right one may be grey.
+        if any(shaded):
+            left.fill_between([], [], [], color="0.85", label="floors")
+        curves.legend_below(figure, left)
+        shown = [table[table["estimate"] == HELD_OUT]]
+        style.set_title(
+            figure,
+            "Information that each scheme leaves, by its strength\n"
+            f"{curves.pictures(shown)} (numbers: levels; bands: "
+            f"{curves.interval(first[HELD_OUT])}){curves.too_few(held_out)}",
+        )
+        return figure, table
+
+    def numbers(self, table: "pd.DataFrame") -> dict[str, Any]:
+        """Return what the caption says: how many schemes, and where their strongest levels lie."""
+        shown = table[(table["estimate"] == HELD_OUT) & table["mean"].notna()]
+        strongest = shown.sort_values("strength").groupby("scheme", sort=False).tail(1)
+        return {
+            "schemes": table["scheme"].nunique(),
+            "least": strongest["mean"].min(),
+            "most": strongest["mean"].max(),
+            "floor": shown["floor"].max(),
+            "few": curves.too_few_sentence(table),
+        }
 
 
 def _floors(axis: "Axes", estimate: str, table: "pd.DataFrame") -> bool:
@@ -102,19 +133,6 @@ def _named(tables: dict[str, style.Table], scheme: str) -> str:
     said = source.get("strength", {})
     known = all(value is not None for level, value in said.items() if level != "0")
     return f"{scheme} (view: {view})" + ("" if known else ", strength: level / highest")
-
-
-def numbers(table: "pd.DataFrame") -> dict[str, Any]:
-    """Return what the caption says: how many schemes, and where their strongest levels lie."""
-    shown = table[(table["estimate"] == HELD_OUT) & table["mean"].notna()]
-    strongest = shown.sort_values("strength").groupby("scheme", sort=False).tail(1)
-    return {
-        "schemes": table["scheme"].nunique(),
-        "least": strongest["mean"].min(),
-        "most": strongest["mean"].max(),
-        "floor": shown["floor"].max(),
-        "few": curves.too_few_sentence(table),
-    }
 
 
 def behind(tables: dict[str, style.Table]) -> "pd.DataFrame":

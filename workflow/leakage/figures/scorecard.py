@@ -17,13 +17,15 @@ from leakage import captions
 from leakage.analysis import enough, parts
 from leakage.analysis.parts import Player
 from leakage.analysis.tables import answer
-from leakage.figures import fig2, style
+from leakage.figures import Figure, fig2, style
+from leakage.interfaces import Wanted
 
 if TYPE_CHECKING:
     import pandas as pd
-    from matplotlib.figure import Figure
+    from matplotlib.figure import Figure as Drawn
 
-TITLE = "The paper's claims"
+    from leakage.config.models import Config
+
 HOLDS, FAILS = "holds", "does not hold"
 STAND_IN_HOLDS, STAND_IN_FAILS = (f"with a stand-in: {each}" for each in (HOLDS, FAILS))
 NO_WEIGHTS = "cannot be tested with these weights"
@@ -47,13 +49,92 @@ LINEAR = 0.98
 UNINFORMATIVE = 0.5
 # The level that leaves nothing of a byte.
 NOTHING_LEFT = 8
-# The claims are about the paper's scheme.
-PER_SCHEME = False
 HIGH = 5
 CONVERGED = 0.9
 # Levels whose last training value is below this share of the largest have nothing to converge to.
 PRESENT = 0.05
 WIDTHS = {"claim": 2.6, "number (held out)": 4.3, "verdict": 1.4, "remark": 4.1}
+
+
+class Scorecard(Figure):
+    """The paper's claims and their numbers, as a table to read."""
+
+    title = "The paper's claims"
+    caption = """
+        The {claims} claims of the paper (arXiv 2508.08832), each with the number that tests it
+        (hold: {holds}; do not hold: {fails}; with a stand-in: {stand_in_holds} hold,
+        {stand_in_fails} do not; cannot be tested here: {untested}). Networks: {networks}. We chose
+        the number and the threshold for each claim. A stand-in is another trained network: the
+        claim is then tested, but not on the paper's network. Without a trained network a claim
+        about CLIP or ResNet-50 cannot be tested. Held-out numbers are in brackets, if they exceed
+        those of mismatched pictures.
+    """
+    per_scheme = False
+
+    def tables(self, config: "Config", representation: str = "") -> dict[str, Wanted]:
+        """Return the estimates of Figures 2 to 8, and held-out ones beside them."""
+        paper, held_out = config.paper, config.verdict.estimator
+        clip, resnet = paper.clip, paper.resnet
+        asked = {
+            "histogram": Wanted(paper.histogram, "pixels"),
+            "cosine": Wanted(paper.cosine, f"{clip}-whole"),
+            "rounded": Wanted(paper.rounded_histogram, f"{clip}-whole"),
+            "mine_pixels": Wanted(paper.training, "pixels"),
+            "mine_clip": Wanted(paper.training, clip),
+            "mine_resnet": Wanted(paper.training, resnet),
+            "held_out_clip": Wanted(held_out, clip),
+            "held_out_resnet": Wanted(held_out, resnet),
+        }
+        if config.verdict.pixels is not None:
+            asked["bits"] = Wanted(config.verdict.pixels, "pixels")
+        return asked
+
+    def draw(self, tables: dict[str, style.Table]) -> "tuple[Drawn, pd.DataFrame]":
+        """Return the claims as a table to read, and the numbers behind it, one per row."""
+        found = claims(tables)
+        rows = [
+            [claim.text, "\n".join(map(_written, claim.quantities)), claim.verdict, claim.remarks]
+            for claim in found
+        ]
+        fills = [[None, None, COLOURS[claim.verdict], None] for claim in found]
+        table = behind(found)
+        title = f"{self._finding(table)}\n{parts.named(_players(tables))}"
+        return text_table(WIDTHS, rows, fills, title), table
+
+    def numbers(self, table: "pd.DataFrame") -> dict[str, Any]:
+        """Return what the caption says: how many claims hold, do not, and cannot be tested."""
+        claims = table.drop_duplicates("claim")
+        said = [HOLDS, FAILS, STAND_IN_HOLDS, STAND_IN_FAILS]
+        holds, fails, stand_in_holds, stand_in_fails = (
+            int((claims["verdict"] == each).sum()) for each in said
+        )
+        networks = "; ".join(claims["networks"]).split("; ")
+        return {
+            "claims": len(claims),
+            "holds": holds,
+            "fails": fails,
+            "stand_in_holds": stand_in_holds,
+            "stand_in_fails": stand_in_fails,
+            "untested": int((~claims["verdict"].isin(said)).sum()),
+            "networks": "; ".join(dict.fromkeys(each for each in networks if each)),
+        }
+
+    def _finding(self, table: "pd.DataFrame") -> str:
+        """Return what became of the claims, in words: `Of the paper's 7 claims 2 hold, …`."""
+        verdicts = table.drop_duplicates("claim")["verdict"]
+        words = {
+            HOLDS: "hold",
+            FAILS: "do not hold",
+            STAND_IN_HOLDS: "hold with a stand-in",
+            STAND_IN_FAILS: "do not hold with a stand-in",
+        }
+        counts = verdicts.map(lambda said: words.get(said, "cannot be tested here")).value_counts()
+        said = [
+            f"{counts[each]} {each}"
+            for each in [*words.values(), "cannot be tested here"]
+            if each in counts
+        ]
+        return f"Of the paper's {len(verdicts)} claims {captions.listed(said)}"
 
 
 @dataclass(frozen=True)
@@ -141,75 +222,6 @@ class Claim:
         if self.played_by_one:
             return " ".join([*said, "One network cannot play both."])
         return " ".join([*said, self.remark]).strip()
-
-
-def tables(config: Any, representation: str = "") -> dict[str, tuple[str, str]]:
-    """Return the estimates of Figures 2 to 8, and held-out ones beside them."""
-    paper, held_out = config.paper, config.verdict.estimator
-    clip, resnet = paper.clip, paper.resnet
-    asked = {
-        "histogram": (paper.histogram, "pixels"),
-        "cosine": (paper.cosine, f"{clip}-whole"),
-        "rounded": (paper.rounded_histogram, f"{clip}-whole"),
-        "mine_pixels": (paper.training, "pixels"),
-        "mine_clip": (paper.training, clip),
-        "mine_resnet": (paper.training, resnet),
-        "held_out_clip": (held_out, clip),
-        "held_out_resnet": (held_out, resnet),
-    }
-    if config.verdict.pixels is not None:
-        asked["bits"] = (config.verdict.pixels, "pixels")
-    return asked
-
-
-def draw(tables: dict[str, style.Table], name: str) -> "tuple[Figure, pd.DataFrame]":
-    """Return the claims as a table to read, and the numbers behind it, one per row."""
-    found = claims(tables)
-    rows = [
-        [claim.text, "\n".join(map(_written, claim.quantities)), claim.verdict, claim.remarks]
-        for claim in found
-    ]
-    fills = [[None, None, COLOURS[claim.verdict], None] for claim in found]
-    table = behind(found)
-    title = f"{finding(table)}\n{parts.named(_players(tables))}"
-    return text_table(WIDTHS, rows, fills, title), table
-
-
-def finding(table: "pd.DataFrame") -> str:
-    """Return what became of the claims, in words: `Of the paper's 7 claims 2 hold, …`."""
-    verdicts = table.drop_duplicates("claim")["verdict"]
-    words = {
-        HOLDS: "hold",
-        FAILS: "do not hold",
-        STAND_IN_HOLDS: "hold with a stand-in",
-        STAND_IN_FAILS: "do not hold with a stand-in",
-    }
-    counts = verdicts.map(lambda said: words.get(said, "cannot be tested here")).value_counts()
-    said = [
-        f"{counts[each]} {each}"
-        for each in [*words.values(), "cannot be tested here"]
-        if each in counts
-    ]
-    return f"Of the paper's {len(verdicts)} claims {captions.listed(said)}"
-
-
-def numbers(table: "pd.DataFrame") -> dict[str, Any]:
-    """Return what the caption says: how many claims hold, do not, and cannot be tested."""
-    claims = table.drop_duplicates("claim")
-    said = [HOLDS, FAILS, STAND_IN_HOLDS, STAND_IN_FAILS]
-    holds, fails, stand_in_holds, stand_in_fails = (
-        int((claims["verdict"] == each).sum()) for each in said
-    )
-    networks = "; ".join(claims["networks"]).split("; ")
-    return {
-        "claims": len(claims),
-        "holds": holds,
-        "fails": fails,
-        "stand_in_holds": stand_in_holds,
-        "stand_in_fails": stand_in_fails,
-        "untested": int((~claims["verdict"].isin(said)).sum()),
-        "networks": "; ".join(dict.fromkeys(each for each in networks if each)),
-    }
 
 
 def behind(found: list[Claim]) -> "pd.DataFrame":
@@ -514,7 +526,7 @@ def text_table(
     rows: list[list[str]],
     fills: list[list[str | None]],
     title: str,
-) -> "Figure":
+) -> "Drawn":
     """Return a figure that is a table to read: every text wrapped into its cell.
 
     Args:

@@ -6,18 +6,18 @@ import numpy as np
 
 from leakage import captions
 from leakage.analysis import verdicts
-from leakage.figures import style
+from leakage.figures import Figure, style
+from leakage.interfaces import Wanted
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
+    from matplotlib.figure import Figure as Drawn
 
-TITLE = "Is a leak found?"
+    from leakage.config.models import Config
+
 # The role of the table that is drawn, and its name in the results.
 VERDICTS = "verdicts"
-# One grid for all schemes.
-PER_SCHEME = False
 # Light tints of Okabe and Ito's vermilion and blue, and greys: told apart by the colour-blind, and
 # in print. Every cell says its verdict in words as well.
 COLOURS = {
@@ -34,61 +34,74 @@ SHORT = {
 }
 
 
-def tables(config: Any, representation: str = "") -> dict[str, tuple[str, str, str]]:
-    """Return the one table that is drawn: the verdicts on every scheme and representation."""
-    return {VERDICTS: ("analysis", VERDICTS, "")}
+class Verdict(Figure):
+    """The grid of verdicts: a row per scheme and representation, a column per level."""
 
+    title = "Is a leak found?"
+    caption = """
+        Verdicts per scheme, representation and level: a leak in {leaks} of {cells} cells with
+        encryption. {found}. Leak: exact permutation tests over whole pictures, together with the
+        held-out critics, reject that view and plain picture are independent. The levels of a row
+        are tested in sequence if each view is a function of the one before. Otherwise Holm's rule
+        corrects them. The cell gives the held-out value in nats, or "size unknown" if that value is
+        not above 0.{few} No evidence of a leak: these tests find none in these pictures, which does
+        not mean that there is none. Too few pictures: they have too few orders for any answer.
+    """
+    per_scheme = False
 
-def draw(tables: dict[str, style.Table], name: str) -> "tuple[Figure, pd.DataFrame]":
-    """Return the grid of verdicts, a row per scheme and representation, a column per level."""
-    table = tables[VERDICTS].rows
-    levels = sorted(table["level"].unique())
-    rows = dict(list(table.groupby(["scheme", "representation"], sort=False)))
-    schemes = list(dict.fromkeys(table["scheme"]))
-    width = 4.6 + 1.05 * len(levels)
-    figure, (axis,) = style.panels(1, width, 1.7 + 0.8 * max(1, len(rows)))
-    axis.grid(False)
-    for side in axis.spines.values():
-        side.set_visible(False)
-    for place, part in enumerate(rows.values()):
-        for row in part.itertuples():
-            _cell(axis, levels.index(row.level), place, row)
-        axis.text(len(levels) - 0.4, place, quiet(part), va="center", fontsize=9)
-    labels = tables[VERDICTS].metadata.get("level_labels", {})
-    label = labels.get(schemes[0], style.LEVEL) if len(schemes) == 1 else "level of the scheme"
-    axis.set(xlim=(-0.5, len(levels) + 1.9), ylim=(len(rows) - 0.5, -0.5), xlabel=label)
-    axis.set_xticks(range(len(levels)), [str(level) for level in levels])
-    said = {key: part["label"].iloc[0] for key, part in rows.items()}
-    names = [f"{scheme}\n{_wrapped(text, 24)}" for (scheme, _), text in said.items()]
-    axis.set_yticks(range(len(rows)), names if len(schemes) > 1 else map(_unnamed, names))
-    axis.tick_params(length=0)
-    confidences = sorted(table["confidence"].unique())
-    sure = " and ".join(f"{100 * each:g} %" for each in confidences)
-    how = " or ".join(dict.fromkeys(table["correction"]))
-    style.set_title(
-        axis,
-        f"{headline(table)}\nat {sure} confidence, p for all levels of a row together ({how})"
-        f"{left_out(table)}",
-    )
-    return figure, table
+    def tables(self, config: "Config", representation: str = "") -> dict[str, Wanted]:
+        """Return the one table that is drawn: the verdicts on every scheme and representation."""
+        return {VERDICTS: Wanted("analysis", VERDICTS, "")}
 
+    def draw(self, tables: dict[str, style.Table]) -> "tuple[Drawn, pd.DataFrame]":
+        """Return the grid of verdicts, a row per scheme and representation, a column per level."""
+        table = tables[VERDICTS].rows
+        levels = sorted(table["level"].unique())
+        rows = dict(list(table.groupby(["scheme", "representation"], sort=False)))
+        schemes = list(dict.fromkeys(table["scheme"]))
+        width = 4.6 + 1.05 * len(levels)
+        figure, (axis,) = style.panels(1, width, 1.7 + 0.8 * max(1, len(rows)))
+        axis.grid(False)
+        for side in axis.spines.values():
+            side.set_visible(False)
+        for place, part in enumerate(rows.values()):
+            for row in part.itertuples():
+                _cell(axis, levels.index(row.level), place, row)
+            axis.text(len(levels) - 0.4, place, quiet(part), va="center", fontsize=9)
+        labels = tables[VERDICTS].metadata.get("level_labels", {})
+        label = labels.get(schemes[0], style.LEVEL) if len(schemes) == 1 else "level of the scheme"
+        axis.set(xlim=(-0.5, len(levels) + 1.9), ylim=(len(rows) - 0.5, -0.5), xlabel=label)
+        axis.set_xticks(range(len(levels)), [str(level) for level in levels])
+        said = {key: part["label"].iloc[0] for key, part in rows.items()}
+        names = [f"{scheme}\n{_wrapped(text, 24)}" for (scheme, _), text in said.items()]
+        axis.set_yticks(range(len(rows)), names if len(schemes) > 1 else map(_unnamed, names))
+        axis.tick_params(length=0)
+        confidences = sorted(table["confidence"].unique())
+        sure = " and ".join(f"{100 * each:g} %" for each in confidences)
+        how = " or ".join(dict.fromkeys(table["correction"]))
+        style.set_title(
+            axis,
+            f"{headline(table)}\nat {sure} confidence, p for all levels of a row together ({how})"
+            f"{left_out(table)}",
+        )
+        return figure, table
 
-def numbers(table: "pd.DataFrame") -> dict[str, Any]:
-    """Return what the caption says: how many cells are a leak, and what each scheme shows."""
-    found = {
-        scheme: [
-            f"on {part['label'].iloc[0]} {finding(part)}"
-            for _, part in rows.groupby("representation", sort=False)
-        ]
-        for scheme, rows in table.groupby("scheme", sort=False)
-    }
-    encrypted = table[table["level"] > 0]
-    return {
-        "cells": len(encrypted),
-        "leaks": int((encrypted["verdict"] == verdicts.LEAK).sum()),
-        "few": f" {left_out(table).strip().capitalize()}." if left_out(table) else "",
-        "found": ". ".join(f"{scheme}: {'; '.join(said)}" for scheme, said in found.items()),
-    }
+    def numbers(self, table: "pd.DataFrame") -> dict[str, Any]:
+        """Return what the caption says: how many cells are a leak, and what each scheme shows."""
+        found = {
+            scheme: [
+                f"on {part['label'].iloc[0]} {finding(part)}"
+                for _, part in rows.groupby("representation", sort=False)
+            ]
+            for scheme, rows in table.groupby("scheme", sort=False)
+        }
+        encrypted = table[table["level"] > 0]
+        return {
+            "cells": len(encrypted),
+            "leaks": int((encrypted["verdict"] == verdicts.LEAK).sum()),
+            "few": f" {left_out(table).strip().capitalize()}." if left_out(table) else "",
+            "found": ". ".join(f"{scheme}: {'; '.join(said)}" for scheme, said in found.items()),
+        }
 
 
 def finding(part: "pd.DataFrame") -> str:

@@ -15,15 +15,16 @@ import numpy as np
 
 from leakage.analysis.verdicts import LEAK, NO_EVIDENCE, sized
 from leakage.errors import LeakageError
-from leakage.figures import compared, curves, style
+from leakage.figures import Figure, compared, curves, style
+from leakage.interfaces import Wanted
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
+    from matplotlib.figure import Figure as Drawn
 
-TITLE = "Classic measures against MI"
-PER_SCHEME = False
+    from leakage.config.models import Config
+
 TABLE, PIXELS, COUNTED = "measures", "pixels", "histogram"
 VERDICTS = "verdicts"
 NOISE = "noise"
@@ -41,6 +42,91 @@ PLACES = [(9, 6), (-9, 6), (9, -6), (-9, -6), (0, 10), (0, -10), (12, 0), (-12, 
 # Points this near to each other, in points of print, share a number.
 TOGETHER = 6.0
 FONT = 7.5
+
+
+class VisualSecurity(Figure):
+    """A panel per classic measure, a line per scheme, disagreements ringed."""
+
+    title = "Classic measures against MI"
+    caption = """
+        Classic measures of visual security (mean over pictures) against held-out mutual information
+        on {label}, with a point per scheme and level. Of {asked} points that can be compared,
+        {wrong} contradict the verdict (most: {most}) and are ringed. A measure says hidden if its
+        mean lies in the grey range of uniform noise (dashed) or beyond it, away from the plain
+        picture. Filled points are leaks, open points have no evidence of a leak. Kendall's tau
+        compares the two orders (near -1 if a low value means visible). NPCR and UACI compare the
+        picture with its whole ciphertext. This is not a differential test. The table of the figure
+        has all representations and the intervals.{few}
+    """
+    per_scheme = False
+
+    def tables(self, config: "Config", representation: str = "") -> dict[str, Wanted]:
+        """Return the verdicts, and of every scheme pixels counted and the measures.
+
+        Where pixels are among the representations, their verdict stands for the count. The first
+        representation is the one that is drawn.
+        """
+        counted = [] if PIXELS in config.representations else [(PIXELS, config.paper.histogram)]
+        return {VERDICTS: Wanted("analysis", VERDICTS, "")} | {
+            role(scheme, what): Wanted(estimator, PIXELS, scheme)
+            for scheme in compared(config)
+            for what, estimator in [*counted, (TABLE, TABLE)]
+        }
+
+    def draw(self, tables: dict[str, style.Table]) -> "tuple[Drawn, pd.DataFrame]":
+        """Return a panel per measure, with a line per scheme through its levels."""
+        table = behind(tables)
+        shown = table[table["representation"] == table["representation"].iloc[0]]
+        columns = -(-(len(MEASURES) + 1) // 2)
+        figure, axes = style.panels(2 * columns, 3.9, 3.9, rows=2)
+        schemes = list(dict.fromkeys(shown["scheme"]))
+        looks = curves.looks(schemes)
+        panels = dict(zip(MEASURES, axes, strict=False))
+        placed = {measure: _panel(axis, shown, measure, looks) for measure, axis in panels.items()}
+        for axis in axes[::columns]:
+            axis.set_ylabel(_unit(shown))
+        for axis in panels.values():
+            if not shown["carries_weight"].all():
+                axis.tick_params(axis="y", labelcolor=style.GREY)
+                axis.yaxis.label.set_color(style.GREY)
+        for axis in axes[len(MEASURES) :]:
+            axis.set_axis_off()
+        _legend(axes[len(MEASURES)], shown, looks)
+        pictures = curves.pictures([shown])
+        style.set_title(
+            figure,
+            f"{self._finding(table)}\n"
+            f"{shown['label'].iloc[0]}, {pictures} (numbers: levels; a ring: the "
+            "measure says hidden where a leak is found, or visible where none is)"
+            f"{_too_few(tables[VERDICTS].rows, shown)}",
+        )
+        # Where points lie on paper is known only now.
+        figure.draw_without_rendering()
+        for measure, axis in panels.items():
+            _numbers(axis, placed[measure], looks)
+        return figure, table
+
+    def numbers(self, table: "pd.DataFrame") -> dict[str, Any]:
+        """Return how often measures contradict the verdict, and which one most often."""
+        shown = table[table["representation"] == table["representation"].iloc[0]]
+        asked = shown[shown["agrees"].notna()]
+        wrong = asked.loc[~asked["agrees"].astype(bool), "measure"].value_counts()
+        return {
+            "label": shown["label"].iloc[0],
+            "few": curves.too_few_sentence(shown),
+            "asked": len(asked),
+            "wrong": int(wrong.sum()),
+            "most": MEASURES[wrong.index[0]].title if len(wrong) else "none",
+        }
+
+    def _finding(self, table: "pd.DataFrame") -> str:
+        """Return how often the measures contradict the verdict, in words."""
+        said = self.numbers(table)
+        if not said["asked"]:
+            return "Classic measures beside the information that is left"
+        return (
+            f"Classic measures contradict the verdict at {said['wrong']} of {said['asked']} points"
+        )
 
 
 @dataclass(frozen=True)
@@ -83,75 +169,6 @@ MEASURES = {
 def role(scheme: str, what: str) -> str:
     """Return the role of a table: what is a representation, or `TABLE` for the measures."""
     return f"{scheme}/{what}"
-
-
-def tables(config: Any, representation: str = "") -> dict[str, tuple[str, str, str]]:
-    """Return the verdicts, and of every scheme pixels counted and the measures.
-
-    Where pixels are among the representations, their verdict stands for the count. The first
-    representation is the one that is drawn.
-    """
-    counted = [] if PIXELS in config.representations else [(PIXELS, config.paper.histogram)]
-    return {VERDICTS: ("analysis", VERDICTS, "")} | {
-        role(scheme, what): (estimator, PIXELS, scheme)
-        for scheme in compared(config)
-        for what, estimator in [*counted, (TABLE, TABLE)]
-    }
-
-
-def draw(tables: dict[str, style.Table], name: str) -> "tuple[Figure, pd.DataFrame]":
-    """Return a panel per measure, a line per scheme through its levels, disagreements ringed."""
-    table = behind(tables)
-    shown = table[table["representation"] == table["representation"].iloc[0]]
-    columns = -(-(len(MEASURES) + 1) // 2)
-    figure, axes = style.panels(2 * columns, 3.9, 3.9, rows=2)
-    schemes = list(dict.fromkeys(shown["scheme"]))
-    looks = curves.looks(schemes)
-    panels = dict(zip(MEASURES, axes, strict=False))
-    placed = {measure: _panel(axis, shown, measure, looks) for measure, axis in panels.items()}
-    for axis in axes[::columns]:
-        axis.set_ylabel(_unit(shown))
-    for axis in panels.values():
-        if not shown["carries_weight"].all():
-            axis.tick_params(axis="y", labelcolor=style.GREY)
-            axis.yaxis.label.set_color(style.GREY)
-    for axis in axes[len(MEASURES) :]:
-        axis.set_axis_off()
-    _legend(axes[len(MEASURES)], shown, looks)
-    pictures = curves.pictures([shown])
-    style.set_title(
-        figure,
-        f"{finding(table)}\n{shown['label'].iloc[0]}, {pictures} (numbers: levels; a ring: the "
-        "measure says hidden where a leak is found, or visible where none is)"
-        f"{_too_few(tables[VERDICTS].rows, shown)}",
-    )
-    # Where points lie on paper is known only now.
-    figure.draw_without_rendering()
-    for measure, axis in panels.items():
-        _numbers(axis, placed[measure], looks)
-    return figure, table
-
-
-def numbers(table: "pd.DataFrame") -> dict[str, Any]:
-    """Return what the caption says: how often measures contradict the verdict, and which most."""
-    shown = table[table["representation"] == table["representation"].iloc[0]]
-    asked = shown[shown["agrees"].notna()]
-    wrong = asked.loc[~asked["agrees"].astype(bool), "measure"].value_counts()
-    return {
-        "label": shown["label"].iloc[0],
-        "few": curves.too_few_sentence(shown),
-        "asked": len(asked),
-        "wrong": int(wrong.sum()),
-        "most": MEASURES[wrong.index[0]].title if len(wrong) else "none",
-    }
-
-
-def finding(table: "pd.DataFrame") -> str:
-    """Return how often the measures contradict the verdict, in words."""
-    said = numbers(table)
-    if not said["asked"]:
-        return "Classic measures beside the information that is left"
-    return f"Classic measures contradict the verdict at {said['wrong']} of {said['asked']} points"
 
 
 def _too_few(judged: "pd.DataFrame", shown: "pd.DataFrame") -> str:

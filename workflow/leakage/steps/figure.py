@@ -14,27 +14,23 @@ from leakage.storage.views import View
 
 
 def main(
-    name: Annotated[str, typer.Argument(help="fig1 to fig8, epochs, distance, …")],
-    output: Annotated[Path, typer.Argument(help="path without suffix of what is made")],
+    name: Annotated[str, typer.Argument(help="a name, say fig5, or the path of a Python file")],
+    output: Annotated[Path, typer.Argument(help="path of the figure, without suffix")],
     table: Annotated[list[str] | None, typer.Option(help="ROLE=PATH of an estimate")] = None,
     view: Annotated[list[Path] | None, typer.Option(help="a view, one per level")] = None,
-    caption: Annotated[
-        str, typer.Option(help="a text for the pictures, with {named} numbers")
-    ] = "",
     code: Annotated[str, typer.Option(help="digest of the code, to be recorded")] = "",
     recorded: Annotated[
         str, typer.Option(envvar=provenance.VARIABLE, help="what else is recorded, as JSON")
     ] = "{}",
 ) -> None:
     """Draw one figure as PNG, PDF and the CSV behind it, and record what it was made of."""
-    module = figures.module(name)
+    figure = figures.named(name)
     paths = dict(map(_role, table or []))
     tables = {role: style.read(path) for role, path in paths.items()}
     views = [View(path) for path in view or []]
-    read = views if getattr(module, "READS_VIEWS", False) else tables
-    drawn, behind = module.draw(read, name)
-    numbers = module.numbers(behind) if hasattr(module, "numbers") else {}
-    style.save(drawn, behind, output, captions.fill(caption, numbers, name))
+    drawn, behind = figure.draw(views if figure.reads_views else tables)
+    caption = captions.fill(figure.template, figure.numbers(behind), figure.name)
+    style.save(drawn, behind, output, caption)
     shown = {role: (paths[role], each.metadata) for role, each in tables.items()}
     shown |= {f"view {each.metadata['level']}": (each.path, each.metadata) for each in views}
     provenance.write(output, name, code, shown, json.loads(recorded))

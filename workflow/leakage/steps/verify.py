@@ -13,7 +13,7 @@ from typing import Annotated, Any
 
 import typer
 
-from leakage import progress
+from leakage import figures, plugins, progress
 from leakage.config import jobs
 from leakage.config.workflow import Workflow
 from leakage.errors import LeakageError
@@ -107,7 +107,7 @@ class Present:
         except LeakageError as error:
             return [f"its configuration is none here; run this where snakemake ran ({error})"]
         name = said["figure"]
-        now[f"figure {name}"] = jobs.code("figure", f"leakage.figures.{name}")
+        now[f"figure {name}"] = jobs.code("figure", plugins.source_of(figures.named(name)))
         changed = [job for job, digest in said["code"].items() if now.get(job) != digest]
         return [f"the code has changed of: {', '.join(changed)}"] if changed else []
 

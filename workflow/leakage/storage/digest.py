@@ -42,6 +42,7 @@ def _module(name: str) -> tuple[str, tuple[str, ...]]:
     """Return the digest of one module's code and the package's modules that it imports."""
     tree = ast.parse(_source(name).read_text())
     imports = {parent for parent in _with_parents(name) if parent != name}
+    _drop_type_checking(tree)
     for node in ast.walk(tree):
         imports.update(_imports_of(node, name))
         _drop_docstrings(node)
@@ -93,6 +94,13 @@ def _templates(name: str) -> list[Path]:
 
 def _exists(name: str) -> bool:
     return _source(name).is_file()
+
+
+def _drop_type_checking(tree: ast.AST) -> None:
+    """Take out what `if TYPE_CHECKING:` holds, which never runs."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+            node.body = [ast.Pass()]
 
 
 def _drop_docstrings(node: ast.AST) -> None:
