@@ -15,8 +15,7 @@ from leakage import truths
 from leakage.analysis import verdicts
 from leakage.errors import LeakageError
 from leakage.estimators import estimate
-from leakage.figures import calibration as figure_of
-from leakage.figures import style
+from leakage.figures import named, style
 from leakage.protocol import permutation
 from leakage.steps import calibrate_verdict, calibration_table
 from leakage.steps.calibrate_verdict import RULES
@@ -355,8 +354,7 @@ def test_the_figure_is_drawn_from_the_table(calibrated):
     run("figure", "calibration", calibrated / "figure", "--table", f"calibration={table}")
     assert (calibrated / "figure.png").read_bytes().startswith(b"\x89PNG")
     pd.testing.assert_frame_equal(pd.read_csv(calibrated / "figure.csv"), read(table))
-    assert figure_of.tables(None) == {}
-    figure, _ = figure_of.draw({"calibration": style.read(table)}, "calibration")
+    figure, _ = named("calibration").draw({"calibration": style.read(table)})
     shown = [axis for axis in figure.axes if axis.axison]
     assert [axis.get_title() for axis in shown] == [
         "multinormal dense, 400 pairs",
@@ -373,7 +371,7 @@ def test_the_range_of_a_truth_is_shaded_in_its_panel():
     import matplotlib.pyplot as plt
 
     table = calibration_table.summary(CASES)
-    figure, _ = figure_of.draw({"calibration": SimpleNamespace(rows=table)}, "calibration")
+    figure, _ = named("calibration").draw({"calibration": SimpleNamespace(rows=table)})
     panels = {axis.get_title(): axis for axis in figure.axes if axis.axison}
     shaded = panels["class channel, 10 pairs"].patches
     assert [(p.get_y(), p.get_height()) for p in shaded] == [pytest.approx((0.8, 0.2))]

@@ -15,8 +15,6 @@ from hypothesis import strategies as st
 from leakage import captions, figures
 from leakage.errors import LeakageError
 from leakage.figures import (
-    calibration,
-    consistency,
     fig2,
     schemes,
     scorecard,
@@ -24,18 +22,18 @@ from leakage.figures import (
     verdict,
     visual_security,
 )
-from snake import REPOSITORY
 
-REPORT = REPOSITORY / "workflow" / "report"
 WITH_TABLES = {
     **dict.fromkeys(test_figures.PAPERS, test_figures.drawn),
     **dict.fromkeys(test_figures_beyond.COLUMNS, lambda name, _: test_figures_beyond.drawn(name)),
-    "visual_security": lambda name, _: visual_security.draw(test_visual_security.tables(), name),
+    "visual_security": lambda name, _: visual_security.VisualSecurity().draw(
+        test_visual_security.tables()
+    ),
 }
 
 
 def template(name: str) -> str:
-    return " ".join((REPORT / f"{name}.rst").read_text().split())
+    return figures.named(name).template
 
 
 def verdict_rows() -> pd.DataFrame:
@@ -68,14 +66,13 @@ def calibration_rows() -> pd.DataFrame:
 
 BY_HAND = {
     "verdict": (
-        verdict,
         verdict_rows,
         "1 of 2 cells with encryption. msb_xor: on CLIP a leak at n = 4.",
     ),
-    "scorecard": (scorecard, scorecard_rows, "Networks: A, in place of B; C."),
-    "consistency": (consistency, consistency_rows, "0 of 1 checks hold"),
-    "schemes": (schemes, scheme_rows, "between 0.25 and 0.50 nats, where the floors reach 0.30"),
-    "calibration": (calibration, calibration_rows, "spiral: -0.25 nats where the truth is 2.00"),
+    "scorecard": (scorecard_rows, "Networks: A, in place of B; C."),
+    "consistency": (consistency_rows, "0 of 1 checks hold"),
+    "schemes": (scheme_rows, "between 0.25 and 0.50 nats, where the floors reach 0.30"),
+    "calibration": (calibration_rows, "spiral: -0.25 nats where the truth is 2.00"),
 }
 
 
@@ -95,33 +92,33 @@ def assert_complete(text: str) -> None:
 
 def test_every_figure_has_a_caption_a_title_and_a_test_of_its_numbers():
     for name in figures.names():
-        assert template(name) and len(figures.module(name).TITLE) <= 36
+        assert template(name) and len(figures.named(name).title) <= 36
     assert set(figures.names()) == set(WITH_TABLES) | set(BY_HAND)
 
 
 @pytest.mark.parametrize("name", WITH_TABLES)
 def test_a_caption_is_filled_with_the_numbers_of_the_table_behind(name, tmp_path):
     table = WITH_TABLES[name](name, tmp_path)[1]
-    text = captions.fill(template(name), figures.module(name).numbers(table), name)
+    text = captions.fill(template(name), figures.named(name).numbers(table), name)
     assert_complete(text)
     assert text != template(name)
 
 
 @pytest.mark.parametrize("name", BY_HAND)
 def test_a_caption_counts_what_was_found(name):
-    module, rows, said = BY_HAND[name]
-    text = captions.fill(template(name), module.numbers(rows()), name)
+    rows, said = BY_HAND[name]
+    text = captions.fill(template(name), figures.named(name).numbers(rows()), name)
     assert_complete(text)
     assert said in text
 
 
 @pytest.mark.parametrize("name", [*WITH_TABLES, *BY_HAND])
 def test_a_table_without_numbers_gives_a_caption_that_says_so(name, tmp_path):
-    table = BY_HAND[name][1]() if name in BY_HAND else WITH_TABLES[name](name, tmp_path)[1]
+    table = BY_HAND[name][0]() if name in BY_HAND else WITH_TABLES[name](name, tmp_path)[1]
     kept = {"level", "epoch", "strength", "pictures", "distinct_values"}
     numbers = set(table.select_dtypes("float").columns) - kept
     empty = table.assign(**dict.fromkeys(numbers, np.nan))
-    assert_complete(captions.fill(template(name), figures.module(name).numbers(empty), name))
+    assert_complete(captions.fill(template(name), figures.named(name).numbers(empty), name))
 
 
 def test_the_verdict_s_caption_says_why_nothing_was_found():
@@ -134,11 +131,11 @@ def test_the_verdict_s_caption_says_why_nothing_was_found():
 
 def test_figure_2_s_caption_has_its_slope_and_its_fit():
     table = fig2.behind(test_figures.histogram_rows())
-    text = captions.fill(template("fig2"), fig2.numbers(table), "fig2")
+    text = captions.fill(template("fig2"), fig2.Figure2().numbers(table), "fig2")
     slope, r2 = table["slope"].iloc[0], table["r_squared"].iloc[0]
     assert f"slope of {slope:.3f} bit" in text and f"R² = {r2:.4f}" in text
     one_level = fig2.behind(test_figures.histogram_rows().iloc[:1])
-    assert "No straight line" in fig2.numbers(one_level)["fit"]
+    assert "No straight line" in fig2.Figure2().numbers(one_level)["fit"]
 
 
 def test_a_number_that_the_figure_does_not_give_is_an_error_that_names_both():

@@ -12,11 +12,10 @@ from leakage.analysis import enough, verdicts
 from leakage.figures import (
     consistency,
     curves,
-    distance,
-    epochs,
     schemes,
     scorecard,
     style,
+    training,
     verdict,
     visual_security,
 )
@@ -109,11 +108,11 @@ def test_an_estimate_that_trains_nothing_or_does_not_say_its_pictures_is_not_jud
     assert enough.carries_weight(style.Table(unknown, {"settings": FOLDS}))
 
 
-@pytest.mark.parametrize("name", ["held_out", "memory", "pretraining", "pixel_critics"])
+@pytest.mark.parametrize("name", ["estimators", "memorisation", "pretraining", "pixel_critics"])
 @pytest.mark.parametrize(("pictures", "carries"), SIDES)
 def test_a_figure_s_trained_estimate_is_grey_below_the_needed_pictures(name, pictures, carries):
-    module = test_figures_beyond.figures.module(name)
-    figure, table = module.draw(read(name, pictures), name)
+    module = test_figures_beyond.figures.named(name)
+    figure, table = module.draw(read(name, pictures))
     assert has_grey(figure.axes[0]) != carries
     said = f"{curves.TOO_FEW} ({pictures} pictures, at least {BORDER} needed), carries no weight"
     assert (said in " ".join(titles(figure).split())) != carries
@@ -122,8 +121,8 @@ def test_a_figure_s_trained_estimate_is_grey_below_the_needed_pictures(name, pic
 
 
 def test_the_shares_of_re_identified_views_keep_their_colours_and_exact_intervals():
-    module = test_figures_beyond.figures.module("reidentification")
-    figure, _ = module.draw(read("reidentification", 9), "reidentification")
+    module = test_figures_beyond.figures.named("reidentification")
+    figure, _ = module.draw(read("reidentification", 9))
     assert not any(map(has_grey, figure.axes)) and curves.TOO_FEW not in titles(figure)
 
 
@@ -136,18 +135,18 @@ def mine(pictures: int, **source) -> style.Table:
 @pytest.mark.parametrize(("pictures", "carries"), [(17, False), (18, True)])
 def test_mine_s_held_out_side_is_grey_below_the_needed_pictures(pictures, carries):
     said = f"({pictures} pictures, at least 18 needed), carries no weight"
-    figure, table = epochs.draw({"mine": mine(pictures)}, "fig5")
+    figure, table = training.Figure5().draw({"mine": mine(pictures)})
     left, right = figure.axes
     shades = [to_rgb(line.get_color()) for line in right.lines if len(line.get_xdata()) == 3]
     assert (len({*shades[0]}) == 1) != carries and len({*to_rgb(left.lines[0].get_color())}) > 1
     assert (said in titles(figure)) != carries and ("held out" in figure.get_suptitle()) == carries
     assert table.loc[table["split"] == "train", "carries_weight"].all()
-    figure, table = distance.draw({"mine": mine(pictures)}, "fig6b")
+    figure, table = training.Figure6b().draw({"mine": mine(pictures)})
     (axis,) = figure.axes
     assert has_grey(axis) != carries and ("held out" in axis.get_title()) == carries
     labels = " ".join(text.get_text() for text in figure.legends[0].get_texts())
     assert (said in labels) != carries
-    assert bool(distance.numbers(table)["few"]) != carries
+    assert bool(training.Figure6b().numbers(table)["few"]) != carries
 
 
 @pytest.mark.parametrize(("pictures", "carries"), SIDES)
@@ -156,7 +155,7 @@ def test_the_schemes_held_out_side_is_grey_below_the_needed_pictures(pictures, c
     for role, table in found.items():
         if role.endswith(schemes.HELD_OUT):
             found[role] = with_pictures(table, pictures)
-    figure, table = schemes.draw(found, "schemes-clip")
+    figure, table = schemes.Schemes().draw(found)
     left, right = figure.axes
     assert has_grey(right) != carries and not has_grey(left)
     assert (curves.TOO_FEW in titles(figure)) != carries
@@ -169,11 +168,11 @@ def test_a_check_of_an_estimate_from_too_few_pictures_is_grey_but_not_that_of_re
 ):
     table = with_pictures(test_scorecard.held_out(), pictures)
     found = dict.fromkeys(("clip", "clip rescaled", "clip plain"), table)
-    figure, rows = consistency.draw(found, "consistency")
+    figure, rows = consistency.Consistency().draw(found)
     words = [text.get_text() for text in figure.axes[0].texts]
     assert any("too few" in each for each in words) != carries
     assert "holds" in words
-    assert consistency.numbers(rows)["asked"] == (3 if carries else 1)
+    assert consistency.Consistency().numbers(rows)["asked"] == (3 if carries else 1)
 
 
 @pytest.mark.parametrize(("pictures", "carries"), SIDES)
@@ -184,14 +183,14 @@ def test_the_verdict_gives_no_size_from_too_few_pictures_but_its_p_values(pictur
     tested = style.Table(pd.DataFrame(rows), estimate.metadata)
     table = verdicts.table({"msb_xor/clip": tested}, {"msb_xor/clip": estimate}, 0.95)
     assert (table["needed_for_nats"] == BORDER).all() and (verdicts.sized(table) == carries).all()
-    figure, _ = verdict.draw({"verdicts": style.Table(table, {})}, "verdict")
+    figure, _ = verdict.Verdict().draw({"verdicts": style.Table(table, {})})
     words = " ".join(text.get_text() for text in figure.axes[0].texts)
     assert ("nats" in words) == carries and words.count("p = 0.00") == len(table)
     said = (
         f"no sizes of leaks from {pictures} pictures: an estimate in nats needs at least {BORDER}"
     )
     assert (said in " ".join(figure.axes[0].get_title().split())) != carries
-    assert bool(verdict.numbers(table)["few"]) != carries
+    assert bool(verdict.Verdict().numbers(table)["few"]) != carries
 
 
 @pytest.mark.parametrize(("pictures", "carries"), SIDES)
@@ -199,10 +198,10 @@ def test_the_classic_measures_say_if_their_nats_carry_no_weight(pictures, carrie
     found = test_visual_security.tables()
     rows = found["verdicts"].rows.assign(pictures=float(pictures), needed_for_nats=float(BORDER))
     found |= {"verdicts": style.Table(rows, found["verdicts"].metadata)}
-    figure, table = visual_security.draw(found, "visual_security")
+    figure, table = visual_security.VisualSecurity().draw(found)
     assert ("the nats carry no weight" in figure.get_suptitle()) != carries
     assert ("too few pictures" in figure.axes[0].get_ylabel()) != carries
-    assert bool(visual_security.numbers(table)["few"]) != carries
+    assert bool(visual_security.VisualSecurity().numbers(table)["few"]) != carries
 
 
 @pytest.mark.parametrize(("pictures", "carries"), SIDES)

@@ -13,8 +13,8 @@ from leakage.figures import schemes, style
 
 KEY = bytes(range(32))
 CONFIG = SimpleNamespace(
-    paper=SimpleNamespace(scheme="msb_xor"),
-    schemes=["full", "msb_xor", "mine"],
+    paper=SimpleNamespace(scheme="msb_xor", histogram="histogram"),
+    comparisons=SimpleNamespace(schemes=["full", "msb_xor", "mine"]),
     verdict=SimpleNamespace(estimator="mine"),
 )
 # Of a scheme that does not say how strong its levels are.
@@ -60,7 +60,7 @@ def some_tables() -> dict[str, style.Table]:
 
 
 def test_every_scheme_is_read_twice_and_the_paper_s_comes_first():
-    asked = schemes.tables(CONFIG, "clip")
+    asked = schemes.Schemes().tables(CONFIG, "clip")
     assert list(asked)[:2] == ["msb_xor/histogram", "msb_xor/held out"]
     assert asked["full/held out"] == ("mine", "clip", "full")
     assert asked["mine/histogram"] == ("histogram", "pixels", "mine")
@@ -76,7 +76,7 @@ def test_levels_stand_at_their_strength_and_one_without_is_a_share_of_the_highes
 
 
 def test_a_level_without_evidence_of_a_leak_is_an_open_point():
-    figure, rows = schemes.draw(some_tables(), "schemes-clip")
+    figure, rows = schemes.Schemes().draw(some_tables())
     held_out = rows[rows["estimate"] == "held out"].set_index(["scheme", "level"])["verdict"]
     assert (
         held_out["msb_xor"].tolist() == [LEAK, LEAK, NO_EVIDENCE] and held_out["full"].isna().all()
@@ -96,7 +96,7 @@ def test_an_estimate_without_an_interval_gets_one_from_its_standard_error():
 
 
 def test_a_line_leads_only_through_schemes_with_several_levels(tmp_path):
-    figure, rows = schemes.draw(some_tables(), "schemes-clip")
+    figure, rows = schemes.Schemes().draw(some_tables())
     style.save(figure, rows, tmp_path / "schemes")
     for axis in figure.axes:
         lines = {line.get_label(): line for line in axis.get_lines() if len(line.get_xdata()) == 3}
@@ -125,5 +125,5 @@ def test_a_value_may_be_above_its_interval_by_rounding():
     found = some_tables()
     rows = found["full/held out"].rows
     rows["high"] = np.nextafter(rows["mean"], -np.inf)
-    figure, _ = schemes.draw(found, "schemes-clip")
+    figure, _ = schemes.Schemes().draw(found)
     assert figure.axes

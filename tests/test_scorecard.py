@@ -207,7 +207,7 @@ def test_a_claim_that_fails_with_a_stand_in_says_so():
 
 
 def test_the_scorecard_names_its_stand_ins(tmp_path):
-    figure, table = scorecard.draw(papers(LITE0, LITE1), "scorecard")
+    figure, table = scorecard.Scorecard().draw(papers(LITE0, LITE1))
     assert overflowing(figure) == []
     clip, resnet = f"{LITE0}, in place of CLIP ViT-B/32", f"{LITE1}, in place of ResNet-50"
     assert f"{clip}; {resnet}" in figure.axes[0].get_title(loc="left")
@@ -216,7 +216,7 @@ def test_the_scorecard_names_its_stand_ins(tmp_path):
     assert [resnet in each for each in remarks] == [each in "eg" for each in "abcdefg"]
     names = " ".join(table["quantity"])
     assert "CLIP" not in names and "EfficientNet-Lite0 − EfficientNet-Lite1" in names
-    found = scorecard.numbers(table)
+    found = scorecard.Scorecard().numbers(table)
     assert (found["holds"], found["stand_in_holds"], found["stand_in_fails"]) == (2, 5, 0)
     assert found["networks"] == f"{clip}; {resnet}"
 
@@ -281,7 +281,7 @@ def test_levels_without_a_value_do_not_count_as_converged():
 @pytest.mark.parametrize("levels", [[0], [0, 8], [0, 4, 8]])
 def test_few_levels_leave_claims_untested_and_crash_nothing(levels, tmp_path):
     found = papers(levels=levels)
-    figure, table = scorecard.draw(found, "scorecard")
+    figure, table = scorecard.Scorecard().draw(found)
     style.save(figure, table, tmp_path / "scorecard")
     assert verdicts_of(found)["g"] == NO_LEVELS
     assert set(table["verdict"]) <= {HOLDS, FAILS, NO_LEVELS}
@@ -325,7 +325,7 @@ def test_the_verdicts_are_drawn_and_no_label_is_cut(levels, tmp_path):
         msb_xor__few=held_out(RESNET, values, p_values, levels=levels, pictures=7),
         msb_xor__pixels=held_out(None, values, p_values, levels=levels, pixels={"split": "pairs"}),
     )
-    figure, table = verdict.draw(found, "verdict")
+    figure, table = verdict.Verdict().draw(found)
     style.save(figure, table, tmp_path / "verdict")
     assert overflowing(figure) == []
     assert len(table) == 3 * len(levels) and figure.axes[0].get_xlabel() == "msb_xor: bits"
@@ -341,14 +341,14 @@ def test_the_verdicts_are_drawn_and_no_label_is_cut(levels, tmp_path):
 def test_a_leak_without_an_estimate_is_drawn_without_a_value():
     found = judged(msb_xor__clip=held_out())
     found["verdicts"].rows["nats"] = np.nan
-    figure, _ = verdict.draw(found, "verdict")
+    figure, _ = verdict.Verdict().draw(found)
     words = " ".join(text.get_text() for text in figure.axes[0].texts)
     assert "leak" in words and "nan" not in words and "nats" not in words
 
 
 def test_verdicts_with_too_few_permutations_are_drawn_as_such():
     found = judged(msb_xor__clip=held_out(p_values=[np.nan] * 9, permutations=0))
-    figure, table = verdict.draw(found, "verdict")
+    figure, table = verdict.Verdict().draw(found)
     assert set(table["verdict"]) == {verdicts.TOO_FEW_PERMUTATIONS}
     assert "too few permutations\nto find anything" in [t.get_text() for t in figure.axes[0].texts]
 
@@ -356,7 +356,7 @@ def test_verdicts_with_too_few_permutations_are_drawn_as_such():
 def test_verdicts_of_two_schemes_with_other_levels_stand_below_one_another(tmp_path):
     full = held_out(values=[8, 0], p_values=[0.0005, 0.9], levels=[0, 1])
     full.metadata["source"]["nested"] = False
-    figure, table = verdict.draw(judged(msb_xor__clip=held_out(), full__clip=full), "verdict")
+    figure, table = verdict.Verdict().draw(judged(msb_xor__clip=held_out(), full__clip=full))
     style.save(figure, table, tmp_path / "verdict")
     assert overflowing(figure) == []
     assert table.groupby("scheme").size().to_dict() == {"full": 2, "msb_xor": 9}
@@ -377,7 +377,7 @@ def checks(found: dict[str, style.Table]) -> pd.DataFrame:
 
 def test_a_right_estimator_is_consistent(tmp_path):
     found = {each: held_out() for each in ("clip", "clip rescaled", "clip plain")}
-    figure, table = consistency.draw(found, "consistency")
+    figure, table = consistency.Consistency().draw(found)
     style.save(figure, table, tmp_path / "consistency")
     assert overflowing(figure) == []
     rows = checks(found)
@@ -409,7 +409,9 @@ def test_a_rise_is_looked_for_between_all_levels():
 
 
 def test_consistency_with_three_levels_or_without_level_8(tmp_path):
-    figure, _ = consistency.draw({"clip": held_out(values=[8, 4, 0], levels=[0, 4, 8])}, "c")
+    figure, _ = consistency.Consistency().draw(
+        {"clip": held_out(values=[8, 4, 0], levels=[0, 4, 8])}
+    )
     assert overflowing(figure) == []
     rows = checks({"clip": held_out(values=[8, 4], levels=[0, 4])})
     assert rows.loc["nothing left", "holds"] is None

@@ -17,8 +17,8 @@ PICTURES = 40
 VERDICT = {0: LEAK, 4: LEAK, 8: NO_EVIDENCE}
 CONFIG = SimpleNamespace(
     representations=["clip", "statistics"],
-    paper=SimpleNamespace(scheme="some"),
-    schemes=["other"],
+    paper=SimpleNamespace(scheme="some", histogram="histogram"),
+    comparisons=SimpleNamespace(schemes=["other"]),
 )
 # Of noise: 2.5 % of 40 pictures are left out on each side, so 1 of the 0 to 39.
 NOISE = np.arange(PICTURES, dtype=float)
@@ -80,13 +80,13 @@ def close_figures():
 
 
 def test_the_verdicts_are_asked_for_and_of_each_scheme_pixels_counted_and_measures():
-    found = visual_security.tables(CONFIG)
+    found = visual_security.VisualSecurity().tables(CONFIG)
     assert found["verdicts"] == ("analysis", "verdicts", "")
     assert found[role("other", "pixels")] == ("histogram", "pixels", "other")
     assert {f"{scheme}/measures" for scheme in ("some", "other")} <= set(found)
     assert len(found) == 1 + 2 * 2 and "visual_security" in figures.names()
     pixels = SimpleNamespace(**{**vars(CONFIG), "representations": ["clip", "pixels"]})
-    assert role("some", "pixels") not in visual_security.tables(pixels)
+    assert role("some", "pixels") not in visual_security.VisualSecurity().tables(pixels)
 
 
 @pytest.mark.parametrize(
@@ -154,7 +154,7 @@ def test_where_there_is_no_verdict_nothing_agrees_or_disagrees():
     assert one(found, "ssim", "pixels")["verdict"].isna().all()
     assert found["agrees"].isna().all() and found["says"].notna().all()
     assert one(found, "ssim", "pixels")["nats"].tolist() == [4, 2, 0]
-    figure, _ = visual_security.draw(few, "visual_security")
+    figure, _ = visual_security.VisualSecurity().draw(few)
     legend = figure.axes[len(MEASURES)].get_legend()
     assert "no verdict" in [text.get_text() for text in legend.get_texts()]
     assert "no verdict" in figure.axes[0].get_title()
@@ -176,7 +176,7 @@ def test_tau_compares_the_order_of_the_levels(means, expected):
     given = dict(zip(LEVELS, means, strict=True))
     found = one(visual_security.behind(tables(psnr=given)), "psnr")
     assert found["tau"].tolist() == pytest.approx([expected] * 3, nan_ok=True)
-    figure, _ = visual_security.draw(tables(psnr=given), "visual_security")
+    figure, _ = visual_security.VisualSecurity().draw(tables(psnr=given))
     text = "τ unknown" if np.isnan(expected) else f"τ = {expected:.2f}".replace("-", "\u2212")
     assert text in figure.axes[0].get_title()
 
@@ -190,7 +190,7 @@ def test_one_picture_left_as_it_is_does_not_make_the_psnr_of_all_infinite():
 
 @pytest.mark.parametrize("means", [{0: np.inf, 4: 9.0, 8: 8.0}, dict.fromkeys(LEVELS, np.inf)])
 def test_an_infinite_psnr_is_drawn_at_the_edge_and_called_so(means, tmp_path):
-    figure, table = visual_security.draw(tables(psnr=means), "visual_security")
+    figure, table = visual_security.VisualSecurity().draw(tables(psnr=means))
     axis = figure.axes[0]
     assert axis.get_xticklabels()[-1].get_text() == "∞"
     assert axis.get_xlim()[0] < axis.get_xticks()[-1] < axis.get_xlim()[1]
@@ -199,9 +199,7 @@ def test_an_infinite_psnr_is_drawn_at_the_edge_and_called_so(means, tmp_path):
 
 
 def test_what_is_ringed_is_what_disagrees():
-    figure, table = visual_security.draw(
-        tables(psnr={0: 50.0, 4: 20.0, 8: 60.0}), "visual_security"
-    )
+    figure, table = visual_security.VisualSecurity().draw(tables(psnr={0: 50.0, 4: 20.0, 8: 60.0}))
     for axis, measure in zip(figure.axes, MEASURES, strict=False):
         rows = one(table, measure)
         expected = rows.loc[rows["agrees"].eq(False), ["mean", "nats"]].to_numpy()
@@ -213,7 +211,7 @@ def test_what_is_ringed_is_what_disagrees():
 
 
 def test_the_first_representation_is_drawn_and_all_are_in_the_table():
-    figure, table = visual_security.draw(tables(), "visual_security")
+    figure, table = visual_security.VisualSecurity().draw(tables())
     assert "CLIP ViT-B/32" in figure.get_suptitle() and "40 pictures" in figure.get_suptitle()
     assert table["representation"].unique().tolist() == ["clip", "pixels"]
 
@@ -222,7 +220,7 @@ def test_numbers_lie_on_no_other_number_and_inside_their_axis():
     crowd = {**tables(), role("other", "measures"): measured()}
     other = judged(nats={0: 4.0, 4: 2.1, 8: 0.1}, schemes=("other",))
     crowd["verdicts"] = style.Table(pd.concat([judged().rows, other.rows]), {})
-    figure, _ = visual_security.draw(crowd, "visual_security")
+    figure, _ = visual_security.VisualSecurity().draw(crowd)
     renderer = figure.canvas.get_renderer()
     for axis in figure.axes[: len(MEASURES)]:
         # Without the halo, which may touch.
@@ -237,7 +235,7 @@ def test_levels_on_one_point_share_a_number():
     same = {0: 50.0, 4: 20.0, 8: 20.0}
     given = {**tables(**dict.fromkeys(measures.NAMES, same))}
     given["verdicts"] = judged(nats={0: 4.0, 4: 1.0, 8: 1.0})
-    figure, _ = visual_security.draw(given, "visual_security")
+    figure, _ = visual_security.VisualSecurity().draw(given)
     assert {text.get_text() for text in figure.axes[1].texts} == {"0", "4–8"}
 
 

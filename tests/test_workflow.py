@@ -160,7 +160,7 @@ def test_the_report_needs_no_verdict_and_calibrates_on_request(
 def test_no_text_in_a_figure_is_cut_or_overlaps(results: Path, name: str) -> None:
     checked = Workflow(yaml.safe_load((results / "record" / "configuration.yaml").read_text()))
     drawing = checked.figures()[name]
-    if hasattr(drawing.module, "READS_VIEWS"):
+    if drawing.figure.reads_views:
         folder = results / "views" / drawing.scheme
         read = [View(folder / f"{level}.parquet") for level in checked.levels(drawing.scheme)]
     else:
@@ -168,7 +168,7 @@ def test_no_text_in_a_figure_is_cut_or_overlaps(results: Path, name: str) -> Non
             role: style.read(results / path_of(*wanted))
             for role, wanted in checked.tables(drawing).items()
         }
-    figure, _ = drawing.module.draw(read, name)
+    figure, _ = drawing.figure.draw(read)
     assert figure_texts.shown(figure)
     assert figure_texts.cut(figure) == [] and figure_texts.overlapping(figure) == []
 
