@@ -6,7 +6,7 @@
 CALIBRATION = CONFIG.calibration
 
 # Other packages' values on the same tasks, made by benchmarks/peers.py.
-PEERS = Path(workflow.basedir) / "benchmarks" / "peers.csv"
+PEERS = CHECKOUT / "benchmarks" / "peers.csv"
 
 
 rule calibrate_estimator:

@@ -11,8 +11,10 @@ import shlex
 import sys
 from pathlib import Path
 
+# The folder of the Snakefile. `workflow.basedir` is another one if this is a module of a workflow.
+CHECKOUT = Path(workflow.current_basedir.get_path_or_uri(secret_free=True)).parents[1]
 # The jobs run this checkout's package, whichever one is installed.
-PACKAGE = Path(workflow.basedir) / "workflow"
+PACKAGE = CHECKOUT / "workflow"
 sys.path.insert(0, str(PACKAGE))
 python_path = filter(None, [str(PACKAGE), os.getenv("PYTHONPATH")])
 os.environ.update(PYTHONPATH=os.pathsep.join(python_path))

@@ -2,7 +2,7 @@
 # content as text, and record/configuration.yaml. `snakemake --report` makes Snakemake's own report.
 
 # Published calibration, quoted unless the configuration asks for a calibration of this run.
-PUBLISHED = Path(workflow.basedir) / "docs" / "calibration.md"
+PUBLISHED = CHECKOUT / "docs" / "calibration.md"
 
 
 rule report:
@@ -34,7 +34,7 @@ rule report:
         folder=RESULTS,
         benchmarks=RESULTS / "benchmarks",
         # The path of the checkout must not trigger a rerun.
-        pins=no_setting(Path(workflow.basedir) / "envs" / "requirements.txt"),
+        pins=no_setting(CHECKOUT / "envs" / "requirements.txt"),
         test_key=no_setting(PACKAGE / "keys" / "test.key"),
         published=no_setting(
             f"--published {shlex.quote(str(PUBLISHED))}" if PUBLISHED.is_file() else ""
