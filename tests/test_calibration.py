@@ -16,7 +16,7 @@ from leakage.analysis import verdicts
 from leakage.errors import LeakageError
 from leakage.estimators import estimate
 from leakage.figures import named, style
-from leakage.protocol import permutation
+from leakage.protocol.permutation_test import PermutationTest
 from leakage.steps import calibrate_verdict, calibration_table
 from leakage.steps.calibrate_verdict import RULES
 from leakage.storage import files
@@ -285,7 +285,7 @@ def test_the_verdict_seldom_errs_and_finds_what_is_strong(calibrated):
 def test_the_exact_tests_find_a_leak_in_nine_pictures_where_critics_in_folds_cannot():
     design = calibrate_verdict.Design(9, "unequal", 0.5)
     x, y, groups = calibrate_verdict.sample(design, 0)
-    found = permutation.test(x, y, groups, 199)
+    found = PermutationTest(199).run(x, y, groups)
     assert (found.p_value <= 0.05).mean() > 0.8
     assert verdicts.needed_in_folds(verdicts.HOLM, calibrate_verdict.LEVELS, 0.95, 5) > 9
 
@@ -295,7 +295,7 @@ def test_a_thousand_families_of_nine_unequal_pictures_without_a_leak_err_as_stat
     for each in range(100):
         design = calibrate_verdict.Design(9, "unequal", 0.0)
         x, y, groups = calibrate_verdict.sample(design, each)
-        p_value = permutation.test(x, y, groups, 99, each).p_value
+        p_value = PermutationTest(99).run(x, y, groups, each).p_value
         families = p_value.reshape(calibrate_verdict.FAMILIES, calibrate_verdict.LEVELS)
         for family in families:
             found = verdicts.verdict(family, verdicts.FIXED_SEQUENCE, 0.95)

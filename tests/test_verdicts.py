@@ -20,8 +20,7 @@ from leakage.analysis.verdicts import (
 )
 from leakage.errors import LeakageError
 from leakage.estimators import tables as estimates
-from leakage.protocol import permutation
-from leakage.steps import test as tests
+from leakage.protocol import permutation_test
 
 P_VALUES = st.lists(st.floats(0, 1), min_size=1, max_size=12)
 
@@ -167,8 +166,8 @@ def exact_tests(pictures=9, p_values=(0.001, 0.02, 0.6), **source) -> Table:
     """Return the table of tests of made-up p-values, as the step writes it."""
     made = np.array([p_values] * 3)
     orders = min(math.factorial(pictures), 1000)
-    found = permutation.Independence(
-        tuple(permutation.STATISTICS),
+    found = permutation_test.Independence(
+        tuple(permutation_test.STATISTICS),
         made,
         made,
         made[0],
@@ -179,7 +178,7 @@ def exact_tests(pictures=9, p_values=(0.001, 0.02, 0.6), **source) -> Table:
         orders < 1000,
     )
     settings = {"permutations": 999, "pairs": 1000}
-    return Table(tests.as_table(found, LEVELS), {"source": SOURCE | source, "settings": settings})
+    return Table(found.table(LEVELS), {"source": SOURCE | source, "settings": settings})
 
 
 def estimated(p_values=(0.0005, 0.9, 0.9), pictures=9, levels=LEVELS, **settings) -> Table:

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 Bytes = NDArray[np.uint8]
 Floats = NDArray[np.floating[Any]]
+Ints = NDArray[np.integer[Any]]
 Row = dict[str, Any]
 Representation = Literal["pixels", "embeddings"]
 

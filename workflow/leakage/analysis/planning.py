@@ -20,7 +20,7 @@ import numpy as np
 
 from leakage.analysis import verdicts
 from leakage.errors import LeakageError
-from leakage.protocol import permutation
+from leakage.protocol.permutation_test import PermutationTest
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -89,7 +89,7 @@ def simulate(
         generator = np.random.default_rng([seed, 22, family])
         x, noise = (_items(generator, pictures, patches) for _ in range(2))
         y = rho * x + math.sqrt(1 - rho**2) * noise
-        found[family] = permutation.test(x, y, groups, draws, family).p_value[0]
+        found[family] = PermutationTest(draws).run(x, y, groups, family).p_value[0]
     return found
 
 
@@ -124,7 +124,7 @@ def subsets(
         generator = np.random.default_rng([seed, 23, family])
         drawn = np.isin(groups, generator.permutation(names)[:pictures])
         part = x[drawn], y[:, drawn], groups[drawn]
-        found[family] = permutation.test(*part, draws, family).p_value
+        found[family] = PermutationTest(draws).run(*part, family).p_value
     return found
 
 

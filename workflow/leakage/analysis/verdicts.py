@@ -1,7 +1,7 @@
 """Whether a level leaks at all: one verdict per scheme, representation and level.
 
-The p-value of a level combines the exact permutation tests (`leakage.protocol.permutation`) with
-the held-out critics, if there are any. The levels of a row are then tested together:
+The p-value of a level combines the exact tests (`leakage.protocol.permutation_test`) with the
+held-out critics, if there are any. The levels of a row are then tested together:
 
 - In fixed sequence if each view is a function of the one before (the scheme's `nested`): from the
   lowest level up, without a correction, until the first level that is not rejected. (Maurer,

@@ -65,19 +65,15 @@ def block_means(
         used: the blocks that move together.
         orders: orders of the pictures.
     """
-    total = np.zeros(len(orders.orders))
-    sizes, starts = used.sizes, used.starts
-    for stratum in range(used.strata.max() + 1):
-        members = np.flatnonzero(used.strata == stratum)
-        blocks = np.zeros((len(members), len(members)))
-        for turn in range(sizes[members[0]]):
-            rows = used.pairs[starts[members] + turn]
-            blocks += matched[np.ix_(rows, rows)]
-        place = np.zeros(len(sizes), np.int64)
-        place[members] = np.arange(len(members))
-        of_stratum = place[orders.orders[:, members]]
-        total += blocks[np.arange(len(members)), of_stratum].sum(axis=1)
-    return total / len(used.pairs)
+
+    def blocks(members: np.ndarray) -> np.ndarray:
+        found = np.zeros((len(members), len(members)))
+        for turn in range(used.sizes[members[0]]):
+            rows = used.pairs[used.starts[members] + turn]
+            found += matched[np.ix_(rows, rows)]
+        return found
+
+    return used.sums(orders.orders, blocks) / len(used.pairs)
 
 
 def table(

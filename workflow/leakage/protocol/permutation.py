@@ -1,37 +1,26 @@
-"""Exact permutation tests of independence over whole pictures. Nothing is trained.
+"""Permutations of whole pictures: what a permutation test or a null compares the data with.
 
-All patches of a picture move together. Under the null (views are independent of the plain
-pictures) every order of the pictures is equally likely. The share of orders with a statistic at
-least as large as the observed one is therefore an exact p-value, for any statistic. A statistic may
-use anything that does not depend on the pairing, such as standardisation over all pairs.
-
-    found = test(x, y, groups, draws=999, seed=0)
-    found.p_value          # one exact p-value per level, from all statistics together
+Under the null (views are independent of the plain pictures) every order of the pictures is equally
+likely. All patches of a picture move together, and pictures change places with pictures that have
+equally many pairs.
 """
 
 import itertools
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from leakage.errors import LeakageError
+from leakage.interfaces import Floats, Ints
 
-# Larger data are thinned, patches of a picture first, because distance covariance needs memory for
-# the square of this number.
-MOST_PAIRS = 1000
 # Strata are enlarged until there are this many orders, if the pictures allow it.
 ENOUGH_ORDERS = 1_000
 # Factor by which the weight of the orders grows in the search for strata with enough orders.
 WEIGHT_STEP = 1.1
-# Statistics lie between -1 and 1. Differences below this come from the order of summation.
-ROUNDING = 1e-10
-# Number of orders multiplied at once in distance covariance.
-TOGETHER = 8
-# A coordinate is constant if it varies by less than this many rounding errors of its dtype.
-NOISE = 4
 
 
 @dataclass(frozen=True)
@@ -46,9 +35,9 @@ class Blocks:
         labels: the value of each picture in `groups`, (pictures,).
     """
 
-    pairs: np.ndarray
-    pictures: np.ndarray
-    strata: np.ndarray
+    pairs: Ints
+    pictures: Ints
+    strata: Ints
     labels: np.ndarray
 
     @property
@@ -56,20 +45,41 @@ class Blocks:
         """The number of distinct orders: the product of the factorials of the strata's sizes."""
         return math.prod(math.factorial(int(size)) for size in np.bincount(self.strata))
 
-    @property
-    def sizes(self) -> np.ndarray:
+    @cached_property
+    def sizes(self) -> Ints:
         """The used pairs of each picture, int64 (pictures,)."""
         return np.bincount(self.pictures, minlength=len(self.strata))
 
-    @property
-    def starts(self) -> np.ndarray:
+    @cached_property
+    def starts(self) -> Ints:
         """The position in `pairs` of each picture's first pair, int64 (pictures,)."""
         return np.cumsum(self.sizes) - self.sizes
 
-    def rows(self, orders: np.ndarray) -> np.ndarray:
+    @property
+    def members(self) -> list[Ints]:
+        """The pictures of each stratum."""
+        return [np.flatnonzero(self.strata == each) for each in range(self.strata.max() + 1)]
+
+    def rows(self, orders: Ints) -> Ints:
         """Return orders of pictures, int (draws, pictures), as orders of pairs, (draws, used)."""
         within = np.arange(len(self.pairs)) - self.starts[self.pictures]
         return self.starts[orders[:, self.pictures]] + within
+
+    def sums(self, orders: Ints, scores: Callable[[Ints], Floats]) -> Floats:
+        """Return the sum of a score over the matched pictures of every order, float64 (orders,).
+
+        Args:
+            orders: int (orders, pictures).
+            scores: returns the score of the views of some pictures of a stratum with their plain
+                items, (pictures, pictures), summed over the pairs of a picture.
+        """
+        total = np.zeros(len(orders))
+        for members in self.members:
+            place = np.zeros(len(self.strata), np.int64)
+            place[members] = np.arange(len(members))
+            matched = scores(members)[np.arange(len(members)), place[orders[:, members]]]
+            total += matched.sum(axis=1)
+        return total
 
 
 @dataclass(frozen=True)
@@ -82,51 +92,14 @@ class Orders:
         exhaustive: whether these are all distinct orders.
     """
 
-    orders: np.ndarray
+    orders: Ints
     exhaustive: bool
-
-    @property
-    def smallest_p(self) -> float:
-        """The smallest possible p-value."""
-        return 1 / len(self.orders)
-
-
-@dataclass(frozen=True)
-class Independence:
-    """Tests of several levels on the same orders.
-
-    Attributes:
-        statistics: names, in the order of the arrays' first axis.
-        values: statistics of the observed order, float64 (statistics, levels).
-        p_values: exact p-value of each statistic, float64 (statistics, levels).
-        p_value: exact p-value of all statistics together, float64 (levels,).
-        orders: number of compared orders, including the observed one.
-        possible: number of distinct orders.
-        pictures: number of pictures used.
-        pairs: number of pairs used.
-        exhaustive: whether all distinct orders were compared.
-    """
-
-    statistics: tuple[str, ...]
-    values: np.ndarray
-    p_values: np.ndarray
-    p_value: np.ndarray
-    orders: int
-    possible: int
-    pictures: int
-    pairs: int
-    exhaustive: bool
-
-    @property
-    def smallest_p(self) -> float:
-        """The smallest p-value possible with the compared orders."""
-        return 1 / self.orders
 
 
 def blocks(
     groups: ArrayLike,
     seed: int = 0,
-    most_pairs: int = MOST_PAIRS,
+    most_pairs: int = 1000,
     most_pictures: int | None = None,
 ) -> Blocks:
     """Return the pairs to use, and strata of pictures that may change places.
@@ -176,231 +149,16 @@ def orders(used: Blocks, draws: int = 999, seed: int = 0) -> Orders:
         draws: number of orders in addition to the observed one.
         seed: draws random orders.
     """
-    observed = np.arange(len(used.strata))
     if used.possible <= 1 + draws:
-        return Orders(_all(used.strata), True)
+        return Orders(_all(used.members), True)
     generator = np.random.default_rng([seed, 21])
-    found = np.tile(observed, (1 + draws, 1))
-    for stratum in range(used.strata.max() + 1):
-        members = np.flatnonzero(used.strata == stratum)
-        drawn = generator.permuted(np.tile(members, (draws, 1)), axis=1)
-        found[1:, members] = drawn
+    found = np.tile(np.arange(len(used.strata)), (1 + draws, 1))
+    for members in used.members:
+        found[1:, members] = generator.permuted(np.tile(members, (draws, 1)), axis=1)
     return Orders(found, False)
 
 
-def similarity(x: np.ndarray, y: np.ndarray, used: Blocks, over: Orders) -> np.ndarray:
-    """Return the mean cosine of matched standardised pairs in every order.
-
-    Args:
-        x: plain side, float (pairs, dim).
-        y: views, float (levels, pairs, dim), of the same dimension.
-        used: the pairs to use.
-        over: the orders.
-
-    Returns:
-        float64 (levels, orders), from -1 to 1.
-    """
-    plain = _unit(standardised(x[used.pairs]))
-    return np.stack(
-        [_matched(plain, _unit(standardised(view[used.pairs])), used, over) for view in y]
-    )
-
-
-def whitened_similarity(x: np.ndarray, y: np.ndarray, used: Blocks, over: Orders) -> np.ndarray:
-    """Return the mean cosine of matched pairs, each side whitened with shrinkage, in every order.
-
-    Whitening weights all directions equally, so that the few with most variance (for example
-    brightness) do not hide the others. Shrinkage adds the mean eigenvalue to each.
-
-    Args:
-        x: plain side, float (pairs, dim).
-        y: views, float (levels, pairs, dim), of the same dimension.
-        used: the pairs to use.
-        over: the orders.
-
-    Returns:
-        float64 (levels, orders), from -1 to 1.
-    """
-    plain = _unit(whitened(standardised(x[used.pairs])))
-    return np.stack(
-        [_matched(plain, _unit(whitened(standardised(v[used.pairs]))), used, over) for v in y]
-    )
-
-
-def distance_covariance(x: np.ndarray, y: np.ndarray, used: Blocks, over: Orders) -> np.ndarray:
-    """Return the squared distance correlation between pictures, in every order.
-
-    Szekely, Rizzo and Bakirov, Annals of Statistics 35, 2007. The distances of standardised items
-    are centred once; the plain ones are permuted picture by picture. Pairs from the same picture
-    are skipped. Overlapping patches look alike on both sides even if the view is pure noise, so
-    the test would report the places of the patches as a leak.
-
-    Args:
-        x: plain side, float (pairs, dim_x).
-        y: views, float (levels, pairs, dim_y).
-        used: the pairs to use.
-        over: the orders.
-
-    Returns:
-        float64 (levels, orders), from -1 to 1.
-    """
-    between = used.pictures[:, None] != used.pictures
-    plain = _distances(standardised(x[used.pairs]), between)
-    views = np.stack([_distances(standardised(view[used.pairs]), between).ravel() for view in y])
-    found = np.empty((len(views), len(over.orders)))
-    turned = np.empty_like(plain)
-    permuted = np.empty((TOGETHER, *plain.shape))
-    for first in range(0, len(over.orders), TOGETHER):
-        rows = used.rows(over.orders[first : first + TOGETHER])
-        for place, order in enumerate(rows):
-            # Reuses memory: eight times as fast as plain[order][:, order].
-            np.take(plain, order, axis=0, out=turned, mode="clip")
-            np.take(turned, order, axis=1, out=permuted[place], mode="clip")
-        found[:, first : first + len(rows)] = (
-            views @ permuted[: len(rows)].reshape(-1, plain.size).T
-        )
-    return found
-
-
-STATISTICS: dict[str, Callable[[np.ndarray, np.ndarray, Blocks, Orders], np.ndarray]] = {
-    "similarity": similarity,
-    "whitened similarity": whitened_similarity,
-    "distance covariance": distance_covariance,
-}
-# Statistics that compare each coordinate of x with the same coordinate of y.
-SAME_SPACE = {"similarity", "whitened similarity"}
-
-
-def test(
-    x: ArrayLike,
-    y: ArrayLike,
-    groups: ArrayLike | None = None,
-    draws: int = 999,
-    seed: int = 0,
-    most_pairs: int = MOST_PAIRS,
-) -> Independence:
-    """Test every level for independence of the plain pictures, exactly.
-
-    Args:
-        x: plain side, float (pairs, dim_x).
-        y: views, float (levels, pairs, dim_y) or (pairs, dim_y).
-        groups: the picture of each pair, (pairs,); by default every pair is its own picture.
-        draws: number of random orders. If there are fewer distinct orders, all are used.
-        seed: draws the pairs and the orders.
-        most_pairs: largest number of pairs in the test.
-
-    Raises:
-        LeakageError: the shapes do not match, or a value is not finite.
-    """
-    plain, views = np.asarray(x), np.asarray(y)
-    views = views[None] if views.ndim == 2 else views
-    if plain.ndim != 2 or views.ndim != 3 or views.shape[1] != len(plain):
-        raise LeakageError(
-            f"expected x (pairs, dim) and y (levels, pairs, dim), found {plain.shape} and "
-            f"{views.shape}"
-        )
-    if not (np.isfinite(plain).all() and np.isfinite(views).all()):
-        raise LeakageError("x and y: expected finite numbers, found NaN or infinity")
-    labels = np.arange(len(plain)) if groups is None else np.asarray(groups)
-    if labels.shape != (len(plain),):
-        raise LeakageError(f"groups: expected {len(plain)}, found shape {labels.shape}")
-    used = blocks(labels, seed, most_pairs)
-    over = orders(used, draws, seed)
-    same = plain.shape[1] == views.shape[2]
-    names = tuple(name for name in STATISTICS if same or name not in SAME_SPACE)
-    values = np.stack([STATISTICS[name](plain, views, used, over) for name in names])
-    return Independence(
-        statistics=names,
-        values=values[:, :, 0],
-        p_values=ranks(values)[:, :, 0],
-        p_value=p_values(combined(values)),
-        orders=len(over.orders),
-        possible=used.possible,
-        pictures=len(used.strata),
-        pairs=len(used.pairs),
-        exhaustive=over.exhaustive,
-    )
-
-
-def p_values(values: np.ndarray) -> np.ndarray:
-    """Return the share of orders with a statistic of at least the observed one.
-
-    Args:
-        values: float (..., orders), the observed order first.
-
-    Returns:
-        float64 (...). Values that differ only by rounding count as equal, so a constant view has
-        p = 1.
-    """
-    return (values >= values[..., :1] - ROUNDING).mean(axis=-1)
-
-
-def ranks(values: np.ndarray) -> np.ndarray:
-    """Return the p-value that each order would have if it were the observed one.
-
-    Args:
-        values: float (..., orders).
-
-    Returns:
-        float64 (..., orders).
-    """
-    flat = values.reshape(-1, values.shape[-1])
-    found = np.empty(flat.shape)
-    for row, each in enumerate(flat):
-        # searchsorted needs finite values; statistics are finite.
-        found[row] = len(each) - np.searchsorted(np.sort(each), each - ROUNDING, side="left")
-    return (found / flat.shape[1]).reshape(values.shape)
-
-
-def combined(values: np.ndarray) -> np.ndarray:
-    """Return one statistic from several: the mean Cauchy variable of their p-values.
-
-    Its own p-value among the same orders is exact, whatever the dependence between the statistics.
-    (Liu and Xie, JASA 115, 2020; p-values above 1/2 count as 1/2.) Measured against Fisher's sum of
-    logarithms, it has as much power on pictures, and far more if only one of the statistics finds
-    the relation.
-
-    Args:
-        values: float (statistics, ..., orders).
-
-    Returns:
-        float64 (..., orders); larger values are stronger evidence against independence.
-    """
-    return np.tan((0.5 - np.minimum(ranks(values), 0.5)) * np.pi).mean(axis=0)
-
-
-def standardised(values: np.ndarray) -> np.ndarray:
-    """Return values (rows, dim) with mean 0 and variance 1, constant coordinates as 0, float64."""
-    wide = values.astype(np.float64)
-    precision = np.finfo(values.dtype if values.dtype.kind == "f" else np.float64).eps
-    centred = wide - wide.mean(axis=0)
-    scale = centred.std(axis=0)
-    constant = scale <= NOISE * precision * np.abs(wide).max(axis=0)
-    scale[constant] = np.inf
-    return centred / scale
-
-
-def whitened(values: np.ndarray, shrinkage: float = 1.0) -> np.ndarray:
-    """Return centred rows times the inverse root of their shrunk covariance, (rows, dim).
-
-    Args:
-        values: float64 (rows, dim), columns with mean 0.
-        shrinkage: every eigenvalue grows by this multiple of their mean.
-    """
-    rows, dim = values.shape
-    added = shrinkage * (values**2).sum() / (rows * dim)
-    if not added:
-        return values
-    # The smaller of the two product matrices is enough; other directions have eigenvalue 0.
-    few = dim <= rows
-    products = values.T @ values if few else values @ values.T
-    found, vectors = np.linalg.eigh(products / rows)
-    weights = 1 / np.sqrt(np.maximum(found, 0) + added) - 1 / np.sqrt(added)
-    turned = (vectors * weights) @ vectors.T
-    return values / np.sqrt(added) + (values @ turned if few else turned @ values)
-
-
-def _cap(sizes: np.ndarray, most: int) -> int:
+def _cap(sizes: Ints, most: int) -> int:
     """Return the number of pairs per picture above which pictures are thinned, at least 1."""
     cap = int(sizes.max())
     low, high = 1, cap
@@ -410,7 +168,7 @@ def _cap(sizes: np.ndarray, most: int) -> int:
     return low
 
 
-def _strata(sizes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _strata(sizes: Ints) -> tuple[Ints, Ints]:
     """Return the pairs to use of each picture and its stratum, both int64 (pictures,)."""
     order = np.argsort(sizes, kind="stable")
     ascending = sizes[order]
@@ -427,7 +185,7 @@ def _strata(sizes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return used, strata
 
 
-def _cuts(ascending: np.ndarray, weight: float) -> list[int]:
+def _cuts(ascending: Ints, weight: float) -> list[int]:
     """Return the cuts of sorted sizes with the best sum, both ends included.
 
     A stratum of s pictures with m pairs each contributes (s - 1) m + weight log s! to the sum. The
@@ -452,52 +210,11 @@ def _log_orders(cuts: list[int]) -> float:
     return sum(math.lgamma(last - first + 1) for first, last in itertools.pairwise(cuts))
 
 
-def _all(strata: np.ndarray) -> np.ndarray:
+def _all(strata: list[Ints]) -> Ints:
     """Return every distinct order, the observed one first, int64 (orders, pictures)."""
-    members = [np.flatnonzero(strata == each) for each in range(strata.max() + 1)]
-    every = [np.array(list(itertools.permutations(each))) for each in members]
-    chosen = itertools.product(*(range(len(each)) for each in every))
-    found = np.empty((math.prod(map(len, every)), len(strata)), np.int64)
-    for row, choice in enumerate(chosen):
-        for of_stratum, which, permuted in zip(members, choice, every, strict=True):
-            found[row, of_stratum] = permuted[which]
+    permuted = [np.array(list(itertools.permutations(members))) for members in strata]
+    found = np.empty((math.prod(map(len, permuted)), sum(map(len, strata))), np.int64)
+    for row, choice in enumerate(itertools.product(*permuted)):
+        for members, order in zip(strata, choice, strict=True):
+            found[row, members] = order
     return found
-
-
-def _unit(values: np.ndarray) -> np.ndarray:
-    """Return the rows scaled to length 1; rows of length 0 stay 0."""
-    length = np.linalg.norm(values, axis=1, keepdims=True)
-    return values / np.where(length > 0, length, 1)
-
-
-def _matched(plain: np.ndarray, view: np.ndarray, used: Blocks, over: Orders) -> np.ndarray:
-    """Return the mean product of matched rows in every order, (orders,)."""
-    total = np.zeros(len(over.orders))
-    sizes, starts = used.sizes, used.starts
-    for stratum in range(used.strata.max() + 1):
-        members = np.flatnonzero(used.strata == stratum)
-        rows = starts[members][:, None] + np.arange(sizes[members[0]])
-        # With all patches of a picture side by side, two pictures need one product.
-        wide = [each[rows].reshape(len(members), -1) for each in (view, plain)]
-        products = wide[0] @ wide[1].T
-        place = np.zeros(len(sizes), np.int64)
-        place[members] = np.arange(len(members))
-        of_stratum = place[over.orders[:, members]]
-        total += products[np.arange(len(members)), of_stratum].sum(axis=1)
-    return total / len(plain)
-
-
-def _distances(values: np.ndarray, between: np.ndarray) -> np.ndarray:
-    """Return centred Euclidean distances with norm 1, (pairs, pairs).
-
-    Args:
-        values: float64 (pairs, dim).
-        between: which distances count, symmetric bool (pairs, pairs); the others become 0.
-    """
-    squares = (values**2).sum(axis=1)
-    products = squares[:, None] + squares - 2 * values @ values.T
-    distances = np.where(between, np.sqrt(np.maximum(products, 0)), 0)
-    row = distances.sum(axis=0) / np.maximum(between.sum(axis=0), 1)
-    centred = np.where(between, distances - row - row[:, None] + row.mean(), 0)
-    norm = np.linalg.norm(centred)
-    return centred / norm if norm > ROUNDING * np.linalg.norm(distances) else 0 * centred

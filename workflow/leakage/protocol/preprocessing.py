@@ -58,9 +58,16 @@ def scaler(values: np.ndarray, train: np.ndarray) -> Scaler:
     for rows in _blocks(values, train):
         squares += ((rows - mean) ** 2).sum(axis=0)
     spread = np.sqrt(squares / count)
-    precise = values.dtype if values.dtype.kind == "f" else np.dtype(np.float64)
-    rounding = 0.5 * np.finfo(precise).eps * largest
+    rounding = 0.5 * resolution(values.dtype, largest)
     return Scaler(mean, np.where(spread > rounding, spread, np.inf))
+
+
+def resolution(dtype: np.dtype, largest: np.ndarray) -> np.ndarray:
+    """Return the spacing of the floating-point numbers of a dtype at some magnitudes, float64.
+
+    Other dtypes than floats count as float64.
+    """
+    return np.finfo(dtype if dtype.kind == "f" else np.float64).eps * largest
 
 
 def _blocks(values: np.ndarray, train: np.ndarray):

@@ -12,7 +12,8 @@ import typer
 from leakage import estimators, progress
 from leakage.analysis import verdicts
 from leakage.config.settings import parse
-from leakage.protocol import multiple_testing, permutation
+from leakage.protocol import multiple_testing
+from leakage.protocol.permutation_test import Independence, PermutationTest
 from leakage.storage import files
 
 # A family is a set of levels tested together, like the levels of a scheme.
@@ -68,7 +69,7 @@ def main(
     rows = []
     for design, each, trains in progress.over(drawn, "sets of families"):
         x, y, groups = sample(design, seed + each)
-        exact = permutation.test(x, y, groups, DRAWS, seed + each)
+        exact = PermutationTest(DRAWS).run(x, y, groups, seed + each)
         p_critics = np.full(len(y), np.nan)
         if trains:
             levels = list(range(len(y)))
@@ -139,7 +140,7 @@ def _drawn(pictures: list[int], draws: int, trained: int) -> Iterator[tuple[Desi
 
 
 def _judged(
-    exact: permutation.Independence,
+    exact: Independence,
     p_critics: np.ndarray,
     part: slice,
     pictures: int,

@@ -9,18 +9,15 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 import typer
 
 from leakage import progress
 from leakage.errors import LeakageError
-from leakage.protocol import permutation
+from leakage.protocol.permutation_test import COMBINED, PermutationTest
 from leakage.storage import files, levels
 
-COMBINED = "combined"
-# The number of distinct orders can be huge; it is cut here before it becomes a float.
-MOST_ORDERS = 10**15
+DEFAULTS = PermutationTest()
 
 
 def main(
@@ -32,10 +29,10 @@ def main(
     groups: Annotated[Path | None, typer.Option(help="picture ids, .npy of shape (pairs,)")] = None,
     rows: Annotated[str, typer.Option(help="embeddings to read: patches or whole")] = "patches",
     limit: Annotated[int | None, typer.Option(help="largest number of embeddings to read")] = None,
-    permutations: Annotated[int, typer.Option(help="random orders of the pictures")] = 999,
-    pairs: Annotated[
-        int, typer.Option(help="largest number of pairs in a test")
-    ] = permutation.MOST_PAIRS,
+    permutations: Annotated[
+        int, typer.Option(help="random orders of the pictures")
+    ] = DEFAULTS.permutations,
+    pairs: Annotated[int, typer.Option(help="largest number of pairs in a test")] = DEFAULTS.pairs,
     seed: Annotated[int, typer.Option(help="random seed")] = 0,
     representation: Annotated[str, typer.Option(help="representation, for the table")] = "",
     code: Annotated[str, typer.Option(help="digest of the code, for the metadata")] = "",
@@ -49,8 +46,7 @@ def main(
         read = levels.read(x, y, _rows(rows), limit, seed)
         plain, views, members = read.plain, read.views, read.image_ids
         numbers, source = read.levels, read.source
-    found = permutation.test(plain, views, members, permutations, seed, pairs)
-    table = as_table(found, numbers)
+    table = PermutationTest(permutations, pairs).test(plain, views, members, numbers, seed)
     if output is None:
         table.to_csv(sys.stdout, index=False)
         return
@@ -59,7 +55,7 @@ def main(
     metadata: dict[str, Any] = {
         "representation": representation,
         "settings": {"permutations": permutations, "pairs": pairs},
-        "tests": list(found.statistics),
+        "tests": [name for name in table["statistic"].unique() if name != COMBINED],
         "seed": seed,
         "code": code,
         "versions": {"numpy": importlib.metadata.version("numpy")},
@@ -72,34 +68,6 @@ def main(
             for role, paths in inputs.items()
         }
     files.write_table(output, pa.Table.from_pandas(table, preserve_index=False), metadata)
-
-
-def as_table(found: permutation.Independence, numbers: list[int]) -> pd.DataFrame:
-    """Return one row per level and statistic, and one per level for all statistics together.
-
-    The columns are level, statistic, value (missing for `combined`), p_value, orders (number of
-    compared orders), pictures, pairs, exact (whether all distinct orders were compared), smallest_p
-    (smallest p-value possible with the compared orders) and possible_p (with all distinct orders).
-
-    Args:
-        found: the tests.
-        numbers: the levels, in the order of the tests.
-    """
-    rows: list[dict[str, Any]] = []
-    for place, level in enumerate(numbers):
-        values = [*found.values[:, place], np.nan]
-        p_values = [*found.p_values[:, place], found.p_value[place]]
-        names = [*found.statistics, COMBINED]
-        for name, value, p_value in zip(names, values, p_values, strict=True):
-            rows.append({"level": level, "statistic": name, "value": value, "p_value": p_value})
-    return pd.DataFrame(rows).assign(
-        orders=found.orders,
-        pictures=found.pictures,
-        pairs=found.pairs,
-        exact=found.exhaustive,
-        smallest_p=found.smallest_p,
-        possible_p=1 / min(found.possible, MOST_ORDERS),
-    )
 
 
 def _rows(name: str) -> Any:
