@@ -10,7 +10,6 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 from leakage.report import record
-from snake import REPOSITORY
 
 HEAD = "s\th:m:s\tmax_rss\tcpu_time\n"
 
@@ -79,17 +78,16 @@ def test_a_checkout_s_commit_is_named_and_whether_it_was_changed(tmp_path):
 
 
 def test_a_record_holds_key_versions_and_run_times(benchmarks):
-    pins = REPOSITORY / "envs" / "requirements.txt"
-    found = record.record("seed: 0\n", "abc123", pins, benchmarks)
+    found = record.record({"seed": 0}, "abc123", benchmarks)
     assert (found.configuration, found.key, found.total) == ("seed: 0\n", "abc123", "1:03:08")
     assert {"leakage", "git commit", "Python"} <= {name for name, _ in found.software}
-    assert len(found.distributions.rows) == len(record.pinned(pins.read_text()))
+    assert len(found.distributions.rows) == len(record.pinned(record.PINS.read_text()))
     first = [text for text, _ in found.times.cells()[0]]
     assert first == ["estimates/mine_training", "2", "3,785", "3,725", "900"]
 
 
 def test_a_distribution_in_another_version_is_counted(tmp_path):
     (tmp_path / "pins.txt").write_text("numpy==0.0.1\nno-such-distribution==1.0\n")
-    found = record.record("", "", tmp_path / "pins.txt", tmp_path)
+    found = record.record({}, "", tmp_path, tmp_path / "pins.txt")
     assert found.others == 2
     assert found.distributions.rows[1] == ("no-such-distribution", "1.0", "not installed")

@@ -2,7 +2,6 @@
 
 import dataclasses
 import html.parser
-import json
 import re
 from collections import Counter
 from pathlib import Path
@@ -16,6 +15,7 @@ from leakage import captions
 from leakage.analysis.tables import Table as Estimate
 from leakage.figures import style
 from leakage.report import calibrations, content, grid, illustrations, tables, warnings
+from leakage.report.inputs import ReportInputs
 from leakage.schemes import keystream
 from leakage.steps import report
 from leakage.steps.calibrate_verdict import RULES
@@ -24,7 +24,6 @@ from snake import REPOSITORY
 from test_answers import FEW, LEAK, NONE, rows
 
 TEST_KEY = REPOSITORY / "workflow" / "keys" / "test.key"
-PINS = REPOSITORY / "envs" / "requirements.txt"
 PUBLISHED = REPOSITORY / "docs" / "calibration.md"
 VOID = {"meta", "link", "img", "br"}
 
@@ -84,28 +83,20 @@ def run(tmp_path: Path):
             else:
                 labels = {"level_labels": {"msb_xor": "encrypted bits"}}
                 files.write_table(paths[name], pa.Table.from_pandas(table), labels)
-        report.main(
-            tmp_path,
-            configuration=json.dumps({"seed": 0, "dataset": {}, "scheme": {"view": "</pre><b>"}}),
-            manifest=tmp_path / "manifest.csv",
+        given = ReportInputs(
+            results=tmp_path,
+            configuration={"seed": 0, "dataset": {}, "scheme": {"view": "</pre><b>"}},
             estimator="mine",
-            pins=PINS,
-            benchmarks=tmp_path / "benchmarks",
-            figures=json.dumps([other, drawn]),
-            view=[f"msb_xor={tmp_path / f'{level}.parquet'}" for level in (0, 8)],
-            **{name: paths.get(name) for name in NAMES},
-            published=PUBLISHED,
-            calibrate="snakemake calibration",
             key=keystream.fingerprint(keystream.read_key(TEST_KEY)),
-            test_key=TEST_KEY,
+            figures=[other, drawn],
+            views={"msb_xor": [tmp_path / f"{level}.parquet" for level in (0, 8)]},
+            **paths,
         )
+        report.main(given.as_json())
         names = ("report.html", "summary.md")
         return tuple((tmp_path / name).read_text(encoding="utf-8") for name in names)
 
     return write
-
-
-NAMES = ("verdict", "scorecard", "calibrated", "errors")
 
 
 class Page(html.parser.HTMLParser):
@@ -144,7 +135,7 @@ def words(page: str) -> str:
 @pytest.fixture
 def complete(run) -> tuple[str, str]:
     """The report of a run with all its parts."""
-    return run(verdict=rows({0: LEAK, 4: LEAK, 8: NONE}), scorecard=claim_rows())
+    return run(verdicts=rows({0: LEAK, 4: LEAK, 8: NONE}), scorecard=claim_rows())
 
 
 def test_page_and_summary_begin_with_the_same_answer(complete):
@@ -220,7 +211,7 @@ def test_the_page_shows_configuration_versions_and_key(complete, tmp_path):
 
 
 def test_the_same_run_gives_the_same_bytes(run):
-    given = {"verdict": rows({0: LEAK, 8: NONE}), "scorecard": claim_rows()}
+    given = {"verdicts": rows({0: LEAK, 8: NONE}), "scorecard": claim_rows()}
     assert run(**given) == run(**given)
 
 
@@ -242,18 +233,18 @@ def test_the_published_calibration_is_quoted_with_its_worst_cases(complete):
     line = "| mine | rectangles | 0 | 5000 |"
     assert line in PUBLISHED.read_text() and line in summary
     assert "quoted from docs/calibration.md" in words(page)
-    assert "`snakemake calibration`" in summary
+    assert "To calibrate this configuration: `snakemake --cores 8 --configfile " in summary
 
 
 def test_the_run_s_own_calibration_replaces_it(run):
-    page, summary = run(calibrated=calibration_rows(), errors=null_rows())
+    page, summary = run(calibration=calibration_rows(), false_alarms=null_rows())
     assert "| spiral | 1.00 | 2.00 | -0.30 | -0.20 | cca |" in summary
     assert "found a leak in 5.0 % of 20 families of levels (allowed: 5 %)" in words(page)
     assert "docs/calibration.md" not in page + summary
 
 
 def test_without_the_published_page_nothing_is_quoted():
-    found = calibrations.quoted(None, "snakemake calibration")
+    found = calibrations.quoted(Path("none.md"), "snakemake calibration")
     assert found.table is None and found.command
 
 

@@ -28,7 +28,7 @@ from leakage.config import jobs
 from leakage.config.workflow import ANALYSIS, MEASURES, Workflow, module_of
 from leakage.devices import has_gpu
 from leakage.errors import LeakageError
-from leakage.figures import compared
+from leakage.report import inputs
 from leakage.truths import ENCODED
 
 try:
@@ -388,65 +388,11 @@ def no_setting(path):
     return lambda wildcards, output: path
 
 
-def report_tables():
-    """The tables that the report reads, by the option that names them; only those of the run."""
-    found = {}
-    if judged():
-        found["verdict"] = RESULTS / "analysis/verdicts.parquet"
-    if "scorecard" in FIGURES:
-        found["scorecard"] = RESULTS / "figures/scorecard.csv"
-    if CONFIG.report.calibration:
-        found["calibrated"] = RESULTS / "calibration/table.parquet"
-        found["errors"] = RESULTS / "calibration/verdict.parquet"
-    return found
-
-
-def report_figures():
-    """The figures of the report: path without suffix, module, title, name, scheme and so on."""
-    found = [
-        {"stem": str(RESULTS / "figures" / name), "name": name, **labelled(drawing)}
-        for name, drawing in ((name, DRAWINGS[name]) for name in FIGURES)
-    ]
-    if CONFIG.report.calibration:
-        stem = str(RESULTS / "calibration/calibration")
-        about = {"module": "calibration", "title": figures.named("calibration").title}
-        found.append({"stem": stem, "name": "calibration", **about})
-    return found
-
-
-def labelled(drawing):
-    """The module and the title of a figure, and which scheme and representation it shows."""
-    several = CONFIG.figures_of and drawing.figure.per_scheme
-    of = [drawing.scheme] if several else []
-    of += [drawing.representation] if len(CONFIG.representations) > 1 else []
-    figure = drawing.figure
-    return {"module": figure.name, "title": figure.title, "of": ", ".join(filter(None, of))}
-
-
-def report_views():
-    """The views whose first picture the report shows, as (scheme, path); of shards, the first."""
-    schemes = compared(CONFIG) if judged() else [CONFIG.paper.scheme]
-    return [
-        (scheme, view_parts(scheme, level)[0])
-        for scheme in schemes
-        for level in CHECKED.levels(scheme)
-    ]
-
-
-def report_options():
-    """What the report shows, as command-line options."""
-    merged = shlex.quote(f"{RESULTS}/record/configuration.yaml")
-    options = [
-        *report_tables().items(),
-        *(("table", path) for path in run_tables()),
-        *(("view", f"{scheme}={path}") for scheme, path in report_views()),
-        ("figures", json.dumps(report_figures())),
-        ("configuration", json.dumps(config)),
-        ("estimator", CONFIG.verdict.estimator),
-        ("key", CHECKED.key_fingerprint),
-        ("calibrate", f"snakemake --cores 8 --configfile {merged} -- calibration"),
-    ]
-    return " ".join(f"--{name} {shlex.quote(str(value))}" for name, value in options)
+def report_inputs():
+    """What decides the report. Of a view in shards, it shows the first."""
+    schemes = inputs.shown_schemes(CHECKED, judged())
+    views = {s: [view_parts(s, each)[0] for each in CHECKED.levels(s)] for s in schemes}
+    return inputs.of_run(CHECKED, config, run_tables(), views, judged())
 
 
 def options_of_task(task):

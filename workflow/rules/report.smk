@@ -1,6 +1,7 @@
 # Stage 7: the report. Makes report.html, one page to read and to pass on, summary.md with the same
 # content as text, and record/configuration.yaml. `snakemake --report` makes Snakemake's own report.
 
+REPORT = report_inputs()
 # Published calibration, quoted unless the configuration asks for a calibration of this run.
 PUBLISHED = CHECKOUT / "docs" / "calibration.md"
 
@@ -8,15 +9,7 @@ PUBLISHED = CHECKOUT / "docs" / "calibration.md"
 rule report:
     """The report: one HTML page, its summary as text, and the merged configuration."""
     input:
-        **report_tables(),
-        tables=run_tables(),
-        views=[path for _, path in report_views()],
-        figures=[
-            f"{each['stem']}.{suffix}"
-            for each in report_figures()
-            for suffix in ("png", "pdf", "csv")
-        ],
-        manifest=RESULTS / "manifest.csv",
+        **REPORT.files(),
     output:
         page=RESULTS / "report.html",
         summary=RESULTS / "summary.md",
@@ -31,19 +24,9 @@ rule report:
         mem_mb=growing(2_000),
         runtime=growing(15),
     params:
-        folder=RESULTS,
-        benchmarks=RESULTS / "benchmarks",
-        # The path of the checkout must not trigger a rerun.
-        pins=no_setting(CHECKOUT / "envs" / "requirements.txt"),
-        test_key=no_setting(PACKAGE / "keys" / "test.key"),
-        published=no_setting(
-            f"--published {shlex.quote(str(PUBLISHED))}" if PUBLISHED.is_file() else ""
-        ),
-        published_digest=files.sha256(PUBLISHED) if PUBLISHED.is_file() else "",
         # A function, because its braces are not wildcards.
-        options=as_it_is(report_options()),
+        inputs=as_it_is(REPORT.as_json()),
+        published=files.sha256(PUBLISHED) if PUBLISHED.is_file() else "",
         code=code("report"),
     shell:
-        "python -m leakage --threads {threads} report {params.folder:q} --manifest {input.manifest:q}"
-        " --pins {params.pins:q} --benchmarks {params.benchmarks:q} --test-key {params.test_key:q}"
-        " {params.published} {params.options} 2>&1 | tee {log:q}"
+        "python -m leakage --threads {threads} report {params.inputs:q} 2>&1 | tee {log:q}"

@@ -60,14 +60,14 @@ def measured(table: "pd.DataFrame", errors: "pd.DataFrame | None", estimator: st
     return Calibration(text, Table(columns, rows))
 
 
-def quoted(page: Path | None, command: str) -> Calibration:
+def quoted(page: Path, command: str) -> Calibration:
     """Return the published calibration's worst cases, read from docs/calibration.md.
 
     Args:
-        page: the page; None if it is not in this checkout.
+        page: the page; it may be missing.
         command: the command that calibrates this configuration.
     """
-    table = from_markdown(page.read_text(encoding="utf-8"), WORST) if page else None
+    table = from_markdown(page.read_text(encoding="utf-8"), WORST) if page.is_file() else None
     if table is None:
         return Calibration("The estimators were not calibrated in this run.", None, command)
     text = (

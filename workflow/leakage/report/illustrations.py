@@ -3,7 +3,6 @@
 import base64
 import gzip
 import io
-import json
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from leakage import captions
+from leakage.report.inputs import Drawn
 
 # Headings, and the modules of the figures below each. Other figures come last.
 GROUPS = {
@@ -30,30 +30,6 @@ OTHERS = "More figures"
 LARGE = 100_000
 # A picture with fewer colours is kept if it differs by no more than this, in shades of 255.
 MOST_DIFFERENCE = 0.5
-
-
-@dataclass(frozen=True)
-class Drawn:
-    """A figure that the run has drawn.
-
-    Attributes:
-        stem: path of its files, without suffix.
-        module: the module that drew it.
-        title: what it shows.
-        name: its name, unique in the run.
-        of: scheme and representation, if the run has the figure of several.
-    """
-
-    stem: Path
-    module: str
-    title: str
-    name: str
-    of: str = ""
-
-    @property
-    def heading(self) -> str:
-        """The title, with scheme and representation if need be."""
-        return f"{self.title} ({self.of})" if self.of else self.title
 
 
 @dataclass(frozen=True)
@@ -99,11 +75,6 @@ class Group:
     id: str
     heading: str
     figures: tuple[Illustration, ...]
-
-
-def drawn(options: str) -> list[Drawn]:
-    """Return the figures that a JSON list of objects with `Drawn`'s attributes names."""
-    return [Drawn(**each | {"stem": Path(each["stem"])}) for each in json.loads(options)]
 
 
 def groups(figures: Iterable[Drawn]) -> list[Group]:

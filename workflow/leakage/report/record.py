@@ -5,6 +5,7 @@ import importlib.metadata
 import os
 import platform
 import subprocess
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,11 @@ from typing import Any
 import leakage
 from leakage.report.tables import Column, Table
 
+# Files of the checkout; an installed package has none of them.
 CHECKOUT = Path(leakage.__file__).parents[2]
+PINS = CHECKOUT / "envs/requirements.txt"
+TEST_KEY = CHECKOUT / "workflow/keys/test.key"
+PUBLISHED = CHECKOUT / "docs/calibration.md"
 # Jobs of a stage are counted by the first two parts of their path: estimates/mine.
 GROUPED = 2
 
@@ -40,14 +45,16 @@ class Record:
     total: str
 
 
-def record(configuration: str, key: str, pins: Path, benchmarks: Path) -> Record:
+def record(
+    configuration: Mapping[str, Any], key: str, benchmarks: Path, pins: Path = PINS
+) -> Record:
     """Return the record of a run.
 
     Args:
-        configuration: the merged configuration, as YAML.
+        configuration: the merged configuration.
         key: the key's fingerprint.
-        pins: a requirements.txt with the pinned distributions.
         benchmarks: folder of the jobs' benchmarks.
+        pins: a requirements.txt with the pinned distributions; it may be missing.
     """
     software = {
         "leakage": leakage.__version__,
@@ -56,15 +63,13 @@ def record(configuration: str, key: str, pins: Path, benchmarks: Path) -> Record
         "platform": platform.platform(),
         "cores": str(os.cpu_count()),
     }
-    rows = [
-        (name, version, installed(name))
-        for name, version in pinned(pins.read_text(encoding="utf-8")).items()
-    ]
+    text = pins.read_text(encoding="utf-8") if pins.is_file() else ""
+    rows = [(name, version, installed(name)) for name, version in pinned(text).items()]
     # A local version such as 2.14.1+cpu is the pinned one.
     same = [found.partition("+")[0] == version for _, version, found in rows]
     times = run_times(benchmarks)
     return Record(
-        configuration,
+        as_yaml(configuration),
         key,
         tuple(software.items()),
         Table([Column("distribution"), Column("pinned"), Column("installed")], rows),
@@ -80,11 +85,11 @@ def record(configuration: str, key: str, pins: Path, benchmarks: Path) -> Record
     )
 
 
-def as_yaml(configuration: dict[str, Any]) -> str:
+def as_yaml(configuration: Mapping[str, Any]) -> str:
     """Return a configuration as YAML that gives the same values when it is read."""
     import yaml
 
-    return yaml.safe_dump(configuration, sort_keys=False, allow_unicode=True, width=100)
+    return yaml.safe_dump(dict(configuration), sort_keys=False, allow_unicode=True, width=100)
 
 
 def pinned(requirements: str) -> dict[str, str]:

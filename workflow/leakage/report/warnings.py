@@ -116,10 +116,8 @@ def of_channels(channels: Sequence[int], grey: str) -> Iterable[Warned]:
         )
 
 
-def of_key(fingerprint: str, test_key: Path | None) -> Iterable[Warned]:
+def of_key(fingerprint: str, test_key: Path) -> Iterable[Warned]:
     """Return a warning if the run's key is the one in the repository, which anyone can read."""
-    if test_key is None:
-        return
     try:
         known = keystream.fingerprint(keystream.read_key(test_key))
     except LeakageError:  # removed from this checkout

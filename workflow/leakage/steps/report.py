@@ -1,9 +1,9 @@
 """Write the report of a run: one HTML page, its summary as Markdown, the merged configuration."""
 
-import json
+import shlex
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import pandas as pd
 import typer
@@ -20,86 +20,79 @@ from leakage.report import (
     summary,
     warnings,
 )
+from leakage.report.inputs import ReportInputs, read
 from leakage.storage import files
 from leakage.storage.views import View
 
 LARGEST = 10_000_000  # bytes of a page that can still be mailed
+HELP = "A JSON object, or the path of a file with one. Its keys:\n\n" + "\n\n".join(
+    f"{name}{'' if field.is_required() else ' (optional)'}: {field.description}"
+    for name, field in ReportInputs.model_fields.items()
+)
 
 
-def main(
-    folder: Annotated[Path, typer.Argument(help="folder of the results")],
-    configuration: Annotated[str, typer.Option(help="the merged configuration, as JSON")],
-    manifest: Annotated[Path, typer.Option(help="manifest.csv")],
-    estimator: Annotated[str, typer.Option(help="the estimator of the verdicts")],
-    pins: Annotated[Path, typer.Option(help="requirements.txt with the pinned distributions")],
-    benchmarks: Annotated[Path, typer.Option(help="folder of the jobs' benchmarks")],
-    figures: Annotated[str, typer.Option(help="the figures, as JSON")] = "[]",
-    view: Annotated[list[str] | None, typer.Option(help="SCHEME=PATH of a level's view")] = None,
-    table: Annotated[list[Path] | None, typer.Option(help="an estimate of the run, each")] = None,
-    verdict: Annotated[Path | None, typer.Option(help="analysis/verdicts.parquet")] = None,
-    scorecard: Annotated[Path | None, typer.Option(help="figures/scorecard.csv")] = None,
-    calibrated: Annotated[Path | None, typer.Option(help="calibration/table.parquet")] = None,
-    errors: Annotated[Path | None, typer.Option(help="calibration/verdict.parquet")] = None,
-    published: Annotated[Path | None, typer.Option(help="docs/calibration.md")] = None,
-    calibrate: Annotated[str, typer.Option(help="the command that calibrates")] = "",
-    key: Annotated[str, typer.Option(help="fingerprint of the run's key")] = "",
-    test_key: Annotated[Path | None, typer.Option(help="the key that anyone can read")] = None,
-) -> None:
-    """Write report.html, summary.md and record/configuration.yaml."""
-    given = json.loads(configuration)
-    merged = record.as_yaml(given)
-    rows = pd.read_csv(files.check(manifest))
-    verdicts, about = (None, {}) if verdict is None else _read(verdict)
-    verdicts = None if verdicts is None else answers.distinct(verdicts)
-    claims = None if scorecard is None else pd.read_csv(scorecard)
-    estimates = [tables.read(path) for path in table or []]
-    if calibrated is None:
-        calibration = calibrations.quoted(published, calibrate)
-    else:
-        wrong = None if errors is None else _read(errors)[0]
-        calibration = calibrations.measured(_read(calibrated)[0], wrong, estimator)
-    found = content.Content(
-        pictures=len(rows),
-        estimator=estimator,
-        answers=content.answered(verdicts),
-        grids=content.grids(verdicts, _pictures(view or []), about.get("level_labels", {})),
-        warnings=(
-            *warnings.of_estimates(estimates),
-            *warnings.of_verdicts(verdicts),
-            *warnings.of_claims(claims),
-            *warnings.of_channels(rows["channels"], given["dataset"].get("grey", "keep")),
-            *warnings.of_key(key, test_key),
-        ),
-        groups=tuple(illustrations.groups(illustrations.drawn(figures))),
-        verdicts=content.verdict_table(verdicts),
-        claims=content.claim_table(claims),
-        estimates=content.estimate_table(estimates),
-        calibration=calibration,
-        record=record.record(merged, key, pins, benchmarks),
-    )
-    _write(folder / "record/configuration.yaml", merged)
-    _write(folder / "summary.md", summary.markdown(found))
-    _write(folder / "report.html", page.html(found))
-    size = (folder / "report.html").stat().st_size
+def main(inputs: Annotated[str, typer.Argument(help=HELP, show_default=False)]) -> None:
+    """Write report.html, summary.md and record/configuration.yaml into the results folder."""
+    given = read(inputs)
+    found = collected(given)
+    _write(given.results / "record/configuration.yaml", found.record.configuration)
+    _write(given.results / "summary.md", summary.markdown(found))
+    _write(given.results / "report.html", page.html(found))
+    size = (given.results / "report.html").stat().st_size
     print(f"report.html: {size / 1e6:.1f} MB", file=sys.stderr)
     if size > LARGEST:
         print(f"warning: report.html is larger than {LARGEST / 1e6:.0f} MB", file=sys.stderr)
 
 
-def _pictures(options: list[str]) -> dict[str, dict[int, grid.Picture]]:
-    """Return the first picture of each view, by scheme and level."""
-    found: dict[str, dict[int, grid.Picture]] = {}
-    for scheme, _, path in (option.partition("=") for option in options):
-        level, shown = grid.picture(View(path))
-        found.setdefault(scheme, {})[level] = shown
-    return found
+def collected(given: ReportInputs) -> content.Content:
+    """Return the content of the report, read from the files of the run."""
+    manifest = pd.read_csv(files.check(given.results / "manifest.csv"))
+    verdicts, metadata = None, {}
+    if given.verdicts:
+        verdicts, metadata = _table(given.verdicts)
+        verdicts = answers.distinct(verdicts)
+    claims = pd.read_csv(given.scorecard) if given.scorecard else None
+    estimates = [tables.read(path) for path in given.estimates]
+    grey = given.configuration.get("dataset", {}).get("grey", "keep")
+    pictures = {
+        scheme: dict(grid.picture(View(path)) for path in paths)
+        for scheme, paths in given.views.items()
+    }
+    return content.Content(
+        pictures=len(manifest),
+        estimator=given.estimator,
+        answers=content.answered(verdicts),
+        grids=content.grids(verdicts, pictures, metadata.get("level_labels", {})),
+        warnings=(
+            *warnings.of_estimates(estimates),
+            *warnings.of_verdicts(verdicts),
+            *warnings.of_claims(claims),
+            *warnings.of_channels(manifest["channels"], grey),
+            *warnings.of_key(given.key, record.TEST_KEY),
+        ),
+        groups=tuple(illustrations.groups(given.figures)),
+        verdicts=content.verdict_table(verdicts),
+        claims=content.claim_table(claims),
+        estimates=content.estimate_table(estimates),
+        calibration=_calibration(given),
+        record=record.record(given.configuration, given.key, given.results / "benchmarks"),
+    )
+
+
+def _calibration(given: ReportInputs) -> calibrations.Calibration:
+    if given.calibration is None:
+        configuration = shlex.quote(str(given.results / "record/configuration.yaml"))
+        command = f"snakemake --cores 8 --configfile {configuration} -- calibration"
+        return calibrations.quoted(record.PUBLISHED, command)
+    errors = _table(given.false_alarms)[0] if given.false_alarms else None
+    return calibrations.measured(_table(given.calibration)[0], errors, given.estimator)
+
+
+def _table(path: Path) -> tuple[pd.DataFrame, dict[str, Any]]:
+    table, metadata = files.read_table(path)
+    return table.to_pandas(), metadata
 
 
 def _write(path: Path, text: str) -> None:
     with files.whole_file(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
-
-
-def _read(path: Path) -> tuple[pd.DataFrame, dict]:
-    table, metadata = files.read_table(path)
-    return table.to_pandas(), metadata

@@ -1,0 +1,165 @@
+"""What a report shows, as one JSON document: the argument of the step `report`."""
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pydantic
+
+from leakage import figures
+from leakage.config.settings import Settings, parse
+from leakage.errors import LeakageError
+
+if TYPE_CHECKING:
+    from leakage.config.workflow import Drawing, Workflow
+
+FIGURE_FILES = ("png", "pdf", "csv")
+
+
+class Drawn(Settings):
+    """A figure of the run."""
+
+    stem: Path
+    """path of its files, without suffix"""
+    module: str
+    """the module that drew it"""
+    title: str
+    """what it shows"""
+    name: str
+    """its name, unique in the run"""
+    of: str = ""
+    """scheme and representation, if the run draws the figure for several"""
+
+    @property
+    def heading(self) -> str:
+        """The title, with scheme and representation if need be."""
+        return f"{self.title} ({self.of})" if self.of else self.title
+
+
+class ReportInputs(Settings):
+    """Everything that decides a report. All paths are those of finished files."""
+
+    model_config = pydantic.ConfigDict(ser_json_inf_nan="constants")
+
+    results: Path
+    """folder with manifest.csv and benchmarks/; the report is written there"""
+    configuration: dict[str, Any]
+    """the merged configuration"""
+    estimator: str
+    """the key of the verdicts' estimator"""
+    key: str = ""
+    """fingerprint of the encryption key"""
+    verdicts: Path | None = None
+    """analysis/verdicts.parquet; without it the report has no answer"""
+    scorecard: Path | None = None
+    """figures/scorecard.csv, the paper's claims"""
+    estimates: list[Path] = pydantic.Field(default=[])
+    """tables of estimates (.parquet)"""
+    figures: list[Drawn] = pydantic.Field(default=[])
+    """the figures: stem (path without suffix), module, title, name, of"""
+    views: dict[str, list[Path]] = pydantic.Field(default={})
+    """by scheme, a view per level; the report shows the first picture of each"""
+    calibration: Path | None = None
+    """calibration/table.parquet; without it the report quotes docs/calibration.md"""
+    false_alarms: Path | None = None
+    """calibration/verdict.parquet"""
+
+    def as_json(self) -> str:
+        """Return the document."""
+        return self.model_dump_json(exclude_defaults=True)
+
+    def files(self) -> dict[str, list[Path]]:
+        """Return the files to read, by the name of the field."""
+        optional = {
+            name: getattr(self, name)
+            for name in ("verdicts", "scorecard", "calibration", "false_alarms")
+        }
+        return {
+            "manifest": [self.results / "manifest.csv"],
+            **{name: [path] for name, path in optional.items() if path is not None},
+            "estimates": list(self.estimates),
+            "views": [path for paths in self.views.values() for path in paths],
+            "figures": [
+                Path(f"{each.stem}.{suffix}") for each in self.figures for suffix in FIGURE_FILES
+            ],
+        }
+
+
+def read(given: str) -> ReportInputs:
+    """Return the inputs from a JSON document or from the path of a file that holds one.
+
+    Raises:
+        LeakageError: there is no such file, or the document is not valid.
+    """
+    if given.lstrip().startswith("{"):
+        return _parsed(given, "inputs")
+    path = Path(given)
+    if not path.is_file():
+        raise LeakageError(
+            f"{given}: no such file; expected a JSON document or the path of one "
+            "(see `leakage report --help`)"
+        )
+    return _parsed(path.read_text(encoding="utf-8"), given)
+
+
+def of_run(
+    workflow: "Workflow",
+    configuration: Mapping[str, Any],
+    estimates: Iterable[Path],
+    views: Mapping[str, list[Path]],
+    judged: bool,
+) -> ReportInputs:
+    """Return the inputs of the report on a run.
+
+    Args:
+        workflow: the checked configuration.
+        configuration: the merged configuration, as the user wrote it.
+        estimates: tables of the estimates that the figures read.
+        views: by scheme, a view per level (of a view in shards, the first shard).
+        judged: whether the run has verdicts.
+    """
+    results, config = Path(workflow.config.results), workflow.config
+    drawings = workflow.figures()
+    drawn = [
+        Drawn(stem=results / "figures" / name, name=name, **_about(workflow, drawing))
+        for name, drawing in drawings.items()
+    ]
+    own: dict[str, Path] = {}
+    if judged:
+        own["verdicts"] = results / "analysis/verdicts.parquet"
+    if "scorecard" in drawings:
+        own["scorecard"] = results / "figures/scorecard.csv"
+    if config.report.calibration:
+        own["calibration"] = results / "calibration/table.parquet"
+        own["false_alarms"] = results / "calibration/verdict.parquet"
+        stem = results / "calibration/calibration"
+        title = figures.named("calibration").title
+        drawn.append(Drawn(stem=stem, name="calibration", module="calibration", title=title))
+    return ReportInputs(
+        results=results,
+        configuration=dict(configuration),
+        estimator=config.verdict.estimator,
+        key=workflow.key_fingerprint,
+        estimates=list(estimates),
+        figures=drawn,
+        views={**views},
+        **own,
+    )
+
+
+def shown_schemes(workflow: "Workflow", judged: bool) -> list[str]:
+    """Return the schemes whose views the report shows."""
+    return figures.compared(workflow.config) if judged else [workflow.config.paper.scheme]
+
+
+def _about(workflow: "Workflow", drawing: "Drawing") -> dict[str, str]:
+    """Return module and title of a figure, and scheme and representation if there are several."""
+    config, figure = workflow.config, drawing.figure
+    of = [drawing.scheme] if config.figures_of and figure.per_scheme else []
+    of += [drawing.representation] if len(config.representations) > 1 else []
+    return {"module": figure.name, "title": figure.title, "of": ", ".join(filter(None, of))}
+
+
+def _parsed(text: str, where: str) -> ReportInputs:
+    found: ReportInputs = parse(ReportInputs, text, where)
+    return found
