@@ -45,8 +45,9 @@ faults: $(READY) ## Harm of every kind to real parts, as a table: what is surviv
 bench: $(READY) ## Every stage against the machine and the usual way: benchmarks/results.md
 	PYTHONPATH=benchmarks $(BIN)/python -m speed
 
-lint: $(READY) ## ruff, snakefmt and snakemake --lint
+lint: $(READY) ## ruff, snakefmt, snakemake --lint and mypy
 	ruff check .
 	ruff format --check .
 	snakefmt --check Snakefile workflow/rules
 	snakemake --lint
+	-mypy
