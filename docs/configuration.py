@@ -91,10 +91,10 @@ CHOICES = {
         "estimators",
         "estimator",
         estimators.names,
-        estimators.module,
+        lambda name: sys.modules[estimators.estimator_class(name).__module__],
         "method",
         "the entry's name",
-        estimators.PlugIn,
+        estimators.Estimator,
     ),
 }
 

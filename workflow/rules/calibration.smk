@@ -24,7 +24,7 @@ rule calibrate_estimator:
     resources:
         mem_mb=growing(8_000),
         runtime=growing(240),
-        gpu=lambda wildcards: gpus(CHECKED.estimators[wildcards.estimator]),
+        gpu=lambda wildcards: estimate_gpus(wildcards.estimator),
     params:
         method=lambda wildcards: CHECKED.estimators[wildcards.estimator].method,
         options=lambda w: f"--pairs {CHECKED.tasks()[w.task]} --draws {CHECKED.draws(w.task)}"
@@ -56,7 +56,7 @@ rule calibrate_verdict:
     resources:
         mem_mb=growing(8_000),
         runtime=growing(240),
-        gpu=gpus(CHECKED.estimators[CONFIG.verdict.estimator]),
+        gpu=estimate_gpus(CONFIG.verdict.estimator),
     params:
         method=as_it_is(CHECKED.estimators[CONFIG.verdict.estimator].method),
         label=CONFIG.verdict.estimator,

@@ -22,7 +22,7 @@ os.environ.update(PYTHONPATH=os.pathsep.join(python_path))
 PROGRAMS = str(Path(sys.executable).parent)
 os.environ.update(PATH=os.pathsep.join([PROGRAMS, os.environ.get("PATH", os.defpath)]))
 
-from leakage import captions, estimators, figures, plugins
+from leakage import captions, figures, plugins
 from leakage.storage import files, provenance
 from leakage.config import jobs
 from leakage.config.workflow import ANALYSIS, MEASURES, Workflow, module_of
@@ -157,11 +157,14 @@ def training_threads(jobs):
     return max(1, (workflow.global_resources["_cores"].value or 1) // max(1, jobs))
 
 
-def gpus(settings):
-    """The GPUs that a job with these settings asks for: one if it can use it and may."""
-    computes = hasattr(settings, "weights") or hasattr(settings, "device")
-    allowed = getattr(settings, "device", CONFIG.device) != "cpu"
-    return int(computes and allowed and (ON_CLUSTER or GPUS_HERE))
+def gpus(uses_gpu, device=CONFIG.device):
+    """Return the number of GPUs that a job asks for: 1 if it can use one and may."""
+    return int(uses_gpu and device != "cpu" and (ON_CLUSTER or GPUS_HERE))
+
+
+def estimate_gpus(estimator):
+    """Return the number of GPUs that a job of an estimator asks for."""
+    return gpus(CHECKED.estimators[estimator].uses_gpu, CHECKED.estimators[estimator].runs_on)
 
 
 def growing(first):
@@ -257,12 +260,12 @@ def estimated(wildcards, levels):
 
 def trained_estimates():
     """How many estimates train networks, and so can use more than one thread."""
-    return sum(hasattr(CHECKED.estimators[each.estimator], "device") for each in wanted_tables())
+    return sum(CHECKED.estimators[each.estimator].trains for each in wanted_tables())
 
 
 def estimate_threads(wildcards):
     """Its share of the cores for an estimate that trains networks, one for any other."""
-    trains = hasattr(CHECKED.estimators[wildcards.estimator], "device")
+    trains = CHECKED.estimators[wildcards.estimator].trains
     return training_threads(trained_estimates()) if trains else 1
 
 
@@ -276,7 +279,7 @@ def estimate_options(wildcards):
 
 def estimate_checkpoint(wildcards):
     """Where a training keeps its state, as a command-line option; nothing for the others."""
-    if not estimators.resumes(CHECKED.estimators[wildcards.estimator].method):
+    if not CHECKED.estimators[wildcards.estimator].resumes:
         return []
     path = f"checkpoints/{wildcards.estimator}/{wildcards.representation}/{wildcards.scheme}.pt"
     return ["--checkpoint", RESULTS / path]

@@ -53,7 +53,7 @@ rule embedding:
         turn=1,
         mem_mb=growing(4_000),
         runtime=growing(60),
-        gpu=lambda wildcards: gpus(CHECKED.encoders[wildcards.encoder]),
+        gpu=lambda wildcards: gpus(hasattr(CHECKED.encoders[wildcards.encoder], "weights")),
     params:
         settings=encoder_settings,
         options=f"--size {CONFIG.patches.size} --device {CONFIG.device}",

@@ -22,7 +22,7 @@ rule estimate:
     resources:
         mem_mb=growing(8_000),
         runtime=growing(240),
-        gpu=lambda wildcards: gpus(CHECKED.estimators[wildcards.estimator]),
+        gpu=lambda wildcards: estimate_gpus(wildcards.estimator),
     params:
         plain=lambda wildcards: estimated(wildcards, [0]),
         levels=lambda wildcards: estimated(wildcards, CHECKED.levels(wildcards.scheme)),

@@ -44,8 +44,6 @@ TaskPairs = Annotated[int, pydantic.Field(ge=100, le=10**9)]
 TaskDraws = Annotated[int, pydantic.Field(ge=1, le=1000)]
 Pictures = Annotated[int, pydantic.Field(ge=4, le=100_000)]
 RESERVED = ("pixels", MEASURES, ANALYSIS)
-# What the settings of an estimator have whose p-values a verdict can rest on.
-TESTED = {"folds", "permutations", "confidence"}
 # The key that says what a figure shows, where that is not `representations`.
 DRAWN = {
     "estimators": "comparisons.estimators",
@@ -457,7 +455,7 @@ class Workflow:
     def _estimator(self, key: str, values: dict[str, Any]) -> Settings:
         where = f"estimators.{key}"
         method = values.get("method", key)
-        model = _module(estimators.settings_of, method, f"{where}.method")
+        model = _module(estimators.estimator_class, method, f"{where}.method")
         common = {"device": self.config.device, "confidence": self.config.verdict.confidence}
         common = {name: value for name, value in common.items() if name in model.model_fields}
         return validate(model, {"method": method, **common, **values}, where)
@@ -536,8 +534,8 @@ class Workflow:
     def _verdict_tests(self) -> None:
         """Refuse an estimator for the verdict that tests nothing."""
         key = self.config.verdict.estimator
-        if not type(self.estimators[key]).model_fields.keys() >= TESTED:
-            able = [k for k, v in self.estimators.items() if type(v).model_fields.keys() >= TESTED]
+        if not self.estimators[key].tests:
+            able = [name for name, each in self.estimators.items() if each.tests]
             raise LeakageError(
                 f"verdict.estimator: {key!r} has no held-out test of each level; expected one of "
                 f"{', '.join(able)}"
@@ -546,7 +544,9 @@ class Workflow:
 
 def module_of(entry: Settings) -> str:
     """Return what `digest.code_digest` calls the module of a validated definition."""
-    for package, key in (("schemes", "cipher"), ("encoders", "kind"), ("estimators", "method")):
+    if isinstance(entry, estimators.Estimator):
+        return plugins.source_of(entry)
+    for package, key in (("schemes", "cipher"), ("encoders", "kind")):
         if hasattr(entry, key):
             return plugins.reference(f"leakage.{package}", getattr(entry, key))
     return type(entry).__module__

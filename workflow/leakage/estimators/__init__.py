@@ -1,19 +1,15 @@
-"""Estimators of leakage, one module each, all called in the same way.
+"""Estimators of leakage: one class per module, derived from `Estimator`.
 
-A module of this folder, or a plug-in's file, offers one function,
-
-    estimate(x, y, groups, levels, seed, settings)
-
-It returns the tidy table of `tables.tidy`, or one value in nats per level, shape (levels,). The
-module may also define `Settings`, its branch of the configuration. The default is `PlugIn`.
+An entry of `estimators` in the configuration is an object of such a class. Its fields are the
+estimator's settings. `estimate` is the same from Python, by name and with arrays.
 """
 
 import sys
-from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
-import pydantic
+from numpy.typing import ArrayLike, NDArray
 
 from leakage import plugins
 from leakage.config.settings import Settings, validate
@@ -21,25 +17,111 @@ from leakage.errors import LeakageError
 from leakage.estimators import arguments
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     import pandas as pd
 
+    from leakage.storage.checkpoints import Checkpoint
+
+# Modules of this folder that define no estimator.
 SHARED = {"arguments", "noisy", "frequencies", "tables"}
-
-
-# Columns that the table of every estimator must have.
+# Methods that an estimator overrides (one of them), and the arguments of each.
+METHODS = {
+    "estimate": ("x", "y", "groups", "levels", "seed"),
+    "estimate_pictures": ("pictures", "levels", "seed"),
+}
+# Columns that the table of every estimator has.
 NEEDED = ("level", "split", "seed", "step", "chosen", "nats")
+PIXEL_PAIRS = 60_000
 
 
-class PlugIn(Settings):
-    """The entry of a plug-in without its own `Settings`."""
+class Estimator(Settings):
+    """An estimator with its settings: the base of every estimator. See `leakage.interfaces`."""
+
+    reads: ClassVar[frozenset[Literal["pixels", "embeddings"]]] = frozenset({"embeddings"})
+    """which representations it accepts"""
+    reads_whole_pictures: ClassVar[bool] = False
+    """whether it reads all pixels, through `estimate_pictures`, and not drawn pairs"""
+    trains: ClassVar[bool] = False
+    """whether it trains networks, and so profits from several threads"""
+    uses_gpu: ClassVar[bool] = False
+    """whether it can run on a GPU"""
+    resumes: ClassVar[bool] = False
+    """whether `estimate` accepts a checkpoint and resumes after an interruption"""
+    tests: ClassVar[bool] = False
+    """whether a verdict can rest on it: its table has a held-out p-value per level"""
 
     method: str
-    """the path of a Python file"""
+    """the estimator: a module of `leakage.estimators`, or the path of a Python file"""
 
-    options: dict[str, Any] = pydantic.Field(default={})
-    """free-form options of the plug-in, read as `settings.options["neighbours"]`"""
+    @property
+    def pixel_pairs(self) -> int:
+        """Number of pairs of pixel values to draw from the pictures."""
+        return PIXEL_PAIRS
+
+    @property
+    def runs_on(self) -> Literal["auto", "cpu", "cuda"]:
+        """The device to run on."""
+        return "cpu"
+
+    def estimate(
+        self,
+        x: NDArray[Any],
+        y: NDArray[Any],
+        groups: NDArray[Any] | None,
+        levels: list[int],
+        seed: int,
+    ) -> "pd.DataFrame | NDArray[Any]":
+        """Return the tidy table (`tables.tidy`), or one value in nats per level.
+
+        Args:
+            x: plain items, shape (pairs, dim_x).
+            y: views, shape (levels, pairs, dim_y).
+            groups: picture ids, shape (pairs,); None: each pair is its own picture.
+            levels: the levels' names.
+            seed: random seed.
+        """
+        raise NotImplementedError
+
+    def estimate_pictures(
+        self, pictures: Iterable[tuple[NDArray[Any], NDArray[Any]]], levels: list[int], seed: int
+    ) -> "pd.DataFrame | NDArray[Any]":
+        """Return the same from pictures, read one after the other.
+
+        Args:
+            pictures: per picture, uint8 x of shape (pixels, channels) and y of shape
+                (levels, pixels, channels).
+            levels: the levels' names.
+            seed: random seed.
+        """
+        raise NotImplementedError
+
+
+class Trained(Estimator):
+    """An estimator that trains networks."""
+
+    reads = frozenset({"pixels", "embeddings"})
+    trains = True
+    uses_gpu = True
+    resumes = True
+
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    """where the critics run; default: the top-level `device`"""
+
+    @property
+    def runs_on(self) -> Literal["auto", "cpu", "cuda"]:
+        """The device to run on."""
+        return self.device
+
+    def estimate(
+        self,
+        x: NDArray[Any],
+        y: NDArray[Any],
+        groups: NDArray[Any] | None,
+        levels: list[int],
+        seed: int,
+        checkpoint: "Checkpoint | None" = None,
+    ) -> "pd.DataFrame":
+        """Return the tidy table; `checkpoint` keeps the state of an interrupted training."""
+        raise NotImplementedError
 
 
 def names() -> list[str]:
@@ -47,58 +129,68 @@ def names() -> list[str]:
     return plugins.names(sys.modules[__name__], SHARED)
 
 
-def module(method: str) -> ModuleType:
-    """Return the module of an estimator, without importing the others.
+def estimator_class(method: str) -> type[Estimator]:
+    """Return the class of an estimator, without importing the others.
+
+    Args:
+        method: a module of this package, or the path of a Python file.
 
     Raises:
         LeakageError: the estimator does not exist; the message names the nearest one.
     """
-    called_with = ("x", "y", "groups", "levels", "seed", "settings")
-    return plugins.find(
-        sys.modules[__name__], method, SHARED, "estimator", functions={"estimate": called_with}
-    )
+    package = sys.modules[__name__]
+    return plugins.find_class(package, method, Estimator, SHARED, "estimator", METHODS)
 
 
-def settings_of(method: str) -> type[Settings]:
-    """Return the model of an estimator's entry in the configuration."""
-    return getattr(module(method), "Settings", PlugIn)
+def entry(method: str, settings: dict[str, Any]) -> Estimator:
+    """Return an estimator with its settings.
 
-
-def resumes(method: str) -> bool:
-    """Return whether an estimator takes a `checkpoint` and can resume after an interruption."""
-    return getattr(module(method), "RESUMES", False)
+    Raises:
+        LeakageError: an unknown estimator or setting, or a wrong value.
+    """
+    found: Estimator = validate(estimator_class(method), {"method": method, **settings}, method)
+    return found
 
 
 def run(
-    method: str,
-    x: np.ndarray,
-    y: np.ndarray,
-    groups: np.ndarray | None,
+    estimator: Estimator,
+    x: NDArray[Any],
+    y: NDArray[Any],
+    groups: NDArray[Any] | None,
     levels: list[int],
     seed: int,
-    settings: Any,
-    **more: Any,
+    checkpoint: "Checkpoint | None" = None,
 ) -> "pd.DataFrame":
-    """Return the tidy table of an estimator. The table of a plug-in is checked.
-
-    Args:
-        method: a module of this package, or a plug-in's path.
-        x: plain items, shape (pairs, dim_x).
-        y: views, shape (levels, pairs, dim_y).
-        groups: picture ids, shape (pairs,), or None.
-        levels: the levels' names.
-        seed: random seed.
-        settings: the estimator's validated settings.
-        more: arguments of some estimators only (`checkpoint`).
+    """Return the tidy table of `estimator.estimate`. The table of a plug-in is checked.
 
     Raises:
         LeakageError: a plug-in raised an error, or returned an invalid answer.
     """
-    function = module(method).estimate
-    if not plugins.is_file(method):
-        return function(x, y, groups, levels, seed, settings, **more)
-    found = plugins.call(f"estimator {method}", function, x, y, groups, levels, seed, settings)
-    return _checked(f"estimator {method}", found, levels)
+    resume = {} if checkpoint is None else {"checkpoint": checkpoint}
+    return _call(estimator, estimator.estimate, levels, x, y, groups, levels, seed, **resume)
+
+
+def run_on_pictures(
+    estimator: Estimator,
+    pictures: Iterable[tuple[NDArray[Any], NDArray[Any]]],
+    levels: list[int],
+    seed: int,
+) -> "pd.DataFrame":
+    """Return the tidy table of `estimator.estimate_pictures`; see `run`."""
+    return _call(estimator, estimator.estimate_pictures, levels, pictures, levels, seed)
+
+
+def _call(
+    estimator: Estimator,
+    function: Callable[..., "pd.DataFrame | NDArray[Any]"],
+    levels: list[int],
+    *args: Any,
+    **options: Any,
+) -> Any:
+    if not plugins.is_file(estimator.method):
+        return function(*args, **options)
+    where = f"estimator {estimator.method}"
+    return _checked(where, plugins.call(where, function, *args, **options), levels)
 
 
 def _checked(where: str, found: Any, levels: list[int]) -> "pd.DataFrame":
@@ -123,7 +215,7 @@ def _checked(where: str, found: Any, levels: list[int]) -> "pd.DataFrame":
     missing = [name for name in NEEDED if name not in found]
     if missing:
         raise LeakageError(
-            f"{where}: estimate returned a table without the column {missing[0]}; make it by "
+            f"{where}: estimate returned a table without the column {missing[0]}; make it with "
             "leakage.estimators.tables.tidy"
         )
     answers = found[found["chosen"]]
@@ -143,12 +235,12 @@ def _checked(where: str, found: Any, levels: list[int]) -> "pd.DataFrame":
 
 def estimate(
     name: str,
-    x: np.ndarray,
-    y: np.ndarray,
-    groups: np.ndarray | None = None,
+    x: ArrayLike,
+    y: ArrayLike,
+    groups: ArrayLike | None = None,
     seed: int = 0,
     *,
-    levels: "Sequence[int] | np.ndarray | None" = None,
+    levels: Sequence[int] | NDArray[Any] | None = None,
     **settings: Any,
 ) -> "pd.DataFrame":
     """Estimate how much the views `y` leak of the plain items `x`.
@@ -173,6 +265,6 @@ def estimate(
             refuses: shapes that do not match, numbers that are not finite, groups or levels that
             are missing, mixed or repeated, a seed that is not a whole number.
     """
-    chosen = validate(settings_of(name), {"method": name, **settings}, name)
+    chosen = entry(name, settings)
     given = arguments.checked(x, y, groups, levels, seed)
-    return run(name, given.x, given.y, given.groups, given.levels, given.seed, chosen)
+    return run(chosen, given.x, given.y, given.groups, given.levels, given.seed)

@@ -7,27 +7,16 @@ value is the Donsker-Varadhan bound (Belghazi et al., ICML 2018, equation 10) on
 It is close to the truth if the copula is Gaussian, and a lower bound otherwise.
 """
 
-from typing import Any, Literal
+from typing import Literal
 
-from leakage.protocol import cross_fitting
-
-RESUMES = True
-ESTIMAND = "Donsker-Varadhan bound with a Gaussian critic on held-out pictures, cross-fitted"
+from leakage.protocol.cross_fitting import CrossFitted
 
 
-class Settings(cross_fitting.Protocol):
+class Cca(CrossFitted):
     """Settings of the protocol, without gradient training."""
+
+    estimand = "Donsker-Varadhan bound with a Gaussian critic on held-out pictures, cross-fitted"
 
     method: Literal["cca"] = "cca"
     bases: tuple[Literal["gaussian"]] = ("gaussian",)
     """the only base of this estimator"""
-
-
-def _bound(settings: Settings) -> Any:
-    """Return the bound."""
-    from leakage.protocol.bounds import Bound
-
-    return Bound()
-
-
-estimate = cross_fitting.estimator(_bound, ESTIMAND)

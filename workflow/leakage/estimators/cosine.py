@@ -5,67 +5,62 @@ common part, so even an empty view reaches a certain raw similarity. The similar
 given a second time, after subtracting the mean embedding of each level.
 """
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
-from leakage.config.settings import Settings as Branch
 from leakage.errors import LeakageError
-from leakage.estimators import tables
+from leakage.estimators import Estimator, tables
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
-class Settings(Branch):
+class Cosine(Estimator):
     """The cosine has no parameters."""
 
     method: Literal["cosine"] = "cosine"
 
+    def estimate(
+        self,
+        x: NDArray[Any],
+        y: NDArray[Any],
+        groups: NDArray[Any] | None,
+        levels: list[int],
+        seed: int,
+    ) -> "pd.DataFrame":
+        """Return two rows per level: the raw similarity (the paper's, chosen) and the centred one.
 
-def estimate(
-    x: np.ndarray,
-    y: np.ndarray,
-    groups: np.ndarray | None,
-    levels: list[int],
-    seed: int,
-    settings: Settings,
-) -> "pd.DataFrame":
-    """Return two rows per level: the raw similarity (the paper's, chosen) and the centred one.
+        Each item counts once, whatever its group.
 
-    Args:
-        x: shape (items, dim), embeddings of the plain items.
-        y: shape (levels, items, dim), embeddings of the views.
-        groups: not used; each item counts once.
-        levels: the levels' names.
-        seed: not used; nothing is random.
-        settings: without parameters.
+        Returns:
+            The tidy table. `value` and `standard_error` are the mean over items and its standard
+            error (unit `cosine`). `nats` is missing, because a cosine does not measure information.
+            An embedding of length 0 has similarity 0 with everything.
 
-    Returns:
-        The tidy table. `value` and `standard_error` are the mean over items and its standard error
-        (unit `cosine`). `nats` is missing, because a cosine does not measure information. An
-        embedding of length 0 has similarity 0 with everything.
-
-    Raises:
-        LeakageError: x and y differ in their last dimension.
-    """
-    if x.shape[1] != y.shape[2]:
-        raise LeakageError(f"cosine: x has dim {x.shape[1]} and y {y.shape[2]}; expected the same")
-    y = y.astype(np.float64)
-    plain = np.broadcast_to(x.astype(np.float64), y.shape)
-    variants = {"raw": (plain, y), "centred": (_centred(plain), _centred(y))}
-    rows = []
-    for statistic, (left, right) in variants.items():
-        mean, standard_error = tables.mean_over_groups(_cosine(left, right).T)
-        rows += [
-            {"level": level, "statistic": statistic, "value": value, "standard_error": error}
-            for level, value, error in zip(levels, mean, standard_error, strict=True)
-        ]
-    table = tables.tidy(
-        {name: [row[name] for row in rows] for name in rows[0]}
-        | {"unit": "cosine", "estimand": "mean over items", "nats": np.nan}
-    )
-    return table.assign(chosen=table["statistic"] == "raw")
+        Raises:
+            LeakageError: x and y differ in their last dimension.
+        """
+        if x.shape[1] != y.shape[2]:
+            raise LeakageError(
+                f"cosine: x has dim {x.shape[1]} and y {y.shape[2]}; expected the same"
+            )
+        y = y.astype(np.float64)
+        plain = np.broadcast_to(x.astype(np.float64), y.shape)
+        variants = {"raw": (plain, y), "centred": (_centred(plain), _centred(y))}
+        rows = []
+        for statistic, (left, right) in variants.items():
+            mean, standard_error = tables.mean_over_groups(_cosine(left, right).T)
+            rows += [
+                {"level": level, "statistic": statistic, "value": value, "standard_error": error}
+                for level, value, error in zip(levels, mean, standard_error, strict=True)
+            ]
+        table = tables.tidy(
+            {name: [row[name] for row in rows] for name in rows[0]}
+            | {"unit": "cosine", "estimand": "mean over items", "nats": np.nan}
+        )
+        return table.assign(chosen=table["statistic"] == "raw")
 
 
 def _centred(embeddings: np.ndarray) -> np.ndarray:

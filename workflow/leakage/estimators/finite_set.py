@@ -6,12 +6,12 @@ is estimated. The value is the ceiling of every critic that is evaluated on its 
 says nothing about a new picture.
 """
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
-from leakage.config.settings import Settings as Branch
-from leakage.estimators import frequencies, tables
+from leakage.estimators import Estimator, frequencies, tables
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -22,50 +22,41 @@ ESTIMAND = (
 )
 
 
-class Settings(Branch):
+class FiniteSet(Estimator):
     """Counting has no parameters."""
 
     method: Literal["finite_set"] = "finite_set"
 
+    def estimate(
+        self,
+        x: NDArray[Any],
+        y: NDArray[Any],
+        groups: NDArray[Any] | None,
+        levels: list[int],
+        seed: int,
+    ) -> "pd.DataFrame":
+        """Return one row per level: I(X;Y) = H(X) + H(Y) - H(X,Y) of an item drawn at random.
 
-def estimate(
-    x: np.ndarray,
-    y: np.ndarray,
-    groups: np.ndarray | None,
-    levels: list[int],
-    seed: int,
-    settings: Settings,
-) -> "pd.DataFrame":
-    """Return one row per level: I(X;Y) = H(X) + H(Y) - H(X,Y) of an item drawn at random.
+        Two rows are the same symbol if all their numbers are equal (-0.0 equals 0.0). Different
+        rounding in two runs of an encoder therefore separates equal pictures. Items with the same x
+        are one symbol, with the probability of their frequency. Their y may differ, which makes y
+        noisy; the formula still holds. Groups are only counted.
 
-    Two rows are the same symbol if all their numbers are equal (-0.0 equals 0.0). Different
-    rounding in two runs of an encoder therefore separates equal pictures. Items with the same x are
-    one symbol, with the probability of their frequency. Their y may differ, which makes y noisy;
-    the formula still holds.
-
-    Args:
-        x: shape (items, dim_x).
-        y: shape (levels, items, dim_y).
-        groups: picture ids, shape (items,), only counted; with None each item is a picture.
-        levels: the levels' names.
-        seed: not used; nothing is random.
-        settings: without parameters.
-
-    Returns:
-        The tidy table. `ceiling` is ln(items), `distinct` the number of distinct y, and `pictures`
-        the number of groups.
-    """
-    plain, seen = row_ids(x), [row_ids(each) for each in y]
-    return tables.tidy(
-        {
-            "level": levels,
-            "nats": [frequencies.mutual_information(plain, each) for each in seen],
-            "ceiling": frequencies.logarithm(len(x)),
-            "estimand": ESTIMAND.format(len(x)),
-            "distinct": [len(np.unique(each)) for each in seen],
-            "pictures": len(x) if groups is None else len(np.unique(groups)),
-        }
-    )
+        Returns:
+            The tidy table. `ceiling` is ln(items), `distinct` the number of distinct y, and
+            `pictures` the number of groups.
+        """
+        plain, seen = row_ids(x), [row_ids(each) for each in y]
+        return tables.tidy(
+            {
+                "level": levels,
+                "nats": [frequencies.mutual_information(plain, each) for each in seen],
+                "ceiling": frequencies.logarithm(len(x)),
+                "estimand": ESTIMAND.format(len(x)),
+                "distinct": [len(np.unique(each)) for each in seen],
+                "pictures": len(x) if groups is None else len(np.unique(groups)),
+            }
+        )
 
 
 def row_ids(values: np.ndarray) -> np.ndarray:

@@ -9,13 +9,13 @@ of the view shuffled. A value near the floor shows nothing.
 """
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
-from leakage.config.settings import Settings as Branch
 from leakage.errors import LeakageError
-from leakage.estimators import frequencies, noisy, tables
+from leakage.estimators import Estimator, frequencies, noisy, tables
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -41,8 +41,11 @@ CHANNELS = 4
 STREAM = 8  # of the seed
 
 
-class Settings(Branch):
+class Histogram(Estimator):
     """The correction of the bias. Every distinct value is its own bin."""
+
+    reads = frozenset({"pixels", "embeddings"})
+    reads_whole_pictures = True
 
     method: Literal["histogram"] = "histogram"
     correction: Literal["auto", "none", "grassberger"] = "auto"
@@ -51,169 +54,154 @@ class Settings(Branch):
     Grassberger's estimate minus the same for shuffled pixels. grassberger: Grassberger's estimate
     alone, which is far too large below about 480 x 480 pixels. none: plug-in values"""
 
+    def estimate(
+        self,
+        x: NDArray[Any],
+        y: NDArray[Any],
+        groups: NDArray[Any] | None,
+        levels: list[int],
+        seed: int,
+    ) -> "pd.DataFrame":
+        """Return one row per level: the MI of each channel, averaged over channels and groups.
 
-def estimate(
-    x: np.ndarray,
-    y: np.ndarray,
-    groups: np.ndarray | None,
-    levels: list[int],
-    seed: int,
-    settings: Settings,
-) -> "pd.DataFrame":
-    """Return one row per level: the MI of each channel, averaged over channels and groups.
+        Args:
+            x: shape (pairs, channels); every distinct value is a symbol. Continuous values are all
+                distinct, and the answer is then ln(pairs), whatever the truth; `floor` shows this.
+            y: shape (levels, pairs, channels).
+            groups: shape (pairs,), or None to pool all pairs.
+            levels: the levels' names.
+            seed: for shuffling a noisy view.
 
-    Args:
-        x: shape (pairs, channels); every distinct value is a symbol. Continuous values are all
-            distinct, and the answer is then ln(pairs), whatever the truth; `floor` shows this.
-        y: shape (levels, pairs, channels).
-        groups: shape (pairs,), or None to pool all pairs.
-        levels: the levels' names.
-        seed: for shuffling a noisy view.
-        settings: the correction.
+        Returns:
+            The tidy table of `_table`.
 
-    Returns:
-        The tidy table of `_table`.
+        Raises:
+            LeakageError: x and y differ in the number of channels, or have more than 4 channels of
+                bytes, which look like the columns of a picture.
+        """
+        if x.shape[1] != y.shape[2]:
+            raise LeakageError(
+                f"histogram: x has {x.shape[1]} channels and y {y.shape[2]}; expected the same"
+            )
+        if x.shape[1] > CHANNELS and x.dtype == y.dtype == np.uint8:
+            raise LeakageError(
+                f"histogram: found {x.shape[1]} columns of bytes; expected channels, at most "
+                f"{CHANNELS}; give a picture as x.reshape(-1, channels), and its views as "
+                "y.reshape(levels, -1, channels)"
+            )
+        generator = np.random.default_rng([seed, STREAM])
+        groups = np.zeros(len(x), int) if groups is None else groups
+        found = tables.Groups()
+        for chosen in [groups == group for group in np.unique(groups)]:
+            counts = [
+                [frequencies.count(*pair) for pair in zip(x[chosen].T, seen[chosen].T, strict=True)]
+                for seen in y
+            ]
+            found.add(self._means(counts, generator))
+        pooled = [frequencies.count(x.ravel(), seen.ravel()) for seen in y]
+        return self._table(levels, found, pooled, generator)
 
-    Raises:
-        LeakageError: x and y differ in the number of channels, or have more than 4 channels of
-            bytes, which look like the columns of a picture.
-    """
-    if x.shape[1] != y.shape[2]:
-        raise LeakageError(
-            f"histogram: x has {x.shape[1]} channels and y {y.shape[2]}; expected the same"
+    def estimate_pictures(
+        self,
+        pictures: Iterable[tuple[NDArray[Any], NDArray[Any]]],
+        levels: list[int],
+        seed: int = 0,
+    ) -> "pd.DataFrame":
+        """Return the same table as `estimate`, from pictures of bytes read one after the other."""
+        generator = np.random.default_rng([seed, STREAM])
+        pools = np.zeros((len(levels), frequencies.BYTES, frequencies.BYTES), np.int64)
+        found = tables.Groups()
+        for x, y in pictures:
+            picture = frequencies.Picture(x)
+            counts = [picture.count(seen, pool) for seen, pool in zip(y, pools, strict=True)]
+            found.add(self._means(counts, generator))
+        pooled = [frequencies.count_table(pool) for pool in pools]
+        return self._table(levels, found, pooled, generator)
+
+    def _means(
+        self, counts: list[list[frequencies.Counts]], generator: np.random.Generator
+    ) -> NDArray[np.float64]:
+        """Return the values of `_values` per level, averaged over the channels, (levels, 6).
+
+        Args:
+            counts: per level, the counts of each channel.
+            generator: shuffles noisy views.
+        """
+        values = [[self._values(each, generator) for each in channels] for channels in counts]
+        return np.array([np.mean(each, axis=0) for each in values])
+
+    def _values(self, counts: frequencies.Counts, generator: np.random.Generator) -> list[float]:
+        """Return MI, H(view), ceiling, plug-in MI, floor (nats), and whether y is a function of x.
+
+        The last is 1 or 0.
+        """
+        return [
+            self._information(counts, generator),
+            frequencies.entropy(counts.y),
+            counts.ceiling,
+            counts.information(),
+            self._floor(counts, generator),
+            float(counts.is_function),
+        ]
+
+    def _information(self, counts: frequencies.Counts, generator: np.random.Generator) -> float:
+        """Return the MI in nats with the chosen correction, at most the ceiling."""
+        if self.correction == "none" or (self.correction == "auto" and counts.is_function):
+            found = counts.information()
+        elif self.correction == "auto" and counts.table is not None:
+            found = noisy.information(counts.table, generator)
+        else:
+            found = counts.information(frequencies.grassberger_entropy)
+        return min(found, counts.ceiling)
+
+    def _floor(self, counts: frequencies.Counts, generator: np.random.Generator) -> float:
+        """Return `_information` after shuffling the pixels of the view."""
+        if counts.is_function and (counts.repeats >= EVIDENT or len(counts.y) < 2):
+            return 0.0
+        if counts.table is None:
+            return self._information(frequencies.shuffled(counts, generator), generator)
+        apart = frequencies.count_table(noisy.shuffled(counts.table, 0, generator))
+        return self._information(apart, generator)
+
+    def _table(
+        self,
+        levels: list[int],
+        groups: tables.Groups,
+        pooled: list[frequencies.Counts],
+        generator: np.random.Generator,
+    ) -> "pd.DataFrame":
+        """Return the tidy table of groups with the values of `_values`, shape (levels, 6).
+
+        Additional columns in nats are `entropy` (the plug-in H(view)) and `plug_in` (the MI without
+        correction), both means over groups; `pooled` (the corrected MI of all groups and channels
+        together); and `floor` (the same estimate with the view's pixels shuffled, 0 if the view is
+        clearly a function of the pixel). `pictures` is the number of groups. `estimable` says
+        whether the floor is low enough for a meaningful value.
+        """
+        nats, entropy, ceiling, raw, floor, functions = groups.mean.T
+        estimable = floor <= HIGHEST_FLOOR * entropy
+        estimands = [
+            ESTIMANDS[self._estimand(share)] + ("" if enough else TOO_FEW)
+            for share, enough in zip(functions, estimable, strict=True)
+        ]
+        return tables.tidy(
+            {
+                "level": levels,
+                "nats": np.minimum(nats, ceiling),
+                "standard_error": groups.standard_error()[:, 0],
+                "ceiling": ceiling,
+                "estimand": estimands,
+                "entropy": entropy,
+                "pooled": [self._information(each, generator) for each in pooled],
+                "plug_in": raw,
+                "pictures": groups.count,
+                "floor": floor,
+                "estimable": estimable,
+            }
         )
-    if x.shape[1] > CHANNELS and x.dtype == y.dtype == np.uint8:
-        raise LeakageError(
-            f"histogram: found {x.shape[1]} columns of bytes; expected channels, at most {CHANNELS}"
-            "; give a picture as x.reshape(-1, channels), and its views as "
-            "y.reshape(levels, -1, channels)"
-        )
-    generator = np.random.default_rng([seed, STREAM])
-    groups = np.zeros(len(x), int) if groups is None else groups
-    members = [groups == group for group in np.unique(groups)]
-    found = tables.Groups()
-    for chosen in members:
-        views = y[:, chosen]
-        found.add(np.array([_columns(x[chosen], seen, settings, generator) for seen in views]))
-    pairs = [frequencies.count(x.ravel(), seen.ravel()) for seen in y]
-    pooled = [_information(each, settings, generator) for each in pairs]
-    return _table(levels, found, pooled, settings)
 
-
-def estimate_pictures(
-    pictures: Iterable[tuple[np.ndarray, np.ndarray]],
-    levels: list[int],
-    settings: Settings,
-    seed: int = 0,
-) -> "pd.DataFrame":
-    """Return the same table as `estimate`, from pictures of bytes read one after the other.
-
-    Args:
-        pictures: per picture, uint8 x of shape (pixels, channels) and y of shape
-            (levels, pixels, channels).
-        levels: the levels' names.
-        settings: the correction.
-        seed: for shuffling a noisy view.
-    """
-    generator = np.random.default_rng([seed, STREAM])
-    pools = np.zeros((len(levels), frequencies.BYTES, frequencies.BYTES), np.int64)
-    groups = tables.Groups()
-    for x, y in pictures:
-        picture = frequencies.Picture(x)
-        counts = [picture.count(seen, pool) for seen, pool in zip(y, pools, strict=True)]
-        groups.add(np.array([_means(channels, settings, generator) for channels in counts]))
-    pooled = [_information(frequencies.count_table(pool), settings, generator) for pool in pools]
-    return _table(levels, groups, pooled, settings)
-
-
-def _columns(
-    x: np.ndarray, y: np.ndarray, settings: Settings, generator: np.random.Generator
-) -> np.ndarray:
-    """Return the values of `_means` for one group."""
-    columns = zip(x.T, y.T, strict=True)
-    return _means([frequencies.count(plain, seen) for plain, seen in columns], settings, generator)
-
-
-def _means(
-    channels: list[frequencies.Counts], settings: Settings, generator: np.random.Generator
-) -> np.ndarray:
-    """Return the values of `_values`, averaged over the channels."""
-    return np.mean([_values(channel, settings, generator) for channel in channels], axis=0)
-
-
-def _values(
-    counts: frequencies.Counts, settings: Settings, generator: np.random.Generator
-) -> list[float]:
-    """Return MI, H(view), ceiling, plug-in MI, floor (nats), and whether y is a function of x."""
-    return [
-        _information(counts, settings, generator),
-        frequencies.entropy(counts.y),
-        counts.ceiling,
-        counts.information(),
-        _floor(counts, settings, generator),
-        float(counts.is_function),
-    ]
-
-
-def _information(
-    counts: frequencies.Counts, settings: Settings, generator: np.random.Generator
-) -> float:
-    """Return the MI in nats with the correction in `settings`, at most the ceiling."""
-    if settings.correction == "none" or (settings.correction == "auto" and counts.is_function):
-        found = counts.information()
-    elif settings.correction == "auto" and counts.table is not None:
-        found = noisy.information(counts.table, generator)
-    else:
-        found = counts.information(frequencies.grassberger_entropy)
-    return min(found, counts.ceiling)
-
-
-def _floor(counts: frequencies.Counts, settings: Settings, generator: np.random.Generator) -> float:
-    """Return `_information` after shuffling the pixels of the view."""
-    if counts.is_function and (counts.repeats >= EVIDENT or len(counts.y) < 2):
-        return 0.0
-    if counts.table is None:
-        return _information(frequencies.shuffled(counts, generator), settings, generator)
-    apart = frequencies.count_table(noisy.shuffled(counts.table, 0, generator))
-    return _information(apart, settings, generator)
-
-
-def _table(
-    levels: list[int], groups: tables.Groups, pooled: list[float], settings: Settings
-) -> "pd.DataFrame":
-    """Return the tidy table of groups with the values of `_values`, shape (levels, 6).
-
-    Additional columns in nats are `entropy` (the plug-in H(view)) and `plug_in` (the MI without
-    correction), both means over groups; `pooled` (the corrected MI of all groups and channels
-    together); and `floor` (the same estimate with the view's pixels shuffled, 0 if the view is
-    clearly a function of the pixel). `pictures` is the number of groups. `estimable` says whether
-    the floor is low enough for a meaningful value.
-    """
-    nats, entropy, ceiling, raw, floor, functions = groups.mean.T
-    estimable = floor <= HIGHEST_FLOOR * entropy
-    estimands = [
-        ESTIMANDS[_estimand(share, settings)] + ("" if enough else TOO_FEW)
-        for share, enough in zip(functions, estimable, strict=True)
-    ]
-    return tables.tidy(
-        {
-            "level": levels,
-            "nats": np.minimum(nats, ceiling),
-            "standard_error": groups.standard_error()[:, 0],
-            "ceiling": ceiling,
-            "estimand": estimands,
-            "entropy": entropy,
-            "pooled": pooled,
-            "plug_in": raw,
-            "pictures": groups.count,
-            "floor": floor,
-            "estimable": estimable,
-        }
-    )
-
-
-def _estimand(functions: float, settings: Settings) -> str:
-    """Return the key in `ESTIMANDS` for a share of channels with a view that is a function of x."""
-    if settings.correction != "auto":
-        return settings.correction
-    return {0.0: "noisy", 1.0: "exact"}.get(float(functions), "both")
+    def _estimand(self, functions: float) -> str:
+        """Return the key in `ESTIMANDS` for a share of channels whose view is a function of x."""
+        if self.correction != "auto":
+            return self.correction
+        return {0.0: "noisy", 1.0: "exact"}.get(float(functions), "both")

@@ -6,28 +6,26 @@ bound is the log of the number of candidates minus the cross-entropy. It cannot 
 ln(candidates), which is ln(batch) in training and ln(held-out pairs) in the reported value.
 """
 
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Literal
 
-from leakage.protocol import cross_fitting
+from leakage.protocol.cross_fitting import CrossFittedNetworks
 
-RESUMES = True
-ESTIMAND = "InfoNCE bound on held-out pictures, cross-fitted"
+if TYPE_CHECKING:
+    from leakage.protocol.bounds import Bound
 
 
-class Settings(cross_fitting.Settings):
+class InfoNce(CrossFittedNetworks):
     """The critics and their training."""
+
+    estimand = "InfoNCE bound on held-out pictures, cross-fitted"
 
     method: Literal["infonce"] = "infonce"
 
+    def bound(self) -> "Bound":
+        """Return the bound."""
+        from leakage.protocol.bounds import Bound
 
-def _bound(settings: Settings) -> Any:
-    """Return the bound."""
-    from leakage.protocol.bounds import Bound
+        class PerView(Bound):
+            per_view = True
 
-    class InfoNCE(Bound):
-        per_view = True
-
-    return InfoNCE()
-
-
-estimate = cross_fitting.estimator(_bound, ESTIMAND)
+        return PerView()

@@ -8,25 +8,14 @@ finds better critics than the bound itself (see `loss`). `mine_training` draws t
 curves.
 """
 
-from typing import Any, Literal
+from typing import Literal
 
-from leakage.protocol import cross_fitting
-
-RESUMES = True
-ESTIMAND = "Donsker-Varadhan bound on held-out pictures, cross-fitted"
+from leakage.protocol.cross_fitting import CrossFittedNetworks
 
 
-class Settings(cross_fitting.Settings):
+class Mine(CrossFittedNetworks):
     """The critics and their training."""
 
+    estimand = "Donsker-Varadhan bound on held-out pictures, cross-fitted"
+
     method: Literal["mine"] = "mine"
-
-
-def _bound(settings: Settings) -> Any:
-    """Return the bound."""
-    from leakage.protocol.bounds import Bound
-
-    return Bound()
-
-
-estimate = cross_fitting.estimator(_bound, ESTIMAND)

@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import pydantic
+from numpy.typing import NDArray
 
 from leakage import devices
-from leakage.config.settings import Settings as Branch
-from leakage.estimators import tables
+from leakage.config.settings import Settings
+from leakage.estimators import Trained, tables
 from leakage.protocol import byte_features, folds
 from leakage.protocol.preprocessing import Variable
 
@@ -26,8 +27,6 @@ if TYPE_CHECKING:
     from leakage.protocol.networks import JointCritic
     from leakage.storage.checkpoints import Checkpoint
 
-# With a checkpoint, an interrupted training resumes.
-RESUMES = True
 ESTIMANDS = {
     "train": "Donsker-Varadhan value on the training pairs (the paper's way)",
     "validation": "Donsker-Varadhan bound on the pairs that choose the step",
@@ -35,7 +34,7 @@ ESTIMANDS = {
 }
 
 
-class Pixels(Branch):
+class Pixels(Settings):
     """How pairs of pixel values (bytes) are drawn, read by the critic, and held out."""
 
     pairs: int = pydantic.Field(default=20_000, ge=10, le=1_000_000_000)
@@ -48,7 +47,7 @@ class Pixels(Branch):
     """unit that is held out: all pixels of a picture, or a single pair"""
 
 
-class Settings(Branch):
+class MineTraining(Trained):
     """The critics, their training, and the held-out shares."""
 
     method: Literal["mine_training"] = "mine_training"
@@ -80,56 +79,58 @@ class Settings(Branch):
     """most mismatches of these pairs, in place of independent pairs"""
     pixels: Pixels = Pixels()
     """settings for pairs of pixel values, in place of embeddings"""
-    device: Literal["auto", "cpu", "cuda"] = "auto"
-    """where the critics run; default: the top-level `device`"""
+
+    @property
+    def pixel_pairs(self) -> int:
+        """Number of pairs of pixel values to draw from the pictures."""
+        return self.pixels.pairs
+
+    def estimate(
+        self,
+        x: NDArray[Any],
+        y: NDArray[Any],
+        groups: NDArray[Any] | None,
+        levels: list[int],
+        seed: int,
+        checkpoint: "Checkpoint | None" = None,
+    ) -> "pd.DataFrame":
+        """Return the Donsker-Varadhan value per level, seed, split and epoch.
+
+        Args:
+            x: shape (pairs, dim_x). uint8 are pixel values; `pixels.input` says how to read them.
+            y: shape (levels, pairs, dim_y).
+            groups: shape (pairs,): pairs of one group (a picture) are held out together.
+            levels: the levels' names.
+            seed: the first of `seeds` seeds; each has its own split, parameters and shuffles.
+            checkpoint: keeps the state of the training, so that an interrupted run can resume.
+
+        Returns:
+            The tidy table. `step` counts epochs from 1. `chosen` marks the test value at the epoch
+            with the highest validation value, for each level and seed. `pictures` is the number of
+            groups.
+
+        Raises:
+            LeakageError: fewer than three groups, or the device does not exist.
+        """
+        settings = self
+        seeds = [seed + index for index in range(self.seeds)]
+        how = byte_features.choose(x, y, self)
+        together = groups is None or (how is not None and self.pixels.split == "pairs")
+        groups = np.arange(len(x)) if together else groups
+        if how is not None:
+            settings = self.model_copy(update={"batch": self.pixels.batch})
+            x, y = (byte_features.encode(values, how) for values in (x, y))
+        sides = [_split(groups, each, self) for each in seeds]
+        scaled = [_standardise(x, y, each.train, self.pca) for each in sides]
+        plain = np.stack([pair[0] for pair in scaled])
+        seen = np.stack([pair[1] for pair in scaled])
+        values = _train(plain, seen, sides, seeds, settings, checkpoint)
+        pairs = {name: [len(each.subsets()[name]) for each in sides] for name in ESTIMANDS}
+        table = _table(values, levels, seeds, pairs, self, byte_features.note(how))
+        return table.assign(pictures=float(len(np.unique(groups))))
 
 
-def estimate(
-    x: np.ndarray,
-    y: np.ndarray,
-    groups: np.ndarray | None,
-    levels: list[int],
-    seed: int,
-    settings: Settings,
-    checkpoint: "Checkpoint | None" = None,
-) -> "pd.DataFrame":
-    """Return the Donsker-Varadhan value per level, seed, split and epoch.
-
-    Args:
-        x: shape (pairs, dim_x). uint8 are pixel values; `settings.pixels.input` says how to read
-            them.
-        y: shape (levels, pairs, dim_y).
-        groups: shape (pairs,): pairs of one group (a picture) are held out together.
-        levels: the levels' names.
-        seed: the first of `settings.seeds` seeds; each has its own split, parameters and shuffles.
-        settings: the critics and their training.
-        checkpoint: keeps the state of the training, so that an interrupted run can resume.
-
-    Returns:
-        The tidy table. `step` counts epochs from 1. `chosen` marks the test value at the epoch with
-        the highest validation value, for each level and seed. `pictures` is the number of groups.
-
-    Raises:
-        LeakageError: fewer than three groups, or the device does not exist.
-    """
-    seeds = [seed + index for index in range(settings.seeds)]
-    how = byte_features.choose(x, y, settings)
-    together = groups is None or (how is not None and settings.pixels.split == "pairs")
-    groups = np.arange(len(x)) if together else groups
-    if how is not None:
-        settings = settings.model_copy(update={"batch": settings.pixels.batch})
-        x, y = (byte_features.encode(values, how) for values in (x, y))
-    sides = [_split(groups, each, settings) for each in seeds]
-    scaled = [_standardise(x, y, each.train, settings.pca) for each in sides]
-    plain = np.stack([pair[0] for pair in scaled])
-    seen = np.stack([pair[1] for pair in scaled])
-    values = _train(plain, seen, sides, seeds, settings, checkpoint)
-    pairs = {name: [len(each.subsets()[name]) for each in sides] for name in ESTIMANDS}
-    table = _table(values, levels, seeds, pairs, settings, byte_features.note(how))
-    return table.assign(pictures=float(len(np.unique(groups))))
-
-
-def _split(groups: np.ndarray, seed: int, settings: Settings) -> folds.Split:
+def _split(groups: np.ndarray, seed: int, settings: MineTraining) -> folds.Split:
     generator = np.random.default_rng([seed, 1])
     return folds.split_by_group(groups, settings.validation, settings.test, generator)
 
@@ -147,7 +148,7 @@ def _train(
     y: np.ndarray,
     sides: list[folds.Split],
     seeds: list[int],
-    settings: Settings,
+    settings: MineTraining,
     checkpoint: "Checkpoint | None",
 ) -> dict[str, np.ndarray]:
     """Train all critics and return their values per split, shape (epochs, seeds, levels), in nats.
@@ -240,7 +241,7 @@ def _restore(
 
 
 def _evaluation(
-    sides: list[folds.Split], seeds: list[int], settings: Settings
+    sides: list[folds.Split], seeds: list[int], settings: MineTraining
 ) -> dict[str, list[np.ndarray]]:
     """Return the evaluation pairs of each side and seed, in random order."""
     chosen = {}
@@ -259,7 +260,7 @@ def _evaluate(
     x: "torch.Tensor",
     y: "torch.Tensor",
     chosen: dict[str, list[np.ndarray]],
-    settings: Settings,
+    settings: MineTraining,
 ) -> dict[str, np.ndarray]:
     """Return the value of every critic on every side, shape (seeds, levels), in nats.
 
@@ -307,7 +308,7 @@ def _table(
     levels: list[int],
     seeds: list[int],
     pairs: dict[str, list[int]],
-    settings: Settings,
+    settings: MineTraining,
     note: str,
 ) -> "pd.DataFrame":
     """Return values (epochs, seeds, levels) per split as the tidy table."""

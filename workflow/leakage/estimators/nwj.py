@@ -7,34 +7,32 @@ E_product[exp T]. Validation pictures choose the offset of T. The value is unbia
 pairs, and its variance grows with exp I.
 """
 
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Literal
 
-from leakage.protocol import cross_fitting
+from leakage.protocol.cross_fitting import CrossFittedNetworks
 
-RESUMES = True
-ESTIMAND = "NWJ bound on held-out pictures, cross-fitted"
+if TYPE_CHECKING:
+    from leakage.protocol.bounds import Bound
 
 
-class Settings(cross_fitting.Settings):
+class Nwj(CrossFittedNetworks):
     """The critics and their training."""
+
+    estimand = "NWJ bound on held-out pictures, cross-fitted"
 
     method: Literal["nwj"] = "nwj"
 
+    def bound(self) -> "Bound":
+        """Return the bound."""
+        import torch
 
-def _bound(settings: Settings) -> Any:
-    """Return the bound."""
-    import torch
+        from leakage.protocol.bounds import Bound
 
-    from leakage.protocol.bounds import Bound
+        class Shifted(Bound):
+            # Lower than for the other bounds, because a misjudged pair counts as exp(T).
+            highest = 1.0
 
-    class NWJ(Bound):
-        # Lower than for the other bounds, because a misjudged pair counts as exp(T).
-        highest = 1.0
+            def combine(self, joint: torch.Tensor, normaliser: torch.Tensor) -> torch.Tensor:
+                return 1 + joint - torch.exp(normaliser)
 
-        def combine(self, joint: torch.Tensor, normaliser: torch.Tensor) -> torch.Tensor:
-            return 1 + joint - torch.exp(normaliser)
-
-    return NWJ()
-
-
-estimate = cross_fitting.estimator(_bound, ESTIMAND)
+        return Shifted()

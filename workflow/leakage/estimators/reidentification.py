@@ -11,18 +11,19 @@ count as a guess among the tied items.
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from leakage.protocol import cross_fitting
+from leakage.protocol.cross_fitting import CrossFittedNetworks
 from leakage.protocol.problem import MATCHED, Problem, scored
 
 if TYPE_CHECKING:
     import pandas as pd
     import torch
 
+    from leakage.protocol.bounds import Bound
     from leakage.storage.checkpoints import Checkpoint
 
-RESUMES = True
-ESTIMAND = "share of held-out views with the right item ranked first (top 1) or among five"
 TOP_1, TOP_5, RECIPROCAL = "top 1", "top 5", "mean reciprocal rank"
 NEAREST = "nearest neighbour"
 ALL = "nearest neighbour of all"
@@ -32,95 +33,87 @@ TIE = 1e-3
 BLOCK = 1024
 
 
-class Settings(cross_fitting.Settings):
+class Reidentification(CrossFittedNetworks):
     """The critics and their training."""
+
+    estimand = "share of held-out views with the right item ranked first (top 1) or among five"
 
     method: Literal["reidentification"] = "reidentification"
 
+    def bound(self) -> "Bound":
+        """Return a bound that chooses critics and reads them by ranks."""
+        import torch
 
-def _bound(settings: Settings) -> Any:
-    """Return a bound that chooses critics and reads them by ranks."""
-    import torch
+        from leakage.protocol.bounds import Bound, Scores, Statistic
 
-    from leakage.protocol.bounds import Bound, Scores, Statistic
+        class Ranks(Bound):
+            per_view = True
+            in_nats = False
 
-    class Ranks(Bound):
-        per_view = True
-        in_nats = False
+            def criterion(self, joint: torch.Tensor, others: torch.Tensor) -> torch.Tensor:
+                """Return the mean reciprocal rank; InfoNCE decides between equal ranks."""
+                own = joint[..., None]
+                rank = 1 + (others > own).sum(-1) + (others == own).sum(-1) / 2
+                return (1 / rank).mean(-1) + TIE * super().criterion(joint, others)
 
-        def criterion(self, joint: torch.Tensor, others: torch.Tensor) -> torch.Tensor:
-            """Return the mean reciprocal rank; InfoNCE decides between critics of equal rank."""
-            own = joint[..., None]
-            rank = 1 + (others > own).sum(-1) + (others == own).sum(-1) / 2
-            return (1 / rank).mean(-1) + TIE * super().criterion(joint, others)
+            def read(self, scores: Scores, weights: torch.Tensor) -> list[Statistic]:
+                """Return the share of views per statistic; see `Bound.read`."""
+                drawn = weights[:, scores.groups].T
+                count = len(scores.values)
+                found = []
+                for name, each in placed(scores.values).items():
+                    share = (drawn * each.diagonal()[:, None]).sum(0) / drawn.sum(0)
+                    found.append(
+                        Statistic(name, "share", share.numpy(), each, 1.0, chance(name, count))
+                    )
+                return found
 
-        def read(self, scores: Scores, weights: torch.Tensor) -> list[Statistic]:
-            drawn = weights[:, scores.groups].T
-            count = len(scores.values)
-            found = []
-            for name, each in placed(scores.values).items():
-                share = (drawn * each.diagonal()[:, None]).sum(0) / drawn.sum(0)
-                found.append(
-                    Statistic(name, "share", share.numpy(), each, 1.0, chance(name, count))
+        return Ranks()
+
+    def estimate(
+        self,
+        x: NDArray[Any],
+        y: NDArray[Any],
+        groups: NDArray[Any] | None,
+        levels: list[int],
+        seed: int,
+        checkpoint: "Checkpoint | None" = None,
+    ) -> "pd.DataFrame":
+        """Return the share of views with the right item found, per level, seed and fold.
+
+        Returns:
+            The tidy table, as in `CrossFitted.estimate`. The statistics are `top 1`, `top 5` and
+            `mean reciprocal rank` of the critic among the held-out items of a fold. If both sides
+            have equally many coordinates, the same follows for the `nearest neighbour` and for the
+            `nearest neighbour of all`, which searches the items of all pictures. `low` and `high`
+            of a share are exact (Clopper and Pearson, Biometrika 26, 1934) with the pictures as
+            trials.
+
+        Raises:
+            LeakageError: fewer than six groups, or the device does not exist.
+        """
+        import pandas as pd
+
+        from leakage.estimators import tables
+
+        parts = [super().estimate(x, y, groups, levels, seed, checkpoint)]
+        if x.shape[1] == y.shape[2]:
+            problem = cross_fitting.prepare(x, y, groups, seed, self)
+            parts.append(_nearest(problem, levels, self))
+        table = pd.concat(parts, ignore_index=True)
+        shares = table["statistic"].str.contains("top") & table["mean"].notna()
+        for column, end in (("low", 0), ("high", 1)):
+            exact = [
+                exact_interval(mean, int(pictures), self.confidence)[end]
+                for mean, pictures in table.loc[shares, ["mean", "pictures"]].itertuples(
+                    index=False
                 )
-            return found
-
-    return Ranks()
-
-
-def estimate(
-    x: np.ndarray,
-    y: np.ndarray,
-    groups: np.ndarray | None,
-    levels: list[int],
-    seed: int,
-    settings: Settings,
-    checkpoint: "Checkpoint | None" = None,
-) -> "pd.DataFrame":
-    """Return the share of views with the right item found, per level, seed and fold.
-
-    Args:
-        x: shape (pairs, dim_x).
-        y: shape (levels, pairs, dim_y).
-        groups: picture ids, shape (pairs,); with None each pair is its own picture.
-        levels: the levels' names.
-        seed: for the folds and networks.
-        settings: of the critics and their training.
-        checkpoint: keeps finished parts, so that an interrupted run can resume.
-
-    Returns:
-        The tidy table, as in `cross_fitting.estimate`. The statistics are `top 1`, `top 5`
-        and `mean reciprocal rank` of the critic among the held-out items of a fold. If both sides
-        have equally many coordinates, the same follows for the `nearest neighbour` and for the
-        `nearest neighbour of all`, which searches the items of all pictures. `low` and `high` of a
-        share are exact (Clopper and Pearson, Biometrika 26, 1934) with the pictures as trials.
-
-    Raises:
-        LeakageError: fewer than six groups, or the device does not exist.
-    """
-    import pandas as pd
-
-    from leakage.estimators import tables
-
-    table = cross_fitting.estimate(
-        _bound(settings), x, y, groups, levels, seed, settings, ESTIMAND, checkpoint
-    )
-    parts = [table]
-    if x.shape[1] == y.shape[2]:
-        problem = cross_fitting.prepare(x, y, groups, seed, settings)
-        parts.append(_nearest(problem, levels, settings))
-    table = pd.concat(parts, ignore_index=True)
-    shares = table["statistic"].str.contains("top") & table["mean"].notna()
-    for column, end in (("low", 0), ("high", 1)):
-        exact = [
-            exact_interval(mean, int(pictures), settings.confidence)[end]
-            for mean, pictures in table.loc[shares, ["mean", "pictures"]].itertuples(index=False)
-        ]
-        table.loc[shares, column] = exact
-    return tables.tidy(table)
+            ]
+            table.loc[shares, column] = exact
+        return tables.tidy(table)
 
 
-def _nearest(problem: Problem, levels: list[int], settings: Settings) -> "pd.DataFrame":
+def _nearest(problem: Problem, levels: list[int], settings: Reidentification) -> "pd.DataFrame":
     """Return rows for the nearest neighbour among the items of the fold and among all items."""
     import pandas as pd
     import torch

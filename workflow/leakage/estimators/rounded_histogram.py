@@ -6,14 +6,14 @@ decimals. The estimate cannot exceed ln(dim). It comes near ln(dim) once most ro
 are distinct, even if x and y are independent.
 """
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import pydantic
+from numpy.typing import NDArray
 
-from leakage.config.settings import Settings as Branch
 from leakage.errors import LeakageError
-from leakage.estimators import frequencies, tables
+from leakage.estimators import Estimator, frequencies, tables
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -21,57 +21,51 @@ if TYPE_CHECKING:
 ESTIMAND = "plug-in mutual information over the coordinates of one item, mean over items"
 
 
-class Settings(Branch):
+class RoundedHistogram(Estimator):
     """How features are rounded."""
 
     method: Literal["rounded_histogram"] = "rounded_histogram"
     decimals: int = pydantic.Field(default=2, ge=0, le=15)
     """decimal places of the rounded coordinates"""
 
+    def estimate(
+        self,
+        x: NDArray[Any],
+        y: NDArray[Any],
+        groups: NDArray[Any] | None,
+        levels: list[int],
+        seed: int,
+    ) -> "pd.DataFrame":
+        """Return one row per level: the MI of the coordinates of x and y, mean over items.
 
-def estimate(
-    x: np.ndarray,
-    y: np.ndarray,
-    groups: np.ndarray | None,
-    levels: list[int],
-    seed: int,
-    settings: Settings,
-) -> "pd.DataFrame":
-    """Return one row per level: the plug-in MI of the coordinates of x and y, mean over items.
+        Each item counts once, whatever its group.
 
-    Args:
-        x: shape (items, dim), embeddings of the plain items.
-        y: shape (levels, items, dim), embeddings of the views.
-        groups: not used; each item counts once.
-        levels: the levels' names.
-        seed: not used; nothing is random.
-        settings: the number of decimals.
+        Returns:
+            The tidy table; `ceiling` is ln(dim).
 
-    Returns:
-        The tidy table; `ceiling` is ln(dim).
-
-    Raises:
-        LeakageError: x and y differ in their last dimension.
-    """
-    if x.shape[1] != y.shape[2]:
-        raise LeakageError(
-            f"rounded_histogram: x has dim {x.shape[1]} and y {y.shape[2]}; expected the same"
+        Raises:
+            LeakageError: x and y differ in their last dimension.
+        """
+        if x.shape[1] != y.shape[2]:
+            raise LeakageError(
+                f"rounded_histogram: x has dim {x.shape[1]} and y {y.shape[2]}; expected the same"
+            )
+        x, y = rounded(x, self.decimals), rounded(y, self.decimals)
+        nats = [
+            [frequencies.mutual_information(*pair) for pair in zip(x, seen, strict=True)]
+            for seen in y
+        ]
+        mean, standard_error = tables.mean_over_groups(np.asarray(nats).T)
+        ceiling = frequencies.logarithm(x.shape[1])
+        return tables.tidy(
+            {
+                "level": levels,
+                "nats": np.minimum(mean, ceiling),  # a mean of equal values may round up
+                "standard_error": standard_error,
+                "ceiling": ceiling,
+                "estimand": ESTIMAND,
+            }
         )
-    x, y = rounded(x, settings.decimals), rounded(y, settings.decimals)
-    nats = [
-        [frequencies.mutual_information(*pair) for pair in zip(x, seen, strict=True)] for seen in y
-    ]
-    mean, standard_error = tables.mean_over_groups(np.asarray(nats).T)
-    ceiling = frequencies.logarithm(x.shape[1])
-    return tables.tidy(
-        {
-            "level": levels,
-            "nats": np.minimum(mean, ceiling),  # a mean of equal values may round up
-            "standard_error": standard_error,
-            "ceiling": ceiling,
-            "estimand": ESTIMAND,
-        }
-    )
 
 
 def rounded(values: np.ndarray, decimals: int) -> np.ndarray:

@@ -7,18 +7,20 @@ in the normaliser (its equation 10). It has less variance, but it is not a bound
 truth.
 """
 
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import pydantic
 
-from leakage.protocol import cross_fitting
+from leakage.protocol.cross_fitting import CrossFittedNetworks
 
-RESUMES = True
-ESTIMAND = "SMILE on held-out pictures, cross-fitted (can exceed the truth)"
+if TYPE_CHECKING:
+    from leakage.protocol.bounds import Bound
 
 
-class Settings(cross_fitting.Settings):
+class Smile(CrossFittedNetworks):
     """The critics, their training, and the clip."""
+
+    estimand = "SMILE on held-out pictures, cross-fitted (can exceed the truth)"
 
     method: Literal["smile"] = "smile"
     loss: Literal["infonce", "donsker_varadhan", "jensen_shannon"] = "jensen_shannon"
@@ -26,15 +28,11 @@ class Settings(cross_fitting.Settings):
     clip: float = pydantic.Field(default=5.0, gt=0)
     """critic values are cut at ± this many nats in the normaliser"""
 
+    def bound(self) -> "Bound":
+        """Return the clipped value."""
+        from leakage.protocol.bounds import Bound
 
-def _bound(settings: Settings) -> Any:
-    """Return the clipped value."""
-    from leakage.protocol.bounds import Bound
+        class Clipped(Bound):
+            clip = self.clip
 
-    class Smile(Bound):
-        clip = settings.clip
-
-    return Smile()
-
-
-estimate = cross_fitting.estimator(_bound, ESTIMAND)
+        return Clipped()

@@ -7,15 +7,16 @@ the reported bound. The floor is the same estimate on mismatched pictures: every
 view of another one of its fold.
 """
 
-from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 import numpy as np
 import pydantic
+from numpy.typing import NDArray
 
 from leakage import devices, progress
-from leakage.config.settings import Settings as Branch
+from leakage.config.settings import Settings
+from leakage.estimators import Trained
 from leakage.protocol import byte_features, folds
 from leakage.protocol.problem import MATCHED, MISMATCHED, Problem
 
@@ -33,7 +34,7 @@ STACK = 96
 PAIRS_PER_COMPONENT, MOST_COMPONENTS = 32, 64
 
 
-class Pixels(Branch):
+class Pixels(Settings):
     """How pairs of pixel values (bytes) are drawn, read by the critic, and held out."""
 
     pairs: int = pydantic.Field(default=60_000, ge=10, le=1_000_000_000)
@@ -44,8 +45,12 @@ class Pixels(Branch):
     """unit that is held out: all pixels of a picture, or a single pair"""
 
 
-class Protocol(Branch):
+class CrossFitted(Trained):
     """Settings of every held-out estimate, trained or not."""
+
+    tests = True
+    estimand: ClassVar[str]
+    """what the value is, in words"""
 
     folds: int = pydantic.Field(default=5, ge=3, le=1000)
     """parts of the pictures; each is tested once by critics that never saw it"""
@@ -76,11 +81,66 @@ class Protocol(Branch):
     """most test pairs per fold; the ceiling of the value is the ln of their number"""
     pixels: Pixels = Pixels()
     """settings for pairs of pixel values, in place of embeddings"""
-    device: Literal["auto", "cpu", "cuda"] = "auto"
-    """where the critics run; default: the top-level `device`"""
+
+    @property
+    def pixel_pairs(self) -> int:
+        """Number of pairs of pixel values to draw from the pictures."""
+        return self.pixels.pairs
+
+    def bound(self) -> "Bound":
+        """Return how the critics are read: by default as Donsker and Varadhan's bound."""
+        from leakage.protocol.bounds import Bound
+
+        return Bound()
+
+    def estimate(
+        self,
+        x: NDArray[Any],
+        y: NDArray[Any],
+        groups: NDArray[Any] | None,
+        levels: list[int],
+        seed: int,
+        checkpoint: "Checkpoint | None" = None,
+    ) -> "pd.DataFrame":
+        """Return the held-out value per level, seed and fold, with interval, floor and null.
+
+        Args:
+            x: shape (pairs, dim_x). uint8 are pixel values; `pixels.input` says how to read them.
+            y: shape (levels, pairs, dim_y).
+            groups: shape (pairs,): pairs of one group (a picture) are held out together.
+            levels: the levels' names.
+            seed: the first of `seeds` seeds; it also draws the folds.
+            checkpoint: keeps finished parts, so that an interrupted run can resume.
+
+        Returns:
+            The tidy table. Chosen rows hold the test value per level, seed and fold: `nats`, cut at
+            the ceiling, and `value`, not cut. They also hold what validation chose: `base`,
+            `temperature`, `noise` and `step` (0 is the base alone). Values of the whole level are
+            repeated in these rows: `mean`, `low`, `high`, `floor`, `null_high`, `p_value`,
+            `pictures`, `chance`. Rows that are not chosen hold the validation value per epoch and
+            the test values of the mismatched variant.
+
+        Raises:
+            LeakageError: fewer than six groups, or the device does not exist.
+        """
+        from leakage.protocol import inference, selection
+        from leakage.protocol.evaluation import Unit
+
+        bound, problem = self.bound(), prepare(x, y, groups, seed, self)
+        kept: list[dict[str, Any]] = (checkpoint and checkpoint.load()) or []
+        finished = [Unit(**each) for each in kept]
+        parts = _parts(problem)
+        done = sum(len(finished) >= end for end in np.cumsum(list(map(len, parts))))
+        if done < len(parts):
+            based = selection.choose_bases(bound, problem, self)
+            for units in progress.over(parts[done:], "stacks of networks", done=done):
+                finished += _fit(bound, problem, units, based, self)
+                if checkpoint:
+                    checkpoint.keep(partial(_plain, finished))
+        return inference.table(finished, problem, levels, self, self.estimand + problem.note)
 
 
-class Settings(Protocol):
+class CrossFittedNetworks(CrossFitted):
     """The learned part of the critics, and its training."""
 
     loss: Literal["infonce", "donsker_varadhan", "jensen_shannon"] = "infonce"
@@ -119,92 +179,15 @@ class Settings(Protocol):
     """most validation pairs per fold for choosing the noise and the step"""
 
 
-def estimate(
-    bound: "Bound",
-    x: np.ndarray,
-    y: np.ndarray,
-    groups: np.ndarray | None,
-    levels: list[int],
-    seed: int,
-    settings: Protocol,
-    estimand: str,
-    checkpoint: "Checkpoint | None" = None,
-) -> "pd.DataFrame":
-    """Return the held-out value per level, seed and fold, with interval, floor and null.
-
-    Args:
-        bound: how the critics are read.
-        x: shape (pairs, dim_x). uint8 are pixel values; `settings.pixels.input` says how to read
-            them.
-        y: shape (levels, pairs, dim_y).
-        groups: shape (pairs,): pairs of one group (a picture) are held out together.
-        levels: the levels' names.
-        seed: the first of `settings.seeds` seeds; it also draws the folds.
-        settings: of the protocol and, for trained critics, of the training.
-        estimand: what the value is, in words.
-        checkpoint: keeps finished parts, so that an interrupted run can resume.
-
-    Returns:
-        The tidy table. Chosen rows hold the test value per level, seed and fold: `nats`, cut at the
-        ceiling, and `value`, not cut. They also hold what validation chose: `base`, `temperature`,
-        `noise` and `step` (0 is the base alone). Values of the whole level are repeated in these
-        rows: `mean`, `low`, `high`, `floor`, `null_high`, `p_value`, `pictures`, `chance`. Rows
-        that are not chosen hold the validation value per epoch and the test values of the
-        mismatched variant.
-
-    Raises:
-        LeakageError: fewer than six groups, or the device does not exist.
-    """
-    from leakage.protocol import inference, selection
-    from leakage.protocol.evaluation import Unit
-
-    problem = prepare(x, y, groups, seed, settings)
-    kept: list[dict[str, Any]] = (checkpoint and checkpoint.load()) or []
-    finished = [Unit(**each) for each in kept]
-    parts = _parts(problem)
-    done = sum(len(finished) >= end for end in np.cumsum(list(map(len, parts))))
-    if done < len(parts):
-        based = selection.choose_bases(bound, problem, settings)
-        for units in progress.over(parts[done:], "stacks of networks", done=done):
-            finished += _fit(bound, problem, units, based, settings)
-            if checkpoint:
-                checkpoint.keep(partial(_plain, finished))
-    return inference.table(finished, problem, levels, settings, estimand + problem.note)
-
-
 def _plain(units: "list[Unit]") -> list[dict[str, Any]]:
     """Return the units as a checkpoint keeps them."""
     return [each.plain() for each in units]
 
 
-def estimator(bound: "Callable[[Any], Bound]", estimand: str) -> "Callable[..., pd.DataFrame]":
-    """Return the function `estimate` of an estimator's module.
-
-    Args:
-        bound: makes the estimator's bound from its settings.
-        estimand: what the value is, in words.
-    """
-
-    def of_module(
-        x: np.ndarray,
-        y: np.ndarray,
-        groups: np.ndarray | None,
-        levels: list[int],
-        seed: int,
-        settings: Protocol,
-        checkpoint: "Checkpoint | None" = None,
-    ) -> "pd.DataFrame":
-        """Return the held-out value. See `held_out.estimate` for arguments, table and errors."""
-        args = x, y, groups, levels, seed, settings, estimand, checkpoint
-        return estimate(bound(settings), *args)
-
-    return of_module
-
-
 def prepare(
-    x: np.ndarray, y: np.ndarray, groups: np.ndarray | None, seed: int, settings: Protocol
+    x: np.ndarray, y: np.ndarray, groups: np.ndarray | None, seed: int, settings: CrossFitted
 ) -> Problem:
-    """Return the pairs and their folds. See `estimate` for arguments and errors."""
+    """Return the pairs and their folds. See `CrossFitted.estimate` for arguments and errors."""
     how = byte_features.choose(x, y, settings)
     if groups is None or (how is not None and settings.pixels.split == "pairs"):
         groups = np.arange(len(x))
@@ -239,13 +222,13 @@ def _fit(
     problem: Problem,
     units: list[tuple[int, int]],
     based: "dict[tuple[int, str, int], Based]",
-    settings: Protocol,
+    settings: CrossFitted,
 ) -> "list[Unit]":
     """Train the networks of some units, choose their critics, and read the test folds."""
     from leakage.protocol import evaluation, neural_critics
 
     device = devices.resolve(settings.device)
     trained = []
-    if isinstance(settings, Settings) and settings.epochs:
+    if isinstance(settings, CrossFittedNetworks) and settings.epochs:
         trained = neural_critics.train_all(bound, problem, units, based, settings, device)
     return evaluation.evaluate(bound, problem, units, based, trained, settings)

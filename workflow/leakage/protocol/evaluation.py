@@ -8,7 +8,7 @@ import torch
 
 from leakage.protocol import bounds, permutation
 from leakage.protocol.bounds import Bound, Scores, Statistic
-from leakage.protocol.cross_fitting import Protocol
+from leakage.protocol.cross_fitting import CrossFitted
 from leakage.protocol.inference import bootstrap, null
 from leakage.protocol.neural_critics import Trained
 from leakage.protocol.problem import MATCHED, MISMATCHED, Problem, scored, validated
@@ -136,7 +136,7 @@ def evaluate(
     units: list[tuple[int, int]],
     based: dict[tuple[int, str, int], Based],
     trained: list[Trained],
-    settings: Protocol,
+    settings: CrossFitted,
 ) -> list[Unit]:
     """Choose the critics of some units, and read them on the test folds.
 
@@ -157,7 +157,7 @@ def _unit(
     unit: tuple[int, int],
     based: dict[tuple[int, str, int], Based],
     trained: list[Trained],
-    settings: Protocol,
+    settings: CrossFitted,
 ) -> Unit:
     seed, fold = unit
     first = problem.seeds[0]
@@ -249,7 +249,7 @@ def choose(
     key: tuple[int, int, str, int],
     based: Based,
     trained: list[Trained],
-    settings: Protocol,
+    settings: CrossFitted,
 ) -> Critic:
     """Return the critic with the largest validation value.
 

@@ -12,7 +12,7 @@ from leakage.protocol.multiple_testing import cauchy
 if TYPE_CHECKING:
     import pandas as pd
 
-    from leakage.protocol.cross_fitting import Protocol
+    from leakage.protocol.cross_fitting import CrossFitted
     from leakage.protocol.evaluation import Unit
     from leakage.protocol.problem import Problem
 
@@ -80,7 +80,7 @@ def table(
     units: "list[Unit]",
     problem: "Problem",
     levels: list[int],
-    settings: "Protocol",
+    settings: "CrossFitted",
     estimand: str,
 ) -> "pd.DataFrame":
     """Return the values of all units as the tidy table.
@@ -139,7 +139,7 @@ def _value(unit: "Unit", variant: int, level: int, statistic: int) -> tuple[floa
 
 
 def summary(
-    units: "list[Unit]", level: int, statistic: int, problem: "Problem", settings: "Protocol"
+    units: "list[Unit]", level: int, statistic: int, problem: "Problem", settings: "CrossFitted"
 ) -> dict[str, float]:
     """Return the values of a whole level: mean, interval, floor, null, p-value and pictures.
 
@@ -177,7 +177,7 @@ def summary(
 
 
 def _null(
-    units: "list[Unit]", level: int, statistic: int, settings: "Protocol"
+    units: "list[Unit]", level: int, statistic: int, settings: "CrossFitted"
 ) -> tuple[np.ndarray, float]:
     """Return the permutation distribution of a level's mean, float64 (draws,), and its p-value.
 

@@ -9,7 +9,7 @@ import torch
 
 from leakage.protocol import networks, preprocessing, training
 from leakage.protocol.bounds import Bound
-from leakage.protocol.cross_fitting import Settings
+from leakage.protocol.cross_fitting import CrossFittedNetworks
 from leakage.protocol.problem import MATCHED, Problem, validated
 from leakage.protocol.selection import SCORED, Based
 
@@ -74,7 +74,7 @@ class Trained:
             return networks.crossed(*halves)[0].cpu()
 
 
-def recipes(problem: Problem, settings: Settings) -> list[Recipe]:
+def recipes(problem: Problem, settings: CrossFittedNetworks) -> list[Recipe]:
     """Return the recipes by which networks are trained."""
     found = [Recipe(False, noise) for noise in settings.noise]
     if settings.bases:
@@ -93,7 +93,7 @@ def train_all(
     problem: Problem,
     units: list[tuple[int, int]],
     based: dict[tuple[int, str, int], Based],
-    settings: Settings,
+    settings: CrossFittedNetworks,
     device: torch.device,
 ) -> list[Trained]:
     """Train the networks of some units by every recipe.
@@ -143,7 +143,7 @@ def _train(
     keys: list[tuple[int, int, str, int]],
     based: dict[tuple[int, str, int], Based],
     recipe: Recipe,
-    settings: Settings,
+    settings: CrossFittedNetworks,
     device: torch.device,
 ) -> Trained:
     """Train one network per key, and keep each at its best epoch on validation."""
@@ -219,7 +219,7 @@ class _Bank:
         problem: Problem,
         based: dict[tuple[int, str, int], Based],
         recipe: Recipe,
-        settings: Settings,
+        settings: CrossFittedNetworks,
     ):
         self.problem, self.based, self.recipe, self.settings = problem, based, recipe, settings
         self.kept: dict[tuple[int, str, int], tuple[np.ndarray, np.ndarray]] = {}
@@ -378,7 +378,7 @@ class _Validation:
         keys: list[tuple[int, int, str, int]],
         based: dict[tuple[int, str, int], Based],
         bank: _Bank,
-        settings: Settings,
+        settings: CrossFittedNetworks,
         device: torch.device,
     ):
         self.bound, self.device = bound, device

@@ -15,7 +15,7 @@ import torch
 from leakage.protocol.bases import MODULES, Candidate
 from leakage.protocol.bases.gaussian import Gaussian
 from leakage.protocol.bounds import HIGHEST, Bound
-from leakage.protocol.cross_fitting import Protocol
+from leakage.protocol.cross_fitting import CrossFitted
 from leakage.protocol.preprocessing import Variable
 from leakage.protocol.problem import Problem, scored
 
@@ -170,7 +170,7 @@ class Based:
 
 
 def choose_bases(
-    bound: Bound, problem: Problem, settings: Protocol
+    bound: Bound, problem: Problem, settings: CrossFitted
 ) -> dict[tuple[int, str, int], Based]:
     """Return the base of every (fold, variant, level), chosen by the other folds.
 

@@ -1,6 +1,6 @@
 """Run one estimator on draws of a joint distribution with known mutual information."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 import pandas as pd
 import pyarrow as pa
@@ -26,10 +26,10 @@ def main(
     code: Annotated[str, typer.Option(help="digest of the code, for the metadata")] = "",
 ) -> None:
     """Write the estimate of every draw and level beside the truth and its bounds, in nats."""
-    chosen = parse(estimators.settings_of(method), settings, method)
+    chosen = parse(estimators.estimator_class(method), settings, method)
     progress.about(f"{label or method} {task}")
     tables = [
-        one_draw(method, truths.sample(task, pairs, each, encoder), each, chosen)
+        one_draw(chosen, truths.sample(task, pairs, each, encoder), each)
         for each in progress.over(range(seed, seed + draws), "draws")
     ]
     table = pd.concat(tables, ignore_index=True)
@@ -40,10 +40,9 @@ def main(
     files.write_table(output, pa.Table.from_pandas(table, preserve_index=False), metadata)
 
 
-def one_draw(method: str, sample: truths.Sample, seed: int, settings: Any) -> pd.DataFrame:
+def one_draw(estimator: estimators.Estimator, sample: truths.Sample, seed: int) -> pd.DataFrame:
     """Return the answer per level of one draw: the mean of the chosen rows, in nats."""
-    args = sample.x, sample.y, sample.groups, sample.levels, seed, settings
-    table = estimators.run(method, *args)
+    table = estimators.run(estimator, sample.x, sample.y, sample.groups, sample.levels, seed)
     found = table[table["chosen"]].groupby("level")["nats"].mean()
     return pd.DataFrame(
         {

@@ -63,7 +63,7 @@ def main(
     code: Annotated[str, typer.Option(help="digest of the code, for the metadata")] = "",
 ) -> None:
     """Write one row per design, family and level: p-values, and the verdict by each rule."""
-    chosen = parse(estimators.settings_of(method), settings, method)
+    chosen = parse(estimators.estimator_class(method), settings, method)
     progress.about(label or method)
     drawn = list(_drawn(pictures or [60], draws, trained))
     rows = []
@@ -73,7 +73,7 @@ def main(
         p_critics = np.full(len(y), np.nan)
         if trains:
             levels = list(range(len(y)))
-            table = estimators.run(method, x, y, groups, levels, seed + each, chosen)
+            table = estimators.run(chosen, x, y, groups, levels, seed + each)
             p_critics = table[table["chosen"]].groupby("level")["p_value"].first().to_numpy()
         for family in range(FAMILIES):
             part = slice(family * LEVELS, (family + 1) * LEVELS)

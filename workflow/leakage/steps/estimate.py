@@ -20,9 +20,8 @@ import pyarrow.parquet as pq
 import typer
 
 from leakage import devices, estimators, progress, seeds
-from leakage.config.settings import validate
 from leakage.errors import LeakageError
-from leakage.estimators import arguments
+from leakage.estimators import Estimator, arguments
 from leakage.storage import checkpoints, embeddings, files, levels
 from leakage.storage.views import View
 
@@ -81,7 +80,7 @@ def main(
     _refuse_output(output)
     source = _source(x, y)
     given = {"--groups": groups, "--rows": rows, "--limit": limit, "--checkpoint": checkpoint}
-    _refuse_options(source, given | {"--checkpoint-every": checkpoint_every}, name)
+    _refuse_options(source, given | {"--checkpoint-every": checkpoint_every}, chosen)
     which = (rows or "patches", limit, seed)
     progress.about(" ".join(filter(None, [label or name, representation])))
     kept = None
@@ -89,13 +88,12 @@ def main(
         identity = _identity(name, x, y, which, chosen, code)
         every = checkpoints.EVERY if checkpoint_every is None else checkpoint_every
         kept = checkpoints.Checkpoint(checkpoint, identity, every)
-    resume = {"checkpoint": kept} if kept else {}
     if source is Source.ARRAYS:
-        table, about = _from_arrays(name, x, y[0], groups, seed, chosen), {}
+        table, about = _from_arrays(chosen, x, y[0], groups, seed), {}
     elif source is Source.VIEWS:
-        table, about = _from_views(name, x, y, seed, chosen, resume)
+        table, about = _from_views(chosen, x, y, seed, kept)
     else:
-        table, about = _from_embeddings(name, x, y, which, chosen, resume)
+        table, about = _from_embeddings(chosen, x, y, which, kept)
     if output is None:
         shown = table[table["chosen"]].drop(columns=["chosen", "estimand"])
         shown.dropna(axis="columns", how="all").to_csv(sys.stdout, index=False)
@@ -185,7 +183,7 @@ def _kind(path: Path) -> Source:
     raise LeakageError(f"{path}: a file of another stage; {expected}")
 
 
-def _refuse_options(source: Source, given: dict[str, Any], name: str) -> None:
+def _refuse_options(source: Source, given: dict[str, Any], chosen: Estimator) -> None:
     """Raise a LeakageError for an option with a wrong value or without effect."""
     reads = {
         "--groups": (Source.ARRAYS,),
@@ -209,12 +207,14 @@ def _refuse_options(source: Source, given: dict[str, Any], name: str) -> None:
         raise LeakageError(
             f"--checkpoint-every: found {every:g}; expected seconds from 0, beside --checkpoint"
         )
-    if given["--checkpoint"] is not None and not estimators.resumes(name):
-        raise LeakageError(f"--checkpoint: estimator {name} keeps no state; leave the option out")
+    if given["--checkpoint"] is not None and not chosen.resumes:
+        raise LeakageError(
+            f"--checkpoint: estimator {chosen.method} keeps no state; leave the option out"
+        )
 
 
 def _identity(
-    name: str, x: Path, y: list[Path], which: tuple[Any, ...], chosen: Any, code: str
+    name: str, x: Path, y: list[Path], which: tuple[Any, ...], chosen: Estimator, code: str
 ) -> str:
     """Return the digest of everything that an estimate from files depends on."""
     inputs = [digest for path in (x, *y) for digest in files.recorded(path)]
@@ -223,71 +223,72 @@ def _identity(
     return hashlib.sha256(json.dumps(depends).encode()).hexdigest()
 
 
-def _device(chosen: Any) -> str:
+def _device(chosen: Estimator) -> str:
     """Return the device of an estimator with these settings."""
-    return str(devices.resolve(chosen.device)) if hasattr(chosen, "device") else "cpu"
+    return str(devices.resolve(chosen.runs_on)) if chosen.uses_gpu else "cpu"
 
 
-def _settings(name: str, text: str) -> Any:
+def _settings(name: str, text: str) -> Estimator:
     try:
         given = json.loads(text)
     except json.JSONDecodeError as error:
         raise LeakageError(f"--settings: not JSON ({error}): {text}") from None
     if not isinstance(given, dict):
         raise LeakageError(f"--settings: found {text}; expected a JSON object, say {{}}")
-    return validate(estimators.settings_of(name), {"method": name, **given}, name)
+    return estimators.entry(name, given)
 
 
 def _from_arrays(
-    name: str, x: Path, y: Path, groups: Path | None, seed: int, chosen: Any
+    chosen: Estimator, x: Path, y: Path, groups: Path | None, seed: int
 ) -> pd.DataFrame:
     members = None if groups is None else files.read_array(groups)
     given = arguments.checked(files.read_array(x), files.read_array(y), members, None, seed)
-    items = given.x, given.y, given.groups, given.levels, given.seed
-    return estimators.run(name, *items, chosen)
+    return estimators.run(chosen, given.x, given.y, given.groups, given.levels, given.seed)
 
 
 def _from_embeddings(
-    name: str,
+    chosen: Estimator,
     x: Path,
     y: list[Path],
     which: tuple[Any, int | None, int],
-    chosen: Any,
-    resume: dict[str, Any],
+    checkpoint: checkpoints.Checkpoint | None,
 ) -> tuple[pd.DataFrame, dict[str, Any]]:
     """Return the table from the embeddings of the plain pictures and of every level.
 
     Args:
-        name: the estimator.
+        chosen: the estimator.
         x: the embedding of level 0.
         y: the embeddings of the other levels.
         which: patches or whole pictures, the largest number of rows, and the seed.
-        chosen: the estimator's settings.
-        resume: the checkpoint, if there is one.
+        checkpoint: keeps the state of a training.
     """
-    seed = which[-1]
-    read = levels.read(x, y, *which)
-    given = read.plain, read.views, read.image_ids, read.levels
-    return estimators.run(name, *given, seed, chosen, **resume), read.source
+    read, seed = levels.read(x, y, *which), which[-1]
+    table = estimators.run(
+        chosen, read.plain, read.views, read.image_ids, read.levels, seed, checkpoint
+    )
+    return table, read.source
 
 
 def _from_views(
-    name: str, x: Path, y: list[Path], seed: int, chosen: Any, resume: dict[str, Any]
+    chosen: Estimator,
+    x: Path,
+    y: list[Path],
+    seed: int,
+    checkpoint: checkpoints.Checkpoint | None,
 ) -> tuple[pd.DataFrame, dict[str, Any]]:
     """Return the table from pixels: from all of them, picture by picture, or from drawn pairs."""
+    if "pixels" not in chosen.reads:
+        raise LeakageError(
+            f"estimator {chosen.method}: reads only embeddings, but {x} is a view; give embeddings"
+        )
     plain, seen = View(x), [View(path) for path in y]
     numbers = [view.metadata["level"] for view in seen]
-    estimator = estimators.module(name)
-    if hasattr(estimator, "estimate_pictures"):
+    if chosen.reads_whole_pictures:
         pixels = ((p, s) for _, p, s in _pixels(plain, seen))
-        table = estimator.estimate_pictures(pixels, numbers, chosen, seed)
-    elif hasattr(chosen, "pixels"):
-        drawn = _draw_pixels(plain, seen, chosen.pixels.pairs, seed)
-        table = estimators.run(name, *drawn, numbers, seed, chosen, **resume)
+        table = estimators.run_on_pictures(chosen, pixels, numbers, seed)
     else:
-        raise LeakageError(
-            f"estimator {name}: reads only embeddings, but {x} is a view; give embeddings"
-        )
+        drawn = _draw_pixels(plain, seen, chosen.pixel_pairs, seed)
+        table = estimators.run(chosen, *drawn, numbers, seed, checkpoint)
     bits = {view.metadata["level"]: view.metadata["clear_bits"] for view in seen}
     table["bound"] = table["level"].map(bits) * LN_2
     return table, {**seen[-1].metadata, **levels.source([view.metadata for view in seen])}
