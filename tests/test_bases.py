@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from leakage import truths
 from leakage.estimators import estimate
+from leakage.estimators.mine import Mine
 from leakage.protocol import bases, cross_fitting, selection
 from leakage.protocol.bases import gaussian, similarity, whitened
 from leakage.protocol.bounds import Bound
@@ -45,10 +46,8 @@ def scores(candidate, plain, views):
 
 def found(x, y, settings=None):
     """Return the problem, and the base of every fold of the matched pairs of one level."""
-    problem = cross_fitting.prepare(
-        x, y[None], None, 0, settings or cross_fitting.Settings(floor=False)
-    )
-    of = selection.choose_bases(Bound(), problem, settings or cross_fitting.Settings(floor=False))
+    problem = cross_fitting.prepare(x, y[None], None, 0, settings or Mine(floor=False))
+    of = selection.choose_bases(Bound(), problem, settings or Mine(floor=False))
     return problem, [of[fold, "matched", 0] for fold in range(len(problem.splits))]
 
 
@@ -103,9 +102,9 @@ def test_the_choice_ignores_the_fold_that_is_read(pairs):
 
 def test_the_choice_does_not_depend_on_what_else_is_read():
     x, y = same_space(120, 8, 0.8)
-    settings = cross_fitting.Settings(floor=False)
+    settings = Mine(floor=False)
     alone = found(x, y)[1]
-    with_floor = cross_fitting.Settings(floor=True)
+    with_floor = Mine(floor=True)
     problem = cross_fitting.prepare(x, np.stack([y[::-1], y]), None, 0, settings)
     levels = selection.choose_bases(Bound(), problem, settings)
     problem = cross_fitting.prepare(x, y[None], None, 0, with_floor)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import skimage.data
-from leakage.estimators import mine
+from leakage.estimators.mine import Mine
 from leakage.protocol import byte_features
 from leakage.schemes import msb_xor
 
@@ -30,15 +30,15 @@ def xored(x: np.ndarray, level: int, seed: int = 0) -> np.ndarray:
 def test_what_a_cipher_leaves_clear_is_read_as_bits(pairs, level):
     x = pixels(pairs)
     views = np.stack([xored(x, each) for each in (level, 8)])
-    assert byte_features.choose(x, views, mine.Settings()) == "bits"
-    assert byte_features.choose(x, msb_xor.scaled(x, level)[None], mine.Settings()) == "bits"
+    assert byte_features.choose(x, views, Mine()) == "bits"
+    assert byte_features.choose(x, msb_xor.scaled(x, level)[None], Mine()) == "bits"
 
 
 @pytest.mark.parametrize("pairs", [200, 6000])
 @pytest.mark.parametrize("dim", [1, 4])
 @pytest.mark.parametrize("rho", [0.3, 0.8, 0.99, 0.999])
 def test_what_is_correlated_smoothly_is_read_as_numbers(pairs, dim, rho):
-    assert byte_features.choose(*gaussian(pairs, dim, rho), mine.Settings()) == "scalar"
+    assert byte_features.choose(*gaussian(pairs, dim, rho), Mine()) == "scalar"
 
 
 @pytest.mark.parametrize("seed", range(40))
@@ -46,34 +46,34 @@ def test_what_is_correlated_smoothly_is_read_as_numbers(pairs, dim, rho):
 def test_independent_bytes_are_read_as_numbers(seed, pairs):
     x = pixels(pairs, seed)
     y = np.random.default_rng([seed, 2]).integers(0, 256, (1, *x.shape), dtype=np.uint8)
-    assert byte_features.choose(x, y, mine.Settings()) == "scalar"
+    assert byte_features.choose(x, y, Mine()) == "scalar"
 
 
 @pytest.mark.parametrize("how", ["scalar", "bits", "fourier"])
 def test_bytes_are_read_as_asked(how):
     x = pixels(200)
-    settings = mine.Settings(pixels={"input": how})
+    settings = Mine(pixels={"input": how})
     assert byte_features.choose(x, x[None], settings) == how
     assert byte_features.choose(*gaussian(200, 1, 0.9), settings) == how
 
 
 def test_pixels_are_read_as_their_branch_says_by_default():
     x = pixels(200)
-    default = mine.Settings().pixels.input
-    assert byte_features.choose(x, x[None], mine.Settings(pixels={"split": "pairs"})) == default
+    default = Mine().pixels.input
+    assert byte_features.choose(x, x[None], Mine(pixels={"split": "pairs"})) == default
 
 
 def test_only_bytes_on_both_sides_are_read_in_some_way():
     x = pixels(200)
     for one, other in ((x.astype(int), x), (x, x.astype(int)), (x.astype(bool), x)):
-        assert byte_features.choose(one, other[None], mine.Settings()) is None
+        assert byte_features.choose(one, other[None], Mine()) is None
     assert byte_features.note(None) == ""
 
 
 def test_columns_without_counterpart_and_constant_ones_are_read_as_numbers():
     x = pixels(200)
-    assert byte_features.choose(x, np.zeros((2, 200, 3), np.uint8), mine.Settings()) == "scalar"
-    assert byte_features.choose(x, np.zeros((2, 200, 1), np.uint8), mine.Settings()) == "scalar"
+    assert byte_features.choose(x, np.zeros((2, 200, 3), np.uint8), Mine()) == "scalar"
+    assert byte_features.choose(x, np.zeros((2, 200, 1), np.uint8), Mine()) == "scalar"
 
 
 def test_the_table_says_how_bytes_were_read():

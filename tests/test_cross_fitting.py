@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from leakage import truths
 from leakage.errors import LeakageError
-from leakage.estimators import estimate
+from leakage.estimators import entry, estimate
+from leakage.estimators.mine import Mine
 from leakage.protocol import (
     cross_fitting,
     folds,
@@ -124,7 +125,7 @@ def test_settings_that_make_no_sense_are_refused(settings, expected):
 
 def bases_of(x, y, settings=None):
     """Return the problem of one level and its bases, per (fold, variant, level)."""
-    settings = settings or cross_fitting.Settings()
+    settings = settings or Mine()
     problem = cross_fitting.prepare(x, y[None], None, 0, settings)
     return problem, selection.choose_bases(a_bound("mine"), problem, settings)
 
@@ -136,7 +137,7 @@ def test_inputs_and_base_are_fitted_and_chosen_without_the_pairs_that_are_read(
     bases, pca, marginals
 ):
     x, y = noisy(120, 0.5, dim=6)
-    settings = cross_fitting.Settings(pca=pca, marginals=marginals, bases=bases)
+    settings = Mine(pca=pca, marginals=marginals, bases=bases)
     problem, before = bases_of(x, y, settings)
     test = problem.splits[0].test
     x[test], y[test] = 1e6, np.random.default_rng(1).normal(size=y[test].shape) - 1e6
@@ -386,7 +387,7 @@ def test_few_pictures_that_make_no_even_folds_are_read(name, pictures, each):
     table = estimate(name, x, y, groups, **QUICK | {"bases": []})
     assert np.isfinite(table.loc[table["variant"] == "matched", "nats"]).all()
     # Two pictures that were exchanged have no negatives left.
-    parts = cross_fitting.prepare(x, y[None], groups, 0, cross_fitting.Settings()).parts
+    parts = cross_fitting.prepare(x, y[None], groups, 0, Mine()).parts
     floor = table[table["variant"] == "mismatched"]
     of_fold = [len(set(groups[parts == fold])) for fold in floor["fold"]]
     assert (floor["nats"].isna() == (np.array(of_fold) == 2)).all()
@@ -439,9 +440,7 @@ def test_huge_inputs_and_outliers_do_not_overflow(name, marginals):
 
 def a_bound(name):
     """Return the bound of an estimator with its default settings."""
-    from leakage.estimators import module
-
-    return module(name)._bound(module(name).Settings())
+    return entry(name, {}).bound()
 
 
 def scores_of(sizes, seed=0):
@@ -648,11 +647,9 @@ def test_the_bootstrap_draws_as_many_pictures_and_never_one_alone(pictures, seed
 
 @pytest.mark.parametrize("name", ["mine", "reidentification"])
 def test_an_interrupted_run_goes_on_to_the_same_table(tmp_path, monkeypatch, name):
-    from leakage.estimators import module
-
     groups = np.repeat(np.arange(20), 3)
     x, y = noisy(60, 0.5)
-    settings = module(name).Settings(**QUICK)
+    estimator = entry(name, QUICK)
     monkeypatch.setattr(cross_fitting, "STACK", 1)
     fit, calls = cross_fitting._fit, []
 
@@ -666,9 +663,9 @@ def test_an_interrupted_run_goes_on_to_the_same_table(tmp_path, monkeypatch, nam
         calls.clear()
         monkeypatch.setattr(cross_fitting, "_fit", counted)
         kept = checkpoints.Checkpoint(tmp_path / "state", "one", every=0)
-        return module(name).estimate(x, y[None], groups, [0], 0, settings, kept)
+        return estimator.estimate(x, y[None], groups, [0], 0, kept)
 
-    undisturbed = module(name).estimate(x, y[None], groups, [0], 0, settings)
+    undisturbed = estimator.estimate(x, y[None], groups, [0], 0)
     with pytest.raises(KeyboardInterrupt):
         run(fails_at=2)
     resumed = run(fails_at=None)

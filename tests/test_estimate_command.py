@@ -228,11 +228,11 @@ def test_the_shell_reads_bytes_as_the_library_does(tmp_path, capsys):
     quick = {"epochs": 1, "hidden": 4, "device": "cpu", "permutations": 0, "bootstraps": 0}
     seen = {}
 
-    def record(method, *items, **more):
-        seen["settings"] = items[-1]
+    def record(estimator, *items):
+        seen["estimator"] = estimator
         raise LeakageError("stop")
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(estimators, "run", record)
         refused("mine", tmp_path / "x.npy", [tmp_path / "y.npy"], settings=json.dumps(quick))
-    assert "pixels" not in seen["settings"].model_fields_set
+    assert "pixels" not in seen["estimator"].model_fields_set

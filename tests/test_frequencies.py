@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from leakage.errors import LeakageError
-from leakage.estimators import estimate, frequencies, histogram
+from leakage.estimators import estimate, frequencies
+from leakage.estimators.histogram import Histogram
 from leakage.schemes import bitplanes, msb_xor
 
 LEVELS = list(range(9))
@@ -82,7 +83,7 @@ def test_information_is_symmetric_and_between_0_and_the_ceiling(pair):
 def test_astronaut_has_the_published_numbers():
     grey = np.round(skimage.color.rgb2gray(skimage.data.astronaut()) * 255).astype(np.uint8)
     pixels = grey.reshape(-1, 1)
-    table = histogram.estimate_pictures([(pixels, seen(pixels))], LEVELS, histogram.Settings())
+    table = Histogram().estimate_pictures([(pixels, seen(pixels))], LEVELS)
     assert table["nats"].to_numpy() * BITS == pytest.approx(ASTRONAUT, abs=1e-4)
     assert table["entropy"].to_numpy() == pytest.approx(table["nats"].to_numpy(), abs=1e-12)
 
@@ -97,8 +98,8 @@ def test_picture_by_picture_equals_all_pixels_with_their_groups(correction):
     groups = np.repeat([0, 1, 2], [len(picture) for picture in pictures])
     x, y = np.concatenate(pictures), np.concatenate(views, axis=1)
     together = estimate("histogram", x, y, groups, correction=correction)
-    chosen = histogram.Settings(correction=correction)
-    apart = histogram.estimate_pictures(zip(pictures, views, strict=True), range(len(y)), chosen)
+    chosen = Histogram(correction=correction)
+    apart = chosen.estimate_pictures(zip(pictures, views, strict=True), range(len(y)))
     numbers = [
         *("level", "nats", "standard_error", "ceiling", "entropy"),
         "pooled",
@@ -116,15 +117,14 @@ def test_a_uniform_key_hides_all_but_the_clear_bits_once_the_bias_is_corrected(l
     grey = np.round(skimage.color.rgb2gray(skimage.data.astronaut()) * 255).astype(np.uint8)
     pixels = grey.reshape(-1, 1)
     y = ciphertext(pixels, level)[None]
-    row = histogram.estimate_pictures([(pixels, y)], [level], histogram.Settings()).iloc[0]
+    row = Histogram().estimate_pictures([(pixels, y)], [level]).iloc[0]
     assert row["nats"] * BITS == pytest.approx(ASTRONAUT[level], abs=0.01)
     assert row["pooled"] == pytest.approx(row["nats"], abs=0.002)
     assert row["floor"] == pytest.approx(0, abs=0.005) and row["estimable"]
     assert "Grassberger" in row["estimand"]
     if level == 8:
         assert row["plug_in"] * BITS == pytest.approx(0.19, abs=0.02)
-    none = histogram.Settings(correction="none")
-    row = histogram.estimate_pictures([(pixels, y)], [level], none).iloc[0]
+    row = Histogram(correction="none").estimate_pictures([(pixels, y)], [level]).iloc[0]
     assert row["nats"] == row["plug_in"] and row["pooled"] == row["plug_in"]
 
 

@@ -6,7 +6,8 @@ import skimage.color
 import skimage.data
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from leakage.estimators import frequencies, histogram, noisy
+from leakage.estimators import frequencies, noisy
+from leakage.estimators.histogram import Histogram
 from leakage.schemes import msb_xor
 
 BITS = 1 / np.log(2)
@@ -24,8 +25,7 @@ def xored(x: np.ndarray, mask: int, seed: int) -> np.ndarray:
 
 
 def row(x: np.ndarray, y: np.ndarray, **chosen):
-    settings = histogram.Settings(**chosen)
-    return histogram.estimate_pictures([(x, y[None])], [8], settings).iloc[0]
+    return Histogram(**chosen).estimate_pictures([(x, y[None])], [8]).iloc[0]
 
 
 def entropy(values: np.ndarray) -> float:

@@ -136,9 +136,11 @@ def test_a_good_encoder_s_numbers_become_float32(tmp_path):
     assert found.ravel().tolist() == pytest.approx([each.mean() for each in PATCHES], rel=1e-6)
 
 
-TABLE = (
-    "from leakage.estimators import tables\ndef estimate(x, y, groups, levels, seed, settings): "
-)
+ESTIMATOR = """
+from leakage.estimators import Estimator, tables
+class Own(Estimator):
+    def estimate(self, x, y, groups, levels, seed):
+        """
 ESTIMATORS = {
     "wrong shape": (
         "return np.zeros(3)",
@@ -156,21 +158,21 @@ ESTIMATORS = {
         "return tables.tidy({'level': [0], 'nats': [1.0], 'estimand': 'x'})",
         r"for the levels \[0\]; expected \[0, 8\]",
     ),
-    "raises": ("return x[99]", r"estimate raised IndexError: .* \(mine\.py, line 3\)"),
+    "raises": ("return x[99]", r"estimate raised IndexError: .* \(mine\.py, line 6\)"),
 }
 
 
 @pytest.mark.parametrize("case", ESTIMATORS)
 def test_a_faulty_estimator_is_refused_with_what_it_returned(tmp_path, case):
     body, message = ESTIMATORS[case]
-    path = plugin(tmp_path, TABLE + body)
+    path = plugin(tmp_path, ESTIMATOR + body)
     with pytest.raises(LeakageError, match=message) as caught:
         estimators.estimate(path, X, Y, levels=[0, 8])
     assert str(caught.value).startswith(f"estimator {path}: ")
 
 
 def test_one_number_per_level_becomes_the_tidy_table(tmp_path):
-    path = plugin(tmp_path, TABLE + "return np.array([2.0, 0.5])")
+    path = plugin(tmp_path, ESTIMATOR + "return np.array([2.0, 0.5])")
     table = estimators.estimate(path, X, Y, levels=[0, 8])
     assert list(table)[: len(tables.COLUMNS)] == list(tables.COLUMNS)
     pd.testing.assert_series_equal(
@@ -203,7 +205,7 @@ def test_a_file_that_is_no_plug_in_is_refused(tmp_path, code, message):
     [
         (schemes.module, "def encrypt(pixels, level): pass"),
         (encoders.encoder_class, f"{ENCODER}def encode(self): pass"),
-        (estimators.module, "def estimate(x, y, levels): pass"),
+        (estimators.estimator_class, ESTIMATOR.replace("groups, levels, seed", "levels") + "pass"),
     ],
 )
 def test_a_function_that_takes_other_arguments_is_refused_before_it_is_called(tmp_path, find, code):
@@ -227,16 +229,16 @@ def test_two_plug_ins_of_one_file_name_are_two_modules(tmp_path):
 
 
 def test_the_digest_of_a_plug_in_is_of_its_code_and_of_what_it_imports_from_the_package(tmp_path):
-    code = "from leakage.estimators import {}\ndef estimate(*args): pass"
-    path = plugin(tmp_path, code.format("plug_in"))
+    code = "from leakage.estimators import {}"
+    path = plugin(tmp_path, code.format("frequencies"))
     found = digest.imported([path])
     assert {path, "leakage.estimators.frequencies"} <= found
     before = digest._module(path)
     digest._module.cache_clear()
-    plugin(tmp_path, code.format("plug_in") + "\n# a comment")
+    plugin(tmp_path, code.format("frequencies") + "\n# a comment")
     assert digest._module(path) == before
     digest._module.cache_clear()
-    plugin(tmp_path, code.format("splits"))
+    plugin(tmp_path, code.format("noisy"))
     assert digest._module(path) != before
     digest._module.cache_clear()
 

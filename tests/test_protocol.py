@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from leakage.estimators import estimate
+from leakage.estimators import entry, estimate
+from leakage.estimators.mine import Mine
 from leakage.protocol import cross_fitting, multiple_testing, networks, neural_critics, training
 from leakage.protocol.preprocessing import Variable
 from leakage.protocol.problem import validated
@@ -65,7 +66,7 @@ def test_one_pair_beyond_those_of_validation_does_not_outweigh_the_others():
 
 
 def test_a_network_of_leading_components_is_trained_only_where_there_are_more():
-    settings = cross_fitting.Settings(pca=20, floor=False)
+    settings = Mine(pca=20, floor=False)
     for dim, expected in ((20, 0), (21, 1)):
         x, y = correlated(100, 0.5, dim)
         problem = cross_fitting.prepare(x, y[None], None, 0, settings)
@@ -160,7 +161,7 @@ def test_the_order_of_the_rows_of_a_picture_does_not_matter():
 def test_validation_pairs_are_spread_over_the_pictures():
     groups = np.concatenate([np.zeros(3_000, int), 1 + np.arange(30)])
     x, y = correlated(len(groups), 0.9)
-    problem = cross_fitting.prepare(x, y[None], groups, 0, cross_fitting.Settings())
+    problem = cross_fitting.prepare(x, y[None], groups, 0, Mine())
     for fold, split in enumerate(problem.splits):
         pictures = len(np.unique(problem.groups[split.validation]))
         index = validated(problem, fold, 0, pictures)
@@ -211,9 +212,7 @@ def test_one_rare_coordinate_cannot_ruin_a_fold(name, marginals):
 
 def a_bound(name):
     """Return the bound of an estimator with its default settings."""
-    from leakage.estimators import module
-
-    return module(name)._bound(module(name).Settings())
+    return entry(name, {}).bound()
 
 
 @pytest.mark.parametrize("far", [-1e3, -5.0, 5.0, 1e3])

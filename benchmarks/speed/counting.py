@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 
 import numpy as np
-from leakage.estimators import frequencies, histogram
+from leakage.estimators import frequencies
+from leakage.estimators.histogram import Histogram
 from leakage.schemes.msb_xor import scaled
 
 from speed import Row, paired
@@ -45,13 +46,13 @@ def information(x: np.ndarray, y: np.ndarray) -> float:
 
 def rows() -> list[Row]:
     """Return the row of exact mutual information."""
-    given, settings = pictures(), histogram.Settings()
+    given, histogram = pictures(), Histogram()
 
     def ours() -> np.ndarray:
         # As in a new process.
         frequencies.logarithm.cache_clear()
         frequencies._entropy_of_few.cache_clear()
-        return histogram.estimate_pictures(given, LEVELS, settings)["nats"].to_numpy()
+        return histogram.estimate_pictures(given, LEVELS)["nats"].to_numpy()
 
     np.testing.assert_allclose(ours(), usual(given), atol=1e-9)
     times = paired(ours, lambda: usual(given))

@@ -146,7 +146,15 @@ class Estimator(Protocol):
     resumes: ClassVar[bool]
     """whether it accepts a checkpoint and resumes after an interruption"""
     tests: ClassVar[bool]
-    """whether its table has a p-value per level, so that a verdict can rest on it"""
+    """whether a verdict can rest on it: its table has a held-out p-value per level"""
+
+    @property
+    def pixel_pairs(self) -> int:
+        """Number of pairs of pixel values to draw from the pictures."""
+
+    @property
+    def runs_on(self) -> Literal["auto", "cpu", "cuda"]:
+        """The device to run on."""
 
     def estimate(
         self,

@@ -40,7 +40,7 @@ def choose(x: np.ndarray, y: np.ndarray, settings: Any) -> How | None:
 
     Example:
         >>> x = np.random.default_rng(0).integers(0, 256, (500, 1), dtype=np.uint8)
-        >>> choose(x, x[None] << 4, mine.Settings())
+        >>> choose(x, x[None] << 4, Mine())
         'bits'
     """
     if not x.dtype == y.dtype == np.uint8:
