@@ -46,7 +46,7 @@ def own(tmp_path):
 
 def test_every_kind_of_dataset_is_a_class_in_its_module():
     assert datasets.kinds() == ["coco", "folder", "photographs"]
-    assert [datasets.dataset_class(kind).kind for kind in datasets.kinds()] == datasets.kinds()
+    assert [datasets.dataset_class(kind).branch for kind in datasets.kinds()] == datasets.kinds()
 
 
 def test_an_unknown_kind_is_refused_with_the_nearest():

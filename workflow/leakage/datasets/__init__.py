@@ -27,8 +27,8 @@ Row = dict[str, Any]
 class Dataset(Settings):
     """The pictures: a branch of `dataset` with its settings. Base class of all datasets."""
 
-    kind: ClassVar[str] = ""
-    """the name of the branch and of the module"""
+    branch: ClassVar[str] = ""
+    """the name of its branch in the configuration and of its module"""
     download_options: ClassVar[frozenset[str]] = frozenset()
     """settings that say how pictures are downloaded, and do not change which"""
 
@@ -81,7 +81,7 @@ class Dataset(Settings):
         for row in rows:
             (small if min(row["width"], row["height"]) < patch_size else large).append(row)
         if small and (self.too_small == "refuse" or not large):
-            where = f"dataset.{self.kind}"
+            where = f"dataset.{self.branch}"
             listed = ", ".join(
                 f"{r['file_name']} ({r['width']} x {r['height']})" for r in small[:3]
             )

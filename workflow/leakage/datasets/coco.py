@@ -64,7 +64,7 @@ BROKEN_ARCHIVE = (
 class Coco(Dataset):
     """The largest pictures of one split."""
 
-    kind: ClassVar[str] = "coco"
+    branch: ClassVar[str] = "coco"
     download_options: ClassVar[frozenset[str]] = frozenset({"connections", "retries", "timeout"})
 
     split: str = Field("val2017", pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$")

@@ -15,7 +15,7 @@ SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
 class Folder(Dataset):
     """A folder of the user's."""
 
-    kind: ClassVar[str] = "folder"
+    branch: ClassVar[str] = "folder"
 
     path: PathText
     """the folder; pictures in its subfolders count too"""

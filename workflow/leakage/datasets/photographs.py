@@ -109,7 +109,7 @@ PHOTOGRAPHS = {
 class Photographs(Dataset):
     """Photographs in installed packages."""
 
-    kind: ClassVar[str] = "photographs"
+    branch: ClassVar[str] = "photographs"
 
     names: list[str] = Field(default=list(PHOTOGRAPHS))
     """names of the photographs, without repeats"""
