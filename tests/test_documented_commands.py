@@ -90,7 +90,7 @@ TRIED: dict[str, Dry | Run | Elsewhere] = {
         instead="python -m pytest --collect-only --quiet tests/test_views.py"
     ),
     "snakemake --lint": Elsewhere("Makefile", "snakemake --lint"),
-    "git clone": Elsewhere("tests/reruns.py", "git clone"),
+    "git clone": Elsewhere("tests/test_reruns.py", "git clone"),
     # Runs.
     "snakemake --cores 8 figures": Dry(plans=("results/paper/figures/fig5.png",)),
     "snakemake --cores 8 report": Dry(plans=("results/paper/report.html",)),
@@ -144,7 +144,6 @@ TRIED: dict[str, Dry | Run | Elsewhere] = {
     "python envs/generate.py": Run(instead="python envs/generate.py --help"),
     "python envs/generate.py --upgrade": Run(instead="python envs/generate.py --help"),
     "python docs/configuration.py > docs/configuration.md": Run(),
-    "python tests/reruns.py > docs/reruns.md": Run(),
     # Minutes, and its bars can be missed beside other work.
     "python benchmarks/scale.py --pictures 200 2000": Run(
         instead="python benchmarks/scale.py --help"
