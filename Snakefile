@@ -35,7 +35,7 @@ localrules:
     manifest,
     find_weights,
     places,
-    verdicts,
+    analyse,
     figure,
     figures,
     scorecard,

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 import yaml
@@ -48,36 +49,40 @@ class Choice:
         branch: where it stands in the configuration.
         noun: what it describes.
         names: returns the modules' names.
-        model: returns the model of a name.
+        module: returns the module of a name.
         key: which of its keys names the module; empty where the branch's own name does.
         unnamed: what is taken where that key is left out; empty where it is required.
-        plug_in: the base class of the models in users' files; None if there are none.
+        plug_in: the model where the module is a file of the user's; None without such.
     """
 
     branch: str
     noun: str
     names: Callable[[], list[str]]
-    model: Callable[[str], type[Settings]]
+    module: Callable[[str], ModuleType | type[Settings]]
     key: str = ""
     unnamed: str = ""
     plug_in: type[Settings] | None = None
 
     def models(self) -> dict[str, type[Settings]]:
         """Return the model of every module, by its name."""
-        return {name: self.model(name) for name in self.names()}
+        found = {name: self.module(name) for name in self.names()}
+        return {
+            name: each if isinstance(each, type) else getattr(each, "Settings", self.plug_in)
+            for name, each in found.items()
+        }
 
 
 # By the top-level key that they stand below.
 CHOICES = {
-    "dataset": Choice("dataset", "dataset", datasets.kinds, datasets.dataset_class),
+    "dataset": Choice("dataset", "dataset", datasets.kinds, datasets.module),
     "encryption": Choice(
         "encryption.schemes",
         "scheme",
         schemes.names,
-        schemes.cipher_class,
+        schemes.module,
         "cipher",
         "the entry's name",
-        schemes.Cipher,
+        schemes.PlugIn,
     ),
     "encoders": Choice(
         "encoders", "encoder", encoders.kinds, encoders.encoder_class, "kind", "", encoders.Encoder
@@ -86,7 +91,7 @@ CHOICES = {
         "estimators",
         "estimator",
         estimators.names,
-        estimators.estimator_class,
+        lambda name: sys.modules[estimators.estimator_class(name).__module__],
         "method",
         "the entry's name",
         estimators.Estimator,
@@ -181,7 +186,6 @@ def _choice(choice: Choice) -> Iterator[str]:
     # A class is listed after those that it is made from.
     counts = Counter(base for model in models.values() for base in _ancestry(model))
     shared = sorted((base for base in counts if counts[base] > 1), key=lambda b: len(b.__mro__))
-    shared = [base for base in shared if _own(base, shared, choice.key)]
     for base in shared:
         *most, last = [f"`{name}`" for name, model in models.items() if issubclass(model, base)]
         some = f"{', '.join(most)} and {last}"
@@ -191,17 +195,12 @@ def _choice(choice: Choice) -> Iterator[str]:
         yield _table(_rows(base, _own(base, shared, choice.key)))
     for name, model in models.items():
         yield f"### {choice.key} `{name}`" if choice.key else f"### `{choice.branch}.{name}`"
-        yield _summary(sys.modules[model.__module__])
+        yield _summary(choice.module(name))
         yield from _additions(model, shared, choice.key)
     if choice.plug_in:
         yield f"### {choice.key}: a Python file"
-        base = f"{choice.plug_in.__module__}.{choice.plug_in.__name__}"
-        yield (
-            f"The file contains one class derived from `{base}`. Its fields are the other keys of "
-            "the entry. How to write one: [plugins.md](plugins.md)."
-        )
-        if choice.plug_in not in shared:
-            yield from _additions(choice.plug_in, shared, choice.key)
+        yield f"{_summary(choice.plug_in)} How to write one: [plugins.md](plugins.md)."
+        yield from _additions(choice.plug_in, shared, choice.key)
 
 
 def _additions(model: type[Settings], shared: list[type[Settings]], key: str) -> Iterator[str]:

@@ -13,22 +13,19 @@ from docutils.core import publish_doctree
 from hypothesis import given
 from hypothesis import strategies as st
 from leakage import captions, figures
+from leakage.analysis import claims
 from leakage.errors import LeakageError
 from leakage.figures import (
     fig2,
     schemes,
-    scorecard,
     style,
     verdict,
-    visual_security,
 )
 
 WITH_TABLES = {
     **dict.fromkeys(test_figures.PAPERS, test_figures.drawn),
     **dict.fromkeys(test_figures_beyond.COLUMNS, lambda name, _: test_figures_beyond.drawn(name)),
-    "visual_security": lambda name, _: visual_security.VisualSecurity().draw(
-        test_visual_security.tables()
-    ),
+    "visual_security": lambda *_: test_visual_security.draw(test_visual_security.tables()),
 }
 
 
@@ -43,7 +40,7 @@ def verdict_rows() -> pd.DataFrame:
 
 
 def scorecard_rows() -> pd.DataFrame:
-    said = [scorecard.HOLDS, scorecard.HOLDS, scorecard.FAILS, scorecard.NO_WEIGHTS]
+    said = [claims.HOLDS, claims.HOLDS, claims.FAILS, claims.NO_WEIGHTS]
     networks = ["", "", "A, in place of B", "A, in place of B; C"]
     return pd.DataFrame({"claim": ["a", "a", "b", "c"], "verdict": said, "networks": networks})
 

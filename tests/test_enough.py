@@ -8,16 +8,14 @@ import test_figures_beyond
 import test_schemes_figure
 import test_scorecard
 import test_visual_security
-from leakage.analysis import enough, verdicts
+from leakage.analysis import claims, enough, verdicts
 from leakage.figures import (
-    consistency,
     curves,
+    named,
     schemes,
-    scorecard,
     style,
     training,
     verdict,
-    visual_security,
 )
 from leakage.protocol import folds
 from matplotlib.colors import to_rgb
@@ -168,11 +166,11 @@ def test_a_check_of_an_estimate_from_too_few_pictures_is_grey_but_not_that_of_re
 ):
     table = with_pictures(test_scorecard.held_out(), pictures)
     found = dict.fromkeys(("clip", "clip rescaled", "clip plain"), table)
-    figure, rows = consistency.Consistency().draw(found)
+    figure, rows = test_scorecard.draw_checks(found)
     words = [text.get_text() for text in figure.axes[0].texts]
     assert any("too few" in each for each in words) != carries
     assert "holds" in words
-    assert consistency.Consistency().numbers(rows)["asked"] == (3 if carries else 1)
+    assert named("consistency").numbers(rows)["asked"] == (3 if carries else 1)
 
 
 @pytest.mark.parametrize(("pictures", "carries"), SIDES)
@@ -198,18 +196,18 @@ def test_the_classic_measures_say_if_their_nats_carry_no_weight(pictures, carrie
     found = test_visual_security.tables()
     rows = found["verdicts"].rows.assign(pictures=float(pictures), needed_for_nats=float(BORDER))
     found |= {"verdicts": style.Table(rows, found["verdicts"].metadata)}
-    figure, table = visual_security.VisualSecurity().draw(found)
+    figure, table = test_visual_security.draw(found)
     assert ("the nats carry no weight" in figure.get_suptitle()) != carries
     assert ("too few pictures" in figure.axes[0].get_ylabel()) != carries
-    assert bool(visual_security.VisualSecurity().numbers(table)["few"]) != carries
+    assert bool(named("visual_security").numbers(table)["few"]) != carries
 
 
 @pytest.mark.parametrize(("pictures", "carries"), SIDES)
 def test_a_held_out_number_from_too_few_pictures_decides_no_claim(pictures, carries):
     # Held out, CLIP keeps less than pixels; on training pairs it keeps more.
     few = with_pictures(test_scorecard.held_out(values=test_scorecard.BENT), pictures)
-    found = scorecard.claims(test_scorecard.papers(held_out_clip=few))[5]
-    assert found.verdict == (scorecard.FAILS if carries else scorecard.TOO_FEW)
+    found = claims.claims(test_scorecard.papers(held_out_clip=few))[5]
+    assert found.verdict == (claims.FAILS if carries else claims.TOO_FEW)
     assert ("too few pictures" in found.remark) != carries
     assert np.isfinite(found.quantities[0].held_out)
 

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from leakage import figures
+from leakage.analysis.tables import by_level
 from leakage.errors import LeakageError
 from leakage.estimators import estimate, tables
 from leakage.figures import curves, estimators, memorisation, pixel_critics, pretraining, style
@@ -177,7 +178,7 @@ def test_a_figure_of_one_representation_names_its_encoder(name):
 
 
 def test_the_values_are_the_table_s():
-    found = curves.values(style.Table(held_out_rows(), {}))
+    found = by_level(style.Table(held_out_rows(), {}))
     assert found["level"].tolist() == LEVELS
     assert found["mean"].tolist() == pytest.approx([CEILING, 2, 0])
     assert found["low"].tolist() == pytest.approx([CEILING - 0.2, 1.8, -0.2])
@@ -191,7 +192,7 @@ def test_the_values_of_a_real_estimate_are_its_own():
     settings = {"epochs": 2, "hidden": 8, "folds": 3, "permutations": 20, "bootstraps": 20}
     groups = np.arange(24) // 2
     rows = estimate("mine", x, np.stack([x, 0 * x]), groups, device="cpu", **settings)
-    found = curves.values(style.Table(rows, {}))
+    found = by_level(style.Table(rows, {}))
     answer = rows[rows["chosen"]].groupby("level")
     assert found["mean"].tolist() == pytest.approx(answer["nats"].mean().tolist())
     assert found["ceiling"].tolist() == pytest.approx([np.log(8)] * 2)

@@ -1,14 +1,11 @@
 """The figures that judge: the paper's claims, the verdicts, and the estimator's consistency."""
 
-from types import SimpleNamespace
-
 import numpy as np
 import pandas as pd
 import pytest
-from leakage.analysis import parts, verdicts
-from leakage.estimators import tables
-from leakage.figures import consistency, scorecard, style, verdict
-from leakage.figures.scorecard import (
+from leakage.analysis import claims, parts, verdicts
+from leakage.analysis import consistency as checks_of
+from leakage.analysis.claims import (
     FAILS,
     HOLDS,
     NO_LEVELS,
@@ -16,6 +13,8 @@ from leakage.figures.scorecard import (
     STAND_IN_FAILS,
     STAND_IN_HOLDS,
 )
+from leakage.estimators import tables
+from leakage.figures import named, scorecard, style, verdict
 
 LEVELS = list(range(9))
 CLIP, RESNET = "CLIP ViT-B/32 (openai)", "ResNet-50 (IMAGENET1K_V2)"
@@ -30,13 +29,6 @@ MODELS = {
     "EfficientNet-Lite0": "tf_efficientnet_lite0",
     "EfficientNet-Lite1": "tf_efficientnet_lite1",
 }
-CONFIG = SimpleNamespace(
-    paper=SimpleNamespace(clip="clip", resnet="resnet50", scheme="msb_xor"),
-    representations=["clip", "statistics"],
-    verdict=SimpleNamespace(estimator="mine", confidence=0.95),
-    schemes=[],
-    estimators={"mine-bits": None, "rescaled": {}, "cca": {}},
-)
 LINE = [8.0 - n for n in LEVELS]
 BENT = [8.0 * 0.4**n for n in LEVELS[:-1]] + [0.0]
 
@@ -149,8 +141,23 @@ def papers(clip=CLIP, resnet=RESNET, levels=LEVELS, **others) -> dict[str, style
     } | others
 
 
+def draw_claims(found: dict[str, style.Table]):
+    """Return the scorecard of some estimates, and the table behind it."""
+    table = claims.Claims().table(found, 0.95)
+    return named("scorecard").draw({"claims": style.Table(table, {})})
+
+
+def checked(found: dict[str, style.Table]) -> pd.DataFrame:
+    return checks_of.Consistency().table(found, 0.95)
+
+
+def draw_checks(found: dict[str, style.Table]):
+    """Return the figure of the checks of some estimates, and the table behind it."""
+    return named("consistency").draw({"checks": style.Table(checked(found), {"level_labels": {}})})
+
+
 def verdicts_of(found: dict[str, style.Table]) -> dict[str, str]:
-    return {claim.text[0]: claim.verdict for claim in scorecard.claims(found)}
+    return {claim.text[0]: claim.verdict for claim in claims.claims(found)}
 
 
 def test_the_claims_hold_where_the_numbers_are_the_paper_s():
@@ -195,7 +202,7 @@ def test_a_claim_says_if_its_network_is_a_stand_in_or_not_trained(clip, resnet, 
     found = papers(clip, resnet)
     expected = dict.fromkeys("abcdefg", HOLDS) | dict.fromkeys(stand_in, STAND_IN_HOLDS)
     assert verdicts_of(found) == expected | dict.fromkeys(cannot, NO_WEIGHTS)
-    table = scorecard.behind(scorecard.claims(found))
+    table = claims.rows_of(claims.claims(found))
     assert table.loc[table["threshold"].notna(), "value"].notna().all()
 
 
@@ -207,7 +214,7 @@ def test_a_claim_that_fails_with_a_stand_in_says_so():
 
 
 def test_the_scorecard_names_its_stand_ins(tmp_path):
-    figure, table = scorecard.Scorecard().draw(papers(LITE0, LITE1))
+    figure, table = draw_claims(papers(LITE0, LITE1))
     assert overflowing(figure) == []
     clip, resnet = f"{LITE0}, in place of CLIP ViT-B/32", f"{LITE1}, in place of ResNet-50"
     assert f"{clip}; {resnet}" in figure.axes[0].get_title(loc="left")
@@ -222,7 +229,7 @@ def test_the_scorecard_names_its_stand_ins(tmp_path):
 
 
 def test_one_network_cannot_be_compared_with_itself():
-    claim = scorecard.claims(papers(LITE0, LITE0))[-1]
+    claim = claims.claims(papers(LITE0, LITE0))[-1]
     assert claim.verdict == NO_WEIGHTS and "One network cannot play both." in claim.remarks
 
 
@@ -253,35 +260,35 @@ def test_a_network_that_is_not_the_paper_s_is_named_with_the_one_it_replaces(lab
 
 def test_held_out_values_under_their_null_give_no_ratio_and_do_not_decide():
     found = papers(held_out_clip=held_out(CLIP, [1.0, *[-0.2] * 8]))
-    by_claim = {claim.text[0]: claim for claim in scorecard.claims(found)}
+    by_claim = {claim.text[0]: claim for claim in claims.claims(found)}
     for name in "fg":
         assert np.isnan(by_claim[name].quantities[0].held_out)
         assert by_claim[name].verdict == HOLDS and "not above their null" in by_claim[name].remark
 
 
 def test_the_bend_is_the_critic_s_where_one_that_reads_bits_gives_a_line():
-    remark = scorecard.claims(papers())[3].remark
+    remark = claims.claims(papers())[3].remark
     assert "reads bits the values lie on a line: the bend is the critic's" in remark
     without = {role: each for role, each in papers().items() if role != "bits"}
-    assert "The exact values lie on a line" in scorecard.claims(without)[3].remark
+    assert "The exact values lie on a line" in claims.claims(without)[3].remark
 
 
 def test_r_squared_of_a_line_of_two_points_or_of_none_is_missing():
-    assert scorecard.straightness(LEVELS, LINE) == pytest.approx(1)
-    assert np.isnan(scorecard.straightness([0, 8], [8, 0]))
-    assert np.isnan(scorecard.straightness(LEVELS, [0.0] * 9))
+    assert claims.straightness(LEVELS, LINE) == pytest.approx(1)
+    assert np.isnan(claims.straightness([0, 8], [8, 0]))
+    assert np.isnan(claims.straightness(LEVELS, [0.0] * 9))
 
 
 def test_levels_without_a_value_do_not_count_as_converged():
     # 1 - exp(-step / 2) is 0.9 first at step 5.
-    assert scorecard.epochs_to_converge(mine(slow=2)) == 5
-    assert np.isnan(scorecard.epochs_to_converge(mine(values=[0.0] * 9)))
+    assert claims.epochs_to_converge(mine(slow=2)) == 5
+    assert np.isnan(claims.epochs_to_converge(mine(values=[0.0] * 9)))
 
 
 @pytest.mark.parametrize("levels", [[0], [0, 8], [0, 4, 8]])
 def test_few_levels_leave_claims_untested_and_crash_nothing(levels, tmp_path):
     found = papers(levels=levels)
-    figure, table = scorecard.Scorecard().draw(found)
+    figure, table = draw_claims(found)
     style.save(figure, table, tmp_path / "scorecard")
     assert verdicts_of(found)["g"] == NO_LEVELS
     assert set(table["verdict"]) <= {HOLDS, FAILS, NO_LEVELS}
@@ -368,16 +375,16 @@ def test_verdicts_of_two_schemes_with_other_levels_stand_below_one_another(tmp_p
 def test_only_where_each_view_is_a_function_of_a_lower_level_s_must_nothing_rise():
     free = held_out()
     free.metadata["source"]["nested"] = False
-    assert "rise" not in consistency.behind({"clip": free})["check"].tolist()
+    assert "rise" not in checked({"clip": free})["check"].tolist()
 
 
 def checks(found: dict[str, style.Table]) -> pd.DataFrame:
-    return consistency.behind(found).set_index("check")
+    return checked(found).set_index("check")
 
 
 def test_a_right_estimator_is_consistent(tmp_path):
     found = {each: held_out() for each in ("clip", "clip rescaled", "clip plain")}
-    figure, table = consistency.Consistency().draw(found)
+    figure, table = draw_checks(found)
     style.save(figure, table, tmp_path / "consistency")
     assert overflowing(figure) == []
     rows = checks(found)
@@ -404,14 +411,12 @@ def test_an_inconsistent_estimate_is_found_out(check, role, values):
 def test_a_rise_is_looked_for_between_all_levels():
     # A tenth from each level to the next is within 0.2, over three levels it is not.
     rows = held_out(values=[0.1 * n for n in LEVELS]).summary
-    value, allowed, where = consistency.rise(rows)
+    value, allowed, where = checks_of.rise(rows)
     assert (value, allowed, where) == (pytest.approx(0.8), pytest.approx(0.2), "n = 0 to 8")
 
 
 def test_consistency_with_three_levels_or_without_level_8(tmp_path):
-    figure, _ = consistency.Consistency().draw(
-        {"clip": held_out(values=[8, 4, 0], levels=[0, 4, 8])}
-    )
+    figure, _ = draw_checks({"clip": held_out(values=[8, 4, 0], levels=[0, 4, 8])})
     assert overflowing(figure) == []
     rows = checks({"clip": held_out(values=[8, 4], levels=[0, 4])})
     assert rows.loc["nothing left", "holds"] is None

@@ -7,10 +7,18 @@ import pandas as pd
 import pytest
 from leakage import figures, measures
 from leakage.analysis.verdicts import LEAK, NO_EVIDENCE, TOO_FEW_PICTURES
+from leakage.analysis.visual_security import (
+    COLUMNS,
+    HIDDEN,
+    MEASURES,
+    VISIBLE,
+    VisualSecurity,
+    role,
+    says,
+)
 from leakage.errors import LeakageError
 from leakage.estimators import tables as estimates
-from leakage.figures import style, visual_security
-from leakage.figures.visual_security import HIDDEN, MEASURES, VISIBLE, role, says
+from leakage.figures import named, style
 
 LEVELS = [0, 4, 8]
 PICTURES = 40
@@ -51,7 +59,7 @@ def measured(**means: dict[int, float]) -> style.Table:
     for level in [*LEVELS, -1]:
         part = {"image_id": [f"{i:03}" for i in range(PICTURES)], "level": level}
         part["scheme"] = "noise" if level == -1 else "some"
-        for name in measures.names():
+        for name in measures.NAMES:
             value = means.get(name, usual).get(level, np.nan)
             part[name] = NOISE if level == -1 else np.full(PICTURES, value)
         parts.append(pd.DataFrame(part))
@@ -64,6 +72,16 @@ def tables(**means: dict[int, float]) -> dict[str, style.Table]:
         role("some", "pixels"): counted(),
         role("some", "measures"): measured(**means),
     }
+
+
+def behind(found: dict[str, style.Table]) -> pd.DataFrame:
+    return VisualSecurity().table(found, 0.95)
+
+
+def draw(found: dict[str, style.Table]):
+    """Return the figure, and the table behind it."""
+    table = style.Table(behind(found), {})
+    return named("visual_security").draw(found | {"visual_security": table})
 
 
 def one(found: pd.DataFrame, measure: str, representation: str = "clip") -> pd.DataFrame:
@@ -80,13 +98,13 @@ def close_figures():
 
 
 def test_the_verdicts_are_asked_for_and_of_each_scheme_pixels_counted_and_measures():
-    found = visual_security.VisualSecurity().tables(CONFIG)
+    found = VisualSecurity().tables(CONFIG, 40)
     assert found["verdicts"] == ("analysis", "verdicts", "")
     assert found[role("other", "pixels")] == ("histogram", "pixels", "other")
     assert {f"{scheme}/measures" for scheme in ("some", "other")} <= set(found)
     assert len(found) == 1 + 2 * 2 and "visual_security" in figures.names()
     pixels = SimpleNamespace(**{**vars(CONFIG), "representations": ["clip", "pixels"]})
-    assert role("some", "pixels") not in visual_security.VisualSecurity().tables(pixels)
+    assert role("some", "pixels") not in VisualSecurity().tables(pixels, 40)
 
 
 @pytest.mark.parametrize(
@@ -107,14 +125,14 @@ def test_hidden_is_what_is_no_nearer_to_the_picture_than_the_noise_s_range(mean,
 
 
 def test_there_is_a_row_per_representation_measure_and_level():
-    found = visual_security.behind(tables())
-    assert found.columns.tolist() == visual_security.COLUMNS
+    found = behind(tables())
+    assert found.columns.tolist() == COLUMNS
     assert len(found) == 2 * len(MEASURES) * len(LEVELS)
     assert not found.duplicated(["scheme", "representation", "measure", "level"]).any()
 
 
 def test_the_reference_is_the_noise_s_mean_and_95_percent_range():
-    rows = one(visual_security.behind(tables()), "ssim")
+    rows = one(behind(tables()), "ssim")
     assert (rows["reference"] == NOISE.mean()).all()
     assert (rows["reference_low"] == 1).all() and (rows["reference_high"] == 38).all()
 
@@ -123,7 +141,7 @@ def test_a_measure_disagrees_where_it_hides_a_leak_or_shows_what_is_none():
     # The verdict: a leak at 0 and 4, no evidence at 8.
     hides_a_leak = {0: 50.0, 4: 20.0, 8: 20.0}
     shows_nothing = {0: 50.0, 4: 50.0, 8: 50.0}
-    found = visual_security.behind(tables(psnr=hides_a_leak, ssim=shows_nothing))
+    found = behind(tables(psnr=hides_a_leak, ssim=shows_nothing))
     assert one(found, "psnr")["verdict"].tolist() == [LEAK, LEAK, NO_EVIDENCE]
     assert one(found, "psnr")["says"].tolist() == [VISIBLE, HIDDEN, HIDDEN]
     assert one(found, "psnr")["agrees"].tolist() == [True, False, True]
@@ -132,7 +150,7 @@ def test_a_measure_disagrees_where_it_hides_a_leak_or_shows_what_is_none():
 
 @pytest.mark.parametrize("measure", ["entropy", "npcr", "uaci"])
 def test_low_is_visible_where_noise_is_high(measure):
-    found = visual_security.behind(tables(**{measure: {0: 0.0, 4: 0.5, 8: 20.0}}))
+    found = behind(tables(**{measure: {0: 0.0, 4: 0.5, 8: 20.0}}))
     rows = one(found, measure)
     assert (rows["visible_side"] == "below").all()
     assert rows["says"].tolist() == [VISIBLE, VISIBLE, HIDDEN] and rows["agrees"].all()
@@ -141,7 +159,7 @@ def test_low_is_visible_where_noise_is_high(measure):
 def test_the_correlation_is_the_mean_of_the_directions_that_are_known():
     given = {"correlation_horizontal": {0: 1.0, 4: 0.5}, "correlation_vertical": {0: 0.4, 4: 0.1}}
     given |= {"correlation_diagonal": {0: 0.1}}
-    found = one(visual_security.behind(tables(**given)), "correlation")
+    found = one(behind(tables(**given)), "correlation")
     assert found["mean"].tolist()[:2] == pytest.approx([0.5, 0.3]) and np.isnan(found["mean"][8])
     assert found["says"].isna().tolist() == [False, False, True]
     assert found["agrees"].isna().tolist() == [False, False, True]
@@ -149,12 +167,12 @@ def test_the_correlation_is_the_mean_of_the_directions_that_are_known():
 
 def test_where_there_is_no_verdict_nothing_agrees_or_disagrees():
     few = {**tables(), "verdicts": judged(dict.fromkeys(LEVELS, TOO_FEW_PICTURES))}
-    found = visual_security.behind(few)
+    found = behind(few)
     assert (one(found, "ssim")["verdict"] == TOO_FEW_PICTURES).all()
     assert one(found, "ssim", "pixels")["verdict"].isna().all()
     assert found["agrees"].isna().all() and found["says"].notna().all()
     assert one(found, "ssim", "pixels")["nats"].tolist() == [4, 2, 0]
-    figure, _ = visual_security.VisualSecurity().draw(few)
+    figure, _ = draw(few)
     legend = figure.axes[len(MEASURES)].get_legend()
     assert "no verdict" in [text.get_text() for text in legend.get_texts()]
     assert "no verdict" in figure.axes[0].get_title()
@@ -174,9 +192,9 @@ def test_where_there_is_no_verdict_nothing_agrees_or_disagrees():
 )
 def test_tau_compares_the_order_of_the_levels(means, expected):
     given = dict(zip(LEVELS, means, strict=True))
-    found = one(visual_security.behind(tables(psnr=given)), "psnr")
+    found = one(behind(tables(psnr=given)), "psnr")
     assert found["tau"].tolist() == pytest.approx([expected] * 3, nan_ok=True)
-    figure, _ = visual_security.VisualSecurity().draw(tables(psnr=given))
+    figure, _ = draw(tables(psnr=given))
     text = "τ unknown" if np.isnan(expected) else f"τ = {expected:.2f}".replace("-", "\u2212")
     assert text in figure.axes[0].get_title()
 
@@ -185,12 +203,12 @@ def test_one_picture_left_as_it_is_does_not_make_the_psnr_of_all_infinite():
     given = tables()
     rows = given[role("some", "measures")].rows
     rows.loc[(rows["level"] == 4).idxmax(), "psnr"] = np.inf
-    assert one(visual_security.behind(given), "psnr").loc[4, "mean"] == 45
+    assert one(behind(given), "psnr").loc[4, "mean"] == 45
 
 
 @pytest.mark.parametrize("means", [{0: np.inf, 4: 9.0, 8: 8.0}, dict.fromkeys(LEVELS, np.inf)])
 def test_an_infinite_psnr_is_drawn_at_the_edge_and_called_so(means, tmp_path):
-    figure, table = visual_security.VisualSecurity().draw(tables(psnr=means))
+    figure, table = draw(tables(psnr=means))
     axis = figure.axes[0]
     assert axis.get_xticklabels()[-1].get_text() == "∞"
     assert axis.get_xlim()[0] < axis.get_xticks()[-1] < axis.get_xlim()[1]
@@ -199,7 +217,7 @@ def test_an_infinite_psnr_is_drawn_at_the_edge_and_called_so(means, tmp_path):
 
 
 def test_what_is_ringed_is_what_disagrees():
-    figure, table = visual_security.VisualSecurity().draw(tables(psnr={0: 50.0, 4: 20.0, 8: 60.0}))
+    figure, table = draw(tables(psnr={0: 50.0, 4: 20.0, 8: 60.0}))
     for axis, measure in zip(figure.axes, MEASURES, strict=False):
         rows = one(table, measure)
         expected = rows.loc[rows["agrees"].eq(False), ["mean", "nats"]].to_numpy()
@@ -211,7 +229,7 @@ def test_what_is_ringed_is_what_disagrees():
 
 
 def test_the_first_representation_is_drawn_and_all_are_in_the_table():
-    figure, table = visual_security.VisualSecurity().draw(tables())
+    figure, table = draw(tables())
     assert "CLIP ViT-B/32" in figure.get_suptitle() and "40 pictures" in figure.get_suptitle()
     assert table["representation"].unique().tolist() == ["clip", "pixels"]
 
@@ -220,7 +238,7 @@ def test_numbers_lie_on_no_other_number_and_inside_their_axis():
     crowd = {**tables(), role("other", "measures"): measured()}
     other = judged(nats={0: 4.0, 4: 2.1, 8: 0.1}, schemes=("other",))
     crowd["verdicts"] = style.Table(pd.concat([judged().rows, other.rows]), {})
-    figure, _ = visual_security.VisualSecurity().draw(crowd)
+    figure, _ = draw(crowd)
     renderer = figure.canvas.get_renderer()
     for axis in figure.axes[: len(MEASURES)]:
         # Without the halo, which may touch.
@@ -233,22 +251,22 @@ def test_numbers_lie_on_no_other_number_and_inside_their_axis():
 
 def test_levels_on_one_point_share_a_number():
     same = {0: 50.0, 4: 20.0, 8: 20.0}
-    given = {**tables(**dict.fromkeys(measures.names(), same))}
+    given = {**tables(**dict.fromkeys(measures.NAMES, same))}
     given["verdicts"] = judged(nats={0: 4.0, 4: 1.0, 8: 1.0})
-    figure, _ = visual_security.VisualSecurity().draw(given)
+    figure, _ = draw(given)
     assert {text.get_text() for text in figure.axes[1].texts} == {"0", "4–8"}
 
 
 def test_a_table_that_is_missing_is_named():
     with pytest.raises(LeakageError, match="no table 'some/measures'"):
-        visual_security.behind({"verdicts": judged()})
+        behind({"verdicts": judged()})
     with pytest.raises(LeakageError, match="no table 'verdicts'"):
-        visual_security.behind({role("some", "measures"): measured()})
+        behind({role("some", "measures"): measured()})
 
 
 def test_the_count_of_pixels_stands_for_the_verdict_on_their_bits():
     bits = judged()
     bits.rows["representation"] = "pixels"
     given = {**tables(), "verdicts": style.Table(pd.concat([judged().rows, bits.rows]), {})}
-    rows = one(visual_security.behind(given), "ssim", "pixels")
+    rows = one(behind(given), "ssim", "pixels")
     assert rows["nats"].tolist() == [4, 2, 0] and rows["verdict"].isna().all()

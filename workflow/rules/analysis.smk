@@ -1,19 +1,19 @@
-# Stage 5: analysis. Makes analysis/verdicts.parquet from tests and estimates. Figures and report
-# read it.
+# Stage 5: analysis. Makes analysis/{verdicts,claims,visual_security}.parquet and, for each scheme,
+# analysis/consistency/{scheme}.parquet from tests, estimates and measures. Figures and report read
+# them.
 
 
-rule verdicts:
-    """Decide at which levels a leak is found."""
+rule analyse:
+    """Make one table from other tables, say the verdicts."""
     input:
-        tests=verdict_tests,
-        estimates=verdict_estimates,
+        unpack(analysis_tables),
     output:
-        table=RESULTS / "analysis/verdicts.parquet",
-        checksum=RESULTS / "analysis/verdicts.parquet.sha256",
+        table=RESULTS / "analysis/{analysis}.parquet",
+        checksum=RESULTS / "analysis/{analysis}.parquet.sha256",
     log:
-        RESULTS / "logs/analysis/verdicts.log",
+        RESULTS / "logs/analysis/{analysis}.log",
     benchmark:
-        RESULTS / "benchmarks/analysis/verdicts.tsv"
+        RESULTS / "benchmarks/analysis/{analysis}.tsv"
     conda:
         ENVIRONMENT
     threads: 1
@@ -22,9 +22,12 @@ rule verdicts:
         mem_mb=growing(1_000),
         runtime=growing(15),
     params:
-        tables=verdict_options,
+        name=lambda wildcards: wildcards.analysis.partition("/")[0],
+        tables=analysis_options,
         options=f"--confidence {CONFIG.verdict.confidence}",
-        code=code("verdicts"),
+        code=lambda wildcards: code(
+            "analyse", plugins.source_of(analysis.named(wildcards.analysis.partition("/")[0]))
+        ),
     shell:
-        "python -m leakage --threads {threads} verdicts {output.table:q} {params.tables}"
+        "python -m leakage --threads {threads} analyse {params.name} {output.table:q} {params.tables}"
         " {params.options} --code {params.code} 2>&1 | tee {log:q}"

@@ -22,12 +22,13 @@ os.environ.update(PYTHONPATH=os.pathsep.join(python_path))
 PROGRAMS = str(Path(sys.executable).parent)
 os.environ.update(PATH=os.pathsep.join([PROGRAMS, os.environ.get("PATH", os.defpath)]))
 
-from leakage import captions, figures, plugins
+from leakage import analysis, captions, figures, plugins
 from leakage.storage import files, provenance
 from leakage.config import jobs
-from leakage.config.workflow import ANALYSIS, MEASURES, Workflow, module_of
+from leakage.config.workflow import ANALYSIS, MEASURES, TESTS, Workflow, module_of
 from leakage.devices import has_gpu
 from leakage.errors import LeakageError
+from leakage.interfaces import Wanted
 from leakage.report import inputs
 from leakage.truths import ENCODED
 
@@ -96,6 +97,7 @@ wildcard_constraints:
     estimator=one_of(CHECKED.estimators),
     representation=f"pixels|({one_of(CHECKED.encoders)})(-whole)?",
     figure=one_of(DRAWINGS),
+    analysis=one_of(CHECKED.analyses()),
     task=one_of(CHECKED.tasks()) or "none",
 
 
@@ -125,29 +127,35 @@ def code(step, *modules):
 
 def pictures_folder():
     """Where the manifest's file names lie: the run's own folder, or the user's."""
-    return CHECKED.dataset.folder(RESULTS / "pictures")
+    return getattr(CHECKED.dataset, "path", RESULTS / "pictures")
 
 
 def encoders_with_weights():
     """The encoders with weights to find, of those that a requested figure reads."""
-    read = {each.representation.removesuffix("-whole") for each in wanted_tables()}
-    if judged():
-        read |= {representation for representation, _ in CHECKED.verdict_tests().values()}
+    read = {
+        each.representation.removesuffix("-whole")
+        for each in tables_behind()
+        if each.estimator != ANALYSIS
+    }
     return sorted(key for key in read - {"pixels"} if CHECKED.encoders[key].needs_weights)
 
 
+def tables_behind():
+    """All tables that the requested figures read, directly or through an analysis."""
+    return CHECKED.behind(
+        table for name in FIGURES for table in CHECKED.tables(DRAWINGS[name]).values()
+    )
+
+
 def wanted_tables():
-    """The estimates that the requested figures and their verdicts read, each once."""
-    tables = {table for name in FIGURES for table in CHECKED.tables(DRAWINGS[name]).values()}
-    if judged():
-        tables |= set(CHECKED.verdict_estimates().values())
-    return {each for each in tables if each.estimator not in (MEASURES, ANALYSIS)}
+    """The estimates among them."""
+    others = (MEASURES, TESTS, ANALYSIS)
+    return {each for each in tables_behind() if each.estimator not in others}
 
 
 def judged():
     """Whether a requested figure shows a verdict."""
-    tables = (CHECKED.tables(DRAWINGS[name]).values() for name in FIGURES)
-    return any(each.estimator == ANALYSIS for of_figure in tables for each in of_figure)
+    return Wanted(ANALYSIS, "verdicts", "") in tables_behind()
 
 
 def training_threads(jobs):
@@ -294,38 +302,27 @@ def figure_tables(wildcards):
 
 
 def table_path(estimator, representation, scheme):
-    """The table of an estimate, of a scheme's classic measures, or one that analysis makes."""
+    """The table of an estimate, of exact tests, of a scheme's classic measures or of an analysis."""
     if estimator == MEASURES:
         return RESULTS / f"measures/{scheme}.parquet"
     if estimator == ANALYSIS:
-        return RESULTS / f"analysis/{representation}.parquet"
+        name = f"{representation}/{scheme}" if scheme else representation
+        return RESULTS / f"analysis/{name}.parquet"
+    if estimator == TESTS:
+        return RESULTS / f"tests/{representation}/{scheme}.parquet"
     return RESULTS / f"estimates/{estimator}/{representation}/{scheme}.parquet"
 
 
-def test_path(representation, scheme):
-    """The table of the exact tests of one representation of one scheme."""
-    return RESULTS / f"tests/{representation}/{scheme}.parquet"
+def analysis_tables(wildcards):
+    """The tables that an analysis reads, by their role in it."""
+    name, _, scheme = wildcards.analysis.partition("/")
+    return {role: table_path(*each) for role, each in CHECKED.analysed(name, scheme).items()}
 
 
-def verdict_tests(wildcards):
-    """The tables of the exact tests that the verdicts rest on."""
-    return [test_path(*tested) for tested in CHECKED.verdict_tests().values()]
-
-
-def verdict_estimates(wildcards):
-    """The estimates beside the verdicts."""
-    return [table_path(*wanted) for wanted in CHECKED.verdict_estimates().values()]
-
-
-def verdict_options(wildcards):
+def analysis_options(wildcards):
     """The same files as command-line options."""
-    tests = {role: test_path(*tested) for role, tested in CHECKED.verdict_tests().items()}
-    estimates = {role: table_path(*each) for role, each in CHECKED.verdict_estimates().items()}
-    return " ".join(
-        f"--{kind} {shlex.quote(f'{role}={path}')}"
-        for kind, tables in (("test", tests), ("estimate", estimates))
-        for role, path in tables.items()
-    )
+    tables = analysis_tables(wildcards).items()
+    return " ".join(f"--table {shlex.quote(f'{role}={path}')}" for role, path in tables)
 
 
 def figure_views(wildcards):

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from leakage.errors import LeakageError
 from leakage.storage import files
 
@@ -11,6 +13,11 @@ if TYPE_CHECKING:
     import pandas as pd
 
 LEVEL = "encryption level n"
+INFORMATION = "mutual information"
+# From this share of its ceiling on, a value means "at least".
+AT_CEILING = 0.95
+SUMMARY = ["mean", "low", "high", "floor", "null_high", "p_value", "pictures"]
+BITS_PER_NAT = 1 / np.log(2)
 
 
 @dataclass(frozen=True)
@@ -87,7 +94,40 @@ def answer(table: Table) -> "pd.DataFrame":
         found = table.metadata.get("settings", {}).get("method", "?")
         raise LeakageError(
             f"estimator {found!r} on {table.label}: its table has no p_value; expected a held-out "
-            "estimator (say mine), in verdict.estimator and mine-bits"
+            "estimator (say mine), in verdict.estimator and verdict.pixels"
         )
     chosen = table.answer["statistic"].unique()
     return rows[rows["statistic"].isin(chosen)].sort_values("level").reset_index(drop=True)
+
+
+def by_level(table: Table, statistic: str = INFORMATION) -> "pd.DataFrame":
+    """Return the values of an estimate per level, in the order of the levels.
+
+    Returns:
+        `level`; `mean`, `low`, `high`, `floor`, `null_high`, `p_value`, `pictures` as in the table
+        (of one without them the mean of the chosen rows, 1.96 standard errors on each side if it
+        has them; all else is NaN); `ceiling` and `chance`, means over the folds, which may differ
+        in size; `at_ceiling`, whether the mean can be no more than a lower bound.
+    """
+    rows = table.rows[(table.rows["split"] == "test") & (table.rows["statistic"] == statistic)]
+    if "variant" in rows:
+        rows = rows[rows["variant"] == "matched"]
+    found = table.summary
+    found = found[found["statistic"] == statistic].set_index("level").reindex(columns=SUMMARY)
+    chosen = rows[rows["chosen"]].groupby("level")
+    half = 1.96 * chosen["standard_error"].mean()
+    found["mean"] = found["mean"].fillna(chosen["nats"].mean())
+    found["low"] = found["low"].fillna(found["mean"] - half)
+    found["high"] = found["high"].fillna(found["mean"] + half)
+    for name in ("ceiling", "chance"):
+        found[name] = rows.groupby("level")[name].mean() if name in rows else np.nan
+    found["at_ceiling"] = found["mean"] >= AT_CEILING * found["ceiling"]
+    return found.reset_index()
+
+
+def role_and_path(option: str) -> tuple[str, Path]:
+    """Return the role and the path of `ROLE=PATH`."""
+    role, separator, path = option.partition("=")
+    if not separator:
+        raise LeakageError(f"--table {option}: expected ROLE=PATH, say mine=mine.parquet")
+    return role, Path(path)

@@ -17,19 +17,22 @@ says so.
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from leakage.analysis import enough
+from leakage.analysis import Analysis, compared, enough
 from leakage.analysis.enough import ROUNDING
 from leakage.analysis.tables import Table, answer
 from leakage.errors import LeakageError
+from leakage.interfaces import Wanted
 from leakage.protocol import multiple_testing
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from leakage.config.models import Config
 
 LEAK = "leak"
 NO_EVIDENCE = "no evidence of a leak"
@@ -43,6 +46,7 @@ WEIGHTS = (0.75, 0.25)
 # decide, and the verdict shows no estimate.
 ESTIMATED_FROM = 6
 COMBINED = "combined"
+TESTS, ESTIMATES = "tests", "estimates"
 STATISTICS = {
     "p_similarity": "similarity",
     "p_whitened": "whitened similarity",
@@ -211,38 +215,51 @@ def sized(rows: "pd.DataFrame") -> "pd.Series":
     return ~(rows["needed_for_nats"] > rows["pictures"])
 
 
-class Configured(Protocol):
-    """The part of the configuration that this module reads."""
+class Verdicts(Analysis):
+    """One row per scheme, representation and level, with the columns `COLUMNS`."""
 
-    representations: list[str]
-    estimators: Mapping[str, Any]
-    verdict: Any
+    def tables(self, config: "Config", pictures: int) -> dict[str, Wanted]:
+        """Return the exact tests and the held-out estimates, of every compared scheme.
 
+        With fewer pictures than `ESTIMATED_FROM` there are only tests. Pixels have an estimate, if
+        one is configured for them, and no test.
 
-def estimates(config: Configured, schemes: list[str]) -> dict[str, tuple[str, str, str]]:
-    """Return the estimates beside the verdicts, as (estimator, representation, scheme) by role.
+        Raises:
+            LeakageError: there is nothing to test.
+        """
+        keys, estimator = config.representations, config.verdict.estimator
+        of = {each: estimator for each in keys if pictures >= ESTIMATED_FROM}
+        if config.verdict.pixels is not None and pictures >= ESTIMATED_FROM:
+            of["pixels"] = config.verdict.pixels
+        asked = {}
+        for scheme in compared(config):
+            for key in keys:
+                if key != "pixels":
+                    asked[f"{TESTS} {scheme}/{key}"] = Wanted(TESTS, key, scheme)
+        for scheme in compared(config):
+            for key, estimator in of.items():
+                asked[f"{ESTIMATES} {scheme}/{key}"] = Wanted(estimator, key, scheme)
+        if not asked:
+            raise LeakageError(
+                "representations: found nothing for a verdict; name an encoder there"
+            )
+        return asked
 
-    There is one per scheme and representation, and one on the bits of pixels if `mine-bits` is
-    configured. The role is `{scheme}/{representation}`.
-    """
-    asked = {each: config.verdict.estimator for each in config.representations}
-    if config.verdict.pixels is not None:
-        asked["pixels"] = config.verdict.pixels
-    return {
-        f"{scheme}/{key}": (estimator, key, scheme)
-        for scheme in schemes
-        for key, estimator in asked.items()
-    }
+    def table(self, tables: Mapping[str, Table], confidence: float) -> "pd.DataFrame":
+        """Return the verdicts; `confidence` is 1 minus the chance of any false leak in a row.
 
-
-def tests(config: Configured, schemes: list[str]) -> dict[str, tuple[str, str]]:
-    """Return the exact tests of embeddings, as (representation, scheme) by the same roles."""
-    return {
-        f"{scheme}/{key}": (key, scheme)
-        for scheme in schemes
-        for key in config.representations
-        if key != "pixels"
-    }
+        Raises:
+            LeakageError: an estimate has no p-value.
+        """
+        tested, estimated = (
+            {
+                role.removeprefix(kind + " "): table
+                for role, table in tables.items()
+                if role.startswith(kind + " ")
+            }
+            for kind in (TESTS, ESTIMATES)
+        )
+        return table(tested, estimated, confidence)
 
 
 def table(
@@ -251,18 +268,16 @@ def table(
     """Return one row per scheme, representation and level, with the columns `COLUMNS`.
 
     Args:
-        tested: the tables of the exact tests, by role.
-        estimated: the estimates, by role.
+        tested: the tables of the exact tests, by `{scheme}/{representation}`.
+        estimated: the estimates, by the same.
         confidence: 1 minus the chance of any false leak among the levels of a row.
 
     Raises:
-        LeakageError: there is nothing to test, or an estimate has no p-value.
+        LeakageError: an estimate has no p-value.
     """
     import pandas as pd
 
     roles = list(dict.fromkeys([*estimated, *tested]))
-    if not roles:
-        raise LeakageError("verdict: found nothing to test; name an encoder in `representations`")
     parts = [_row(each, tested.get(each), estimated.get(each), confidence) for each in roles]
     return pd.concat(parts, ignore_index=True)[COLUMNS]
 

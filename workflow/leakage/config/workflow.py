@@ -6,15 +6,23 @@ module that they name, so that a new module brings its own keys.
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import pydantic
 
-from leakage import datasets, encoders, estimators, figures, plugins, schemes, truths
-from leakage.analysis import verdicts
+from leakage import (
+    analysis,
+    datasets,
+    encoders,
+    estimators,
+    figures,
+    plugins,
+    schemes,
+    truths,
+)
 from leakage.config.settings import (
     PathText,
     Settings,
@@ -35,15 +43,14 @@ KEY = r"[A-Za-z0-9][A-Za-z0-9_.]*(-[A-Za-z0-9_.]+)*"
 LONGEST_KEY = 64
 # In a folder of its name a scheme's figures lie beside fig1.png, and so on.
 TAKEN = (".png", ".pdf", ".csv", ".json", ".parquet", ".sha256", ".md", ".html", ".log", ".tsv")
-# What `tables` of a figure calls the table of classic measures, which no estimator makes, and those
-# that analysis makes from tables.
-MEASURES, ANALYSIS = "measures", "analysis"
+# In place of an estimator in `Wanted`: the table of classic measures, exact tests or an analysis.
+MEASURES, TESTS, ANALYSIS = "measures", "tests", "analysis"
 # Jobs per stage, at most.
 MOST_SHARDS = 10_000
 TaskPairs = Annotated[int, pydantic.Field(ge=100, le=10**9)]
 TaskDraws = Annotated[int, pydantic.Field(ge=1, le=1000)]
 Pictures = Annotated[int, pydantic.Field(ge=4, le=100_000)]
-RESERVED = ("pixels", MEASURES, ANALYSIS)
+RESERVED = ("pixels", MEASURES, TESTS, ANALYSIS)
 # The key that says what a figure shows, where that is not `representations`.
 DRAWN = {
     "estimators": "comparisons.estimators",
@@ -285,11 +292,11 @@ class Workflow:
         refuse_odd(values)
         self.config: Config = validate(Config, values, "")
         config, dataset = self.config, self.config.dataset
-        kind = datasets.dataset_class(dataset.name)
-        self.dataset: datasets.Dataset = validate(
-            kind, getattr(dataset, dataset.name), f"dataset.{dataset.name}"
+        kind = datasets.module(dataset.name)
+        self.dataset = validate(
+            kind.Settings, getattr(dataset, dataset.name), f"dataset.{dataset.name}"
         )
-        self.pictures = self.dataset.expected()
+        self.pictures = kind.expected(self.dataset)
         self.shards = _shards(self.pictures, dataset.shard_size)
         self.schemes = _definitions(config.encryption.schemes, "encryption.schemes", _scheme)
         self.encoders = _definitions(config.encoders, "encoders", _named_encoder)
@@ -303,14 +310,15 @@ class Workflow:
 
         Of a folder, the names and sizes of its files count as well.
         """
-        how = set(self.dataset.download_options)
+        kind = datasets.module(self.config.dataset.name)
+        how = getattr(kind, "HOW", set())
         what = {
             "name": self.config.dataset.name,
             "settings": self.dataset.model_dump(exclude=how),
             "patch_size": self.config.patches.size,
         }
-        if content := self.dataset.content():
-            listed = json.dumps(content).encode()
+        if hasattr(kind, "content"):
+            listed = json.dumps(kind.content(self.dataset)).encode()
             what["content"] = hashlib.sha256(listed).hexdigest()[:16]
         return what, self.dataset.model_dump(include=how)
 
@@ -330,7 +338,7 @@ class Workflow:
         encryption, definition = self.config.encryption, self.schemes[scheme]
         found = {"scheme": scheme, "definition": {**definition.model_dump(), "levels": levels}}
         found |= self._grey()
-        if definition.encrypts:
+        if not hasattr(schemes.module(definition.cipher), "read"):
             found["key_file"] = encryption.key_file
             found["key_fingerprint"] = self.key_fingerprint
         return found
@@ -342,7 +350,8 @@ class Workflow:
 
     def encrypted_files(self, scheme: str, level: int) -> list[str]:
         """Return the files of a level that another program encrypted; none of other schemes."""
-        return self.schemes[scheme].files(level)
+        cipher = schemes.module(self.schemes[scheme].cipher)
+        return cipher.files(self.schemes[scheme], level) if hasattr(cipher, "files") else []
 
     def levels(self, scheme: str) -> list[int]:
         """Return the levels of a scheme, in order."""
@@ -396,24 +405,31 @@ class Workflow:
         chosen = {"seeds": 1, "floor": False, "bootstraps": 0}
         return entry.model_copy(update=chosen).model_dump()
 
-    def verdict_tests(self) -> dict[str, tuple[str, str]]:
-        """Return the exact tests that verdicts rest on, (representation, scheme) by role."""
-        return verdicts.tests(self.config, figures.compared(self.config))
+    def analyses(self) -> list[str]:
+        """Return the names of all tables of `analysis`, as `{name}` or `{name}/{scheme}`."""
+        return [
+            f"{name}/{scheme}" if scheme else name
+            for name in analysis.ANALYSES
+            for scheme in (self.schemes if analysis.named(name).per_scheme else [""])
+        ]
 
-    def verdict_estimates(self) -> dict[str, Wanted]:
-        """Return the estimates beside the verdicts, by role; with too few pictures there are none.
+    def analysed(self, name: str, scheme: str) -> dict[str, Wanted]:
+        """Return each table that an analysis reads, by its role in it.
 
-        Raises:
-            LeakageError: then there is nothing to test.
+        Args:
+            name: of the analysis.
+            scheme: of an analysis per scheme, else empty, for the paper's.
         """
-        asked = verdicts.estimates(self.config, figures.compared(self.config))
-        if self.pictures < verdicts.ESTIMATED_FROM:
-            asked = {}
-        if not asked and not self.verdict_tests():
-            raise LeakageError(
-                "representations: found nothing for a verdict; name an encoder there"
-            )
-        return {role: Wanted(*wanted) for role, wanted in asked.items()}
+        asked = analysis.named(name).tables(self.config, self.pictures)
+        return _of_scheme(asked, scheme or self.config.paper.scheme)
+
+    def behind(self, tables: Iterable[Wanted]) -> set[Wanted]:
+        """Return tables, and those that the analyses among them read."""
+        found = set(tables)
+        for each in tuple(found):
+            if each.estimator == ANALYSIS:
+                found |= self.behind(self.analysed(each.representation, each.scheme or "").values())
+        return found
 
     def figures(self) -> dict[str, Drawing]:
         """Return every figure that is asked for, by its name.
@@ -445,10 +461,7 @@ class Workflow:
     def tables(self, drawing: Drawing) -> dict[str, Wanted]:
         """Return each table that a figure reads, by its role in it."""
         asked = drawing.figure.tables(self.config, drawing.representation)
-        return {
-            role: each if each.scheme is not None else each._replace(scheme=drawing.scheme)
-            for role, each in asked.items()
-        }
+        return _of_scheme(asked, drawing.scheme)
 
     def _estimator(self, key: str, values: dict[str, Any]) -> Settings:
         where = f"estimators.{key}"
@@ -499,13 +512,11 @@ class Workflow:
                     f"{DRAWN.get(name, 'representations')}: found nothing that the figure {name} "
                     f"can show; name something there, or take {name} out of figures"
                 )
-            for estimator, representation, _ in tables.values():
-                if estimator == MEASURES:
+            for estimator, representation, _ in self.behind(tables.values()):
+                if estimator in (MEASURES, ANALYSIS):
                     continue
-                if estimator == ANALYSIS:
-                    self._check_verdicts()
-                    continue
-                _defined(estimator, self.estimators, f"estimators (for {figure})", "estimator")
+                if estimator != TESTS:
+                    _defined(estimator, self.estimators, f"estimators (for {figure})", "estimator")
                 encoder = representation.removesuffix("-whole")
                 _defined(encoder, [*self.encoders, "pixels"], f"figures ({figure})", "encoder")
 
@@ -522,12 +533,6 @@ class Workflow:
             yield "comparisons.rescaled.rescaled", compared.rescaled.rescaled
         if self.config.verdict.pixels is not None:
             yield "verdict.pixels", self.config.verdict.pixels
-
-    def _check_verdicts(self) -> None:
-        """Refuse verdicts on what is not defined."""
-        for estimator, representation, _ in self.verdict_estimates().values():
-            _defined(estimator, self.estimators, "verdict.estimator", "estimator")
-            _defined(representation, [*self.encoders, "pixels"], "representations", "encoder")
 
     def _verdict_tests(self) -> None:
         """Refuse an estimator for the verdict that tests nothing."""
@@ -548,6 +553,14 @@ def module_of(entry: Settings) -> str:
         if hasattr(entry, key):
             return plugins.reference(f"leakage.{package}", getattr(entry, key))
     return type(entry).__module__
+
+
+def _of_scheme(tables: Mapping[str, Wanted], scheme: str) -> dict[str, Wanted]:
+    """Return tables with a scheme for those that name none."""
+    return {
+        role: each if each.scheme is not None else each._replace(scheme=scheme)
+        for role, each in tables.items()
+    }
 
 
 def _shards(pictures: int, size: int) -> int:
@@ -580,10 +593,10 @@ def _is_name(key: str) -> bool:
     return fits and not key.endswith(("-whole", *TAKEN)) and key not in RESERVED
 
 
-def _scheme(key: str, values: dict[str, Any]) -> schemes.Cipher:
+def _scheme(key: str, values: dict[str, Any]) -> Settings:
     where = f"encryption.schemes.{key}"
     cipher = values.get("cipher", key)
-    model = _module(schemes.cipher_class, cipher, f"{where}.cipher")
+    model = _module(schemes.settings_of, cipher, f"{where}.cipher")
     return validate(model, {"cipher": cipher, **values}, where)
 
 

@@ -111,11 +111,6 @@ class Figure:
         return {}
 
 
-def compared(config: Any) -> list[str]:
-    """Return the compared schemes, the paper's first."""
-    return list(dict.fromkeys([config.paper.scheme, *config.comparisons.schemes]))
-
-
 def names() -> list[str]:
     """Return the names of the figures, sorted."""
     return sorted(FIGURES)

@@ -4,8 +4,6 @@ import itertools
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from leakage import captions
 from leakage.analysis import enough
 from leakage.figures import style
@@ -15,7 +13,6 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-INFORMATION = "mutual information"
 NATS = "held-out mutual information (nats)"
 METHODS = {
     "mine": "MINE",
@@ -26,8 +23,6 @@ METHODS = {
     "cca": "CCA (Gaussian part)",
     "ksg": "KSG (nearest neighbours)",
 }
-# From this share of its ceiling on, a value says "at least".
-AT_CEILING = 0.95
 # How a figure says that a grey curve carries no weight.
 TOO_FEW = "too few pictures to train on"
 LOWER_BOUND = "at its ceiling: at least this much"
@@ -36,32 +31,6 @@ LOWER_BOUND = "at its ceiling: at least this much"
 LOWEST = -1.5
 # None is an upward triangle, which marks values at their ceiling.
 MARKERS = "osDvPX<>dp"
-SUMMARY = ["mean", "low", "high", "floor", "null_high", "p_value", "pictures"]
-
-
-def values(table: style.Table, statistic: str = INFORMATION) -> "pd.DataFrame":
-    """Return what an estimate says of each level, in the order of the levels.
-
-    Returns:
-        `level`; `mean`, `low`, `high`, `floor`, `null_high`, `p_value`, `pictures` as in the table
-        (of one without them the mean of the chosen rows, 1.96 standard errors on each side if it
-        has them; all else is NaN); `ceiling` and `chance`, means over the folds, which may differ
-        in size; `at_ceiling`, whether the mean can be no more than a lower bound.
-    """
-    rows = table.rows[(table.rows["split"] == "test") & (table.rows["statistic"] == statistic)]
-    if "variant" in rows:
-        rows = rows[rows["variant"] == "matched"]
-    found = table.summary
-    found = found[found["statistic"] == statistic].set_index("level").reindex(columns=SUMMARY)
-    chosen = rows[rows["chosen"]].groupby("level")
-    half = 1.96 * chosen["standard_error"].mean()
-    found["mean"] = found["mean"].fillna(chosen["nats"].mean())
-    found["low"] = found["low"].fillna(found["mean"] - half)
-    found["high"] = found["high"].fillna(found["mean"] + half)
-    for name in ("ceiling", "chance"):
-        found[name] = rows.groupby("level")[name].mean() if name in rows else np.nan
-    found["at_ceiling"] = found["mean"] >= AT_CEILING * found["ceiling"]
-    return found.reset_index()
 
 
 def methods(tables: dict[str, style.Table]) -> dict[str, str]:
@@ -90,7 +59,12 @@ def colour(table: style.Table, own: Any) -> Any:
 
 def too_few(tables: Iterable[style.Table]) -> str:
     """Return a line of the title that says what the grey curves are, or nothing."""
-    found = dict.fromkeys(filter(None, map(enough.shortage, tables)))
+    return shortages(map(enough.shortage, tables))
+
+
+def shortages(reasons: Iterable[str]) -> str:
+    """Return the same line from the reasons; empty ones do not count."""
+    found = dict.fromkeys(filter(None, reasons))
     if not found:
         return ""
     return f"\ngrey: {TOO_FEW} ({'; '.join(found)}), carries no weight"

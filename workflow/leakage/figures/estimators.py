@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from leakage.analysis import enough
+from leakage.analysis.tables import by_level
 from leakage.figures import Figure, curves, style
 from leakage.interfaces import Wanted
 
@@ -108,13 +109,13 @@ class Estimators(Figure):
 
 
 def behind(tables: dict[str, style.Table]) -> "pd.DataFrame":
-    """Return `curves.values` of every estimator, one below the other."""
+    """Return `by_level` of every estimator, one below the other."""
     import pandas as pd
 
     names = curves.methods(tables)
     return pd.concat(
         [
-            curves.values(table).assign(
+            by_level(table).assign(
                 estimator=role, method=names[role], carries_weight=enough.carries_weight(table)
             )
             for role, table in tables.items()

@@ -6,6 +6,7 @@ import numpy as np
 
 from leakage import captions
 from leakage.analysis import enough
+from leakage.analysis.tables import by_level
 from leakage.figures import Figure, curves, style
 from leakage.interfaces import Wanted
 
@@ -107,7 +108,7 @@ def behind(mine: style.Table, held_out: style.Table) -> "pd.DataFrame":
     import pandas as pd
 
     train = mine.rows[mine.rows["split"] == "train"]
-    fitted = curves.values(held_out)
+    fitted = by_level(held_out)
     floor = fitted[["level", "pictures"]].assign(mean=fitted["floor"])
     parts = {
         "train": _over_seeds(train[train["step"] == train["step"].max()]),

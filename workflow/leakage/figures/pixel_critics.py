@@ -6,6 +6,7 @@ import numpy as np
 
 from leakage import captions
 from leakage.analysis import enough
+from leakage.analysis.tables import by_level
 from leakage.figures import Figure, curves, style
 from leakage.interfaces import Wanted
 
@@ -106,7 +107,7 @@ def behind(tables: dict[str, style.Table]) -> "pd.DataFrame":
     counted = tables["histogram"].rows
     exact = counted[["level", "pooled"]].rename(columns={"pooled": "exact"})
     parts = [
-        curves.values(tables[critic]).assign(
+        by_level(tables[critic]).assign(
             critic=critic, carries_weight=enough.carries_weight(tables[critic])
         )
         for critic in CRITICS

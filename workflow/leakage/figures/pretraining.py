@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 from leakage import captions
 from leakage.analysis import enough
+from leakage.analysis.tables import INFORMATION, by_level
 from leakage.errors import LeakageError
 from leakage.figures import Figure, curves, style
 from leakage.interfaces import Wanted
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from leakage.config.models import Config
 
 MEASURES = {
-    "information": (curves.INFORMATION, curves.NATS),
+    "information": (INFORMATION, curves.NATS),
     "found": ("top 1", "share of held-out views found first (top 1)"),
 }
 SIDES = {"trained": "-", "untrained": "--"}
@@ -133,7 +134,7 @@ def behind(tables: dict[str, style.Table]) -> "pd.DataFrame":
     for trained, untrained in _pairs(tables):
         for measure, (statistic, _) in MEASURES.items():
             sides = [
-                curves.values(tables[f"{key} {measure}"], statistic).set_index("level")
+                by_level(tables[f"{key} {measure}"], statistic).set_index("level")
                 for key in (trained, untrained)
             ]
             kept = ["mean", "low", "high", "at_ceiling"]

@@ -3,6 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from leakage import captions
+from leakage.analysis.tables import by_level
 from leakage.errors import LeakageError
 from leakage.figures import Figure, curves, style
 from leakage.interfaces import Wanted
@@ -128,7 +129,7 @@ def behind(tables: dict[str, style.Table]) -> "pd.DataFrame":
     import pandas as pd
 
     parts = [
-        curves.values(table, by + statistic).assign(
+        by_level(table, by + statistic).assign(
             representation=role, label=table.label, statistic=by + statistic
         )
         for role, table in tables.items()

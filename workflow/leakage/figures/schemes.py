@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from leakage.analysis import enough
+from leakage.analysis import compared, enough
+from leakage.analysis.tables import by_level
 from leakage.analysis.verdicts import NO_EVIDENCE
-from leakage.figures import Figure, compared, curves, style
+from leakage.figures import Figure, curves, style
 from leakage.interfaces import Wanted
 
 if TYPE_CHECKING:
@@ -139,7 +140,7 @@ def behind(tables: dict[str, style.Table]) -> "pd.DataFrame":
     """Return one row per scheme, estimate and level.
 
     Columns: scheme, estimate, representation, label, level, strength; mean, low, high, floor,
-    p_value and pictures as in `curves.values`, in nats; of the histogram the interval is 1.96
+    p_value and pictures as in `by_level`, in nats; of the histogram the interval is 1.96
     standard errors wide on each side; `verdict` of the held-out estimate's representation.
     """
     import pandas as pd
@@ -150,7 +151,7 @@ def behind(tables: dict[str, style.Table]) -> "pd.DataFrame":
         if role == VERDICTS:
             continue
         scheme, _, estimate = role.partition("/")
-        values = curves.values(table)
+        values = by_level(table)
         values.insert(0, "scheme", scheme)
         values.insert(1, "estimate", estimate)
         values.insert(2, "label", table.label)

@@ -1,23 +1,20 @@
-"""The paper's claims (Messadi, Cervia, Itier, arXiv 2508.08832), and the numbers that test them.
+"""The scorecard: the paper's claims (Messadi, Cervia, Itier, arXiv 2508.08832), tested."""
 
-The paper gives its claims in words; which number tests one, and where it turns, is our choice. A
-claim about CLIP or ResNet-50 that is tested with a stand-in (`analysis.parts`) says so in its
-verdict. With an untrained network, or an encoder without weights, it cannot be tested; its numbers
-are given all the same. Where the paper draws values on training pairs, those decide together with
-the held-out ones, where these rise above their null and have enough pictures.
-"""
-
-from collections.abc import Callable
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from leakage import captions
-from leakage.analysis import enough, parts
-from leakage.analysis.parts import Player
-from leakage.analysis.tables import answer
-from leakage.figures import Figure, fig2, style
+from leakage.analysis.claims import (
+    FAILS,
+    HOLDS,
+    NO_LEVELS,
+    NO_WEIGHTS,
+    STAND_IN_FAILS,
+    STAND_IN_HOLDS,
+    TOO_FEW,
+)
+from leakage.figures import Figure, style
 from leakage.interfaces import Wanted
 
 if TYPE_CHECKING:
@@ -26,11 +23,6 @@ if TYPE_CHECKING:
 
     from leakage.config.models import Config
 
-HOLDS, FAILS = "holds", "does not hold"
-STAND_IN_HOLDS, STAND_IN_FAILS = (f"with a stand-in: {each}" for each in (HOLDS, FAILS))
-NO_WEIGHTS = "cannot be tested with these weights"
-NO_LEVELS = "cannot be tested at these levels"
-TOO_FEW = "cannot be tested with so few pictures"
 # Light tints of Okabe and Ito's palette, lighter with a stand-in; every verdict is said in words as
 # well.
 COLOURS = {
@@ -42,17 +34,6 @@ COLOURS = {
     NO_LEVELS: "#dddddd",
     TOO_FEW: "#dddddd",
 }
-TRAINED = {parts.PAPER, parts.STAND_IN}
-# From this R² on a curve is called a straight line.
-LINEAR = 0.98
-# A cosine of unrelated directions is near 0; one that stays above this tells little.
-UNINFORMATIVE = 0.5
-# The level that leaves nothing of a byte.
-NOTHING_LEFT = 8
-HIGH = 5
-CONVERGED = 0.9
-# Levels whose last training value is below this share of the largest have nothing to converge to.
-PRESENT = 0.05
 WIDTHS = {"claim": 2.6, "number (held out)": 4.3, "verdict": 1.4, "remark": 4.1}
 
 
@@ -72,34 +53,21 @@ class Scorecard(Figure):
     per_scheme = False
 
     def tables(self, config: "Config", representation: str = "") -> dict[str, Wanted]:
-        """Return the estimates of Figures 2 to 8, and held-out ones beside them."""
-        paper, held_out = config.paper, config.verdict.estimator
-        clip, resnet = paper.clip, paper.resnet
-        asked = {
-            "histogram": Wanted(paper.histogram, "pixels"),
-            "cosine": Wanted(paper.cosine, f"{clip}-whole"),
-            "rounded": Wanted(paper.rounded_histogram, f"{clip}-whole"),
-            "mine_pixels": Wanted(paper.training, "pixels"),
-            "mine_clip": Wanted(paper.training, clip),
-            "mine_resnet": Wanted(paper.training, resnet),
-            "held_out_clip": Wanted(held_out, clip),
-            "held_out_resnet": Wanted(held_out, resnet),
-        }
-        if config.verdict.pixels is not None:
-            asked["bits"] = Wanted(config.verdict.pixels, "pixels")
-        return asked
+        """Return the table of claims."""
+        return {"claims": Wanted("analysis", "claims", "")}
 
     def draw(self, tables: dict[str, style.Table]) -> "tuple[Drawn, pd.DataFrame]":
         """Return the claims as a table to read, and the numbers behind it, one per row."""
-        found = claims(tables)
-        rows = [
-            [claim.text, "\n".join(map(_written, claim.quantities)), claim.verdict, claim.remarks]
-            for claim in found
-        ]
-        fills = [[None, None, COLOURS[claim.verdict], None] for claim in found]
-        table = behind(found)
-        title = f"{self._finding(table)}\n{parts.named(_players(tables))}"
-        return text_table(WIDTHS, rows, fills, title), table
+        found = tables["claims"].rows
+        table = found.drop(columns="sign")
+        rows, fills = [], []
+        for claim, part in found.groupby("claim", sort=False):
+            numbers = "\n".join(_written(row) for row in part.itertuples())
+            verdict, remark = part["verdict"].iloc[0], part["remark"].iloc[0]
+            rows.append([str(claim), numbers, verdict, remark])
+            fills.append([None, None, COLOURS[verdict], None])
+        title = f"{self._finding(table)}\n{self.numbers(table)['networks']}"
+        return style.text_table(WIDTHS, rows, fills, title), table
 
     def numbers(self, table: "pd.DataFrame") -> dict[str, Any]:
         """Return what the caption says: how many claims hold, do not, and cannot be tested."""
@@ -137,445 +105,16 @@ class Scorecard(Figure):
         return f"Of the paper's {len(verdicts)} claims {captions.listed(said)}"
 
 
-@dataclass(frozen=True)
-class Quantity:
-    """A number that tests a claim.
-
-    Attributes:
-        name: what it is.
-        value: of the paper's estimate.
-        threshold: where the claim turns; NaN of a number that only stands beside.
-        above: whether the claim asks for a value above the threshold, or below it.
-        reached: whether a value on the threshold (but for rounding) is one that holds.
-        held_out: the same number from held-out values; NaN where there is none.
-        held_out_counts: whether the claim asks the same of the held-out number.
-    """
-
-    name: str
-    value: float
-    threshold: float = np.nan
-    above: bool = True
-    reached: bool = False
-    held_out: float = np.nan
-    held_out_counts: bool = False
-
-    @property
-    def sign(self) -> str:
-        """How the threshold is written."""
-        return {(1, 1): "≥", (1, 0): ">", (0, 1): "≤", (0, 0): "<"}[self.above, self.reached]
-
-    @property
-    def holds(self) -> bool | None:
-        """Whether it supports the claim; None where there is no number."""
-        values = [self.value, *([self.held_out] if self.held_out_counts else [])]
-        known = [value for value in values if not np.isnan(value)]
-        if np.isnan(self.value):
-            return None
-        margins = [(v - self.threshold) * (1 if self.above else -1) for v in known]
-        return all(m >= -1e-9 if self.reached else m > 0 for m in margins)
-
-
-@dataclass(frozen=True)
-class Claim:
-    """A claim of the paper, the numbers that test it, and the encoders that they are from.
-
-    Attributes:
-        text: the claim.
-        quantities: the numbers that test it.
-        remark: what to know about the numbers.
-        players: the encoders in the places of the paper's networks; empty for claims on pixels.
-        compares: whether the claim compares the two networks with each other.
-        few: whether it rests on held-out numbers from too few pictures.
-    """
-
-    text: str
-    quantities: list[Quantity]
-    remark: str = ""
-    players: tuple[Player, ...] = ()
-    compares: bool = False
-    few: bool = False
-
-    @property
-    def verdict(self) -> str:
-        """Whether all numbers support the claim, in words."""
-        if self.played_by_one or not {each.kind for each in self.players} <= TRAINED:
-            return NO_WEIGHTS
-        asked = [each.holds for each in self.quantities if not np.isnan(each.threshold)]
-        if None in asked:
-            return NO_LEVELS
-        if self.few:
-            return TOO_FEW
-        if any(each.kind == parts.STAND_IN for each in self.players):
-            return STAND_IN_HOLDS if all(asked) else STAND_IN_FAILS
-        return HOLDS if all(asked) else FAILS
-
-    @property
-    def played_by_one(self) -> bool:
-        """Whether one encoder plays both networks, which leaves nothing to compare."""
-        return self.compares and len({each.label for each in self.players}) == 1
-
-    @property
-    def remarks(self) -> str:
-        """The remark, after the names of encoders that are not the paper's."""
-        others = [each for each in self.players if each.kind != parts.PAPER]
-        said = [f"{parts.named(others)}."] if others else []
-        if self.played_by_one:
-            return " ".join([*said, "One network cannot play both."])
-        return " ".join([*said, self.remark]).strip()
-
-
-def behind(found: list[Claim]) -> "pd.DataFrame":
-    """Return one row per number; the verdict is the claim's."""
-    import pandas as pd
-
-    return pd.DataFrame(
-        [
-            {
-                "claim": claim.text,
-                "quantity": each.name,
-                "value": each.value,
-                "threshold": each.threshold,
-                "held_out_value": each.held_out,
-                "verdict": claim.verdict,
-                "remark": claim.remarks,
-                "networks": parts.named(claim.players),
-            }
-            for claim in found
-            for each in claim.quantities
-        ]
-    )
-
-
-def claims(tables: dict[str, style.Table]) -> list[Claim]:
-    """Return the paper's claims in its order."""
-    clip, resnet = _players(tables)
-    made: list[tuple[Callable[[dict[str, style.Table]], Claim], tuple[Player, ...]]] = [
-        (_histogram_is_linear, ()),
-        (_cosine_says_nothing, (clip,)),
-        (_rounded_is_not_linear, (clip,)),
-        (_pixels_bend_and_are_slow, ()),
-        (_embeddings_are_faster, (clip, resnet)),
-        (_clip_keeps_more_than_pixels, (clip,)),
-        (_resnet_falls_faster, (clip, resnet)),
-    ]
-    return [replace(make(tables), players=players) for make, players in made]
-
-
-def _players(tables: dict[str, style.Table]) -> tuple[Player, Player]:
-    """Return the encoders that play CLIP and ResNet-50."""
-    clip, resnet = (parts.player(tables[f"mine_{part}"], part) for part in parts.NETWORKS)
-    return clip, resnet
-
-
-def straightness(levels: Any, values: Any) -> float:
-    """Return R² of the straight line through values; NaN for fewer than three, or equal ones."""
-    levels, values = np.asarray(levels, float), np.asarray(values, float)
-    # Equal but for rounding: then R² is noise.
-    flat = values.size == 0 or np.ptp(values) <= 1e-12 * np.abs(values).max()
-    if len(values) < 3 or flat or not np.isfinite(values).all():
-        return float("nan")
-    return float(np.corrcoef(levels, values)[0, 1] ** 2)
-
-
-def training(table: style.Table) -> "pd.DataFrame":
-    """Return the training values in nats, mean over seeds: epochs as rows, levels as columns."""
-    rows = table.rows[table.rows["split"] == "train"]
-    return rows.pivot_table(index="step", columns="level", values="nats", aggfunc="mean")
-
-
-def epochs_to_converge(table: style.Table) -> float:
-    """Return the median over levels of the first epoch with 90 % of the last training value.
-
-    Levels that end below 5 % of the largest value are left out; NaN where no value is above 0.
-    """
-    curves = training(table)
-    last = curves.iloc[-1]
-    kept = last.index[(last > 0) & (last >= PRESENT * last.max())]
-    firsts = [curves.index[curves[level] >= CONVERGED * last[level]][0] for level in kept]
-    return float(np.median(firsts)) if firsts else float("nan")
-
-
-def share(values: "pd.Series", between: tuple[int, int]) -> float:
-    """Return the mean of I(n) / max I over the levels from the first to the last given.
-
-    Args:
-        values: by level, in nats.
-        between: the lowest and the highest level that count.
-    """
-    inner = values[(values.index >= between[0]) & (values.index <= between[1])]
-    if not len(inner) or not values.max() > 0:
-        return float("nan")
-    return float(inner.mean() / values.max())
-
-
-def held_out_share(table: style.Table, between: tuple[int, int]) -> float:
-    """Return `share` of the held-out means; NaN where they do not rise above floor and null.
-
-    Both the largest value and the mean over the levels that count have to: a ratio of what
-    mismatched pictures give as well is noise.
-    """
-    rows = answer(table).set_index("level")
-    null = np.fmax(rows["floor"], rows["null_high"]).fillna(0.0)
-    values = rows["mean"]
-    inner = (rows.index >= between[0]) & (rows.index <= between[1])
-    if not inner.any() or values.isna().any():
-        return float("nan")
-    top = values.idxmax()
-    if values[top] <= null[top] or values[inner].mean() <= null[inner].mean():
-        return float("nan")
-    return share(values, between)
-
-
-def _histogram_is_linear(tables: dict[str, style.Table]) -> Claim:
-    table = fig2.behind(tables["histogram"].rows.sort_values("level"))
-    # fig2 fits two levels as well, through which every line is straight.
-    r2 = straightness(table["level"], table["mi_bits"])
-    excess = float((table["mi_bits"] - table["bound_bits"]).max())
-    return Claim(
-        "a. Histogram MI falls linearly in n and is bounded by 8 − n bits",
-        [
-            Quantity("R² of the linear fit", r2, LINEAR, reached=True),
-            Quantity("largest excess over the bound, bits", excess, 0, above=False, reached=True),
-        ],
-        remark="The view is a function of the pixel, so its MI is the entropy H(view).",
-    )
-
-
-def _cosine_says_nothing(tables: dict[str, style.Table]) -> Claim:
-    rows = tables["cosine"].rows
-    last = rows[rows["level"] == NOTHING_LEFT].set_index("statistic")["value"]
-    return Claim(
-        "b. The cosine of CLIP embeddings is uninformative",
-        [
-            Quantity("raw cosine at n = 8", last.get("raw", np.nan), UNINFORMATIVE),
-            Quantity("centred cosine at n = 8", last.get("centred", np.nan)),
-        ],
-        remark="At n = 8 nothing is left to be similar to; the raw cosine's floor is the common "
-        "part of all embeddings, which centring takes off.",
-    )
-
-
-def _rounded_is_not_linear(tables: dict[str, style.Table]) -> Claim:
-    rows = tables["rounded"].rows.sort_values("level")
-    r2 = straightness(rows["level"], rows["nats"])
-    return Claim(
-        "c. MI of rounded CLIP features is non-linear in n",
-        [Quantity("R² of the linear fit", r2, LINEAR, above=False)],
-        remark="Its ceiling is the logarithm of the number of coordinates, and it does not fall "
-        "to 0 where nothing is left.",
-    )
-
-
-def _pixels_bend_and_are_slow(tables: dict[str, style.Table]) -> Claim:
-    mine = tables["mine_pixels"]
-    curves = training(mine)
-    read = mine.answer.groupby("level")["nats"].mean()
-    exact = tables["histogram"].rows.sort_values("level")
-    bend = straightness(curves.columns, curves.iloc[-1])
-    of_exact = straightness(exact["level"], exact["pooled"])
-    beside = [Quantity("R² of the exact values", of_exact)]
-    straight, reader = of_exact, "The exact values lie"
-    if "bits" in tables:
-        bits = answer(tables["bits"])
-        straight = straightness(bits["level"], bits["mean"])
-        beside.append(Quantity("R² with a critic that reads bits", np.nan, held_out=straight))
-        reader = "With a critic that reads bits the values lie"
-    remark = f"Slow: {_percent(CONVERGED)} of the last value not within half of the epochs (ours)."
-    if bend < LINEAR <= straight:
-        remark = f"{reader} on a line: the bend is the critic's, not the pictures'. {remark}"
-    return Claim(
-        "d. MINE on pixels is non-linear and slow to converge",
-        [
-            Quantity(
-                "R² of the last training values",
-                bend,
-                LINEAR,
-                above=False,
-                held_out=straightness(read.index, read),
-            ),
-            Quantity(_converging(tables, "pixels"), epochs_to_converge(mine), len(curves) / 2),
-            *(
-                Quantity(_converging(tables, part), _epochs(tables, part))
-                for part in parts.NETWORKS
-            ),
-            *beside,
-        ],
-        remark=remark,
-    )
-
-
-def _embeddings_are_faster(tables: dict[str, style.Table]) -> Claim:
-    pixels = _epochs(tables, "pixels")
-    return Claim(
-        "e. MINE converges faster on CLIP and ResNet than on pixels",
-        [
-            # Without the pixels' number there is nothing to be compared with.
-            Quantity(
-                _converging(tables, part),
-                _epochs(tables, part) if pixels > 0 else np.nan,
-                pixels if pixels > 0 else 0,
-                above=False,
-            )
-            for part in parts.NETWORKS
-        ],
-        remark="Compared with the epochs on pixels. An epoch is one pass over the pairs. Training "
-        "values also rise when the critic memorises its pairs.",
-    )
-
-
-def _clip_keeps_more_than_pixels(tables: dict[str, style.Table]) -> Claim:
-    between = 1, NOTHING_LEFT - 1
-    of_pixels = (
-        held_out_share(tables["bits"], between)
-        if "bits" in tables
-        else share(tables["mine_pixels"].answer.groupby("level")["nats"].mean(), between)
-    )
-    return _compared(
-        "f. Intermediate levels keep relatively more on CLIP than on pixels",
-        f"mean of I(n) / max I over 0 < n < 8, {_players(tables)[0].short} − pixels",
-        (tables["mine_clip"], tables["mine_pixels"]),
-        (held_out_share(tables["held_out_clip"], between), of_pixels),
-        between,
-        enough.shortage(tables["held_out_clip"]),
-        "Held out, pixels are read bit by bit. " if "bits" in tables else "",
-    )
-
-
-def _resnet_falls_faster(tables: dict[str, style.Table]) -> Claim:
-    # Level 8 gives 0 on both sides; alone it is no comparison.
-    levels = tables["mine_clip"].rows["level"]
-    between = HIGH, NOTHING_LEFT if levels.between(HIGH, NOTHING_LEFT - 1).any() else HIGH
-    clip, resnet = _players(tables)
-    claim = _compared(
-        "g. At high levels ResNet falls faster than CLIP",
-        f"mean of I(n) / max I over n ≥ {HIGH}, {clip.short} − {resnet.short}",
-        tuple(tables[f"mine_{part}"] for part in parts.NETWORKS),
-        tuple(held_out_share(tables[f"held_out_{part}"], between) for part in parts.NETWORKS),
-        between,
-        enough.shortage(tables["held_out_clip"]) or enough.shortage(tables["held_out_resnet"]),
-    )
-    return replace(claim, compares=True)
-
-
-def _compared(
-    text: str,
-    name: str,
-    trained: tuple[style.Table, ...],
-    held_out: tuple[float, ...],
-    between: tuple[int, int],
-    few: str,
-    remark: str = "",
-) -> Claim:
-    """Return the claim that a first series keeps relatively more than a second.
-
-    Args:
-        text: of the claim.
-        name: of the number.
-        trained: the two series.
-        held_out: the held-out shares of the two.
-        between: the lowest and the highest level that count.
-        few: why the held-out shares carry no weight, or nothing.
-        remark: begins the claim's remark.
-    """
-    first, second = (share(training(each).iloc[-1], between) for each in trained)
-    beside = held_out[0] - held_out[1]
-    if np.isnan(beside):
-        remark += "Held out no number: the values are not above their null, or no level counts."
-    elif few:
-        remark += f"The claim needs held-out numbers, and these have too few pictures: {few}."
-    elif (first > second) != (beside > 0):
-        which = ("training", "held-out") if first > second else ("held-out", "training")
-        remark += "The claim holds on {} values but not on {} values. It needs both.".format(*which)
-    else:
-        remark += "Training and held-out values agree."
-    quantity = Quantity(name, first - second, 0, held_out=beside, held_out_counts=not few)
-    return Claim(text, [quantity], remark=remark, few=bool(few))
-
-
-def _epochs(tables: dict[str, style.Table], part: str) -> float:
-    return epochs_to_converge(tables[f"mine_{part}"])
-
-
-def _converging(tables: dict[str, style.Table], part: str) -> str:
-    played = part in parts.NETWORKS
-    name = parts.player(tables[f"mine_{part}"], part).short if played else part
-    return f"epochs to {_percent(CONVERGED)} of the last value, {name}"
-
-
-def _percent(part: float) -> str:
-    return f"{100 * part:g} %"
-
-
-def _written(quantity: Quantity) -> str:
-    """Return a number with what is asked of it: `R²: 0.997 (asked ≥ 0.98; held out 0.99)`."""
+def _written(row: Any) -> str:
+    """Return a number with its threshold: `R²: 0.997 (asked ≥ 0.98; held out 0.99)`."""
     # No break within a note: a bound alone on its line says nothing.
-    held_out = f"held\u00a0out\u00a0{quantity.held_out:.4g}"
-    if np.isnan(quantity.value):
-        return f"{quantity.name}: {'no number' if np.isnan(quantity.held_out) else held_out}"
+    held_out = f"held\u00a0out\u00a0{row.held_out_value:.4g}"
+    if np.isnan(row.value):
+        return f"{row.quantity}: {'no number' if np.isnan(row.held_out_value) else held_out}"
     notes = []
-    if not np.isnan(quantity.threshold):
-        notes.append(f"asked\u00a0{quantity.sign}\u00a0{quantity.threshold:.4g}")
-    if not np.isnan(quantity.held_out):
+    if not np.isnan(row.threshold):
+        notes.append(f"asked\u00a0{row.sign}\u00a0{row.threshold:.4g}")
+    if not np.isnan(row.held_out_value):
         notes.append(held_out)
     tail = f" ({'; '.join(notes)})" if notes else ""
-    return f"{quantity.name}: {quantity.value:.4g}{tail}"
-
-
-def text_table(
-    widths: dict[str, float],
-    rows: list[list[str]],
-    fills: list[list[str | None]],
-    title: str,
-) -> "Drawn":
-    """Return a figure that is a table to read: every text wrapped into its cell.
-
-    Args:
-        widths: of the columns in inches, by their heads.
-        rows: texts; a newline starts a new line of its own.
-        fills: the colour behind each text, or None.
-        title: above the table.
-    """
-    from matplotlib.patches import Rectangle
-
-    # In inches at 9 points: a character (a wide one, on average), a line, and the air in a cell.
-    character, line, air = 0.07, 0.165, 0.08
-    spaces = list(widths.values())
-    edges = np.concatenate([[0], np.cumsum(spaces)])
-    body = [
-        [
-            _wrapped(text, int((space - 2 * air) / character))
-            for text, space in zip(row, spaces, strict=True)
-        ]
-        for row in rows
-    ]
-    texts = [list(widths), *body]
-    heights = [max(text.count("\n") + 1 for text in row) * line + 2 * air for row in texts]
-    tops = np.concatenate([[0], np.cumsum(heights)])
-    above = 0.3 + 0.2 * title.count("\n")
-    size = edges[-1] + 0.2, tops[-1] + above + 0.1
-    figure, (axis,) = style.panels(1, *size)
-    figure.set_layout_engine("none")
-    axis.set_position((0.1 / size[0], 0.1 / size[1], edges[-1] / size[0], tops[-1] / size[1]))
-    axis.set(xlim=(0, edges[-1]), ylim=(tops[-1], 0))
-    axis.axis("off")
-    for place, row in enumerate(texts):
-        axis.axhline(tops[place], color="0.6", lw=0.6)
-        for column, text in enumerate(row):
-            if place and (colour := fills[place - 1][column]):
-                corner = edges[column], tops[place]
-                axis.add_patch(Rectangle(corner, spaces[column], heights[place], color=colour))
-            weight = "normal" if place else "bold"
-            at = edges[column] + air, tops[place] + air
-            axis.text(*at, text, va="top", fontsize=9, fontweight=weight, linespacing=1.2)
-    axis.axhline(tops[-1], color="0.6", lw=0.6, clip_on=False)
-    axis.set_title(title, loc="left", fontsize=10.5)
-    return figure
-
-
-def _wrapped(text: str, width: int) -> str:
-    """Wrap each line of a text on its own; what a line goes on with is set in."""
-    import textwrap
-
-    lines = text.split("\n")
-    indent = "  " if len(lines) > 1 else ""
-    return "\n".join(textwrap.fill(each, width, subsequent_indent=indent) for each in lines)
+    return f"{row.quantity}: {row.value:.4g}{tail}"

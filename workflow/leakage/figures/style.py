@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from leakage.analysis.tables import LEVEL, Table, read
+from leakage.analysis.tables import BITS_PER_NAT, LEVEL, Table, read
 from leakage.storage import files
 
 if TYPE_CHECKING:
@@ -28,7 +28,6 @@ GREY = "0.55"
 TOGETHER = r"(at )?n = \S+( held out)?|\d %"
 # Characters per inch of a title over a figure, which is larger, and over an axis.
 OVER_ALL, OVER_AXIS = 11.5, 12.8
-BITS_PER_NAT = 1 / np.log(2)
 
 
 def level_label(tables: dict[str, Table]) -> str:
@@ -124,3 +123,63 @@ def save(figure: "Figure", table: "pd.DataFrame", stem: Path, caption: str = "")
             figure.savefig(temporary, format=suffix, dpi=160, metadata=metadata)
     with files.whole_file(f"{stem}.csv") as temporary:
         table.to_csv(temporary, index=False)
+
+
+def text_table(
+    widths: dict[str, float],
+    rows: list[list[str]],
+    fills: list[list[str | None]],
+    title: str,
+) -> "Figure":
+    """Return a figure that is a table to read: every text wrapped into its cell.
+
+    Args:
+        widths: of the columns in inches, by their heads.
+        rows: texts; a newline starts a new line of its own.
+        fills: the colour behind each text, or None.
+        title: above the table.
+    """
+    from matplotlib.patches import Rectangle
+
+    # In inches at 9 points: a character (a wide one, on average), a line, and the air in a cell.
+    character, line, air = 0.07, 0.165, 0.08
+    spaces = list(widths.values())
+    edges = np.concatenate([[0], np.cumsum(spaces)])
+    body = [
+        [
+            _wrapped(text, int((space - 2 * air) / character))
+            for text, space in zip(row, spaces, strict=True)
+        ]
+        for row in rows
+    ]
+    texts = [list(widths), *body]
+    heights = [max(text.count("\n") + 1 for text in row) * line + 2 * air for row in texts]
+    tops = np.concatenate([[0], np.cumsum(heights)])
+    above = 0.3 + 0.2 * title.count("\n")
+    size = edges[-1] + 0.2, tops[-1] + above + 0.1
+    figure, (axis,) = panels(1, *size)
+    figure.set_layout_engine("none")
+    axis.set_position((0.1 / size[0], 0.1 / size[1], edges[-1] / size[0], tops[-1] / size[1]))
+    axis.set(xlim=(0, edges[-1]), ylim=(tops[-1], 0))
+    axis.axis("off")
+    for place, row in enumerate(texts):
+        axis.axhline(tops[place], color="0.6", lw=0.6)
+        for column, text in enumerate(row):
+            if place and (colour := fills[place - 1][column]):
+                corner = edges[column], tops[place]
+                axis.add_patch(Rectangle(corner, spaces[column], heights[place], color=colour))
+            weight = "normal" if place else "bold"
+            at = edges[column] + air, tops[place] + air
+            axis.text(*at, text, va="top", fontsize=9, fontweight=weight, linespacing=1.2)
+    axis.axhline(tops[-1], color="0.6", lw=0.6, clip_on=False)
+    axis.set_title(title, loc="left", fontsize=10.5)
+    return figure
+
+
+def _wrapped(text: str, width: int) -> str:
+    """Wrap each line of a text on its own; what a line goes on with is set in."""
+    import textwrap
+
+    lines = text.split("\n")
+    indent = "  " if len(lines) > 1 else ""
+    return "\n".join(textwrap.fill(each, width, subsequent_indent=indent) for each in lines)

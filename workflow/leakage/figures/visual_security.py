@@ -1,21 +1,12 @@
-"""The classic measures of visual security against mutual information: where do they disagree?
+"""The classic measures of visual security against mutual information: where do they disagree?"""
 
-A measure says `hidden` of a level where its mean over pictures is no nearer to the plain picture's
-side than noise gets: no further than the 95 % range, over the pictures, of the same measure of
-uniform noise in the view's place. Else it says `visible`. It disagrees where the verdict
-(`leakage.analysis.verdicts`) finds a leak in what it calls hidden, or no evidence of one in what it
-calls visible. Which side is the plain picture's stands in `Measure.higher_is_visible`.
-"""
-
-from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from leakage.analysis.verdicts import LEAK, NO_EVIDENCE, sized
-from leakage.errors import LeakageError
-from leakage.figures import Figure, compared, curves, style
+from leakage.analysis.visual_security import MEASURES, Measure
+from leakage.figures import Figure, curves, style
 from leakage.interfaces import Wanted
 
 if TYPE_CHECKING:
@@ -25,17 +16,7 @@ if TYPE_CHECKING:
 
     from leakage.config.models import Config
 
-TABLE, PIXELS, COUNTED = "measures", "pixels", "histogram"
-VERDICTS = "verdicts"
-NOISE = "noise"
-HIDDEN, VISIBLE = "hidden", "visible"
-# This share of the pictures is left out on each side of a 95 % range.
-TAIL = 0.025
-COLUMNS = [
-    *("scheme", "level", "representation", "label", "measure", "unit", "visible_side", "pictures"),
-    *("mean", "low", "high", "reference", "reference_low", "reference_high"),
-    *("nats", "nats_low", "nats_high", "verdict", "says", "agrees", "tau", "carries_weight"),
-]
+TABLE, VERDICTS = "visual_security", "verdicts"
 # Where a level's number may stand, as (right, up) of its point in points of print: the first place
 # that hides nothing.
 PLACES = [(9, 6), (-9, 6), (9, -6), (-9, -6), (0, 10), (0, -10), (12, 0), (-12, 0)]
@@ -61,21 +42,12 @@ class VisualSecurity(Figure):
     per_scheme = False
 
     def tables(self, config: "Config", representation: str = "") -> dict[str, Wanted]:
-        """Return the verdicts, and of every scheme pixels counted and the measures.
-
-        Where pixels are among the representations, their verdict stands for the count. The first
-        representation is the one that is drawn.
-        """
-        counted = [] if PIXELS in config.representations else [(PIXELS, config.paper.histogram)]
-        return {VERDICTS: Wanted("analysis", VERDICTS, "")} | {
-            role(scheme, what): Wanted(estimator, PIXELS, scheme)
-            for scheme in compared(config)
-            for what, estimator in [*counted, (TABLE, TABLE)]
-        }
+        """Return the table of measures, and the verdicts."""
+        return {each: Wanted("analysis", each, "") for each in (TABLE, VERDICTS)}
 
     def draw(self, tables: dict[str, style.Table]) -> "tuple[Drawn, pd.DataFrame]":
         """Return a panel per measure, with a line per scheme through its levels."""
-        table = behind(tables)
+        table = tables[TABLE].rows
         shown = table[table["representation"] == table["representation"].iloc[0]]
         columns = -(-(len(MEASURES) + 1) // 2)
         figure, axes = style.panels(2 * columns, 3.9, 3.9, rows=2)
@@ -129,48 +101,6 @@ class VisualSecurity(Figure):
         )
 
 
-@dataclass(frozen=True)
-class Measure:
-    """A measure as it is drawn.
-
-    Attributes:
-        title: its name.
-        unit: of its values; empty for a ratio.
-        columns: of the table, whose mean of each picture is taken (those that are known).
-        higher_is_visible: whether a higher value is nearer to the plain picture, or a lower one.
-    """
-
-    title: str
-    unit: str
-    columns: tuple[str, ...]
-    higher_is_visible: bool
-
-    @property
-    def axis_label(self) -> str:
-        """Name and unit, with an arrow to the plain picture's side."""
-        said = f"{self.title} ({self.unit})" if self.unit else self.title
-        return f"{said}   visible →" if self.higher_is_visible else f"← visible   {said}"
-
-
-DIRECTIONS = ("horizontal", "vertical", "diagonal")
-MEASURES = {
-    "psnr": Measure("PSNR", "dB", ("psnr",), True),
-    "ssim": Measure("SSIM", "", ("ssim",), True),
-    "edge_similarity": Measure("edge similarity", "", ("edge_similarity",), True),
-    "correlation": Measure(
-        "correlation of neighbours", "", tuple(f"correlation_{each}" for each in DIRECTIONS), True
-    ),
-    "entropy": Measure("entropy", "bits", ("entropy",), False),
-    "npcr": Measure("NPCR", "%", ("npcr",), False),
-    "uaci": Measure("UACI", "%", ("uaci",), False),
-}
-
-
-def role(scheme: str, what: str) -> str:
-    """Return the role of a table: what is a representation, or `TABLE` for the measures."""
-    return f"{scheme}/{what}"
-
-
 def _too_few(judged: "pd.DataFrame", shown: "pd.DataFrame") -> str:
     """Return a line that says that the nats are rough, or nothing."""
     few = judged[~sized(judged)]
@@ -183,138 +113,17 @@ def _too_few(judged: "pd.DataFrame", shown: "pd.DataFrame") -> str:
     )
 
 
-def behind(tables: dict[str, style.Table]) -> "pd.DataFrame":
-    """Return one row per scheme, representation, measure and level.
-
-    Columns:
-        `mean`, `low`, `high`: of the measure over the pictures where it is known and finite, and
-            the 95 % range over those where it is known; infinite where every PSNR is.
-        `visible_side`: the plain picture's, `above` or `below` the reference.
-        `reference`, `reference_low`, `reference_high`: the same of the noise.
-        `nats`, `nats_low`, `nats_high`, `verdict`: as the verdicts' table says; pixels that are
-            counted have no verdict.
-        `says`, `agrees`: as the module's text defines them; missing where the measure is not
-            known (the correlation in a black view) or the verdict neither a leak nor no evidence.
-        `tau`: Kendall's tau-b between the measure's mean and nats over all schemes and levels;
-            negative where they agree and the visible side is below.
-
-    Raises:
-        LeakageError: there is no representation, or a scheme's table of measures is missing.
-    """
-    import pandas as pd
-
-    parts = []
-    for scheme, what, found in _information(tables):
-        if (beside := role(scheme, TABLE)) not in tables:
-            raise LeakageError(f"figure visual_security: no table {beside!r}; give it as well")
-        found = found.assign(scheme=scheme, representation=what)
-        parts.append(found.merge(_measured(tables[beside].rows), on="level"))
-    if not parts:
-        raise LeakageError(
-            "figure visual_security: no representation; name one in `representations`"
-        )
-    rows = pd.concat(parts, ignore_index=True)
-    rows["agrees"] = [_agrees(*pair) for pair in zip(rows["says"], rows["verdict"], strict=True)]
-    taus = {key: tau(part) for key, part in rows.groupby(["representation", "measure"])}
-    keys = zip(rows["representation"], rows["measure"], strict=True)
-    return rows.assign(tau=[taus.get(key, np.nan) for key in keys])[COLUMNS]
-
-
-def tau(rows: "pd.DataFrame") -> float:
-    """Return Kendall's tau-b between `mean` and `nats`; NaN where fewer than two pairs differ."""
-    from scipy.stats import kendalltau
-
-    known = rows[rows["mean"].notna() & rows["nats"].notna()]
-    if min(known["mean"].nunique(), known["nats"].nunique()) < 2:
-        return np.nan
-    return float(kendalltau(known["mean"], known["nats"]).statistic)
-
-
-def says(mean: float, low: float, high: float, higher_is_visible: bool) -> str | None:
-    """Return what a measure says of a level: `hidden` or `visible`; None where it is not known.
-
-    Args:
-        mean: over the pictures.
-        low: lower end of the noise's range.
-        high: upper end of it; a value on the end is hidden.
-        higher_is_visible: which side of the noise is the plain picture's.
-    """
-    if np.isnan([mean, low, high]).any():
-        return None
-    return VISIBLE if (mean > high if higher_is_visible else mean < low) else HIDDEN
-
-
-def _agrees(said: str | None, found: str | None) -> bool | None:
-    if said not in (HIDDEN, VISIBLE) or found not in (LEAK, NO_EVIDENCE):
-        return None
-    return (said == VISIBLE) == (found == LEAK)
-
-
-def _information(tables: dict[str, style.Table]) -> "Iterator[tuple[str, str, pd.DataFrame]]":
-    """Yield scheme, representation and the rows of each: level, label, nats, interval, verdict.
-
-    Pixels that are counted replace the verdict on their bits.
-    """
-    columns = {"low": "nats_low", "high": "nats_high"}
-    kept = ["level", "label", "nats", "nats_low", "nats_high", "verdict", "carries_weight"]
-    if VERDICTS not in tables:
-        raise LeakageError("figure visual_security: no table 'verdicts'; give it as well")
-    judged = tables[VERDICTS].rows.rename(columns=columns)
-    judged = judged.assign(carries_weight=sized(judged))
-    for (scheme, what), rows in judged.groupby(["scheme", "representation"], sort=False):
-        if role(str(scheme), str(what)) not in tables:
-            yield str(scheme), str(what), rows[kept]
-    for name, table in tables.items():
-        scheme, _, what = name.partition("/")
-        if what == PIXELS:
-            rows = curves.values(table).rename(columns={"mean": "nats", **columns})
-            yield (
-                scheme,
-                what,
-                rows.assign(label=table.label, verdict=None, carries_weight=True)[kept],
-            )
-
-
-def _measured(rows: "pd.DataFrame") -> "pd.DataFrame":
-    """Return one row per measure and level, with what noise gives and what the measure says."""
-    import pandas as pd
-
-    found = []
-    for name, measure in MEASURES.items():
-        values = rows[list(measure.columns)].mean(axis=1)
-        noise = _range(values[rows["scheme"] == NOISE])
-        reference = dict(zip(("reference", "reference_low", "reference_high"), noise, strict=True))
-        side = "above" if measure.higher_is_visible else "below"
-        kept = {"measure": name, "unit": measure.unit, "visible_side": side, **reference}
-        for level, part in values[rows["scheme"] != NOISE].groupby(rows["level"]):
-            mean, low, high = _range(part)
-            said = says(mean, *noise[1:], measure.higher_is_visible)
-            one = {"level": level, "pictures": len(part), "mean": mean, "low": low, "high": high}
-            found.append({**kept, **one, "says": said})
-    return pd.DataFrame(found)
-
-
-def _range(values: "pd.Series") -> tuple[float, float, float]:
-    """Return the mean and the 95 % range of the values that are known; NaN where there are none.
-
-    The mean is of the finite ones: a single picture that a cipher leaves as it is must not make the
-    PSNR of all infinite. Infinite where no other is known.
-    """
-    known = np.sort(values.dropna().to_numpy())
-    if not len(known):
-        return np.nan, np.nan, np.nan
-    # By counting and not by interpolation, which infinite values do not bear.
-    cut = int(TAIL * len(known))
-    finite = known[np.isfinite(known)]
-    mean = float(finite.mean()) if len(finite) else np.inf
-    return mean, float(known[cut]), float(known[-1 - cut])
-
-
 def _unit(shown: "pd.DataFrame") -> str:
     """Return the label of the axis of information: held out where there is a verdict."""
     held_out = shown["verdict"].notna().any()
     few = "" if shown["carries_weight"].all() else ",\ntoo few pictures"
     return (curves.NATS if held_out else "mutual information (nats)") + few
+
+
+def _axis_label(measure: Measure) -> str:
+    """Return name and unit, with an arrow to the plain picture's side."""
+    said = f"{measure.title} ({measure.unit})" if measure.unit else measure.title
+    return f"{said}   visible →" if measure.higher_is_visible else f"← visible   {said}"
 
 
 def _panel(
@@ -343,7 +152,7 @@ def _panel(
     if end is not None:
         ticks = [tick for tick in axis.get_xticks() if axis.get_xlim()[0] <= tick < 0.97 * end]
         axis.set_xticks([*ticks, end], [*(f"{tick:g}" for tick in ticks), "∞"])
-    axis.set_xlabel(MEASURES[measure].axis_label)
+    axis.set_xlabel(_axis_label(MEASURES[measure]))
     axis.set_title(f"{MEASURES[measure].title}\n{_summary(rows)}")
     return rows
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pydantic
 
-from leakage import figures
+from leakage import analysis, figures
 from leakage.config.settings import Settings, parse
 from leakage.errors import LeakageError
 
@@ -149,7 +149,7 @@ def of_run(
 
 def shown_schemes(workflow: "Workflow", judged: bool) -> list[str]:
     """Return the schemes whose views the report shows."""
-    return figures.compared(workflow.config) if judged else [workflow.config.paper.scheme]
+    return analysis.compared(workflow.config) if judged else [workflow.config.paper.scheme]
 
 
 def _about(workflow: "Workflow", drawing: "Drawing") -> dict[str, str]:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from leakage.analysis import enough
-from leakage.analysis.tables import Table
+from leakage.analysis.tables import INFORMATION, Table, by_level
 from leakage.captions import listed
 from leakage.errors import LeakageError
 from leakage.figures import curves
@@ -32,7 +32,7 @@ def of_estimates(tables: Sequence[Table]) -> Iterable[Warned]:
     few = [
         table
         for table in tables
-        if not enough.carries_weight(table) and curves.INFORMATION in set(table.rows["statistic"])
+        if not enough.carries_weight(table) and INFORMATION in set(table.rows["statistic"])
     ]
     if few:
         names = dict.fromkeys(table.metadata["estimator"] for table in few)
@@ -44,21 +44,21 @@ def of_estimates(tables: Sequence[Table]) -> Iterable[Warned]:
     untrained = dict.fromkeys(table.label for table in tables if table.untrained)
     if untrained:
         yield Warned("Untrained networks", f"{listed(untrained)}. A control with random weights.")
-    ceilings: dict[str, list[str]] = {}
+    ceilings: dict[str, dict[str, None]] = {}
     for table in tables:
         # Only held-out estimates have a p-value.
         if "p_value" not in table.rows or not enough.carries_weight(table):
             continue
-        values = curves.values(table)
+        values = by_level(table)
         bounded = values.loc[values["at_ceiling"], "level"]
         if len(bounded):
-            scheme = f" under {table.scheme}" if table.scheme else ""
-            place = f"{table.label}{scheme} at {curves.levels(bounded)}"
-            ceilings.setdefault(table.metadata["estimator"], []).append(place)
-    for estimator, places in ceilings.items():
+            where = f" under {table.scheme}" if table.scheme else ""
+            said = f"{table.label}{where} at {curves.levels(bounded)}"
+            ceilings.setdefault(table.metadata["estimator"], {})[said] = None
+    for estimator, where in ceilings.items():
         yield Warned(
             "At its ceiling",
-            f"{estimator} on {'; '.join(dict.fromkeys(places))}. There the value means “at least”.",
+            f"{estimator} on {'; '.join(where)}. There the value means “at least”.",
         )
 
 
@@ -112,7 +112,7 @@ def of_channels(channels: Sequence[int], grey: str) -> Iterable[Warned]:
             "Grey pictures",
             f"{few} of {len(channels)} pictures are grey and keep their one channel at every "
             "level. That alone is found as a leak, even under full encryption. Set dataset.grey "
-            "to rgb to avoid this.",
+            "to rgb to leave it out.",
         )
 
 

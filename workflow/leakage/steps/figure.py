@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from leakage import captions, figures
-from leakage.errors import LeakageError
+from leakage.analysis.tables import read, role_and_path
 from leakage.figures import style
 from leakage.storage import provenance
 from leakage.storage.views import View
@@ -25,8 +25,8 @@ def main(
 ) -> None:
     """Draw one figure as PNG, PDF and the CSV behind it, and record what it was made of."""
     figure = figures.named(name)
-    paths = dict(map(_role, table or []))
-    tables = {role: style.read(path) for role, path in paths.items()}
+    paths = dict(map(role_and_path, table or []))
+    tables = {role: read(path) for role, path in paths.items()}
     views = [View(path) for path in view or []]
     drawn, behind = figure.draw(views if figure.reads_views else tables)
     caption = captions.fill(figure.template, figure.numbers(behind), figure.name)
@@ -34,10 +34,3 @@ def main(
     shown = {role: (paths[role], each.metadata) for role, each in tables.items()}
     shown |= {f"view {each.metadata['level']}": (each.path, each.metadata) for each in views}
     provenance.write(output, name, code, shown, json.loads(recorded))
-
-
-def _role(option: str) -> tuple[str, Path]:
-    role, separator, path = option.partition("=")
-    if not separator:
-        raise LeakageError(f"--table {option}: expected ROLE=PATH, say mine=mine.parquet")
-    return role, Path(path)

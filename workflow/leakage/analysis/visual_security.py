@@ -1,0 +1,215 @@
+"""The classic measures of visual security beside the verdicts: where do they disagree?
+
+A measure says `hidden` if its mean over the pictures is no nearer to the plain picture's side than
+noise gets: no further than the 95 % range, over the pictures, of the same measure of uniform noise
+in place of the view. Otherwise it says `visible`. It disagrees with the verdict if it calls a leak
+hidden, or calls a level visible that has no evidence of a leak. `Measure.higher_is_visible` says
+which side is the plain picture's.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from leakage.analysis import Analysis, compared
+from leakage.analysis.tables import Table, by_level
+from leakage.analysis.verdicts import LEAK, NO_EVIDENCE, sized
+from leakage.errors import LeakageError
+from leakage.interfaces import Wanted
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from leakage.config.models import Config
+
+MEASURED, PIXELS, VERDICTS = "measures", "pixels", "verdicts"
+NOISE = "noise"
+HIDDEN, VISIBLE = "hidden", "visible"
+# This share of the pictures is left out on each side of a 95 % range.
+TAIL = 0.025
+COLUMNS = [
+    *("scheme", "level", "representation", "label", "measure", "unit", "visible_side", "pictures"),
+    *("mean", "low", "high", "reference", "reference_low", "reference_high"),
+    *("nats", "nats_low", "nats_high", "verdict", "says", "agrees", "tau", "carries_weight"),
+]
+
+
+@dataclass(frozen=True)
+class Measure:
+    """A classic measure.
+
+    Attributes:
+        title: its name.
+        unit: of its values; empty for a ratio.
+        columns: of the table, whose mean of each picture is taken (those that are known).
+        higher_is_visible: whether a higher value is nearer to the plain picture, or a lower one.
+    """
+
+    title: str
+    unit: str
+    columns: tuple[str, ...]
+    higher_is_visible: bool
+
+
+DIRECTIONS = ("horizontal", "vertical", "diagonal")
+MEASURES = {
+    "psnr": Measure("PSNR", "dB", ("psnr",), True),
+    "ssim": Measure("SSIM", "", ("ssim",), True),
+    "edge_similarity": Measure("edge similarity", "", ("edge_similarity",), True),
+    "correlation": Measure(
+        "correlation of neighbours", "", tuple(f"correlation_{each}" for each in DIRECTIONS), True
+    ),
+    "entropy": Measure("entropy", "bits", ("entropy",), False),
+    "npcr": Measure("NPCR", "%", ("npcr",), False),
+    "uaci": Measure("UACI", "%", ("uaci",), False),
+}
+
+
+class VisualSecurity(Analysis):
+    """One row per scheme, representation, measure and level.
+
+    Columns:
+        `mean`, `low`, `high`: of the measure over the pictures with a finite value, and the 95 %
+            range over those with a known value; infinite if every PSNR is.
+        `visible_side`: the plain picture's, `above` or `below` the reference.
+        `reference`, `reference_low`, `reference_high`: the same of the noise.
+        `nats`, `nats_low`, `nats_high`, `verdict`: as in the table of verdicts; counted pixels have
+            no verdict.
+        `says`, `agrees`: see the module; missing if the measure is not known (the correlation in a
+            black view) or the verdict is neither a leak nor no evidence of one.
+        `tau`: Kendall's tau-b between the measure's mean and nats over all schemes and levels;
+            negative if they agree and the visible side is below.
+    """
+
+    def tables(self, config: "Config", pictures: int) -> dict[str, Wanted]:
+        """Return the verdicts, and of every scheme the counted pixels and the measures.
+
+        If pixels are among the representations, their verdict replaces the counts.
+        """
+        asked = {VERDICTS: Wanted("analysis", VERDICTS, "")}
+        for scheme in compared(config):
+            asked[role(scheme, MEASURED)] = Wanted(MEASURED, PIXELS, scheme)
+            if PIXELS not in config.representations:
+                asked[role(scheme, PIXELS)] = Wanted(config.paper.histogram, PIXELS, scheme)
+        return asked
+
+    def table(self, tables: Mapping[str, Table], confidence: float) -> "pd.DataFrame":
+        """Return the table.
+
+        Raises:
+            LeakageError: there is no representation, or a table is missing.
+        """
+        import pandas as pd
+
+        parts = []
+        for scheme, what, found in _information(tables):
+            if (beside := role(scheme, MEASURED)) not in tables:
+                raise LeakageError(f"visual_security: no table {beside!r}; give it as well")
+            found = found.assign(scheme=scheme, representation=what)
+            parts.append(found.merge(_measured(tables[beside].rows), on="level"))
+        if not parts:
+            raise LeakageError("visual_security: no representation; name one in `representations`")
+        rows = pd.concat(parts, ignore_index=True)
+        rows["agrees"] = [
+            _agrees(*pair) for pair in zip(rows["says"], rows["verdict"], strict=True)
+        ]
+        taus = {key: tau(part) for key, part in rows.groupby(["representation", "measure"])}
+        keys = zip(rows["representation"], rows["measure"], strict=True)
+        return rows.assign(tau=[taus.get(key, np.nan) for key in keys])[COLUMNS]
+
+
+def role(scheme: str, what: str) -> str:
+    """Return the role of a table: of pixels, or of the measures."""
+    return f"{scheme}/{what}"
+
+
+def tau(rows: "pd.DataFrame") -> float:
+    """Return Kendall's tau-b between `mean` and `nats`; NaN where fewer than two pairs differ."""
+    from scipy.stats import kendalltau
+
+    known = rows[rows["mean"].notna() & rows["nats"].notna()]
+    if min(known["mean"].nunique(), known["nats"].nunique()) < 2:
+        return np.nan
+    return float(kendalltau(known["mean"], known["nats"]).statistic)
+
+
+def says(mean: float, low: float, high: float, higher_is_visible: bool) -> str | None:
+    """Return what a measure says of a level: `hidden` or `visible`; None where it is not known.
+
+    Args:
+        mean: over the pictures.
+        low: lower end of the noise's range.
+        high: upper end of it; a value on the end is hidden.
+        higher_is_visible: which side of the noise is the plain picture's.
+    """
+    if np.isnan([mean, low, high]).any():
+        return None
+    return VISIBLE if (mean > high if higher_is_visible else mean < low) else HIDDEN
+
+
+def _agrees(said: str | None, found: str | None) -> bool | None:
+    if said not in (HIDDEN, VISIBLE) or found not in (LEAK, NO_EVIDENCE):
+        return None
+    return (said == VISIBLE) == (found == LEAK)
+
+
+def _information(tables: Mapping[str, Table]) -> "Iterator[tuple[str, str, pd.DataFrame]]":
+    """Yield scheme, representation and the rows of each: level, label, nats, interval, verdict.
+
+    Pixels that are counted replace the verdict on their bits.
+    """
+    columns = {"low": "nats_low", "high": "nats_high"}
+    kept = ["level", "label", "nats", "nats_low", "nats_high", "verdict", "carries_weight"]
+    if VERDICTS not in tables:
+        raise LeakageError("visual_security: no table 'verdicts'; give it as well")
+    judged = tables[VERDICTS].rows.rename(columns=columns)
+    judged = judged.assign(carries_weight=sized(judged))
+    for (scheme, what), rows in judged.groupby(["scheme", "representation"], sort=False):
+        if role(str(scheme), str(what)) not in tables:
+            yield str(scheme), str(what), rows[kept]
+    for name, table in tables.items():
+        scheme, _, what = name.partition("/")
+        if what == PIXELS:
+            rows = by_level(table).rename(columns={"mean": "nats", **columns})
+            yield (
+                scheme,
+                what,
+                rows.assign(label=table.label, verdict=None, carries_weight=True)[kept],
+            )
+
+
+def _measured(rows: "pd.DataFrame") -> "pd.DataFrame":
+    """Return one row per measure and level, with what noise gives and what the measure says."""
+    import pandas as pd
+
+    found = []
+    for name, measure in MEASURES.items():
+        values = rows[list(measure.columns)].mean(axis=1)
+        noise = _range(values[rows["scheme"] == NOISE])
+        reference = dict(zip(("reference", "reference_low", "reference_high"), noise, strict=True))
+        side = "above" if measure.higher_is_visible else "below"
+        kept = {"measure": name, "unit": measure.unit, "visible_side": side, **reference}
+        for level, part in values[rows["scheme"] != NOISE].groupby(rows["level"]):
+            mean, low, high = _range(part)
+            said = says(mean, *noise[1:], measure.higher_is_visible)
+            one = {"level": level, "pictures": len(part), "mean": mean, "low": low, "high": high}
+            found.append({**kept, **one, "says": said})
+    return pd.DataFrame(found)
+
+
+def _range(values: "pd.Series") -> tuple[float, float, float]:
+    """Return the mean and the 95 % range of the values that are known; NaN where there are none.
+
+    The mean is of the finite ones: a single picture that a cipher leaves as it is must not make the
+    PSNR of all infinite. Infinite where no other is known.
+    """
+    known = np.sort(values.dropna().to_numpy())
+    if not len(known):
+        return np.nan, np.nan, np.nan
+    # By counting and not by interpolation, which infinite values do not bear.
+    cut = int(TAIL * len(known))
+    finite = known[np.isfinite(known)]
+    mean = float(finite.mean()) if len(finite) else np.inf
+    return mean, float(known[cut]), float(known[-1 - cut])
