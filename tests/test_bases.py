@@ -229,12 +229,12 @@ def test_a_shrunk_gaussian_is_the_density_ratio_of_smaller_correlations(shrinkag
 
 
 @pytest.mark.parametrize("pca", [None, 4])
-@pytest.mark.parametrize("name", bases.MODULES)
+@pytest.mark.parametrize("name", bases.BASES)
 def test_any_order_of_the_items_has_the_same_scores(name, pca):
     x, y = same_space(60, 6, 0.7)
     generator = np.random.default_rng(1)
     plain, views = sides(x, y, np.arange(40), pca, "normal")
-    for candidate in bases.MODULES[name].fit(plain, views, np.arange(60)):
+    for candidate in bases.BASES[name].fit(plain, views, np.arange(60)):
         whole = scores(candidate, np.arange(60), np.arange(60))
         some, others = generator.permutation(60)[:25], generator.permutation(60)
         assert scores(candidate, some, others) == pytest.approx(whole[np.ix_(others, some)])
@@ -250,9 +250,9 @@ def test_similarity_is_the_cosine_of_standardised_items():
     assert scores(candidate, every, every) == pytest.approx(v @ u.T / lengths)
 
 
-@pytest.mark.parametrize("name", bases.MODULES)
+@pytest.mark.parametrize("name", bases.BASES)
 def test_a_base_of_one_space_does_not_compare_sides_of_different_dimension(name):
-    same_space_only = bases.MODULES[name].SAME_SPACE
+    same_space_only = bases.BASES[name].same_space
     assert same_space_only == (name != "gaussian")
     x, y = same_space(60, 6, 0.9)
     names = {each.choice.name.split()[0] for each in found(x, y[:, :5])[1]}

@@ -13,7 +13,7 @@ from leakage.protocol import (
     cross_fitting,
     folds,
     inference,
-    networks,
+    losses,
     neural_critics,
     permutation,
     preprocessing,
@@ -161,8 +161,8 @@ def test_the_validation_pairs_change_what_is_chosen_and_not_what_is_fitted():
     old, new = (found[0, "matched", 0] for found in (before, after))
     kept = np.setdiff1d(np.arange(120), validation)
     assert np.array_equal(old.views.inputs[kept], new.views.inputs[kept])
-    assert np.array_equal(old.turned.axes.rho, new.turned.axes.rho)
-    assert np.array_equal(old.turned.axes.y_axes, new.turned.axes.y_axes)
+    assert np.array_equal(old.canonical.axes.rho, new.canonical.axes.rho)
+    assert np.array_equal(old.canonical.axes.y_axes, new.canonical.axes.y_axes)
     assert new.choice.value < old.choice.value - 0.1
 
 
@@ -498,7 +498,7 @@ def test_the_objectives_and_their_gradients_are_those_of_their_formulas():
 
     for name in ("donsker_varadhan", "jensen_shannon"):
         found, plain = (scores.clone().requires_grad_() for _ in range(2))
-        ours = networks.LOSSES[name](found, own)
+        ours = losses.LOSSES[name](found, own)
         theirs = torch.stack(
             [expected(name, *each) for each in zip(plain, own, others, strict=True)]
         )
@@ -513,7 +513,7 @@ def test_what_is_read_is_the_formula_of_the_paper(name):
     import torch
 
     scores = scores_of([3, 1, 2, 2])
-    (reading,) = a_bound(name).read(scores, torch.ones(1, 4, dtype=torch.float64))
+    (reading,) = a_bound(name).statistics(scores, torch.ones(1, 4, dtype=torch.float64))
     expected = value_of(name, scores.values, scores.groups)
     assert reading.values == pytest.approx([expected], rel=1e-12)
     assert reading.ceiling == pytest.approx(np.log(8))
@@ -543,7 +543,7 @@ def test_a_picture_drawn_twice_counts_twice_and_is_no_negative_of_its_copy(name,
     if sum(weight > 0 for weight in weights) < 2:
         return
     scores, drawn = scores_of([3, 1, 2, 2]), torch.tensor([[1.0] * 4, weights], dtype=torch.float64)
-    (reading,) = a_bound(name).read(scores, drawn)
+    (reading,) = a_bound(name).statistics(scores, drawn)
     again = torch.arange(8).repeat_interleave(torch.tensor(weights)[scores.groups])
     # One normaliser per view: a draw's candidates stand for as many as there are without it.
     undrawn = (scores.groups[:, None] != scores.groups).sum(-1).double()[again]
@@ -559,7 +559,7 @@ def test_infonce_of_scores_that_are_all_alike_is_0_in_every_draw():
 
     scores = Scores(torch.full((8, 8), 3.0, dtype=torch.float64), scores_of([3, 1, 2, 2]).groups)
     drawn = torch.tensor([[1.0, 1, 1, 1], [2, 2, 0, 0], [3, 0, 1, 0]], dtype=torch.float64)
-    (reading,) = a_bound("infonce").read(scores, drawn)
+    (reading,) = a_bound("infonce").statistics(scores, drawn)
     assert reading.values == pytest.approx([0, 0, 0], abs=1e-12)
 
 
@@ -627,7 +627,7 @@ def test_the_permutation_null_of_pictures_read_alike_is_exact():
         scores = scores_of([2] * 6, seed)
         used = permutation.blocks(scores.groups.numpy(), seed)
         orders = permutation.orders(used, 99, seed)
-        (reading,) = a_bound("mine").read(scores, scores.values.new_ones(1, 6))
+        (reading,) = a_bound("mine").statistics(scores, scores.values.new_ones(1, 6))
         itself, others = inference.null(reading.matched, used, orders, 99)
         rank = 1 + int((others >= itself - 1e-9).sum())
         low += rank / 100 <= 0.05

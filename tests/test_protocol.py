@@ -9,7 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from leakage.estimators import entry, estimate
 from leakage.estimators.mine import Mine
-from leakage.protocol import cross_fitting, multiple_testing, networks, neural_critics, training
+from leakage.protocol import (
+    cross_fitting,
+    losses,
+    multiple_testing,
+    networks,
+    neural_critics,
+    training,
+)
 from leakage.protocol.preprocessing import Variable
 from leakage.protocol.problem import validated
 
@@ -223,7 +230,7 @@ def test_smile_clips_on_both_sides(far):
     values = torch.zeros(6, 6, dtype=torch.float64)
     values[0, 1] = far
     once = torch.ones(1, 6, dtype=torch.float64)
-    (found,) = a_bound("smile").read(Scores(values, torch.arange(6)), once)
+    (found,) = a_bound("smile").statistics(Scores(values, torch.arange(6)), once)
     clipped = np.sign(far) * 5
     assert found.values == pytest.approx([-np.log((29 + np.exp(clipped)) / 30)])
 
@@ -301,10 +308,10 @@ def trained(drop: bool):
     for step in range(10):
         if drop and step == 5:
             kept = torch.tensor([0, 2])
-            training.keep_networks(module, optimiser, torch.tensor([True, False, True]))
+            training.keep_networks(module, torch.tensor([True, False, True]), optimiser)
         optimiser.zero_grad(set_to_none=True)
         scores = networks.crossed(*module.halves(x[kept], y[kept]))
-        networks.SymmetricInfoNCE.apply(scores, own[kept]).sum().backward()
+        losses.SymmetricInfoNCE.apply(scores, own[kept]).sum().backward()
         optimiser.step()
         schedule.step()
     return [each.detach() for each in module.parameters()]
@@ -330,7 +337,7 @@ def test_symmetric_infonce_and_its_gradient_are_torch_s_cross_entropy_both_ways(
     scores = shift + 3 * torch.randn(2, 6, 6, generator=generator, dtype=torch.float64)
     weights = torch.rand(2, generator=generator, dtype=torch.float64)
     found, plain = (scores.clone().requires_grad_() for _ in range(2))
-    ours = networks.SymmetricInfoNCE.apply(found, own)
+    ours = losses.SymmetricInfoNCE.apply(found, own)
     masked, target = plain.masked_fill(own, -torch.inf), torch.arange(6)
     theirs = torch.stack(
         [(cross_entropy(each, target) + cross_entropy(each.T, target)) / 2 for each in masked]

@@ -23,9 +23,6 @@ class InfoNce(CrossFittedNetworks):
 
     def bound(self) -> "Bound":
         """Return the bound."""
-        from leakage.protocol.bounds import Bound
+        from leakage.protocol import bounds
 
-        class PerView(Bound):
-            per_view = True
-
-        return PerView()
+        return bounds.InfoNce()

@@ -24,15 +24,6 @@ class Nwj(CrossFittedNetworks):
 
     def bound(self) -> "Bound":
         """Return the bound."""
-        import torch
+        from leakage.protocol import bounds
 
-        from leakage.protocol.bounds import Bound
-
-        class Shifted(Bound):
-            # Lower than for the other bounds, because a misjudged pair counts as exp(T).
-            highest = 1.0
-
-            def combine(self, joint: torch.Tensor, normaliser: torch.Tensor) -> torch.Tensor:
-                return 1 + joint - torch.exp(normaliser)
-
-        return Shifted()
+        return bounds.Nwj()

@@ -56,7 +56,7 @@ class Reidentification(CrossFittedNetworks):
                 rank = 1 + (others > own).sum(-1) + (others == own).sum(-1) / 2
                 return (1 / rank).mean(-1) + TIE * super().criterion(joint, others)
 
-            def read(self, scores: Scores, weights: torch.Tensor) -> list[Statistic]:
+            def statistics(self, scores: Scores, weights: torch.Tensor) -> list[Statistic]:
                 """Return the share of views per statistic; see `Bound.read`."""
                 drawn = weights[:, scores.groups].T
                 count = len(scores.values)

@@ -30,9 +30,6 @@ class Smile(CrossFittedNetworks):
 
     def bound(self) -> "Bound":
         """Return the clipped value."""
-        from leakage.protocol.bounds import Bound
+        from leakage.protocol import bounds
 
-        class Clipped(Bound):
-            clip = self.clip
-
-        return Clipped()
+        return bounds.Smile(self.clip)

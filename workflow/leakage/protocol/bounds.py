@@ -10,6 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from leakage.interfaces import Floats
+
 # Scores minus their normaliser are cut at these multiples of ln(pairs). No more can be certified,
 # and the cut limits the cost of one misjudged pair.
 LOWEST, HIGHEST = -1.0, 2.0
@@ -44,24 +46,28 @@ class Statistic:
 
     name: str
     unit: str
-    values: np.ndarray
+    values: Floats
     matched: torch.Tensor
     ceiling: float
     chance: float = float("nan")
 
 
 class Bound:
-    """A lower bound on mutual information. Subclasses change the default, Donsker-Varadhan's."""
+    """A lower bound on mutual information; by default Donsker and Varadhan's.
+
+    MINE reports it: Belghazi et al., ICML 2018, arXiv 1801.04062, equation 10.
+    """
 
     # The largest |T| in the normaliser of the reported value; None for no limit.
     clip: float | None = None
+    # Whether there is one normaliser per view, or one for all pairs.
     per_view = False
     # Whether scores are in nats and must be cut; ranks are not.
     in_nats = True
     # Upper cut of the scores minus their normaliser, times ln(pairs).
     highest = HIGHEST
 
-    def combine(self, joint: torch.Tensor, normaliser: torch.Tensor) -> torch.Tensor:
+    def value(self, joint: torch.Tensor, normaliser: torch.Tensor) -> torch.Tensor:
         """Return the bound from the mean T of matched pairs and the log normaliser."""
         return joint - normaliser
 
@@ -83,7 +89,7 @@ class Bound:
         summed = torch.logaddexp(torch.logsumexp(others, -1), joint)
         return (joint - summed + torch.log(count + 1)).mean(-1)
 
-    def read(self, scores: Scores, weights: torch.Tensor) -> list[Statistic]:
+    def statistics(self, scores: Scores, weights: torch.Tensor) -> list[Statistic]:
         """Return the bound on held-out pairs.
 
         Args:
@@ -93,15 +99,14 @@ class Bound:
         values, groups = scores.values, scores.groups
         joint = values.diagonal()
         own = (groups[:, None] == groups) | torch.isinf(values)
-        shown = self._clipped(values)
-        top = shown.max()
-        raised = torch.exp(shown - top).masked_fill(own, 0)
+        clipped = self._clipped(values)
+        top = clipped.max()
+        raised = torch.exp(clipped - top).masked_fill(own, 0)
         sums = _by_picture(raised, groups, weights.shape[1]) @ weights.T  # (pairs, draws)
         drawn = weights[:, groups].T  # (pairs, draws)
         pairs = drawn.sum(0)
         # Bootstrap copies of a picture are not its negatives.
         others = _drawn_others(own, groups, weights)
-        matched = (drawn * joint[:, None]).sum(0) / pairs
         if self.per_view:
             # A draw has fewer candidates than the pairs themselves, which makes the choice easier.
             # Scale the sums up to the full number of candidates.
@@ -112,12 +117,37 @@ class Bound:
         else:
             total = (drawn * others).sum(0)
             normaliser = torch.log((drawn * sums).sum(0).clamp_min(1e-300) / total) + top
-        found = self.combine(matched, normaliser).numpy()
+        matched = (drawn * joint[:, None]).sum(0) / pairs
+        found = self.value(matched, normaliser).numpy()
         ceiling = float(np.log(len(values)))
         return [Statistic("mutual information", "nats", found, values, ceiling)]
 
     def _clipped(self, values: torch.Tensor) -> torch.Tensor:
         return values if self.clip is None else values.clamp(-self.clip, self.clip)
+
+
+class InfoNce(Bound):
+    """InfoNCE: van den Oord et al., arXiv 1807.03748, equation 4."""
+
+    per_view = True
+
+
+class Nwj(Bound):
+    """The bound of Nguyen, Wainwright and Jordan, 1 + E[T] - E[exp T]; T comes with its offset."""
+
+    # Lower than for the other bounds, because a misjudged pair counts as exp(T).
+    highest = 1.0
+
+    def value(self, joint: torch.Tensor, normaliser: torch.Tensor) -> torch.Tensor:
+        """Return the bound from the mean T of matched pairs and the log normaliser."""
+        return 1 + joint - torch.exp(normaliser)
+
+
+class Smile(Bound):
+    """SMILE: Donsker and Varadhan's with T clipped in the normaliser, arXiv 1910.06222, eq. 10."""
+
+    def __init__(self, clip: float) -> None:
+        self.clip = clip
 
 
 def _drawn_others(own: torch.Tensor, groups: torch.Tensor, weights: torch.Tensor) -> torch.Tensor:

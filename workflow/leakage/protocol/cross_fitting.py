@@ -18,14 +18,14 @@ from leakage import devices, progress
 from leakage.config.settings import Settings
 from leakage.estimators import Trained
 from leakage.protocol import byte_features, folds
-from leakage.protocol.problem import MATCHED, MISMATCHED, Problem
+from leakage.protocol.problem import MATCHED, MISMATCHED, BaseKey, Problem
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from leakage.protocol.bounds import Bound
-    from leakage.protocol.evaluation import Unit
-    from leakage.protocol.selection import Based
+    from leakage.protocol.evaluation import FoldResult
+    from leakage.protocol.selection import ChosenBase
     from leakage.storage.checkpoints import Checkpoint
 
 # Networks trained as one stack, at most.
@@ -124,17 +124,17 @@ class CrossFitted(Trained):
             LeakageError: fewer than six groups, or the device does not exist.
         """
         from leakage.protocol import inference, selection
-        from leakage.protocol.evaluation import Unit
+        from leakage.protocol.evaluation import FoldResult
 
         bound, problem = self.bound(), prepare(x, y, groups, seed, self)
         kept: list[dict[str, Any]] = (checkpoint and checkpoint.load()) or []
-        finished = [Unit(**each) for each in kept]
+        finished = [FoldResult(**each) for each in kept]
         parts = _parts(problem)
         done = sum(len(finished) >= end for end in np.cumsum(list(map(len, parts))))
         if done < len(parts):
-            based = selection.choose_bases(bound, problem, self)
+            bases = selection.choose_bases(bound, problem, self)
             for units in progress.over(parts[done:], "stacks of networks", done=done):
-                finished += _fit(bound, problem, units, based, self)
+                finished += _fit(bound, problem, units, bases, self)
                 if checkpoint:
                     checkpoint.keep(partial(_plain, finished))
         return inference.table(finished, problem, levels, self, self.estimand + problem.note)
@@ -179,7 +179,7 @@ class CrossFittedNetworks(CrossFitted):
     """most validation pairs per fold for choosing the noise and the step"""
 
 
-def _plain(units: "list[Unit]") -> list[dict[str, Any]]:
+def _plain(units: "list[FoldResult]") -> list[dict[str, Any]]:
     """Return the units as a checkpoint keeps them."""
     return [each.plain() for each in units]
 
@@ -221,14 +221,14 @@ def _fit(
     bound: "Bound",
     problem: Problem,
     units: list[tuple[int, int]],
-    based: "dict[tuple[int, str, int], Based]",
+    bases: "dict[BaseKey, ChosenBase]",
     settings: CrossFitted,
-) -> "list[Unit]":
+) -> "list[FoldResult]":
     """Train the networks of some units, choose their critics, and read the test folds."""
     from leakage.protocol import evaluation, neural_critics
 
     device = devices.resolve(settings.device)
     trained = []
     if isinstance(settings, CrossFittedNetworks) and settings.epochs:
-        trained = neural_critics.train_all(bound, problem, units, based, settings, device)
-    return evaluation.evaluate(bound, problem, units, based, trained, settings)
+        trained = neural_critics.train_all(bound, problem, units, bases, settings, device)
+    return evaluation.evaluate(bound, problem, units, bases, trained, settings)

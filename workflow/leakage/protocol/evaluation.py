@@ -1,4 +1,4 @@
-"""Choose critics on validation pictures, and read them once on the test fold."""
+"""Choose critics on validation pictures, and evaluate them once on the test fold."""
 
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -6,24 +6,33 @@ from typing import Any
 import numpy as np
 import torch
 
+from leakage.interfaces import Floats, Ints
 from leakage.protocol import bounds, permutation
 from leakage.protocol.bounds import Bound, Scores, Statistic
-from leakage.protocol.cross_fitting import CrossFitted
+from leakage.protocol.cross_fitting import CrossFitted, CrossFittedNetworks
 from leakage.protocol.inference import bootstrap, null
-from leakage.protocol.neural_critics import Trained
-from leakage.protocol.problem import MATCHED, MISMATCHED, Problem, scored, validated
-from leakage.protocol.selection import Based
+from leakage.protocol.neural_critics import TrainedStack
+from leakage.protocol.problem import (
+    MATCHED,
+    MISMATCHED,
+    BaseKey,
+    NetworkKey,
+    Problem,
+    scored,
+    validated,
+)
+from leakage.protocol.selection import ChosenBase
 
 # Most validation pairs for the offset of a base without networks.
 OFFSET_PAIRS = 500
 
 
 @dataclass(frozen=True, eq=False)
-class Unit:
+class FoldResult:
     """The results on the test fold of one seed and fold.
 
     Attributes:
-        seed, fold: the unit.
+        seed, fold: whose results these are.
         statistics: names of the statistics.
         units: unit of each statistic, `nats` or `share`.
         ceiling, chance: of each statistic, float64 (statistics,).
@@ -46,20 +55,20 @@ class Unit:
     fold: int
     statistics: list[str]
     units: list[str]
-    ceiling: np.ndarray
-    chance: np.ndarray
-    values: np.ndarray
-    itself: np.ndarray
-    null: np.ndarray
+    ceiling: Floats
+    chance: Floats
+    values: Floats
+    itself: Floats
+    null: Floats
     exhaustive: bool
     base: list[list[str]]
-    temperature: np.ndarray
-    noise: np.ndarray
-    step: np.ndarray
-    members: np.ndarray
-    validation: np.ndarray
+    temperature: Floats
+    noise: Floats
+    step: Ints
+    members: Ints
+    validation: Floats
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         """Convert the tensors of a checkpoint to arrays."""
         for name, value in vars(self).items():
             if isinstance(value, torch.Tensor):
@@ -83,7 +92,7 @@ class Member:
         value: its value on validation pairs, in nats.
     """
 
-    stack: Trained | None
+    stack: TrainedStack | None
     network: int
     value: float
 
@@ -92,11 +101,28 @@ class Member:
         """Whether its scores include those of the base."""
         return self.stack is None or self.stack.recipe.based
 
-    def scores(self, based: Based, plain: np.ndarray, views: np.ndarray) -> torch.Tensor:
+    @property
+    def noise(self) -> float:
+        """The noise that it was trained with; NaN for the base alone."""
+        return np.nan if self.stack is None else self.stack.recipe.noise
+
+    @property
+    def step(self) -> int:
+        """Its best epoch; 0 for the base alone."""
+        return 0 if self.stack is None else int(self.stack.steps[self.network])
+
+    @property
+    def validation(self) -> Floats:
+        """Its validation value per epoch, float64 (epochs + 1,)."""
+        if self.stack is None:
+            return np.array([self.value])
+        return self.stack.validation[:, self.network].double().numpy()
+
+    def scores(self, base: ChosenBase, plain: Ints, views: Ints) -> torch.Tensor:
         """Return T of every view with every plain item, float32 (views, plain items)."""
         total = torch.zeros(len(views), len(plain), dtype=torch.float32)
         if self.with_base:
-            total = total + based.scores(plain, views)
+            total = total + base.scores(plain, views)
         if self.stack is not None:
             total = total + self.stack.scores(self.network, plain, views)
         return total
@@ -104,17 +130,17 @@ class Member:
 
 @dataclass(frozen=True, eq=False)
 class Critic:
-    """The chosen critic of one network: the mean of its members.
+    """The chosen critic of one level: the mean of its members.
 
     Attributes:
-        based: the chosen base, which members may use.
+        base: the chosen base, which members may use.
         members: the members, the best one first.
         offset: log normaliser of the mean score on validation pairs, in nats.
         largest: largest score on validation pairs, in nats. Test scores are cut there: one pair
             that scores higher could outweigh all others in the normaliser.
     """
 
-    based: Based
+    base: ChosenBase
     members: list[Member]
     offset: float
     largest: float
@@ -124,9 +150,19 @@ class Critic:
         """The best single member."""
         return self.members[0]
 
-    def scores(self, plain: np.ndarray, views: np.ndarray) -> torch.Tensor:
+    @property
+    def base_name(self) -> str:
+        """The name of the base of the best member."""
+        return self.base.choice.name if self.best.with_base else "none"
+
+    @property
+    def temperature(self) -> float:
+        """The temperature of the base of the best member; NaN without a base."""
+        return self.base.choice.temperature if self.best.with_base else np.nan
+
+    def scores(self, plain: Ints, views: Ints) -> torch.Tensor:
         """Return T of every view with every plain item, float32 (views, plain items)."""
-        found = [each.scores(self.based, plain, views) for each in self.members]
+        found = [each.scores(self.base, plain, views) for each in self.members]
         return torch.stack(found).mean(0)
 
 
@@ -134,86 +170,64 @@ def evaluate(
     bound: Bound,
     problem: Problem,
     units: list[tuple[int, int]],
-    based: dict[tuple[int, str, int], Based],
-    trained: list[Trained],
+    bases: dict[BaseKey, ChosenBase],
+    trained: list[TrainedStack],
     settings: CrossFitted,
-) -> list[Unit]:
-    """Choose the critics of some units, and read them on the test folds.
+) -> list[FoldResult]:
+    """Choose the critics of some units, and evaluate them on the test folds.
 
     Args:
-        bound: how the critics are chosen and read.
+        bound: how the critics are chosen and evaluated.
         problem: the pairs.
         units: (seed, fold) of each unit.
-        based: the base of every (fold, variant, level).
+        bases: the base of every fold, variant and level.
         trained: the trained networks of these units.
         settings: of the protocol.
     """
-    return [_unit(bound, problem, unit, based, trained, settings) for unit in units]
+    return [_of_fold(bound, problem, unit, bases, trained, settings) for unit in units]
 
 
-def _unit(
+def _of_fold(
     bound: Bound,
     problem: Problem,
     unit: tuple[int, int],
-    based: dict[tuple[int, str, int], Based],
-    trained: list[Trained],
+    bases: dict[BaseKey, ChosenBase],
+    trained: list[TrainedStack],
     settings: CrossFitted,
-) -> Unit:
+) -> FoldResult:
     seed, fold = unit
     first = problem.seeds[0]
     test = scored(problem, problem.splits[fold].test, settings.scored_pairs, [first, fold, 7])
     groups = np.unique(problem.groups[test], return_inverse=True)[1]
     weights = bootstrap(int(groups.max()) + 1, settings.bootstraps, first, fold)
+    critics: list[list[Critic]] = []
+    found: list[list[list[Statistic]]] = []  # per variant, level and statistic
+    for variant in problem.partner:
+        keys = [NetworkKey(seed, fold, variant, level) for level in range(len(problem.y))]
+        chosen = [choose(bound, problem, key, bases[key.base], trained, settings) for key in keys]
+        draws = weights if variant == MATCHED else weights[:1]
+        scores = (_scores(bound, problem, critic, variant, test) for critic in chosen)
+        of_groups = torch.from_numpy(groups)
+        found.append([bound.statistics(Scores(each, of_groups), draws) for each in scores])
+        critics.append(chosen)
     used = permutation.blocks(groups, first + fold, len(test), len(test))
     orders = permutation.orders(used, settings.permutations, first + fold)
-    count = len(problem.y)
-    shape = len(problem.partner), count
-    temperature, noise = np.full(shape, np.nan), np.full(shape, np.nan)
-    step, members = np.zeros(shape, np.int64), np.zeros(shape, np.int64)
-    base = [[""] * count for _ in problem.partner]
-    curves: list[np.ndarray] = []
-    read: list[list[list[Statistic]]] = []
-    itself, nulls = [], []
-    for row, (variant, partner) in enumerate(problem.partner.items()):
-        read.append([])
-        for level in range(count):
-            key = seed, fold, variant, level
-            critic = choose(bound, problem, key, based[fold, variant, level], trained, settings)
-            scores = critic.scores(test, partner[test]).double()
-            if bound.in_nats:
-                scores = scores.clamp(max=critic.largest)
-                scores = bounds.bounded(scores, critic.offset, len(test), bound.highest)
-            if variant != MATCHED:
-                # A view's true plain item is not a negative of the mismatched pair.
-                hidden = torch.from_numpy(problem.own(variant, test))
-                hidden.fill_diagonal_(False)
-                scores = scores.masked_fill(hidden, -torch.inf)
-            draws = weights if variant == MATCHED else weights[:1]
-            found = bound.read(Scores(scores, torch.from_numpy(groups)), draws)
-            read[row].append(found)
-            named = based[fold, variant, level].choice
-            best = critic.best
-            base[row][level] = named.name if best.with_base else "none"
-            temperature[row, level] = named.temperature if best.with_base else np.nan
-            members[row, level] = len(critic.members)
-            if best.stack is not None:
-                noise[row, level] = best.stack.recipe.noise
-                step[row, level] = int(best.stack.steps[best.network])
-            if variant == MATCHED:
-                each = [null(one.matched, used, orders, settings.permutations) for one in found]
-                itself.append([one[0] for one in each])
-                nulls.append([one[1] for one in each])
-                curves.append(_curve(critic))
-    statistics = read[0][0]
-    values = np.full((*shape, len(statistics), len(weights)), np.nan)
-    for row, levels in enumerate(read):
-        for level, found in enumerate(levels):
-            if row and problem.own(MISMATCHED, test).all():
-                continue
-            for place, one in enumerate(found):
+    nulls = [
+        [null(one.matched, used, orders, settings.permutations) for one in level]
+        for level in found[0]
+    ]
+    values = np.full((len(found), len(problem.y), len(found[0][0]), len(weights)), np.nan)
+    for row, levels in enumerate(found):
+        if row and problem.own(MISMATCHED, test).all():
+            continue
+        for level, of_level in enumerate(levels):
+            for place, one in enumerate(of_level):
                 values[row, level, place, : len(one.values)] = one.values
+    curves = [critic.best.validation for critic in critics[0]]
     longest = max(map(len, curves))
-    return Unit(
+    padded = [np.pad(c, (0, longest - len(c)), constant_values=np.nan) for c in curves]
+    statistics = found[0][0]
+    return FoldResult(
         seed=seed,
         fold=fold,
         statistics=[one.name for one in statistics],
@@ -221,34 +235,40 @@ def _unit(
         ceiling=np.array([one.ceiling for one in statistics]),
         chance=np.array([one.chance for one in statistics]),
         values=values,
-        itself=np.array(itself),
-        null=np.array(nulls),
+        itself=np.array([[itself for itself, _ in level] for level in nulls]),
+        null=np.array([[others for _, others in level] for level in nulls]),
         exhaustive=orders.exhaustive,
-        base=base,
-        temperature=temperature,
-        noise=noise,
-        step=step,
-        members=members,
-        validation=np.stack(
-            [np.pad(each, (0, longest - len(each)), constant_values=np.nan) for each in curves]
-        ),
+        base=[[each.base_name for each in of] for of in critics],
+        temperature=np.array([[each.temperature for each in of] for of in critics]),
+        noise=np.array([[each.best.noise for each in of] for of in critics]),
+        step=np.array([[each.best.step for each in of] for of in critics]),
+        members=np.array([[len(each.members) for each in of] for of in critics]),
+        validation=np.stack(padded),
     )
 
 
-def _curve(critic: Critic) -> np.ndarray:
-    """Return the validation values of a critic's network, float64 (epochs + 1,)."""
-    best = critic.best
-    if best.stack is None:
-        return np.array([best.value])
-    return best.stack.validation[:, best.network].double().numpy()
+def _scores(
+    bound: Bound, problem: Problem, critic: Critic, variant: str, test: Ints
+) -> torch.Tensor:
+    """Return the scores of every test view with every test item, float64 (pairs, pairs)."""
+    scores = critic.scores(test, problem.partner[variant][test]).double()
+    if bound.in_nats:
+        scores = scores.clamp(max=critic.largest)
+        scores = bounds.bounded(scores, critic.offset, len(test), bound.highest)
+    if variant != MATCHED:
+        # A view's true plain item is not a negative of the mismatched pair.
+        hidden = torch.from_numpy(problem.own(variant, test))
+        hidden.fill_diagonal_(False)
+        scores = scores.masked_fill(hidden, -torch.inf)
+    return scores
 
 
 def choose(
     bound: Bound,
     problem: Problem,
-    key: tuple[int, int, str, int],
-    based: Based,
-    trained: list[Trained],
+    key: NetworkKey,
+    chosen: ChosenBase,
+    trained: list[TrainedStack],
     settings: CrossFitted,
 ) -> Critic:
     """Return the critic with the largest validation value.
@@ -260,38 +280,39 @@ def choose(
     Args:
         bound: its criterion is the value.
         problem: the pairs.
-        key: (seed, fold, variant, level).
-        based: the base chosen for this key.
+        key: names the network.
+        chosen: the base chosen for this key.
         trained: all stacks; those without this key are skipped.
         settings: of the protocol.
     """
-    seed, fold, variant, _ = key
-    limit = getattr(settings, "validated_pairs", OFFSET_PAIRS)
-    limit = min(limit, *(len(split.validation) for split in problem.splits))
-    index = validated(problem, fold, seed, limit)
-    views = problem.partner[variant][index]
-    own = torch.from_numpy(problem.own(variant, index))
-    pictures = len(np.unique(problem.groups[index]))
-    base = Member(None, 0, _value(bound, based.scores(index, views), own))
-    found = [base]
+    networks = isinstance(settings, CrossFittedNetworks)
+    most = settings.validated_pairs if networks else OFFSET_PAIRS
+    limit = min(most, *(len(split.validation) for split in problem.splits))
+    index = validated(problem, key.fold, key.seed, limit)
+    views = problem.partner[key.variant][index]
+    own = torch.from_numpy(problem.own(key.variant, index))
+    price = 1 / len(np.unique(problem.groups[index]))
+    base = Member(None, 0, _value(bound, chosen.scores(index, views), own))
+    candidates = [base]
     for stack in trained:
         if key in stack.keys:
             network = stack.keys.index(key)
-            if int(stack.steps[network]):
-                found.append(Member(stack, network, float(stack.values[network])))
-    better = [each for each in found[1:] if each.value > base.value + 1 / pictures]
-    found = sorted([base, *better], key=lambda each: -each.value)
-    members, top = found[:1], found[0].value
-    total = members[0].scores(based, index, views)
-    for each in found[1:]:
-        together = total + each.scores(based, index, views)
+            member = Member(stack, network, float(stack.values[network]))
+            if member.step and member.value > base.value + price:
+                candidates.append(member)
+    best, *others = sorted(candidates, key=lambda each: -each.value)
+    members, top = [best], best.value
+    total = best.scores(chosen, index, views)
+    for each in others:
+        together = total + each.scores(chosen, index, views)
         value = _value(bound, together / (len(members) + 1), own)
-        if value > top + 1 / pictures:
+        if value > top + price:
             members, top, total = [*members, each], value, together
     scores = total / len(members)
-    others = scores[~own].double()
-    offset = float(torch.logsumexp(others, 0) - np.log(len(others))) if len(others) else 0.0
-    return Critic(based, members, offset, float(scores.max()))
+    negatives = scores[~own].double()
+    count = len(negatives)
+    offset = float(torch.logsumexp(negatives, 0) - np.log(count)) if count else 0.0
+    return Critic(chosen, members, offset, float(scores.max()))
 
 
 def _value(bound: Bound, scores: torch.Tensor, own: torch.Tensor) -> float:

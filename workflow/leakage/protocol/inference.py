@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from leakage.protocol.cross_fitting import CrossFitted
-    from leakage.protocol.evaluation import Unit
+    from leakage.protocol.evaluation import FoldResult
     from leakage.protocol.problem import Problem
 
 # Sums of the same numbers in another order differ by rounding, relative to their size.
@@ -77,7 +77,7 @@ def block_means(
 
 
 def table(
-    units: "list[Unit]",
+    units: "list[FoldResult]",
     problem: "Problem",
     levels: list[int],
     settings: "CrossFitted",
@@ -131,7 +131,7 @@ def table(
     return tables.tidy(pd.concat([pd.DataFrame(rows), curves], ignore_index=True))
 
 
-def _value(unit: "Unit", variant: int, level: int, statistic: int) -> tuple[float, float]:
+def _value(unit: "FoldResult", variant: int, level: int, statistic: int) -> tuple[float, float]:
     """Return the uncut value and the reported nats; the nats of a share are NaN."""
     value = float(unit.values[variant, level, statistic, 0])
     nats = min(value, float(unit.ceiling[statistic]))
@@ -139,7 +139,11 @@ def _value(unit: "Unit", variant: int, level: int, statistic: int) -> tuple[floa
 
 
 def summary(
-    units: "list[Unit]", level: int, statistic: int, problem: "Problem", settings: "CrossFitted"
+    units: "list[FoldResult]",
+    level: int,
+    statistic: int,
+    problem: "Problem",
+    settings: "CrossFitted",
 ) -> dict[str, float]:
     """Return the values of a whole level: mean, interval, floor, null, p-value and pictures.
 
@@ -177,7 +181,7 @@ def summary(
 
 
 def _null(
-    units: "list[Unit]", level: int, statistic: int, settings: "CrossFitted"
+    units: "list[FoldResult]", level: int, statistic: int, settings: "CrossFitted"
 ) -> tuple[np.ndarray, float]:
     """Return the permutation distribution of a level's mean, float64 (draws,), and its p-value.
 
@@ -205,7 +209,9 @@ def _null(
     return np.mean([each[:shortest] for each in draws], axis=0), cauchy(np.array(p_values))
 
 
-def _curves(units: "list[Unit]", levels: list[int], estimand: str, variant: str) -> "pd.DataFrame":
+def _curves(
+    units: "list[FoldResult]", levels: list[int], estimand: str, variant: str
+) -> "pd.DataFrame":
     """Return the validation values of the matched pairs as rows."""
     import pandas as pd
 

@@ -9,6 +9,7 @@ product (van den Oord et al., arXiv 1807.03748; Poole et al., ICML 2019, arXiv 1
 3).
 """
 
+import copy
 import functools
 import itertools
 
@@ -112,9 +113,9 @@ class SeparableCritics(torch.nn.Module):
         super().__init__()
         self.x_weights, self.x_biases = torch.nn.ParameterList(), torch.nn.ParameterList()
         self.y_weights, self.y_biases = torch.nn.ParameterList(), torch.nn.ParameterList()
-        sides = ((self.x_weights, self.x_biases), (self.y_weights, self.y_biases))
+        both = ((self.x_weights, self.x_biases), (self.y_weights, self.y_biases))
         drawn = {seed: torch.Generator().manual_seed(seed) for seed in dict.fromkeys(seeds)}
-        for dim, (weights, biases) in zip(dims, sides, strict=True):
+        for dim, (weights, biases) in zip(dims, both, strict=True):
             for rows, columns in itertools.pairwise([dim + 1, *[hidden] * layers, features + 1]):
                 for stack, shape in ((weights, (rows, columns)), (biases, (1, columns))):
                     of_seed = {
@@ -144,6 +145,15 @@ class SeparableCritics(torch.nn.Module):
         one = torch.ones_like(g[..., -1:])
         return torch.cat([g, one], -1), torch.cat([h[..., :-1], one, h[..., -1:]], -1)
 
+    def network(self, index: int) -> "SeparableCritics":
+        """Return a stack of one network, which shares the parameters."""
+        one = copy.copy(self)
+        one._modules = {}
+        for name, stack in self.named_children():
+            parameters = (each[index : index + 1].detach() for each in stack.parameters())
+            one._modules[name] = torch.nn.ParameterList(parameters)
+        return one
+
 
 def crossed(from_x: torch.Tensor, from_y: torch.Tensor) -> torch.Tensor:
     """Return T of every y with every x, shape (networks, items of y, items of x)."""
@@ -171,28 +181,21 @@ def _parameter(
     return torch.nn.Parameter(stacked.repeat_interleave(levels, 0))
 
 
-def _shared(
-    x: torch.Tensor, weight: torch.Tensor, bias: torch.Tensor | None = None
-) -> torch.Tensor:
-    """Return x times each level's weight, plus the bias, (seeds * levels, pairs, columns).
+def _shared(x: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
+    """Return x times each level's weight, (seeds * levels, pairs, columns).
 
     Args:
         x: shape (seeds, pairs, dim).
         weight: shape (seeds * levels, dim, columns).
-        bias: shape (seeds * levels, 1, columns), or None.
     """
     seeds, pairs, dim = x.shape
     levels, columns = len(weight) // seeds, weight.shape[-1]
     if dim <= columns:  # copying x per level is cheaper than copying the product
-        repeated = x.repeat_interleave(levels, 0)
-        if bias is None:
-            return torch.bmm(repeated, weight)
-        return torch.baddbmm(bias, repeated, weight)
+        return torch.bmm(x.repeat_interleave(levels, 0), weight)
     wide = weight.view(seeds, levels, dim, columns).transpose(1, 2)
     product = torch.bmm(x, wide.reshape(seeds, dim, levels * columns))
     product = product.view(seeds, pairs, levels, columns).transpose(1, 2)
-    product = product.reshape(-1, pairs, columns)
-    return product if bias is None else product + bias
+    return product.reshape(-1, pairs, columns)
 
 
 def shuffle(
@@ -217,92 +220,8 @@ def log_mean_exp(values: torch.Tensor) -> torch.Tensor:
     return torch.logsumexp(values, dim=-1) - np.log(values.shape[-1])
 
 
-class SymmetricInfoNCE(torch.autograd.Function):
-    """The cross-entropy of finding each view's item and each item's view, with a fast gradient.
-
-    The gradient reuses the exponentials and overwrites them, so it can be computed only once.
-    """
-
-    @staticmethod
-    def forward(context, scores: torch.Tensor, own: torch.Tensor | None) -> torch.Tensor:
-        """Return the loss per network, shape (networks,), in nats.
-
-        Args:
-            context: keeps values for the gradient.
-            scores: T of every y with every x, shape (networks, pairs, pairs); the diagonal holds
-                the matched pairs.
-            own: unmatched pairs of the same picture, which are left out, bool (networks, pairs,
-                pairs); None if every picture has one pair.
-        """
-        joint = scores.diagonal(dim1=1, dim2=2)
-        top = scores.amax((1, 2), keepdim=True)
-        raised = (scores - top).clamp_(min=-80).exp_()
-        if own is not None:
-            # Multiplying by a mask is ten times as fast as filling by one.
-            raised.mul_((~own).to(scores))
-        rows, columns = raised.sum(2), raised.sum(1)
-        context.save_for_backward(raised, rows, columns)
-        mean = (torch.log(rows).mean(-1) + torch.log(columns).mean(-1)) / 2
-        return mean + top.flatten() - joint.mean(-1)
-
-    @staticmethod
-    @torch.autograd.function.once_differentiable
-    def backward(context, gradient: torch.Tensor) -> tuple[torch.Tensor, None]:
-        """Return the mean of both softmaxes, minus the matched pairs."""
-        raised, rows, columns = context.saved_tensors
-        pairs = rows.shape[1]
-        weights = (0.5 / pairs) * (1 / rows[:, :, None] + 1 / columns[:, None])
-        found = raised.mul_(weights)
-        found.diagonal(dim1=1, dim2=2).sub_(1 / pairs)
-        return found.mul_(gradient[:, None, None]), None
-
-
-def log_sum_exp_of_others(scores: torch.Tensor, own: torch.Tensor) -> torch.Tensor:
-    """Return ln of the sum of exp(T) over pairs of different pictures, shape (networks,).
-
-    Args:
-        scores: T, shape (networks, pairs, pairs).
-        own: pairs of the same picture, bool (pairs, pairs) or (networks, pairs, pairs).
-    """
-    return torch.logsumexp(scores.masked_fill(own, -torch.inf).flatten(1), -1)
-
-
 def moving_average(average: torch.Tensor | None, new: torch.Tensor, rate: float) -> torch.Tensor:
     """Return the moving average updated with `new`, all as logarithms, for MINE's gradient."""
     if average is None:
         return new
     return torch.logaddexp(average + np.log1p(-rate), new + np.log(rate)) if rate < 1 else new
-
-
-def infonce(scores: torch.Tensor, own: torch.Tensor | None) -> torch.Tensor:
-    """Return the symmetric InfoNCE loss, (networks,): van den Oord et al., arXiv 1807.03748."""
-    return SymmetricInfoNCE.apply(scores, own)
-
-
-def donsker_varadhan(scores: torch.Tensor, own: torch.Tensor | None) -> torch.Tensor:
-    """Return minus the Donsker-Varadhan bound, (networks,): Belghazi et al. 2018, equation 10."""
-    joint = scores.diagonal(dim1=1, dim2=2)
-    own = _with_diagonal(own, scores)
-    count = torch.log((~own).sum((-1, -2)))
-    return log_sum_exp_of_others(scores, own) - count - joint.mean(-1)
-
-
-def jensen_shannon(scores: torch.Tensor, own: torch.Tensor | None) -> torch.Tensor:
-    """Return the classifier's loss, (networks,): Hjelm et al. 2019; Song and Ermon 2020."""
-    joint = scores.diagonal(dim1=1, dim2=2)
-    own = _with_diagonal(own, scores)
-    others = functional.softplus(scores).masked_fill(own, 0).sum((1, 2)) / (~own).sum((-1, -2))
-    return functional.softplus(-joint).mean(-1) + others
-
-
-def _with_diagonal(own: torch.Tensor | None, scores: torch.Tensor) -> torch.Tensor:
-    """Return the mask with the matched pairs added; it broadcasts to scores."""
-    diagonal = torch.eye(scores.shape[1], dtype=torch.bool, device=scores.device)
-    return diagonal[None] if own is None else own | diagonal
-
-
-LOSSES = {
-    "infonce": infonce,
-    "donsker_varadhan": donsker_varadhan,
-    "jensen_shannon": jensen_shannon,
-}

@@ -1,12 +1,41 @@
 """The pairs of a held-out estimate, and how they are held out."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
-from leakage.protocol import folds
+from leakage.interfaces import Floats, Ints
+from leakage.protocol.folds import Split
 
 MATCHED, MISMATCHED = "matched", "mismatched"
+
+
+class BaseKey(NamedTuple):
+    """Names a base critic: all seeds of a fold share it."""
+
+    fold: int
+    variant: str
+    level: int
+
+
+class NetworkKey(NamedTuple):
+    """Names a network."""
+
+    seed: int
+    fold: int
+    variant: str
+    level: int
+
+    @property
+    def base(self) -> BaseKey:
+        """The base critic that the network may start from."""
+        return BaseKey(*self[1:])
+
+    @property
+    def unit(self) -> tuple[int, int]:
+        """Seed and fold."""
+        return self.seed, self.fold
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,12 +54,12 @@ class Problem:
         note: how bytes were read, as words to append to the estimand.
     """
 
-    x: np.ndarray
-    y: np.ndarray
-    groups: np.ndarray
-    parts: np.ndarray
-    partner: dict[str, np.ndarray]
-    splits: list[folds.Split]
+    x: Floats
+    y: Floats
+    groups: Ints
+    parts: Ints
+    partner: dict[str, Ints]
+    splits: list[Split]
     seeds: list[int]
     pca: int | None
     note: str
@@ -50,7 +79,7 @@ class Problem:
         """Every (variant, level) of a unit."""
         return [(variant, level) for variant in self.partner for level in range(len(self.y))]
 
-    def own(self, variant: str, index: np.ndarray) -> np.ndarray:
+    def own(self, variant: str, index: Ints) -> np.ndarray:
         """Return which pairs are not negatives of each other, bool (views, plain items).
 
         These are the pairs of the same picture. In the mismatched variant they include a view and
@@ -64,27 +93,18 @@ class Problem:
         return (plain[:, None] == plain) | (true[:, None] == plain)
 
 
-def validated(problem: Problem, fold: int, seed: int, limit: int) -> np.ndarray:
+def validated(problem: Problem, fold: int, seed: int, limit: int) -> Ints:
     """Return at most `limit` validation pairs of a fold, int64 (pairs,).
 
     The draw is random but balanced over the pictures. Otherwise a large picture could take all
     places, and its pairs would have no negatives.
     """
-    side = np.random.default_rng([seed, fold, 6]).permutation(problem.splits[fold].validation)
-    return side[np.argsort(_turns(problem.groups[side]), kind="stable")[:limit]]
+    pairs = np.random.default_rng([seed, fold, 6]).permutation(problem.splits[fold].validation)
+    return pairs[np.argsort(_turns(problem.groups[pairs]), kind="stable")[:limit]]
 
 
-def _turns(groups: np.ndarray) -> np.ndarray:
-    """Return the number of earlier pairs of the same picture for each pair, int64 (pairs,)."""
-    order = np.argsort(groups, kind="stable")
-    _, first, counts = np.unique(groups[order], return_index=True, return_counts=True)
-    turns = np.empty(len(groups), np.int64)
-    turns[order] = np.arange(len(groups)) - np.repeat(first, counts)
-    return turns
-
-
-def scored(problem: Problem, index: np.ndarray, limit: int, seed: list[int]) -> np.ndarray:
-    """Return at most `limit` of some pairs at random, sorted, with as many of each picture as fit.
+def scored(problem: Problem, index: Ints, limit: int, seed: list[int]) -> Ints:
+    """Return at most `limit` of some pairs at random, sorted, with equally many of each picture.
 
     If there are more pictures than `limit`, it takes one pair each of some of them.
 
@@ -105,5 +125,14 @@ def scored(problem: Problem, index: np.ndarray, limit: int, seed: list[int]) -> 
     groups = problem.groups[index]
     turns = _turns(groups)
     pictures = np.count_nonzero(turns == 0)
-    alike = limit // pictures * pictures if limit >= pictures else limit
-    return np.sort(index[np.lexsort((drawn[groups], turns))[:alike]])
+    equal = limit // pictures * pictures if limit >= pictures else limit
+    return np.sort(index[np.lexsort((drawn[groups], turns))[:equal]])
+
+
+def _turns(groups: Ints) -> Ints:
+    """Return the number of earlier pairs of the same picture for each pair, int64 (pairs,)."""
+    order = np.argsort(groups, kind="stable")
+    _, first, counts = np.unique(groups[order], return_index=True, return_counts=True)
+    turns = np.empty(len(groups), np.int64)
+    turns[order] = np.arange(len(groups)) - np.repeat(first, counts)
+    return turns

@@ -1,30 +1,34 @@
-"""Let held-out pictures choose a base, its shrinkage and its temperature.
+"""Choose a base critic, its shrinkage and its temperature on held-out pictures.
 
-Bases are cheap, so all pictures outside the test fold can choose. Each of the other folds is scored
-by bases that were fitted without it and without the test fold, and the values are pooled. One
-made-up picture is added that looks no more like its own views than like any other picture's. A few
-perfectly separated pictures would otherwise choose an infinite temperature.
+Base critics are cheap, so all pictures outside the test fold can choose. Each of the other folds is
+scored by critics that were fitted without it and without the test fold, and the values are pooled.
+One fictitious picture is added, which is no more similar to its own views than to those of other
+pictures. Without it, a few perfectly separated pictures would choose an infinite temperature.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 
-from leakage.protocol.bases import MODULES, Candidate
+from leakage.interfaces import Floats, Ints
+from leakage.protocol.bases import BASES, Candidate
 from leakage.protocol.bases.gaussian import Gaussian
 from leakage.protocol.bounds import HIGHEST, Bound
-from leakage.protocol.cross_fitting import CrossFitted
 from leakage.protocol.preprocessing import Variable
-from leakage.protocol.problem import Problem, scored
+from leakage.protocol.problem import BaseKey, Problem, scored
+
+if TYPE_CHECKING:
+    from leakage.protocol.cross_fitting import CrossFitted
 
 # Most pairs per fold for choosing a base, and numbers of pairs and pictures that are enough for the
-# choice. The price of a base falls with the pictures (`Ballot.choice`).
+# choice. The price of a base falls with the pictures (`Pooled.choice`).
 SCORED = 500
 ENOUGH = 1_000
 ENOUGH_PICTURES = 100
-# Scores that are read together: many temperatures of few pairs, or one of many.
+# Numbers to compute at once: the scores of a few pairs at many temperatures, or of many at one.
 AT_ONCE = 2**16
 # Two density ratios count as equally good if their bounds differ by less than this share.
 ALIKE = 0.03
@@ -50,15 +54,41 @@ class Choice:
 NOTHING = Choice("none", 0.0, 0.0)
 
 
-class Ballot:
-    """The values of all candidates, pooled over folds.
+@dataclass(frozen=True, eq=False)
+class ChosenBase:
+    """The base critic of one fold, variant and level, fitted on the fold's training pairs.
+
+    Attributes:
+        plain, views: x and y.
+        choice: candidate and temperature chosen by the other folds, and their value.
+        candidate: the fitted candidate; None for T = 0.
+        canonical: the Gaussian candidate in whose coordinates networks read x and y: the chosen
+            one, or the last one. None if T = 0 was chosen, or there is no Gaussian candidate.
+    """
+
+    plain: Variable
+    views: Variable
+    choice: Choice
+    candidate: Candidate | None
+    canonical: Gaussian | None
+
+    def scores(self, plain: Ints, views: Ints) -> torch.Tensor:
+        """Return T of every view with every plain item at these indices, float32."""
+        if self.candidate is None:
+            return torch.zeros(len(views), len(plain), dtype=torch.float32)
+        u, v = self.candidate.vectors(plain, views)
+        return torch.from_numpy((self.choice.temperature * (v @ u.T)).astype(np.float32))
+
+
+class Pooled:
+    """The values of all candidates at all their temperatures, pooled over folds.
 
     Args:
         bound: its criterion is the value.
-        folds: number of voting folds.
+        folds: number of folds to pool.
     """
 
-    def __init__(self, bound: Bound, folds: int):
+    def __init__(self, bound: Bound, folds: int) -> None:
         self.bound, self.folds, self.pictures = bound, folds, 0
         self.values: dict[str, torch.Tensor] = {}
         self.temperatures: dict[str, tuple[float, ...]] = {}
@@ -68,12 +98,12 @@ class Ballot:
     def add(
         self,
         candidates: Sequence[Candidate],
-        plain: np.ndarray,
-        views: np.ndarray,
+        plain: Ints,
+        views: Ints,
         own: np.ndarray,
         pictures: int,
     ) -> None:
-        """Add the vote of one fold.
+        """Add one fold.
 
         Args:
             candidates: the candidates, fitted without the pairs of this fold.
@@ -84,31 +114,46 @@ class Ballot:
         if own.all():
             return  # two exchanged pictures have no negatives
         self.pictures += pictures
-        not_others = torch.from_numpy(own)
-        ceiling = float(np.log(len(plain)))
+        masked = torch.from_numpy(own)
         for candidate in candidates:
             u, v = candidate.vectors(plain, views)
             scores = torch.from_numpy((v @ u.T).astype(np.float32))
-            temperatures = torch.tensor(candidate.temperatures, dtype=torch.float32)
-            joint = scores.diagonal()
-            others = scores.masked_fill(not_others, -torch.inf)
-            value = torch.cat(
-                [
-                    self.bound.criterion(some[:, None] * joint, some[:, None, None] * others)
-                    for some in temperatures.split(max(1, AT_ONCE // others.numel()))
-                ]
-            )
-            value = pictures * value
-            if len(temperatures) > 1 and self.bound.in_nats:
-                # The fictitious picture.
-                gap = float(scores.diagonal().mean() - scores[~not_others].mean())
-                lost = (temperatures * gap).clamp(0, HIGHEST * ceiling) / self.folds
-                value = value.clamp(max=pictures * ceiling) - lost
-            if len(temperatures) == 1:
+            value = pictures * self._criterion(scores, masked, candidate.temperatures)
+            if len(candidate.temperatures) > 1 and self.bound.in_nats:
+                value = self._with_fictitious_picture(
+                    value, scores, masked, candidate.temperatures, pictures
+                )
+            if len(candidate.temperatures) == 1:
                 ratio = self.ratios.get(candidate.name, 0.0)
-                self.ratios[candidate.name] = ratio + pictures * float(joint.mean())
+                self.ratios[candidate.name] = ratio + pictures * float(scores.diagonal().mean())
             self.values[candidate.name] = self.values.get(candidate.name, 0) + value
             self.temperatures[candidate.name] = candidate.temperatures
+
+    def _criterion(
+        self, scores: torch.Tensor, masked: torch.Tensor, temperatures: tuple[float, ...]
+    ) -> torch.Tensor:
+        """Return the criterion at every temperature, float32 (temperatures,)."""
+        joint, others = scores.diagonal(), scores.masked_fill(masked, -torch.inf)
+        factors = torch.tensor(temperatures, dtype=torch.float32)
+        some = torch.split(factors, max(1, AT_ONCE // others.numel()))
+        return torch.cat(
+            [self.bound.criterion(a[:, None] * joint, a[:, None, None] * others) for a in some]
+        )
+
+    def _with_fictitious_picture(
+        self,
+        value: torch.Tensor,
+        scores: torch.Tensor,
+        masked: torch.Tensor,
+        temperatures: tuple[float, ...],
+        pictures: int,
+    ) -> torch.Tensor:
+        """Return the values minus the loss on a picture that scores like a mismatched one."""
+        ceiling = float(np.log(len(scores)))
+        gap = float(scores.diagonal().mean() - scores[~masked].mean())
+        lost = torch.tensor(temperatures, dtype=torch.float32) * gap
+        lost = lost.clamp(0, HIGHEST * ceiling) / self.folds
+        return value.clamp(max=pictures * ceiling) - lost
 
     def choice(self) -> Choice:
         """Return the candidate and temperature with the largest value, or `NOTHING`.
@@ -118,7 +163,7 @@ class Ballot:
         price, because even the worst critic guesses no worse than T = 0.
         """
         best, top = NOTHING, 2 / max(1, self.pictures - 3) if self.bound.in_nats else 0.0
-        self._prefer_the_likeliest()
+        self._keep_one_density_ratio()
         for name, total in self.values.items():
             value, place = (total / self.pictures).max(0)
             if float(value) > top + LEAST:
@@ -126,8 +171,8 @@ class Ballot:
                 top = best.value
         return best
 
-    def _prefer_the_likeliest(self) -> None:
-        """Keep only one density ratio: the likeliest, if it is about as good by the bound.
+    def _keep_one_density_ratio(self) -> None:
+        """Keep the likeliest density ratio if its bound is about as good, else the best.
 
         The mean log ratio of matched pairs has far less noise than the bound. It is right if the
         fitted family is right. Otherwise it can be far off, and the bound decides.
@@ -144,112 +189,79 @@ class Ballot:
         self.ratios = {kept: self.ratios[kept]}
 
 
-@dataclass(frozen=True, eq=False)
-class Based:
-    """The base of one fold, variant and level, fitted on the fold's training pairs.
-
-    Attributes:
-        plain, views: the sides.
-        choice: base and temperature chosen by the other folds, and their value.
-        candidate: the fitted base; None for T = 0.
-        turned: the Gaussian candidate that gives networks on this base their coordinates, or None.
-    """
-
-    plain: Variable
-    views: Variable
-    choice: Choice
-    candidate: Candidate | None
-    turned: Gaussian | None
-
-    def scores(self, plain: np.ndarray, views: np.ndarray) -> torch.Tensor:
-        """Return T of every view with every plain item at these indices, float32."""
-        if self.candidate is None:
-            return torch.zeros(len(views), len(plain), dtype=torch.float32)
-        u, v = self.candidate.vectors(plain, views)
-        return torch.from_numpy((self.choice.temperature * (v @ u.T)).astype(np.float32))
-
-
 def choose_bases(
-    bound: Bound, problem: Problem, settings: CrossFitted
-) -> dict[tuple[int, str, int], Based]:
-    """Return the base of every (fold, variant, level), chosen by the other folds.
+    bound: Bound, problem: Problem, settings: "CrossFitted"
+) -> dict[BaseKey, ChosenBase]:
+    """Return the base critic of every fold, variant and level, chosen by the other folds.
 
     Args:
         bound: its criterion is the value of a candidate.
         problem: the pairs.
         settings: the names of the bases, and the marginals.
     """
-    modules = [
-        MODULES[name]
-        for name in settings.bases
-        if not MODULES[name].SAME_SPACE or problem.x.shape[1] == problem.y.shape[2]
-    ]
-    voters = _voters(problem)
-    sets = sorted({tuple(sorted((fold, each))) for fold, of in voters.items() for each in of})
-    train = {each: np.flatnonzero(~np.isin(problem.parts, each)) for each in sets}
+    same_space = problem.x.shape[1] == problem.y.shape[2]
+    bases = [BASES[name] for name in settings.bases if same_space or not BASES[name].same_space]
+    choosing = _choosing_folds(problem)
+    # Critics are fitted without two folds: the one they are used on, and one that chooses.
+    left_out = sorted({_pair(fold, other) for fold, folds in choosing.items() for other in folds})
+    train = {pair: np.flatnonzero(~np.isin(problem.parts, pair)) for pair in left_out}
 
-    def side(values: np.ndarray, out: tuple[int, int]) -> Variable:
-        return Variable(values, train[out], problem.pca, settings.marginals, not problem.of_bytes)
+    def variables(values: Floats) -> dict[tuple[int, int], Variable]:
+        args = problem.pca, settings.marginals, not problem.of_bytes
+        return {pair: Variable(values, train[pair], *args) for pair in left_out}
 
-    plain = {out: side(problem.x, out) for out in sets}
+    plain = variables(problem.x)
     found = {}
     for level, values in enumerate(problem.y):
-        views = {out: side(values, out) for out in sets}
+        views = variables(values)
         for variant, partner in problem.partner.items():
-            ballots = {fold: Ballot(bound, len(of)) for fold, of in voters.items()}
-            fitted: dict[tuple[int, int], list[Candidate]] = {}
-            for out in sets:
-                args = plain[out], views[out], partner
-                fitted[out] = [each for module in modules for each in module.fit(*args)]
-                for fold, voter in (out, out[::-1]):
-                    if voter in voters[fold]:
-                        index = np.flatnonzero(problem.parts == voter)
-                        index = scored(problem, index, SCORED, [problem.seeds[0], voter, 12])
-                        own = problem.own(variant, index)
-                        pictures = len(np.unique(problem.groups[index]))
-                        ballots[fold].add(fitted[out], index, partner[index], own, pictures)
-            for fold, ballot in ballots.items():
-                out = _trained_without(fold, len(problem.splits))
-                choice = ballot.choice() if modules else NOTHING
-                names = {each.name: each for each in fitted[out]}
-                gaussian = [each for each in fitted[out] if isinstance(each, Gaussian)]
-                found[fold, variant, level] = Based(
-                    plain[out],
-                    views[out],
-                    choice,
-                    names.get(choice.name),
-                    _turning(choice, names, gaussian),
+            fitted = {
+                pair: [
+                    each for base in bases for each in base.fit(plain[pair], views[pair], partner)
+                ]
+                for pair in left_out
+            }
+            for fold, others in choosing.items():
+                pooled = Pooled(bound, len(others))
+                for other in sorted(others):
+                    index = np.flatnonzero(problem.parts == other)
+                    index = scored(problem, index, SCORED, [problem.seeds[0], other, 12])
+                    own = problem.own(variant, index)
+                    pictures = len(np.unique(problem.groups[index]))
+                    pooled.add(fitted[_pair(fold, other)], index, partner[index], own, pictures)
+                used = _pair(fold, (fold + 1) % len(problem.splits))
+                choice = pooled.choice() if bases else NOTHING
+                found[BaseKey(fold, variant, level)] = _chosen(
+                    choice, fitted[used], plain[used], views[used]
                 )
     return found
 
 
-def _turning(
-    choice: Choice, names: dict[str, Candidate], gaussian: list[Gaussian]
-) -> Gaussian | None:
-    """Return the Gaussian candidate that turns the inputs: the chosen one, or the last one."""
-    chosen = names.get(choice.name)
-    if isinstance(chosen, Gaussian):
-        return chosen
-    return gaussian[-1] if chosen is not None and gaussian else None
+def _chosen(
+    choice: Choice, candidates: list[Candidate], plain: Variable, views: Variable
+) -> ChosenBase:
+    """Return the base critic of a choice among fitted candidates."""
+    chosen = {each.name: each for each in candidates}.get(choice.name)
+    gaussian = [each for each in (*candidates, chosen) if isinstance(each, Gaussian)]
+    canonical = gaussian[-1] if chosen is not None and gaussian else None
+    return ChosenBase(plain, views, choice, chosen, canonical)
 
 
-def _voters(problem: Problem) -> dict[int, list[int]]:
+def _pair(fold: int, other: int) -> tuple[int, int]:
+    return (fold, other) if fold < other else (other, fold)
+
+
+def _choosing_folds(problem: Problem) -> dict[int, list[int]]:
     """Return the folds that choose the base of each fold: the next ones, as many as needed."""
     count, sizes = len(problem.splits), np.bincount(problem.parts)
     _, one_per_picture = np.unique(problem.groups, return_index=True)
     pictures = np.bincount(problem.parts[one_per_picture])
-    found = {}
+    found: dict[int, list[int]] = {}
     for fold in range(count):
-        found[fold] = []
+        others = found[fold] = []
         for step in range(1, count):
-            found[fold].append((fold + step) % count)
-            pairs = np.minimum(sizes[found[fold]], SCORED).sum()
-            if pairs >= ENOUGH and pictures[found[fold]].sum() >= ENOUGH_PICTURES:
+            others.append((fold + step) % count)
+            pairs = np.minimum(sizes[others], SCORED).sum()
+            if pairs >= ENOUGH and pictures[others].sum() >= ENOUGH_PICTURES:
                 break
     return found
-
-
-def _trained_without(fold: int, count: int) -> tuple[int, int]:
-    """Return the folds that a fold's critics are trained without: itself and the next, sorted."""
-    first, second = sorted((fold, (fold + 1) % count))
-    return first, second

@@ -3,10 +3,10 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 
 from leakage import progress
+from leakage.interfaces import Ints
 
 
 @dataclass(frozen=True, eq=False)
@@ -14,27 +14,22 @@ class Draws:
     """Batches of training pairs, without replacement within an epoch.
 
     Attributes:
-        sides: the training pairs of each unit, int (pairs,).
+        train: the training pairs of each unit, int (pairs,).
         generators: one per unit; each draws the unit's order.
         batch: pairs per step.
     """
 
-    sides: list[np.ndarray]
+    train: list[Ints]
     generators: list[torch.Generator]
     batch: int
 
-    @property
-    def steps(self) -> int:
-        """Steps per epoch, the same for all units: as many as the smallest unit allows."""
-        return min(map(len, self.sides)) // self.batch
-
     def epoch(self) -> Iterator[torch.Tensor]:
-        """Yield positions in the sides, int64 (units, batch), in a new random order."""
-        trained = min(map(len, self.sides))
+        """Yield positions in `train`, int64 (units, batch), in a new random order."""
+        trained = min(map(len, self.train))  # as many steps as the smallest unit allows
         order = torch.stack(
             [
-                torch.randperm(len(side), generator=each)[:trained]
-                for side, each in zip(self.sides, self.generators, strict=True)
+                torch.randperm(len(pairs), generator=each)[:trained]
+                for pairs, each in zip(self.train, self.generators, strict=True)
             ]
         )
         for start in range(0, trained - self.batch + 1, self.batch):
@@ -72,25 +67,26 @@ def run(
 
 
 def keep_networks(
-    module: torch.nn.Module, optimiser: torch.optim.Optimizer, kept: torch.Tensor
+    module: torch.nn.Module, kept: torch.Tensor, optimiser: torch.optim.Optimizer | None = None
 ) -> None:
-    """Keep only some networks of a stack and of the optimiser's state, in place.
+    """Keep only some networks of a stack and of its optimiser's state, in place.
 
     Args:
         module: the stack; the first axis of every parameter is the networks.
-        optimiser: one like Adam, with state tensors that are scalars or as large as the parameter.
         kept: which networks to keep, bool (networks,).
+        optimiser: one like Adam, with state tensors that are scalars or as large as the parameter.
     """
     replaced = {}
     for owner in module.modules():
         for name, old in list(owner.named_parameters(recurse=False)):
-            new = torch.nn.Parameter(old.detach()[kept.to(old.device)])
-            setattr(owner, name, new)
-            replaced[old] = new
-            state = optimiser.state.pop(old, {})
-            optimiser.state[new] = {
-                key: value[kept.to(value.device)] if value.dim() else value
-                for key, value in state.items()
-            }
+            replaced[old] = torch.nn.Parameter(old.detach()[kept.to(old.device)])
+            owner.register_parameter(name, replaced[old])
+    if optimiser is None:
+        return
+    for old, new in replaced.items():
+        optimiser.state[new] = {
+            key: value[kept.to(value.device)] if value.dim() else value
+            for key, value in optimiser.state.pop(old, {}).items()
+        }
     for group in optimiser.param_groups:
         group["params"] = [replaced[old] for old in group["params"]]

@@ -1,27 +1,31 @@
-"""Bases of critics: simple scores without gradient training, one small module each.
+"""Base critics: simple scores that need no gradient training, one module each.
 
-A base is fitted on training pairs. It scores two items by the product of two vectors,
-T(x, y) = a <u(x), v(y)>. It offers candidates that differ in shrinkage or components. Held-out
-pictures choose among them and set the temperature a. T = 0 is always a candidate.
+A base critic is fitted on training pairs. It scores two items by the product of two vectors,
+T(x, y) = a <u(x), v(y)>. A module offers candidates that differ in shrinkage or components.
+Held-out pictures choose among them and set the temperature a. T = 0 is always a candidate.
 """
 
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
-import numpy as np
-
+from leakage.interfaces import Floats, Ints
 from leakage.protocol.bases import gaussian, similarity, whitened
 from leakage.protocol.preprocessing import Variable
 
 
 class Candidate(Protocol):
-    """One fitted base."""
+    """One fitted base critic."""
 
-    name: str
-    """the candidate's name, equal across training sets"""
-    temperatures: tuple[float, ...]
-    """values of a to choose from"""
+    @property
+    def name(self) -> str:
+        """The candidate's name, equal across training sets."""
 
-    def vectors(self, plain: np.ndarray, views: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    @property
+    def temperatures(self) -> tuple[float, ...]:
+        """Values of a to choose from."""
+
+    def vectors(self, plain: Ints, views: Ints) -> tuple[Floats, Floats]:
         """Return u of the plain items and v of the views at some indices.
 
         Args:
@@ -33,21 +37,22 @@ class Candidate(Protocol):
         """
 
 
-class Base(Protocol):
-    """The interface of every module in this folder."""
+@dataclass(frozen=True)
+class Base:
+    """A kind of base critic.
 
-    SAME_SPACE: bool
-    """whether it compares each coordinate of x with the same coordinate of y"""
+    Attributes:
+        fit: returns the fitted candidates from the plain items, the views of one level, and the
+            index of the view paired with each plain item, int (pairs,).
+        same_space: whether it compares each coordinate of x with the same coordinate of y.
+    """
 
-    @staticmethod
-    def fit(plain: Variable, views: Variable, partner: np.ndarray) -> list[Candidate]:
-        """Return the fitted candidates.
-
-        Args:
-            plain: the plain items.
-            views: the views of one level.
-            partner: index of the view paired with each plain item, int (pairs,).
-        """
+    fit: Callable[[Variable, Variable, Ints], Sequence[Candidate]]
+    same_space: bool
 
 
-MODULES: dict[str, Base] = {"gaussian": gaussian, "similarity": similarity, "whitened": whitened}
+BASES = {
+    "gaussian": Base(gaussian.fit, same_space=False),
+    "similarity": Base(similarity.fit, same_space=True),
+    "whitened": Base(whitened.fit, same_space=True),
+}

@@ -12,16 +12,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from leakage.interfaces import Floats, Ints
 from leakage.protocol.preprocessing import Variable
 
-SAME_SPACE = False
 # A correlation of 1 has an infinite density ratio.
 LARGEST = 0.99999
 SHRINKAGES = (1.0, 0.97, 0.9, 0.8, 0.6)
 # With fewer pairs per coordinate, covariances are shrunk.
 FEW_PAIRS = 10
-# Added to each side's covariance, times its mean eigenvalue. Without it, a coordinate that hardly
-# varies in training would be blown up.
+# Added to each covariance, times its mean eigenvalue. Without it, a coordinate that hardly varies
+# in training would be blown up.
 RIDGE = 1e-4
 # Canonical variates are cut at this many standard deviations.
 BOUND = 5.0
@@ -31,16 +31,16 @@ LEAST = 0.1
 
 @dataclass(frozen=True)
 class Canonical:
-    """Canonical axes of two sides, and the correlations along the first axes.
+    """Canonical axes of x and y, and the correlations along the first axes.
 
     Attributes:
         x_axes, y_axes: float64 (dim_x, dim_x) and (dim_y, dim_y), canonical axes first.
         rho: correlations in falling order, float64 (components,), at most `LARGEST`.
     """
 
-    x_axes: np.ndarray
-    y_axes: np.ndarray
-    rho: np.ndarray
+    x_axes: Floats
+    y_axes: Floats
+    rho: Floats
 
 
 @dataclass(frozen=True)
@@ -59,14 +59,14 @@ class Gaussian:
         """The base, its number of components and their shrinkage."""
         return f"gaussian {self.components} {self.shrinkage:g}"
 
-    def vectors(self, plain: np.ndarray, views: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def vectors(self, plain: Ints, views: Ints) -> tuple[Floats, Floats]:
         """Return u and v with their squares, float64 (items, components + 2)."""
         kept = self.components
         u = bounded(self.plain.inputs[plain] @ self.axes.x_axes[:, :kept])
         v = bounded(self.views.inputs[views] @ self.axes.y_axes[:, :kept])
         return log_ratio(u, v, self.shrinkage * self.axes.rho[:kept])
 
-    def turned(self) -> tuple[np.ndarray, np.ndarray]:
+    def canonical_inputs(self) -> tuple[Floats, Floats]:
         """Return all items in canonical coordinates, weighted by their correlation.
 
         A weight is relative to the largest correlation and at least `LEAST`. A perceptron then
@@ -77,15 +77,15 @@ class Gaussian:
         """
         rho = np.where(np.arange(len(self.axes.rho)) < self.components, self.axes.rho, 0)
         found = []
-        for side, axes in ((self.plain, self.axes.x_axes), (self.views, self.axes.y_axes)):
+        for variable, axes in ((self.plain, self.axes.x_axes), (self.views, self.axes.y_axes)):
             weights = np.full(axes.shape[1], LEAST)
             weights[: len(rho)] = np.maximum(rho / max(rho.max(), 1e-12), LEAST)
-            found.append((bounded(side.inputs @ axes) * weights).astype(np.float32))
+            found.append((bounded(variable.inputs @ axes) * weights).astype(np.float32))
         return found[0], found[1]
 
 
-def fit(plain: Variable, views: Variable, partner: np.ndarray) -> list[Gaussian]:
-    """Return candidates over components and shrinkage. See `bases.Base.fit` for the arguments."""
+def fit(plain: Variable, views: Variable, partner: Ints) -> list[Gaussian]:
+    """Return candidates over components and shrinkage. See `bases.Base` for the arguments."""
     axes = canonical(plain.inputs[plain.train], views.inputs[partner[plain.train]])
     most = len(axes.rho)
     counts = sorted({min(most, 2**power) for power in range(most.bit_length() + 1)})
@@ -96,7 +96,7 @@ def fit(plain: Variable, views: Variable, partner: np.ndarray) -> list[Gaussian]
     ]
 
 
-def canonical(x: np.ndarray, y: np.ndarray) -> Canonical:
+def canonical(x: Floats, y: Floats) -> Canonical:
     """Return the canonical axes and correlations of matched items.
 
     Args:
@@ -109,7 +109,7 @@ def canonical(x: np.ndarray, y: np.ndarray) -> Canonical:
     return Canonical(of_x @ left, of_y @ right.T, np.minimum(rho, LARGEST))
 
 
-def log_ratio(u: np.ndarray, v: np.ndarray, rho: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def log_ratio(u: Floats, v: Floats, rho: Floats) -> tuple[Floats, Floats]:
     """Return vectors with the log density ratio of normal variates as their product.
 
     Args:
@@ -129,12 +129,12 @@ def log_ratio(u: np.ndarray, v: np.ndarray, rho: np.ndarray) -> tuple[np.ndarray
     )
 
 
-def bounded(values: np.ndarray) -> np.ndarray:
+def bounded(values: Floats) -> Floats:
     """Return canonical variates, cut at ± `BOUND`."""
     return np.clip(values, -BOUND, BOUND)
 
 
-def _whitening(values: np.ndarray) -> np.ndarray:
+def _whitening(values: Floats) -> Floats:
     """Return axes (dim, dim) along which values (pairs, dim) have variance 1, ridge included.
 
     With few pairs per coordinate the covariance is shrunk (Ledoit and Wolf, Journal of Multivariate

@@ -1,4 +1,4 @@
-"""Whitened similarity: the cosine after whitening each side, with shrinkage.
+"""Whitened similarity: the cosine after whitening x and y, with shrinkage.
 
 A covariance S is shrunk to S + shrinkage * m I, where m is its mean eigenvalue. Items are
 multiplied by the inverse root. Directions with a large variance (brightness, noise of the view)
@@ -9,10 +9,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from leakage.interfaces import Floats, Ints
 from leakage.protocol.bases.similarity import TEMPERATURES
 from leakage.protocol.preprocessing import Variable, unit
 
-SAME_SPACE = True
 SHRINKAGES = (0.1, 1.0, 10.0)
 
 
@@ -30,12 +30,12 @@ class WhitenedCosine:
         """The base and its shrinkage."""
         return f"whitened {self.shrinkage:g}"
 
-    def vectors(self, plain: np.ndarray, views: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def vectors(self, plain: Ints, views: Ints) -> tuple[Floats, Floats]:
         """Return unit vectors, float64 (items, dim)."""
-        return self._of(self.plain, plain), self._of(self.views, views)
+        return self._whitened(self.plain, plain), self._whitened(self.views, views)
 
-    def _of(self, side: Variable, index: np.ndarray) -> np.ndarray:
-        rows, fitted = side.standardised(index), side.whitening
+    def _whitened(self, variable: Variable, index: Ints) -> Floats:
+        rows, fitted = variable.standardised(index), variable.whitening
         added = self.shrinkage * fitted.mean
         if not added:
             return unit(rows)
@@ -44,6 +44,6 @@ class WhitenedCosine:
         return unit(rows / np.sqrt(added) + (rows @ fitted.axes * weights) @ fitted.axes.T)
 
 
-def fit(plain: Variable, views: Variable, partner: np.ndarray) -> list[WhitenedCosine]:
-    """Return one candidate per shrinkage. See `bases.Base.fit` for the arguments."""
+def fit(plain: Variable, views: Variable, partner: Ints) -> list[WhitenedCosine]:
+    """Return one candidate per shrinkage. See `bases.Base` for the arguments."""
     return [WhitenedCosine(plain, views, each) for each in SHRINKAGES]
