@@ -11,7 +11,6 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 import yaml
@@ -49,40 +48,36 @@ class Choice:
         branch: where it stands in the configuration.
         noun: what it describes.
         names: returns the modules' names.
-        module: returns the module of a name.
+        model: returns the model of a name.
         key: which of its keys names the module; empty where the branch's own name does.
         unnamed: what is taken where that key is left out; empty where it is required.
-        plug_in: the model where the module is a file of the user's; None without such.
+        plug_in: the base class of the models in users' files; None if there are none.
     """
 
     branch: str
     noun: str
     names: Callable[[], list[str]]
-    module: Callable[[str], ModuleType | type[Settings]]
+    model: Callable[[str], type[Settings]]
     key: str = ""
     unnamed: str = ""
     plug_in: type[Settings] | None = None
 
     def models(self) -> dict[str, type[Settings]]:
         """Return the model of every module, by its name."""
-        found = {name: self.module(name) for name in self.names()}
-        return {
-            name: each if isinstance(each, type) else getattr(each, "Settings", self.plug_in)
-            for name, each in found.items()
-        }
+        return {name: self.model(name) for name in self.names()}
 
 
 # By the top-level key that they stand below.
 CHOICES = {
-    "dataset": Choice("dataset", "dataset", datasets.kinds, datasets.module),
+    "dataset": Choice("dataset", "dataset", datasets.kinds, datasets.dataset_class),
     "encryption": Choice(
         "encryption.schemes",
         "scheme",
         schemes.names,
-        schemes.module,
+        schemes.cipher_class,
         "cipher",
         "the entry's name",
-        schemes.PlugIn,
+        schemes.Cipher,
     ),
     "encoders": Choice(
         "encoders", "encoder", encoders.kinds, encoders.encoder_class, "kind", "", encoders.Encoder
@@ -91,7 +86,7 @@ CHOICES = {
         "estimators",
         "estimator",
         estimators.names,
-        lambda name: sys.modules[estimators.estimator_class(name).__module__],
+        estimators.estimator_class,
         "method",
         "the entry's name",
         estimators.Estimator,
@@ -186,6 +181,7 @@ def _choice(choice: Choice) -> Iterator[str]:
     # A class is listed after those that it is made from.
     counts = Counter(base for model in models.values() for base in _ancestry(model))
     shared = sorted((base for base in counts if counts[base] > 1), key=lambda b: len(b.__mro__))
+    shared = [base for base in shared if _own(base, shared, choice.key)]
     for base in shared:
         *most, last = [f"`{name}`" for name, model in models.items() if issubclass(model, base)]
         some = f"{', '.join(most)} and {last}"
@@ -195,12 +191,17 @@ def _choice(choice: Choice) -> Iterator[str]:
         yield _table(_rows(base, _own(base, shared, choice.key)))
     for name, model in models.items():
         yield f"### {choice.key} `{name}`" if choice.key else f"### `{choice.branch}.{name}`"
-        yield _summary(choice.module(name))
+        yield _summary(sys.modules[model.__module__])
         yield from _additions(model, shared, choice.key)
     if choice.plug_in:
         yield f"### {choice.key}: a Python file"
-        yield f"{_summary(choice.plug_in)} How to write one: [plugins.md](plugins.md)."
-        yield from _additions(choice.plug_in, shared, choice.key)
+        base = f"{choice.plug_in.__module__}.{choice.plug_in.__name__}"
+        yield (
+            f"The file contains one class derived from `{base}`. Its fields are the other keys of "
+            "the entry. How to write one: [plugins.md](plugins.md)."
+        )
+        if choice.plug_in not in shared:
+            yield from _additions(choice.plug_in, shared, choice.key)
 
 
 def _additions(model: type[Settings], shared: list[type[Settings]], key: str) -> Iterator[str]:

@@ -12,7 +12,7 @@ import pytest
 import servers
 from leakage import datasets
 from leakage.config.settings import validate
-from leakage.datasets import coco
+from leakage.datasets.coco import BASE_URL, Coco
 from leakage.errors import LeakageError
 from typer.testing import CliRunner
 
@@ -45,8 +45,7 @@ def pictures(tmp_path):
 
 def collect(server, pictures, patch_size=16, **values):
     values = {"base_url": server.url, "count": 4, "retries": 2, "timeout": 5.0} | values
-    settings = validate(coco.Settings, values, "dataset.coco")
-    return coco.collect(settings, pictures, patch_size)
+    return validate(Coco, values, "dataset.coco").collect(pictures, patch_size)
 
 
 def refusal(server, pictures, **values):
@@ -156,7 +155,7 @@ def test_a_list_from_another_mirror_is_not_used(server, pictures, tmp_path):
 
 def test_more_than_the_split_lists_is_refused_with_both_numbers(server, pictures):
     message = refusal(server, pictures, count=7)
-    assert "7 pictures" in message and "lists 6" in message
+    assert "found 7" in message and "lists 6" in message
 
 
 def test_any_split_can_be_had(server, pictures, tmp_path):
@@ -175,17 +174,17 @@ def test_any_split_can_be_had(server, pictures, tmp_path):
     ],
 )
 def test_every_split_of_coco_has_the_place_of_its_list(split, path):
-    settings = coco.Settings(split=split)
-    assert settings.annotations_url() == f"{coco.BASE_URL}/{path}"
+    settings = Coco(split=split)
+    assert settings.annotations_url() == f"{BASE_URL}/{path}"
 
 
 def test_the_pictures_of_test_dev_lie_among_those_of_test():
-    settings = coco.Settings(split="test-dev2017")
-    assert settings.picture_url("1.jpg") == f"{coco.BASE_URL}/test2017/1.jpg"
+    settings = Coco(split="test-dev2017")
+    assert settings.picture_url("1.jpg") == f"{BASE_URL}/test2017/1.jpg"
 
 
 def test_the_host_is_reached_over_tls_unless_the_configuration_says_otherwise():
-    assert coco.Settings().base_url.startswith("https://")
+    assert Coco().base_url.startswith("https://")
 
 
 @pytest.mark.parametrize(
@@ -205,7 +204,7 @@ def test_the_host_is_reached_over_tls_unless_the_configuration_says_otherwise():
 )
 def test_a_setting_that_cannot_be_is_refused_by_its_key(values, key):
     with pytest.raises(LeakageError, match=key):
-        validate(coco.Settings, values, "dataset.coco")
+        validate(Coco, values, "dataset.coco")
 
 
 def test_a_list_of_ones_own_is_found_where_annotations_says(server, root, pictures, tmp_path):
@@ -220,7 +219,7 @@ def test_a_list_of_ones_own_is_found_where_annotations_says(server, root, pictur
 
 def test_a_zip_without_the_split_is_refused_by_name(server, pictures):
     message = refusal(server, pictures, split="train2017")
-    assert "holds no list of train2017" in message
+    assert "contains no list of train2017" in message
 
 
 @pytest.mark.parametrize(
@@ -242,7 +241,7 @@ def test_a_list_of_another_shape_is_refused(tmp_path, pictures, listing):
     root = mirror.make(tmp_path / "mirror")
     mirror.write_zip(root, "val2017", listing)
     with servers.serving(root) as server:
-        assert "its list of pictures is refused" in refusal(server, pictures)
+        assert "its list of pictures is invalid" in refusal(server, pictures)
 
 
 def test_a_list_that_names_a_picture_twice_is_refused(tmp_path, pictures):
@@ -307,14 +306,14 @@ def test_a_jpeg_without_its_end_is_refused(server, root, pictures, lost):
     path = root / address(40).lstrip("/")
     path.write_bytes(path.read_bytes()[:-lost])
     message = refusal(server, pictures)
-    assert "no whole JPEG" in message and server.url + address(40) in message
+    assert "not a complete JPEG" in message and server.url + address(40) in message
     assert Path(address(40)).name not in jpegs(pictures)
     assert server.statuses(address(40)) == [200] * 3
 
 
 def test_a_file_that_is_no_jpeg_is_refused(server, root, pictures):
     (root / address(40).lstrip("/")).write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(100))
-    assert "it is no JPEG" in refusal(server, pictures)
+    assert "it is not a JPEG" in refusal(server, pictures)
 
 
 def test_a_jpeg_of_another_size_than_the_listed_is_refused(server, root, pictures):

@@ -10,7 +10,9 @@ import numpy as np
 import pytest
 from leakage import datasets
 from leakage.config.settings import validate
-from leakage.datasets import folder, photographs
+from leakage.datasets import photographs
+from leakage.datasets.folder import Folder
+from leakage.datasets.photographs import Photographs
 from leakage.errors import LeakageError
 from leakage.storage import files, pictures
 from PIL import Image
@@ -20,13 +22,13 @@ GREY = RNG.integers(0, 256, (20, 30), dtype=np.uint8)
 COLOUR = RNG.integers(0, 256, (20, 30, 3), dtype=np.uint8)
 
 
-def collect(module, run, patch_size=16, **values):
-    return module.collect(module.Settings(**values), run / "pictures", patch_size)
+def collect(dataset, run, patch_size=16, **values):
+    return dataset(**values).collect(run / "pictures", patch_size)
 
 
-def refusal(module, run, **values):
+def refusal(dataset, run, **values):
     with pytest.raises(LeakageError) as caught:
-        collect(module, run, **values)
+        collect(dataset, run, **values)
     assert "\n" not in str(caught.value)
     return str(caught.value)
 
@@ -42,22 +44,20 @@ def own(tmp_path):
     return root
 
 
-def test_every_kind_of_dataset_is_a_module_with_settings_and_collect():
+def test_every_kind_of_dataset_is_a_class_in_its_module():
     assert datasets.kinds() == ["coco", "folder", "photographs"]
-    for kind in datasets.kinds():
-        module = datasets.module(kind)
-        assert callable(module.collect) and module.Settings.__doc__
+    assert [datasets.dataset_class(kind).branch for kind in datasets.kinds()] == datasets.kinds()
 
 
 def test_an_unknown_kind_is_refused_with_the_nearest():
-    with pytest.raises(LeakageError, match="nearest known one is photographs"):
-        datasets.module("photos")
+    with pytest.raises(LeakageError, match="the nearest is photographs"):
+        datasets.dataset_class("photos")
 
 
 def test_importing_the_datasets_imports_nothing_slow():
     code = (
         "import sys; from leakage import datasets\n"
-        "for kind in datasets.kinds(): datasets.module(kind)\n"
+        "for kind in datasets.kinds(): datasets.dataset_class(kind)\n"
         "print(*{'torch', 'pandas', 'requests', 'PIL', 'skimage', 'sklearn'} & set(sys.modules))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -65,7 +65,7 @@ def test_importing_the_datasets_imports_nothing_slow():
 
 
 def test_photographs_are_copied_in_their_original_bytes(tmp_path):
-    rows, skipped = collect(photographs, tmp_path, patch_size=224)
+    rows, skipped = collect(Photographs, tmp_path, patch_size=224)
     assert [row["image_id"] for row in rows] == list(photographs.PHOTOGRAPHS)
     assert skipped == []
     grey = {"camera", "moon", "coins", "brick", "grass", "gravel", "clock"}
@@ -78,31 +78,31 @@ def test_photographs_are_copied_in_their_original_bytes(tmp_path):
 
 
 def test_every_photograph_has_a_license_and_a_source(tmp_path):
-    rows, _ = collect(photographs, tmp_path)
+    rows, _ = collect(Photographs, tmp_path)
     packages = tuple(photographs.PACKAGES)
     assert all(row["license"] and row["source"].startswith(packages) for row in rows)
 
 
 def test_a_damaged_copy_of_a_photograph_is_made_anew(tmp_path):
-    first = collect(photographs, tmp_path, names=["coins"])
+    first = collect(Photographs, tmp_path, names=["coins"])
     (tmp_path / "pictures" / "coins.png").write_bytes(b"")
-    assert collect(photographs, tmp_path, names=["coins"]) == first
+    assert collect(Photographs, tmp_path, names=["coins"]) == first
 
 
 def test_a_photograph_that_the_package_lacks_is_refused_by_name(tmp_path, monkeypatch):
     lost = photographs.PHOTOGRAPHS["coins"]._replace(file="data/lost.png")
     monkeypatch.setitem(photographs.PHOTOGRAPHS, "coins", lost)
-    assert "data/lost.png" in refusal(photographs, tmp_path, names=["coins"])
+    assert "data/lost.png" in refusal(Photographs, tmp_path, names=["coins"])
 
 
 @pytest.mark.parametrize("names", [["astronuat"], [], ["moon", "moon"]])
 def test_names_that_are_unknown_absent_or_double_are_refused(names):
     with pytest.raises(LeakageError, match=r"dataset\.photographs\.names"):
-        validate(photographs.Settings, {"names": names}, "dataset.photographs")
+        validate(Photographs, {"names": names}, "dataset.photographs")
 
 
 def test_a_folder_is_listed_in_order_and_left_in_place(own, tmp_path):
-    rows, _ = collect(folder, tmp_path / "run", path=str(own), license="mine")
+    rows, _ = collect(Folder, tmp_path / "run", path=str(own), license="mine")
     assert [(r["image_id"], r["file_name"]) for r in rows] == [
         ("a", "a.png"),
         ("beach_b", "beach/b.TIFF"),
@@ -115,42 +115,42 @@ def test_a_folder_is_listed_in_order_and_left_in_place(own, tmp_path):
 
 def test_two_pictures_with_one_id_are_refused_by_name(own, tmp_path):
     Image.fromarray(GREY).save(own / "beach_b.png")
-    message = refusal(folder, tmp_path, path=str(own))
+    message = refusal(Folder, tmp_path, path=str(own))
     assert "beach/b.TIFF" in message and "beach_b.png" in message
 
 
 @pytest.mark.parametrize("place", ["missing", "empty"])
 def test_a_folder_without_pictures_is_one_message(tmp_path, place):
     (tmp_path / "empty").mkdir()
-    assert f"{place}" in refusal(folder, tmp_path, path=str(tmp_path / place))
+    assert f"{place}" in refusal(Folder, tmp_path, path=str(tmp_path / place))
 
 
 def test_a_file_that_only_pretends_to_be_a_picture_is_refused_by_name(own, tmp_path):
     (own / "fake.jpg").write_text("text")
-    assert "fake.jpg" in refusal(folder, tmp_path, path=str(own))
+    assert "fake.jpg" in refusal(Folder, tmp_path, path=str(own))
 
 
 def test_a_link_to_nothing_is_refused_by_name(own, tmp_path):
     (own / "lost.png").symlink_to(tmp_path / "nowhere.png")
-    with pytest.raises(LeakageError, match=r"lost\.png is a link to nothing"):
-        folder.content(validate(folder.Settings, {"path": str(own)}, ""))
+    with pytest.raises(LeakageError, match=r"lost\.png is a link to a missing file"):
+        Folder(path=str(own)).content()
 
 
 def test_a_name_that_cannot_be_written_down_is_refused(own, tmp_path):
     (own / "a.png").rename(own / "a\n.png")
-    assert "rename the file" in refusal(folder, tmp_path, path=str(own))
+    assert "rename the file" in refusal(Folder, tmp_path, path=str(own))
 
 
 def test_small_pictures_are_refused_with_the_two_remedies(own, tmp_path):
     Image.fromarray(GREY[:10]).save(own / "small.png")
-    message = refusal(folder, tmp_path, path=str(own))
+    message = refusal(Folder, tmp_path, path=str(own))
     for part in ("small.png (30 x 10)", "1 of 3", "16 x 16", "too_small", "patches.size"):
         assert part in message
 
 
 def test_small_pictures_are_left_out_and_listed(own, tmp_path):
     Image.fromarray(GREY[:10]).save(own / "small.png")
-    rows, skipped = collect(folder, tmp_path, path=str(own), too_small="skip")
+    rows, skipped = collect(Folder, tmp_path, path=str(own), too_small="skip")
     assert [row["image_id"] for row in rows] == ["a", "beach_b"]
     assert skipped == [
         {

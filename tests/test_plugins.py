@@ -24,8 +24,12 @@ def plugin(folder: Path, code: str) -> str:
     return str(path)
 
 
-def scheme(path: str) -> schemes.Scheme:
-    return schemes.Scheme("mine", schemes.settings_of(path)(cipher=path, levels=[0, 1]), bytes(32))
+def cipher(folder: Path, code: str) -> schemes.KeyedScheme:
+    """Return the scheme of a plug-in with `code` in its class."""
+    body = "\n".join(f"    {line}" for line in code.splitlines())
+    path = plugin(folder, f"from leakage.schemes import Cipher\nclass Mine(Cipher):\n{body}")
+    found = schemes.cipher_class(path)(cipher=path, levels=[0, 1])
+    return schemes.KeyedScheme("mine", found, bytes(32))
 
 
 def encoder(path: str) -> encoders.LoadedEncoder:
@@ -44,7 +48,7 @@ CIPHERS = {
         r"encrypt returned None; expected an array of uint8 with shape \(8, 9, 3\)",
     ),
     "a list": ("return pixels.tolist()", "encrypt returned a list"),
-    "raises": ("return 1 / 0", r"encrypt raised ZeroDivisionError: .* \(mine\.py, line 2\)"),
+    "raises": ("return 1 / 0", r"encrypt raised ZeroDivisionError: .* \(mine\.py, line 4\)"),
     "writes into its input": (
         "pixels ^= 1; return pixels",
         "encrypt raised ValueError: .*read-only",
@@ -55,47 +59,54 @@ CIPHERS = {
 @pytest.mark.parametrize("case", CIPHERS)
 def test_a_faulty_cipher_is_refused_with_what_it_returned(tmp_path, case):
     body, message = CIPHERS[case]
-    path = plugin(tmp_path, f"def encrypt(pixels, level, keystream, settings): {body}")
     with pytest.raises(LeakageError, match=message) as caught:
-        scheme(path).encrypt("cat", PIXELS, 1)
-    assert str(caught.value).startswith(f"scheme mine ({path})")
+        cipher(tmp_path, f"def encrypt(self, pixels, level, keystream): {body}").encrypt(
+            "cat", PIXELS, 1
+        )
+    where = f"scheme mine ({tmp_path / 'mine.py'}), picture cat at level 1: "
+    assert str(caught.value).startswith(where)
 
 
-def test_a_cipher_that_is_not_invertible_where_it_says_so_is_refused(tmp_path):
-    code = "def encrypt(p, level, keystream, settings): return p & 254\ndecrypt = encrypt"
+def test_a_decrypt_that_does_not_give_the_picture_back_is_refused(tmp_path):
+    code = "def encrypt(self, p, level, keystream): return p & 254\ndecrypt = encrypt"
     with pytest.raises(
         LeakageError, match=r"picture cat at level 1: decrypt does not give"
     ) as caught:
-        scheme(plugin(tmp_path, code)).encrypt("cat", PIXELS, 1)
+        cipher(tmp_path, code).encrypt("cat", PIXELS, 1)
     assert f"of {PIXELS.size:,} values differ" in str(caught.value)
 
 
-def test_a_cipher_without_an_inverse_is_not_asked_for_one(tmp_path):
-    code = "def encrypt(p, level, keystream, settings): return p & 254"
-    found = scheme(plugin(tmp_path, code)).encrypt("cat", PIXELS, 1)
+def test_a_cipher_without_decrypt_needs_no_inverse(tmp_path):
+    code = "def encrypt(self, p, level, keystream): return p & 254"
+    found = cipher(tmp_path, code).encrypt("cat", PIXELS, 1)
     assert np.array_equal(found, PIXELS & 254)
 
 
-def test_a_faulty_view_is_refused_as_a_faulty_cipher_is(tmp_path):
+def test_a_faulty_view_is_refused_like_a_faulty_cipher(tmp_path):
     code = (
-        "def encrypt(p, level, keystream, settings): return 255 - p\n"
-        "def view(c, level, keystream, settings): return c[..., 0]"
+        "def encrypt(self, p, level, keystream): return 255 - p\n"
+        "def view_of(self, c, level, keystream): return c[..., 0]"
     )
-    with pytest.raises(LeakageError, match=r"view returned an array of uint8 with shape \(8, 9\)"):
-        scheme(plugin(tmp_path, code)).view("cat", PIXELS, 1)
+    with pytest.raises(
+        LeakageError, match=r"view_of returned an array of uint8 with shape \(8, 9\)"
+    ):
+        cipher(tmp_path, code).view("cat", PIXELS, 1)
 
 
-def test_what_a_cipher_says_of_itself_stands_with_its_views(tmp_path):
+def test_the_properties_of_a_cipher_s_levels_stand_in_the_metadata_of_its_views(tmp_path):
     code = (
-        "LEVEL = 'rounds'\n"
-        "def encrypt(p, level, keystream, settings): return 255 - p\n"
-        "def clear_bits(level, settings): return 8 - level\n"
-        "def strength(level, settings): return level / settings.options['rounds']\n"
+        "level_label = 'rounds'\nrounds: int = 4\n"
+        "def encrypt(self, p, level, keystream): return 255 - p\n"
+        "def clear_bits(self, level): return 8 - level\n"
+        "def strength(self, level): return level / self.rounds\n"
     )
-    path = plugin(tmp_path, code)
-    how = {"cipher": path, "levels": [0, 1], "options": {"rounds": 4}}
-    about = schemes.Scheme("m", schemes.settings_of(path)(**how), bytes(32)).about(1)
+    about = cipher(tmp_path, code).about(1)
     assert about == {"clear_bits": 7, "strength": 0.25, "nested": False, "level_label": "rounds"}
+
+
+def test_a_plug_in_may_read_pictures_that_another_program_encrypted(tmp_path):
+    found = cipher(tmp_path, "def read(self, image_id, plain, level): return plain[::-1]")
+    assert not found.cipher.encrypts and np.array_equal(found.encrypt("a", PIXELS, 1), PIXELS[::-1])
 
 
 ENCODERS = {
@@ -191,19 +202,23 @@ def test_one_number_per_level_becomes_the_tidy_table(tmp_path):
         ("def encrypt(:", r"mine\.py: cannot be imported: SyntaxError: .*\(line 2\)"),
         ("import nothing_of_that_name", r"cannot be imported: ModuleNotFoundError: .*\(line 2\)"),
         ("raise SystemExit(3)", "cannot be imported: SystemExit"),
-        ("encrypt = 3", r"mine\.py: has no function encrypt or read; docs/plugins\.md has"),
+        ("encrypt = 3", r"mine\.py: expected one class derived from .*Cipher, found none; docs"),
     ],
 )
 def test_a_file_that_is_no_plug_in_is_refused(tmp_path, code, message):
     path = str(tmp_path / "mine.py") if code is None else plugin(tmp_path, code)
     with pytest.raises(LeakageError, match=message):
-        schemes.module(path)
+        schemes.cipher_class(path)
 
 
 @pytest.mark.parametrize(
     ("find", "code"),
     [
-        (schemes.module, "def encrypt(pixels, level): pass"),
+        (
+            schemes.cipher_class,
+            "from leakage.schemes import Cipher\nclass A(Cipher):\n"
+            "    def encrypt(self, pixels, level): pass",
+        ),
         (encoders.encoder_class, f"{ENCODER}def encode(self): pass"),
         (estimators.estimator_class, ESTIMATOR.replace("groups, levels, seed", "levels") + "pass"),
     ],
@@ -213,19 +228,13 @@ def test_a_function_that_takes_other_arguments_is_refused_before_it_is_called(tm
         find(plugin(tmp_path, code))
 
 
-def test_what_a_cipher_raises_is_told_with_the_picture_and_the_level(tmp_path):
-    path = plugin(tmp_path, "def encrypt(p, level, keystream, settings): return 1 / 0")
-    with pytest.raises(LeakageError, match="picture cat at level 1: encrypt raised ZeroDivision"):
-        scheme(path).encrypt("cat", PIXELS, 1)
-
-
 def test_two_plug_ins_of_one_file_name_are_two_modules(tmp_path):
     found = []
     for name in ("a", "b"):
         (tmp_path / name).mkdir()
-        code = f"NAME = {name!r}\ndef encrypt(*args): pass"
-        found.append(schemes.module(plugin(tmp_path / name, code)))
-    assert [module.NAME for module in found] == ["a", "b"]
+        code = f"level_label = {name!r}\ndef encrypt(self, *arguments): pass"
+        found.append(cipher(tmp_path / name, code).cipher)
+    assert [each.level_label for each in found] == ["a", "b"]
 
 
 def test_the_digest_of_a_plug_in_is_of_its_code_and_of_what_it_imports_from_the_package(tmp_path):
@@ -258,23 +267,24 @@ def encrypted(tmp_path):
     return tmp_path
 
 
-def elsewhere(path: Path, **more: object) -> schemes.Scheme:
-    return schemes.Scheme("elsewhere", schemes.settings_of("folder")(path=str(path), **more), None)
+def elsewhere(path: Path, **more: object) -> schemes.KeyedScheme:
+    found = schemes.cipher_class("folder")(path=str(path), **more)
+    return schemes.KeyedScheme("elsewhere", found, None)
 
 
 def test_the_levels_of_a_folder_are_its_numbered_subfolders_and_the_plain_picture(encrypted):
     (encrypted / "notes").mkdir()
     of = elsewhere(encrypted)
-    assert of.definition.levels == [0, 1, 3]
+    assert of.cipher.levels == [0, 1, 3]
     assert np.array_equal(of.encrypt("cat", PIXELS, 3), PIXELS ^ 3)
     assert np.array_equal(of.encrypt("cat", PIXELS, 0), PIXELS)
-    assert elsewhere(encrypted, levels=[0, 3]).definition.levels == [0, 3]
+    assert elsewhere(encrypted, levels=[0, 3]).cipher.levels == [0, 3]
 
 
 def test_what_a_folder_lacks_is_named(encrypted):
     with pytest.raises(ValueError, match=r"has no subfolder 2 \(found: 1, 3\)"):
         elsewhere(encrypted, levels=[0, 2])
-    with pytest.raises(ValueError, match="none is no folder"):
+    with pytest.raises(ValueError, match="none: no such folder"):
         elsewhere(encrypted / "none")
     with pytest.raises(
         LeakageError, match=r"1/dog\.png: expected one .*, found none; put it there"

@@ -3,7 +3,6 @@
 import dataclasses
 import html.parser
 import re
-from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -13,18 +12,30 @@ import pytest
 import test_figures_beyond as beyond
 from leakage import captions
 from leakage.analysis.tables import Table as Estimate
+from leakage.config.workflow import Workflow
+from leakage.errors import LeakageError
 from leakage.figures import style
-from leakage.report import calibrations, content, grid, illustrations, tables, warnings
+from leakage.report import (
+    calibrations,
+    content,
+    grid,
+    illustrations,
+    inputs,
+    pages,
+    record,
+    tables,
+    warnings,
+)
 from leakage.report.inputs import ReportInputs
 from leakage.schemes import keystream
 from leakage.steps import report
 from leakage.steps.calibrate_verdict import RULES
 from leakage.storage import files, views
-from snake import REPOSITORY
+from PIL import Image
 from test_answers import FEW, LEAK, NONE, rows
+from test_config import DEMO, PAPER, merged
 
-TEST_KEY = REPOSITORY / "workflow" / "keys" / "test.key"
-PUBLISHED = REPOSITORY / "docs" / "calibration.md"
+FINGERPRINT = keystream.fingerprint(keystream.read_key(record.TEST_KEY))
 VOID = {"meta", "link", "img", "br"}
 
 
@@ -52,8 +63,7 @@ def estimate(**held_out: float) -> Estimate:
     return Estimate(beyond.held_out_rows(**held_out), metadata)
 
 
-def small_figure(stem: Path, caption: str) -> None:
-    """Save a figure with a line, its data and a caption."""
+def save_figure(stem: Path, caption: str) -> None:
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(4, 3))
@@ -66,35 +76,33 @@ def run(tmp_path: Path):
     """Write the report of tables given as keywords; return (page, summary)."""
     (tmp_path / "manifest.csv").write_text("image_id,channels\na,3\nb,3\n")
     (tmp_path / "manifest.csv.sha256").write_text(files.sha256(tmp_path / "manifest.csv"))
-    small_figure(tmp_path / "fig2", "It falls by 0.998 bit. It is <exact> & clear.")
-    drawn = {"stem": str(tmp_path / "fig2"), "module": "fig2", "title": "Histogram", "name": "fig2"}
+    save_figure(tmp_path / "fig2", "It falls by 0.998 bit. It is <exact> & clear.")
+    drawn = {"stem": tmp_path / "fig2", "module": "fig2", "title": "Histogram", "name": "fig2"}
     other = drawn | {"module": "mine", "title": "My own", "name": "msb_xor/mine", "of": "clip"}
     for level in (0, 8):
-        about = {"level": level, "scheme": "msb_xor"}
         pixels = np.full((40, 60, 3), level * 20, np.uint8)
-        views.write(tmp_path / f"{level}.parquet", [("cat", pixels), ("dog", pixels)], about)
+        pictures = [("cat", pixels), ("dog", pixels)]
+        views.write(tmp_path / f"{level}.parquet", pictures, {"level": level, "scheme": "msb_xor"})
 
-    def write(**given: pd.DataFrame) -> tuple[str, str]:
-        paths = {}
+    def write(scorecard: pd.DataFrame | None = None, **given: pd.DataFrame) -> tuple[str, str]:
+        paths = {name: tmp_path / f"{name}.parquet" for name in given}
         for name, table in given.items():
-            paths[name] = tmp_path / f"{name}.{'csv' if name == 'scorecard' else 'parquet'}"
-            if name == "scorecard":
-                table.to_csv(paths[name], index=False)
-            else:
-                labels = {"level_labels": {"msb_xor": "encrypted bits"}}
-                files.write_table(paths[name], pa.Table.from_pandas(table), labels)
-        given = ReportInputs(
+            labels = {"level_labels": {"msb_xor": "encrypted bits"}}
+            files.write_table(paths[name], pa.Table.from_pandas(table), labels)
+        if scorecard is not None:
+            paths["scorecard"] = tmp_path / "scorecard.csv"
+            scorecard.to_csv(paths["scorecard"], index=False)
+        shown = ReportInputs(
             results=tmp_path,
             configuration={"seed": 0, "dataset": {}, "scheme": {"view": "</pre><b>"}},
             estimator="mine",
-            key=keystream.fingerprint(keystream.read_key(TEST_KEY)),
+            key=FINGERPRINT,
             figures=[other, drawn],
             views={"msb_xor": [tmp_path / f"{level}.parquet" for level in (0, 8)]},
             **paths,
         )
-        report.main(given.as_json())
-        names = ("report.html", "summary.md")
-        return tuple((tmp_path / name).read_text(encoding="utf-8") for name in names)
+        report.main(shown.as_json())
+        return tuple((tmp_path / name).read_text("utf-8") for name in ("report.html", "summary.md"))
 
     return write
 
@@ -138,29 +146,27 @@ def complete(run) -> tuple[str, str]:
     return run(verdicts=rows({0: LEAK, 4: LEAK, 8: NONE}), scorecard=claim_rows())
 
 
-def test_page_and_summary_begin_with_the_same_answer(complete):
-    page, summary = complete
+def test_page_and_summary_say_the_same(complete):
+    page, summary = words(complete[0]), complete[1]
     sentence = "Leaks at n = 4; nothing found at n = 8."
     assert f"- **msb_xor**: {sentence}" in summary
-    assert words(page).index(sentence) < words(page).index("Warnings", 400)
-
-
-def test_the_grid_has_a_column_per_level_with_value_and_p(complete):
-    page, summary = complete
-    assert "| representation | n = 0 | n = 4 | n = 8 |" in summary
+    assert page.index(sentence) < page.index("Warnings", 400)
     leak = "leak, 1.2 nats, p = 0.004"
+    assert "| representation | n = 0 | n = 4 | n = 8 |" in summary
     assert f"| CLIP | {leak} | {leak} | {NONE}, p = 0.004 |" in summary
-    assert "leak 1.2 nats p = 0.004" in words(page) and "Encrypted bits." in words(page)
+    assert "leak 1.2 nats p = 0.004" in page and "Encrypted bits." in page
+    # Each claim once, though the scorecard has several rows of it.
+    assert summary.count("| a. one | holds |") == 1 and page.count("b. <two>") == 1
 
 
-def test_the_first_picture_stands_above_its_verdict(complete):
+def test_the_first_picture_is_shown_at_each_level(complete):
     pictures = [each for each in Page(complete[0]).all("img") if "cat" in each["alt"]]
     assert [each["alt"] for each in pictures] == [f"Picture cat at n = {n}" for n in (0, 8)]
     assert all(each["src"].startswith("data:image/jpeg") for each in pictures)
     assert all((each["width"], each["height"]) == ("200", "133") for each in pictures)
 
 
-def test_the_page_asks_for_nothing(complete):
+def test_the_page_requests_nothing(complete):
     page = Page(complete[0])
     for attributes in (attributes for _, attributes in page.elements):
         for name in ("src", "href", "srcset", "action", "data"):
@@ -175,39 +181,32 @@ def test_the_page_asks_for_nothing(complete):
 
 def test_anchors_are_unique_and_every_link_of_the_contents_leads_to_one(complete):
     page = Page(complete[0])
-    ids = Counter(attributes["id"] for _, attributes in page.elements if "id" in attributes)
-    assert ids.most_common(1)[0][1] == 1
+    ids = [attributes["id"] for _, attributes in page.elements if "id" in attributes]
     targets = [each["href"][1:] for each in page.all("a") if each["href"].startswith("#")]
-    assert len(targets) > 8 and set(targets) <= set(ids)
+    assert len(ids) == len(set(ids)) and len(targets) > 8 and set(targets) <= set(ids)
 
 
 def test_every_figure_has_its_caption_an_alternative_text_and_three_files(complete):
-    page = Page(complete[0])
-    figures = page.all("figure")
-    assert [each["id"] for each in figures] == ["figure-fig2", "figure-msb_xor/mine"]
+    page, text = Page(complete[0]), words(complete[0])
+    assert [each["id"] for each in page.all("figure")] == ["figure-fig2", "figure-msb_xor/mine"]
     alternatives = [each["alt"] for each in page.all("img")]
     assert all(alternatives)
     assert "Histogram. It falls by 0.998 bit." in alternatives
     assert "My own (clip). It falls by 0.998 bit." in alternatives
-    assert "It is <exact> & clear." in words(complete[0])
+    assert "It is <exact> & clear." in text
+    assert text.rindex("The paper's figures") < text.rindex("More figures")
     links = [each for each in page.all("a") if "download" in each or "data-file" in each]
     saved = [each.get("download") or each["data-file"] for each in links]
-    assert saved[:3] == ["fig2.png", "fig2.pdf", "fig2.csv"]
-    assert saved[3:] == [f"msb_xor-mine.{suffix}" for suffix in ("png", "pdf", "csv")]
+    stems = ("fig2", "msb_xor-mine")
+    assert saved == [f"{stem}.{suffix}" for stem in stems for suffix in ("png", "pdf", "csv")]
 
 
-def test_unknown_figures_come_last(complete):
+def test_the_page_shows_configuration_versions_and_the_key_s_fingerprint_alone(complete, tmp_path):
     text = words(complete[0])
-    assert text.rindex("The paper's figures") < text.rindex("More figures")
-
-
-def test_the_page_shows_configuration_versions_and_key(complete, tmp_path):
-    text = words(complete[0])
-    assert "view: </pre><b>" in text
-    assert (tmp_path / "record" / "configuration.yaml").read_text().startswith("seed: 0\n")
-    assert keystream.fingerprint(keystream.read_key(TEST_KEY)) in text
-    assert TEST_KEY.read_text().strip() not in complete[0] + complete[1]
-    assert "snakemake" in text and "git commit" in text
+    assert "view: </pre><b>" in text and "snakemake" in text and "git commit" in text
+    assert (tmp_path / record.CONFIGURATION).read_text().startswith("seed: 0\n")
+    assert FINGERPRINT in text
+    assert record.TEST_KEY.read_text().strip() not in complete[0] + complete[1]
 
 
 def test_the_same_run_gives_the_same_bytes(run):
@@ -217,35 +216,55 @@ def test_the_same_run_gives_the_same_bytes(run):
 
 def test_a_run_without_a_verdict_says_so_and_shows_the_picture(run):
     page, summary = run()
-    assert content.NO_VERDICT in summary and content.NO_VERDICT in words(page)
+    assert pages.NO_VERDICT in summary and pages.NO_VERDICT in words(page)
     assert "Picture cat at n = 8" in page
     assert "`scorecard` is not among the `figures`" in summary
 
 
-def test_claims_stand_once_each(complete):
-    page, summary = complete
-    assert summary.count("| a. one | holds |") == 1
-    assert words(page).count("b. <two>") == 1
-
-
-def test_the_published_calibration_is_quoted_with_its_worst_cases(complete):
-    page, summary = complete
+def test_the_published_calibration_is_quoted_unless_the_run_has_its_own(run):
+    page, summary = run()
     line = "| mine | rectangles | 0 | 5000 |"
-    assert line in PUBLISHED.read_text() and line in summary
+    assert line in record.PUBLISHED.read_text() and line in summary
     assert "quoted from docs/calibration.md" in words(page)
     assert "To calibrate this configuration: `snakemake --cores 8 --configfile " in summary
-
-
-def test_the_run_s_own_calibration_replaces_it(run):
     page, summary = run(calibration=calibration_rows(), false_alarms=null_rows())
     assert "| spiral | 1.00 | 2.00 | -0.30 | -0.20 | cca |" in summary
     assert "found a leak in 5.0 % of 20 families of levels (allowed: 5 %)" in words(page)
     assert "docs/calibration.md" not in page + summary
+    missing = calibrations.quoted(Path("none.md"), "snakemake calibration")
+    assert missing.table is None and missing.command
 
 
-def test_without_the_published_page_nothing_is_quoted():
-    found = calibrations.quoted(Path("none.md"), "snakemake calibration")
-    assert found.table is None and found.command
+def test_inputs_are_the_same_from_a_file_and_as_text(tmp_path):
+    given = ReportInputs(results=tmp_path, configuration={"seed": 0}, estimator="mine")
+    (tmp_path / "inputs.json").write_text(given.as_json())
+    assert inputs.read(given.as_json()) == inputs.read(str(tmp_path / "inputs.json")) == given
+    for wrong, message in (("none.json", "none.json: no such file"), ('{"figur": []}', "figures")):
+        with pytest.raises(LeakageError, match=message):
+            inputs.read(wrong)
+
+
+def test_the_inputs_of_a_run_name_every_file_that_the_report_reads():
+    values = merged(merged(PAPER, DEMO), {"report": {"calibration": True}})
+    workflow = Workflow(values)
+    found = inputs.of_run(
+        workflow, values, [Path("e.parquet")], {"full": [Path("0.parquet")]}, True
+    )
+    assert inputs.read(found.as_json()) == found
+    read = {str(path) for paths in found.files().values() for path in paths}
+    assert {"e.parquet", "0.parquet"} < read
+    results = Path(workflow.config.results)
+    names = ["manifest.csv", "analysis/verdicts.parquet", "figures/scorecard.csv"]
+    names += ["calibration/table.parquet", "calibration/verdict.parquet", "figures/fig2.pdf"]
+    names += ["figures/schemes-lite0.csv", "calibration/calibration.png"]
+    assert {str(results / name) for name in names} < read
+    headings = [each.heading for each in found.figures if each.name == "schemes-lite0"]
+    assert headings and headings[0].endswith("(lite0)")
+
+
+def test_the_help_of_the_step_names_every_key():
+    assert all(f"{name} (optional): " in report.HELP for name in ("views", "estimates"))
+    assert "results: " in report.HELP and "None" not in report.HELP
 
 
 def test_warnings_name_untrained_networks_and_values_at_their_ceiling():
@@ -282,11 +301,10 @@ def test_a_warning_names_grey_pictures_that_keep_their_channel_among_coloured_on
 
 
 def test_only_the_test_key_is_a_warning():
-    fingerprint = keystream.fingerprint(keystream.read_key(TEST_KEY))
-    (warned,) = warnings.of_key(fingerprint, TEST_KEY)
+    (warned,) = warnings.of_key(FINGERPRINT, record.TEST_KEY)
     assert warned.subject == "Test key"
-    assert list(warnings.of_key("0" * 16, TEST_KEY)) == []
-    assert list(warnings.of_key(fingerprint, Path("none.key"))) == []
+    assert list(warnings.of_key("0" * 16, record.TEST_KEY)) == []
+    assert list(warnings.of_key(FINGERPRINT, Path("none.key"))) == []
 
 
 def test_held_out_estimates_have_a_row_per_level():
@@ -312,39 +330,21 @@ def test_a_table_of_a_markdown_page_is_read():
     assert tables.from_markdown(text, "## D") is None
 
 
-def test_a_smaller_picture_looks_the_same_and_keeps_its_caption(tmp_path):
-    small_figure(tmp_path / "fig2", "R² is 0.99 − *so*.")
+def test_a_smaller_figure_looks_the_same_and_keeps_its_caption_but_photographs_stay(tmp_path):
+    save_figure(tmp_path / "fig2", "R² is 0.99 − *so*.")
     before = (tmp_path / "fig2.png").read_bytes()
     after = illustrations.smaller(before)
     assert len(after) < 0.7 * len(before)
     (tmp_path / "after.png").write_bytes(after)
     assert captions.inside(tmp_path / "after.png") == "R² is 0.99 − *so*."
-
-
-def test_a_photograph_is_not_reduced_to_a_palette():
-    import io
-
-    from PIL import Image
-
     noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), np.uint8)
-    stream = io.BytesIO()
-    Image.fromarray(noise).save(stream, "PNG")
-    assert illustrations.smaller(stream.getvalue()) == stream.getvalue()
-
-
-def test_an_alternative_text_has_the_first_sentence_alone():
-    assert (
-        illustrations.first_sentence("It is 0.5 bit (n = 8). Then more.")
-        == "It is 0.5 bit (n = 8)."
-    )
-    assert illustrations.first_sentence("") == ""
+    Image.fromarray(noise).save(tmp_path / "noise.png")
+    noise = (tmp_path / "noise.png").read_bytes()
+    assert illustrations.smaller(noise) == noise
 
 
 def test_only_the_first_picture_of_a_view_is_read(tmp_path):
-    def pictures():
-        yield "cat", np.zeros((10, 20, 1), np.uint8)
-        yield "dog", np.zeros((10, 20, 1), np.uint8)
-
-    views.write(tmp_path / "0.parquet", pictures(), {"level": 3})
+    pictures = [(name, np.zeros((10, 20, 1), np.uint8)) for name in ("cat", "dog")]
+    views.write(tmp_path / "0.parquet", pictures, {"level": 3})
     level, shown = grid.picture(views.View(tmp_path / "0.parquet"))
     assert (level, shown.image_id, shown.width, shown.height) == (3, "cat", 200, 100)

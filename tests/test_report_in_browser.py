@@ -1,7 +1,7 @@
-"""The report in Chromium, at a desk's and a phone's width, light and dark, and in print.
+"""The report in Chromium: wide screen and phone, light and dark, and in print.
 
 `make browser` runs these tests, `make test` does not. They open the report that REPORT names, or
-that of a tiny run made here; screenshots go into the folder that SCREENSHOTS names.
+else that of the tiny run. SCREENSHOTS names a folder for screenshots.
 """
 
 import base64
@@ -21,7 +21,7 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.ui import WebDriverWait
-from snake import REPOSITORY, snakemake
+from snake import REPOSITORY
 
 pytestmark = pytest.mark.browser
 
@@ -34,8 +34,7 @@ LOOKS = {
 }
 PATIENCE = 30  # seconds
 CONTRAST = 4.5  # the least of WCAG 2, level AA
-# Texts that are wider than their place, or that lie outside of the window. What stands in a part
-# that scrolls is reached by scrolling.
+# Texts that are wider than their element or outside the window, except in parts that scroll.
 CUT = """
 const outside = each => {
     const box = each.getBoundingClientRect();
@@ -47,7 +46,7 @@ return [...document.querySelectorAll("h1, h2, h3, p, dt, dd, li, summary, th, td
     .filter(each => each.innerText.trim() && (outside(each) || wide(each)))
     .map(each => `${each.tagName}: ${each.innerText}`);
 """
-# The contrast of every text with the ground behind it, as WCAG 2 defines it.
+# Texts whose contrast with their background, as WCAG 2 defines it, is too small.
 FAINT = """
 const canvas = document.createElement("canvas").getContext("2d", {willReadFrequently: true});
 const parts = colour => {
@@ -77,21 +76,18 @@ return [...document.body.querySelectorAll("*:not(script)")].filter(owns).map(eac
 
 
 @pytest.fixture(scope="module")
-def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def report(request: pytest.FixtureRequest) -> Path:
     """The report to open."""
     if given := os.environ.get("REPORT"):
         path = (REPOSITORY / given).resolve()
         assert path.is_file(), f"REPORT: {path}: no such file"
         return path
-    folder = tmp_path_factory.mktemp("report") / "results"
-    run = snakemake(folder, targets=("report",))
-    assert run.status == 0, run.output
-    return folder / "report.html"
+    return request.getfixturevalue("tiny_run").results / "report.html"
 
 
 @pytest.fixture(scope="module")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[webdriver.Chrome]:
-    """Chromium without a screen, which notes what it asks the network for."""
+def browser() -> Iterator[webdriver.Chrome]:
+    """Headless Chromium, which logs its network requests."""
     subprocess.run([REPOSITORY / "tests" / "chromium.sh"], check=True)
     options = webdriver.ChromeOptions()
     options.binary_location = shutil.which("chromium") or ""
@@ -174,11 +170,11 @@ def test_no_text_is_cut_and_the_page_never_scrolls_sideways(opened: Reader) -> N
     assert opened.run(CUT) == []
 
 
-def test_every_text_stands_out_from_its_ground(opened: Reader) -> None:
+def test_every_text_contrasts_with_its_background(opened: Reader) -> None:
     assert opened.run(FAINT, CONTRAST) == []
 
 
-def test_every_picture_is_there_undistorted_on_white(opened: Reader) -> None:
+def test_every_picture_is_loaded_undistorted_and_on_white(opened: Reader) -> None:
     pictures = opened.run(
         "return [...document.images].map(each => ({alt: each.alt, complete: each.complete,"
         " natural: each.naturalWidth / each.naturalHeight, box: each.clientWidth /"
@@ -207,7 +203,7 @@ def test_the_dark_page_is_dark_and_the_light_one_is_light(reader: Reader) -> Non
     assert grounds["desk"] > 700 and grounds["desk-dark"] < 150
 
 
-def test_on_a_phone_the_contents_are_folded_and_fold_again_after_a_choice(reader: Reader) -> None:
+def test_on_a_phone_the_contents_are_closed_and_close_again_after_a_choice(reader: Reader) -> None:
     reader.open("phone")
     (contents,) = reader.find("#contents")
     assert contents.get_attribute("open") is None
@@ -219,7 +215,7 @@ def test_on_a_phone_the_contents_are_folded_and_fold_again_after_a_choice(reader
     reader.until(lambda: at_top(reader, "calibration"))
 
 
-def test_at_a_desk_the_contents_stay_beside_the_text_and_lead_to_every_part(reader: Reader) -> None:
+def test_on_a_wide_screen_the_contents_stay_open_and_lead_to_every_section(reader: Reader) -> None:
     reader.open("desk")
     reader.run("document.documentElement.style.scrollBehavior = 'auto'")
     links = reader.find("#contents a")
@@ -233,7 +229,7 @@ def test_at_a_desk_the_contents_stay_beside_the_text_and_lead_to_every_part(read
 
 
 def at_top(reader: Reader, anchor: str) -> bool:
-    """Return whether a part is at the top of the window, or the page cannot scroll further."""
+    """Return whether a section is at the top of the window, or the page cannot scroll further."""
     return reader.run(
         "const box = document.getElementById(arguments[0]).getBoundingClientRect();"
         "const end = scrollY + innerHeight >= document.documentElement.scrollHeight - 2;"
@@ -323,7 +319,7 @@ def test_in_print_everything_is_open_and_no_figure_is_wider_than_the_paper(
     assert base64.b64decode(printed).startswith(b"%PDF")
 
 
-def test_the_browser_found_no_error_and_asked_for_nothing(reader: Reader) -> None:
+def test_the_page_has_no_errors_and_requests_nothing(reader: Reader) -> None:
     reader.open("desk")
     log = reader.browser.get_log("browser")
     assert log == []
@@ -338,5 +334,5 @@ def test_the_browser_found_no_error_and_asked_for_nothing(reader: Reader) -> Non
     assert asked and [url for url in asked if not url.startswith(("file:", "data:"))] == []
 
 
-def test_the_page_is_small_enough_to_be_mailed(report: Path) -> None:
+def test_the_page_can_be_mailed(report: Path) -> None:
     assert report.stat().st_size < 10_000_000

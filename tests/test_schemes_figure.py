@@ -111,7 +111,7 @@ def test_a_line_leads_only_through_schemes_with_several_levels(tmp_path):
 def test_counting_pairs_of_pixels_is_blind_to_what_a_permutation_leaves():
     """The colours of a permuted picture are all there, and the counted information is nearly 0."""
     pixels = skimage.data.astronaut()
-    scheme = ciphers.Scheme("p", ciphers.settings_of("pixel_permutation")(), KEY)
+    scheme = ciphers.KeyedScheme("p", ciphers.cipher_class("pixel_permutation")(), KEY)
     seen = scheme.encrypt("astronaut", pixels, 10)
     flat = [each.reshape(-1, 3) for each in (pixels, seen)]
     counted = estimate("histogram", *flat, correction="grassberger")["nats"].item()

@@ -59,7 +59,7 @@ def measured(**means: dict[int, float]) -> style.Table:
     for level in [*LEVELS, -1]:
         part = {"image_id": [f"{i:03}" for i in range(PICTURES)], "level": level}
         part["scheme"] = "noise" if level == -1 else "some"
-        for name in measures.NAMES:
+        for name in measures.names():
             value = means.get(name, usual).get(level, np.nan)
             part[name] = NOISE if level == -1 else np.full(PICTURES, value)
         parts.append(pd.DataFrame(part))
@@ -251,7 +251,7 @@ def test_numbers_lie_on_no_other_number_and_inside_their_axis():
 
 def test_levels_on_one_point_share_a_number():
     same = {0: 50.0, 4: 20.0, 8: 20.0}
-    given = {**tables(**dict.fromkeys(measures.NAMES, same))}
+    given = {**tables(**dict.fromkeys(measures.names(), same))}
     given["verdicts"] = judged(nats={0: 4.0, 4: 1.0, 8: 1.0})
     figure, _ = draw(given)
     assert {text.get_text() for text in figure.axes[1].texts} == {"0", "4–8"}

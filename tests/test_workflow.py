@@ -114,9 +114,9 @@ def test_the_recorded_configuration_is_the_merged_one(results: Path) -> None:
 
 
 def test_the_report_has_the_run_times_of_all_jobs(results: Path) -> None:
-    found = {each["jobs"]: each for each in run_times(results / "benchmarks")}
-    assert found["figures"]["count"] == len(FIGURES)
-    assert found["estimates/mine"]["count"] == 2 and found["estimates/mine"]["total"] > 0
+    found = run_times(results / "benchmarks").set_index("jobs")
+    assert found["number"]["figures"] == len(FIGURES)
+    assert found["number"]["estimates/mine"] == 2 and found["total"]["estimates/mine"] > 0
     assert "estimates/mine" in (results / "report.html").read_text()
 
 

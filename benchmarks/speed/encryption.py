@@ -3,7 +3,6 @@
 import numpy as np
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms
 from leakage import schemes
-from leakage.config.settings import validate
 
 from speed import Row, paired
 
@@ -13,9 +12,7 @@ PICTURES, SHAPE, LEVEL = 100, (480, 640, 3), 4
 def rows() -> list[Row]:
     """Return the row of encryption at one level."""
     plain = list(np.random.default_rng(0).integers(0, 256, (PICTURES, *SHAPE), np.uint8))
-    model = schemes.settings_of("msb_xor")
-    definition = validate(model, {"cipher": "msb_xor"}, "encryption.schemes.msb_xor")
-    scheme = schemes.Scheme("msb_xor", definition, bytes(32))
+    scheme = schemes.KeyedScheme("msb_xor", schemes.cipher_class("msb_xor")(), bytes(32))
 
     def ours() -> None:
         for number, pixels in enumerate(plain):

@@ -83,7 +83,7 @@ class Scheme(Protocol):
     def files(self, level: int) -> list[str]:
         """Return the files that `read` reads at a level."""
 
-    def view(self, ciphertext: Bytes, level: int, keystream: "Keystream | None") -> Bytes:
+    def view_of(self, ciphertext: Bytes, level: int, keystream: "Keystream") -> Bytes:
         """Return the view of a ciphertext, of the same shape."""
 
     def clear_bits(self, level: int) -> float | None:

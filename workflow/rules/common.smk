@@ -127,7 +127,7 @@ def code(step, *modules):
 
 def pictures_folder():
     """Where the manifest's file names lie: the run's own folder, or the user's."""
-    return getattr(CHECKED.dataset, "path", RESULTS / "pictures")
+    return CHECKED.dataset.folder(RESULTS / "pictures")
 
 
 def encoders_with_weights():

@@ -1,6 +1,6 @@
 """The code digests of a workflow's jobs: what each step runs under a configuration."""
 
-from leakage import analysis
+from leakage import analysis, measures
 from leakage.config.workflow import Workflow, module_of
 from leakage.plugins import source_of
 from leakage.storage.digest import code_digest
@@ -8,7 +8,8 @@ from leakage.storage.digest import code_digest
 
 def code(step: str, *modules: str) -> str:
     """Return the digest of what `python -m leakage STEP` runs, with the modules loaded by name."""
-    return code_digest("leakage.__main__", f"leakage.steps.{step}", *modules)
+    by_name = measures.modules() if step == "measure" else []
+    return code_digest("leakage.__main__", f"leakage.steps.{step}", *by_name, *modules)
 
 
 def digests(workflow: Workflow) -> dict[str, str]:

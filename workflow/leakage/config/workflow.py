@@ -292,11 +292,11 @@ class Workflow:
         refuse_odd(values)
         self.config: Config = validate(Config, values, "")
         config, dataset = self.config, self.config.dataset
-        kind = datasets.module(dataset.name)
-        self.dataset = validate(
-            kind.Settings, getattr(dataset, dataset.name), f"dataset.{dataset.name}"
+        kind = datasets.dataset_class(dataset.name)
+        self.dataset: datasets.Dataset = validate(
+            kind, getattr(dataset, dataset.name), f"dataset.{dataset.name}"
         )
-        self.pictures = kind.expected(self.dataset)
+        self.pictures = self.dataset.expected()
         self.shards = _shards(self.pictures, dataset.shard_size)
         self.schemes = _definitions(config.encryption.schemes, "encryption.schemes", _scheme)
         self.encoders = _definitions(config.encoders, "encoders", _named_encoder)
@@ -310,15 +310,14 @@ class Workflow:
 
         Of a folder, the names and sizes of its files count as well.
         """
-        kind = datasets.module(self.config.dataset.name)
-        how = getattr(kind, "HOW", set())
+        how = set(self.dataset.download_options)
         what = {
             "name": self.config.dataset.name,
             "settings": self.dataset.model_dump(exclude=how),
             "patch_size": self.config.patches.size,
         }
-        if hasattr(kind, "content"):
-            listed = json.dumps(kind.content(self.dataset)).encode()
+        if content := self.dataset.content():
+            listed = json.dumps(content).encode()
             what["content"] = hashlib.sha256(listed).hexdigest()[:16]
         return what, self.dataset.model_dump(include=how)
 
@@ -338,7 +337,7 @@ class Workflow:
         encryption, definition = self.config.encryption, self.schemes[scheme]
         found = {"scheme": scheme, "definition": {**definition.model_dump(), "levels": levels}}
         found |= self._grey()
-        if not hasattr(schemes.module(definition.cipher), "read"):
+        if definition.encrypts:
             found["key_file"] = encryption.key_file
             found["key_fingerprint"] = self.key_fingerprint
         return found
@@ -350,8 +349,7 @@ class Workflow:
 
     def encrypted_files(self, scheme: str, level: int) -> list[str]:
         """Return the files of a level that another program encrypted; none of other schemes."""
-        cipher = schemes.module(self.schemes[scheme].cipher)
-        return cipher.files(self.schemes[scheme], level) if hasattr(cipher, "files") else []
+        return self.schemes[scheme].files(level)
 
     def levels(self, scheme: str) -> list[int]:
         """Return the levels of a scheme, in order."""
@@ -593,10 +591,10 @@ def _is_name(key: str) -> bool:
     return fits and not key.endswith(("-whole", *TAKEN)) and key not in RESERVED
 
 
-def _scheme(key: str, values: dict[str, Any]) -> Settings:
+def _scheme(key: str, values: dict[str, Any]) -> schemes.Cipher:
     where = f"encryption.schemes.{key}"
     cipher = values.get("cipher", key)
-    model = _module(schemes.settings_of, cipher, f"{where}.cipher")
+    model = _module(schemes.cipher_class, cipher, f"{where}.cipher")
     return validate(model, {"cipher": cipher, **values}, where)
 
 

@@ -1,7 +1,7 @@
 """COCO: the largest pictures of one split, from the host or a mirror.
 
-The list of a split's pictures is read out of the annotations zip by HTTP range; then only the
-selected pictures are downloaded. What is on disk already and verifies is not asked for again.
+Only the list of pictures is read from the annotations zip, by HTTP range requests. Then only the
+selected pictures are downloaded. Files that are on disk and verified are not requested again.
 """
 
 import io
@@ -13,25 +13,25 @@ import zipfile
 import zlib
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 from urllib.parse import quote, urlsplit
 
 import pydantic
 from pydantic import Field, field_validator
 
-from leakage import datasets, progress
-from leakage.config.settings import Settings as Branch
+from leakage import progress
 from leakage.config.settings import shown
+from leakage.datasets import Dataset, Row, describe
 from leakage.errors import LeakageError
 from leakage.storage import files
 
 if TYPE_CHECKING:
     from leakage.storage.downloads import Session
 
-# The host's own name has no certificate of its own; this is the same bucket over TLS.
+# images.cocodataset.org has no certificate; this is the same bucket over TLS.
 BASE_URL = "https://s3.amazonaws.com/images.cocodataset.org"
 SPLIT = re.compile(r"(train|val|test|test-dev|unlabeled)(\d{4})")
-# Pictures of the splits as the host lists them, for `count: all`.
+# The number of pictures in each split, for `count: all`.
 PICTURES = {
     "train2014": 82_783,
     "val2014": 40_504,
@@ -43,14 +43,12 @@ PICTURES = {
     "test-dev2017": 20_288,
     "unlabeled2017": 123_403,
 }
-# Settings that say how the pictures are fetched and not which: a change of them fetches nothing.
-HOW = {"connections", "retries", "timeout"}
 REMEDY = (
-    "check the network and dataset.coco.base_url and run the same command again (what has arrived "
-    "stays), or set dataset.name to photographs or folder, which need no network"
+    "check the network and dataset.coco.base_url, and run the same command again (finished files "
+    "are kept); or set dataset.name to photographs or folder, which need no network"
 )
 LARGEST_ARCHIVE = 1 << 30  # bytes, of the annotations zip and of a member
-# What zipfile raises on a zip that is damaged or lies about itself.
+# The errors of zipfile for a damaged or false zip.
 BROKEN_ARCHIVE = (
     zipfile.BadZipFile,
     zlib.error,
@@ -63,8 +61,11 @@ BROKEN_ARCHIVE = (
 )
 
 
-class Settings(Branch):
-    """The branch `dataset.coco`."""
+class Coco(Dataset):
+    """The largest pictures of one split."""
+
+    branch: ClassVar[str] = "coco"
+    download_options: ClassVar[frozenset[str]] = frozenset({"connections", "retries", "timeout"})
 
     split: str = Field("val2017", pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$")
     """name of the split on the host: val2017, train2017, …; a mirror may have others"""
@@ -75,7 +76,6 @@ class Settings(Branch):
     """URL of the splits' folders and the annotations, on the host or a mirror, http or https"""
     annotations: str | None = Field(None, min_length=1)
     """path below `base_url` of the zip that lists the split's pictures; null: COCO's path"""
-    too_small: datasets.TooSmall = "refuse"
     connections: int = Field(8, ge=1, le=64)
     """parallel downloads"""
     retries: int = Field(5, ge=0)
@@ -94,16 +94,16 @@ class Settings(Branch):
         return url.rstrip("/")
 
     @pydantic.model_validator(mode="after")
-    def _annotations_known(self) -> "Settings":
+    def _annotations_known(self) -> "Coco":
         if self.annotations is None and not SPLIT.fullmatch(self.split):
             raise ValueError(
-                f"split {self.split!r} is none of COCO's (such as val2017), so the place of its "
-                "list is not known; correct it, or set annotations to the zip below base_url"
+                f"split {self.split!r} is not one of COCO's (such as val2017), so the address of "
+                "its list is unknown; correct it, or set annotations to the zip below base_url"
             )
         if self.count == "all" and self.split not in PICTURES:
             raise ValueError(
-                f"count is all, and how many pictures {self.split!r} has is not known here (known: "
-                f"{', '.join(PICTURES)}); give their number"
+                f"count is all, but the number of pictures in {self.split!r} is unknown (known: "
+                f"{', '.join(PICTURES)}); give the number"
             )
         return self
 
@@ -111,7 +111,7 @@ class Settings(Branch):
         """Return the address of the zip that lists the split's pictures."""
         path = self.annotations
         if path is None:
-            part, year = SPLIT.fullmatch(self.split).groups()
+            part, year = SPLIT.sub(r"\1 \2", self.split).split()
             name = {
                 "train": "annotations_trainval",
                 "val": "annotations_trainval",
@@ -125,21 +125,71 @@ class Settings(Branch):
         return f"{self.base_url}/{self.split.replace('test-dev', 'test')}/{quote(file_name)}"
 
     def members(self) -> list[str]:
-        """Return the members of the zip that may list the split, the lightest first."""
+        """Return the members of the zip that may list the split, the smallest first."""
         return [
             f"annotations/{what}_{self.split}.json"
             for what in ("image_info", "captions", "person_keypoints", "instances")
         ]
 
+    def expected(self) -> int:
+        """Return the number of requested pictures, including those too small for a patch."""
+        return PICTURES[self.split] if self.count == "all" else self.count
+
+    def collect(self, pictures: Path, patch_size: int) -> tuple[list[Row], list[Row]]:
+        """Download the selected pictures to `pictures` and return the rows.
+
+        Raises:
+            LeakageError: the list or a picture cannot be downloaded or is invalid; the list has
+                fewer pictures than requested; pictures are too small.
+        """
+        # Imported here: the Snakefile imports this module at every start.
+        from leakage.storage import downloads
+
+        with downloads.Session(self.connections, self.retries, self.timeout, REMEDY) as session:
+            listing = _listing(self, pictures, session)
+            selected = self.select(listing.images)
+            entries = [{"image_id": str(each.id), **each.model_dump()} for each in selected]
+            large, skipped = self.divide_by_size(entries, patch_size)
+            ids = {row["id"] for row in large}
+            wanted = [entry for entry in selected if entry.id in ids]
+            _download(self, pictures, wanted, session)
+        licenses = {entry.id: entry for entry in listing.licenses}
+        rows = [_row(pictures, entry, licenses) for entry in progress.over(wanted, "pictures read")]
+        return rows, skipped
+
+    def select(self, images: list["Picture"]) -> list["Picture"]:
+        """Return the `count` pictures with the most pixels, ties by lower id; or all of them.
+
+        Raises:
+            LeakageError: there are fewer, or two of those selected share an id or a file name.
+        """
+        count = len(images) if self.count == "all" else self.count
+        if len(images) < count:
+            raise LeakageError(
+                f"dataset.coco.count: found {count}, but {self.split} lists {len(images)} "
+                "pictures; lower the count or choose a larger split"
+            )
+        selected = sorted(images, key=lambda entry: (-entry.width * entry.height, entry.id))
+        selected = selected[:count]
+        for key in ("id", "file_name"):
+            values = [getattr(entry, key) for entry in selected]
+            if len(set(values)) < len(values):
+                twice = next(value for value in values if values.count(value) > 1)
+                raise LeakageError(
+                    f"{self.annotations_url()}: the list names {key} {twice!r} twice; use "
+                    "another mirror (dataset.coco.base_url)"
+                )
+        return selected
+
 
 class Entry(pydantic.BaseModel):
-    """A part of the list, of which only the keys below are read."""
+    """A part of the list. Only the keys below are read."""
 
     model_config = pydantic.ConfigDict(strict=True)
 
 
 class Picture(Entry):
-    """One entry of the list. It comes from the network: its file name must stay in its folder."""
+    """A picture of the list. A file name from the server must not lead out of the folder."""
 
     id: int = Field(ge=0)
     file_name: Annotated[str, Field(pattern=r"(?i)^[a-z0-9_][a-z0-9_.-]{0,199}\.jpe?g$")]
@@ -151,7 +201,7 @@ class Picture(Entry):
 
 
 class License(Entry):
-    """A licence, to which the list's entries refer by id."""
+    """A licence. Pictures refer to it by its id."""
 
     id: int
     name: str
@@ -159,87 +209,26 @@ class License(Entry):
 
 
 class Listing(Entry):
-    """The pictures of a split and their licences; `url` is where the list was read."""
+    """The pictures of a split and their licences; `url` is the address of the list."""
 
     images: list[Picture]
     licenses: list[License] = Field(default_factory=list)
     url: str = ""
 
 
-def expected(settings: Settings) -> int:
-    """Return the number of pictures that are asked for, those too small for a patch included."""
-    return PICTURES[settings.split] if settings.count == "all" else settings.count
-
-
-def collect(
-    settings: Settings, pictures: Path, patch_size: int
-) -> tuple[list[datasets.Row], list[datasets.Row]]:
-    """Download the selected pictures to `pictures`; return the manifest's and the skipped rows.
-
-    Raises:
-        LeakageError: the list or a picture cannot be had, or is not what it should be; the list
-            holds fewer pictures than asked for; pictures are too small.
-    """
-    # Requests is for the step that downloads, not for parsing a configuration.
-    from leakage.storage import downloads
-
-    with downloads.Session(
-        settings.connections, settings.retries, settings.timeout, REMEDY
-    ) as session:
-        listing = _listing(settings, pictures, session)
-        selected = select(listing.images, settings)
-        rows = [{"image_id": str(entry.id), **entry.model_dump()} for entry in selected]
-        large, skipped = datasets.divide_by_size(
-            rows, patch_size, settings.too_small, "dataset.coco"
-        )
-        ids = {row["id"] for row in large}
-        wanted = [entry for entry in selected if entry.id in ids]
-        _download(settings, pictures, wanted, session)
-    licenses = {entry.id: entry for entry in listing.licenses}
-    rows = [_row(pictures, entry, licenses) for entry in progress.over(wanted, "pictures read")]
-    return rows, skipped
-
-
-def select(images: list[Picture], settings: Settings) -> list[Picture]:
-    """Return the `count` largest pictures by width times height, of equal ones the lower id.
-
-    With `count: all` they are those that the list holds.
-
-    Raises:
-        LeakageError: there are fewer, or two of those selected share an id or a file name.
-    """
-    count = len(images) if settings.count == "all" else settings.count
-    if len(images) < count:
-        raise LeakageError(
-            f"dataset.coco.count: {count} pictures are asked for, and {settings.split} "
-            f"lists {len(images)}; lower the count or choose a larger split"
-        )
-    selected = sorted(images, key=lambda entry: (-entry.width * entry.height, entry.id))
-    selected = selected[:count]
-    for key in ("id", "file_name"):
-        values = [getattr(entry, key) for entry in selected]
-        if len(set(values)) < len(values):
-            twice = next(value for value in values if values.count(value) > 1)
-            raise LeakageError(
-                f"{settings.annotations_url()}: the list names {key} {twice!r} twice; use "
-                "another mirror (dataset.coco.base_url)"
-            )
-    return selected
-
-
-def _listing(settings: Settings, pictures: Path, session: "Session") -> Listing:
-    """Return the split's list, from `pictures` if it was read from the same place before."""
-    url = settings.annotations_url()
-    kept = pictures / f"coco-{settings.split}-list.json"
+def _listing(dataset: Coco, pictures: Path, session: "Session") -> Listing:
+    """Return the split's list, from `pictures` if it was read from the same address before."""
+    url = dataset.annotations_url()
+    kept = pictures / f"coco-{dataset.split}-list.json"
     try:
         listing = Listing.model_validate_json(files.check(kept).read_bytes())
         if listing.url == url:
             return listing
     except (LeakageError, pydantic.ValidationError):
-        pass  # there is none yet, or it is damaged: it is read anew
-    content = _by_range(session, settings)
+        pass  # missing or damaged: read it from the server
+    content = _by_range(session, dataset)
     if content is None:
-        content = _from_whole_zip(session, settings, pictures)
+        content = _from_whole_zip(session, dataset, pictures)
     listing = _parse(content, url)
     with files.kept_file(kept) as temporary:
         temporary.write_text(listing.model_dump_json())
@@ -254,20 +243,20 @@ def _parse(content: bytes, url: str) -> Listing:
         key = ".".join(str(part) for part in problem["loc"])
         found = f"{key} is {str(problem['input'])[:200]!r} ({problem['msg']})"
     except (ValueError, TypeError, RecursionError) as error:
-        found = f"it is no JSON object ({error})"
+        found = f"it is not a JSON object ({error})"
     raise LeakageError(
-        f"{url}: its list of pictures is refused: {found}; use another mirror "
+        f"{url}: its list of pictures is invalid: {found}; use another mirror "
         "(dataset.coco.base_url)"
     )
 
 
-def _by_range(session: "Session", settings: Settings) -> bytes | None:
-    """Return the list, read out of the remote zip; None where the server serves no ranges."""
+def _by_range(session: "Session", dataset: Coco) -> bytes | None:
+    """Return the list from the remote zip; None if the server does not support ranges."""
     import remotezip
     import requests
     import urllib3
 
-    url = settings.annotations_url()
+    url = dataset.annotations_url()
     headers = {"Accept-Encoding": "identity"}
     broken = (
         remotezip.RemoteZipError,
@@ -278,7 +267,7 @@ def _by_range(session: "Session", settings: Settings) -> bytes | None:
     for _ in session.attempts():
         try:
             with remotezip.RemoteZip(url, session=session, headers=headers) as archive:
-                return _member(archive, settings)
+                return _member(archive, dataset)
         except remotezip.RangeNotSupported:
             return None
         except broken as error:
@@ -286,8 +275,8 @@ def _by_range(session: "Session", settings: Settings) -> bytes | None:
     raise session.exhausted(url, f"the zip cannot be read ({why})")
 
 
-def _from_whole_zip(session: "Session", settings: Settings, pictures: Path) -> bytes:
-    """Return the list out of a downloaded zip, which is thrown away afterwards."""
+def _from_whole_zip(session: "Session", dataset: Coco, pictures: Path) -> bytes:
+    """Return the list from a downloaded zip, which is deleted afterwards."""
     from leakage.storage import downloads
 
     content = b""
@@ -297,40 +286,38 @@ def _from_whole_zip(session: "Session", settings: Settings, pictures: Path) -> b
             nonlocal content
             try:
                 with zipfile.ZipFile(path) as archive:
-                    content = _member(archive, settings)
+                    content = _member(archive, dataset)
             except BROKEN_ARCHIVE as error:
                 return f"the zip cannot be read ({error})"
             return None
 
         archive = folder / "annotations.zip"
-        downloads.fetch(session, settings.annotations_url(), archive, broken, LARGEST_ARCHIVE)
+        downloads.fetch(session, dataset.annotations_url(), archive, broken, LARGEST_ARCHIVE)
         return content
 
 
-def _member(archive: zipfile.ZipFile, settings: Settings) -> bytes:
-    """Return the first of the members that may list the split."""
+def _member(archive: zipfile.ZipFile, dataset: Coco) -> bytes:
+    """Return the first member that may list the split."""
     present = set(archive.namelist())
-    member = next((name for name in settings.members() if name in present), None)
+    member = next((name for name in dataset.members() if name in present), None)
     if member is None:
         raise LeakageError(
-            f"{settings.annotations_url()}: holds no list of {settings.split} (looked for "
-            f"{', '.join(settings.members())}); correct dataset.coco.split or annotations"
+            f"{dataset.annotations_url()}: contains no list of {dataset.split} (looked for "
+            f"{', '.join(dataset.members())}); correct dataset.coco.split or annotations"
         )
     size = archive.getinfo(member).file_size
     if size > LARGEST_ARCHIVE:
         raise LeakageError(
-            f"{settings.annotations_url()}: its member {member} claims {size} bytes, more than "
+            f"{dataset.annotations_url()}: its member {member} claims {size} bytes, more than "
             f"the {LARGEST_ARCHIVE} that are read; use another mirror (dataset.coco.base_url)"
         )
     return archive.read(member)
 
 
-def _download(
-    settings: Settings, pictures: Path, wanted: list[Picture], session: "Session"
-) -> None:
-    """Bring the wanted pictures to `pictures`, several at once, leaving those that verify."""
-    with ThreadPoolExecutor(settings.connections) as pool:
-        jobs = [pool.submit(_bring, settings, pictures, entry, session) for entry in wanted]
+def _download(dataset: Coco, pictures: Path, wanted: list[Picture], session: "Session") -> None:
+    """Download the wanted pictures in parallel, except those on disk that are verified."""
+    with ThreadPoolExecutor(dataset.connections) as pool:
+        jobs = [pool.submit(_bring, dataset, pictures, entry, session) for entry in wanted]
         try:
             for job in progress.over(as_completed(jobs), "downloads", len(jobs)):
                 job.result()
@@ -339,19 +326,19 @@ def _download(
             raise
 
 
-def _bring(settings: Settings, pictures: Path, entry: Picture, session: "Session") -> None:
+def _bring(dataset: Coco, pictures: Path, entry: Picture, session: "Session") -> None:
     from leakage.storage import downloads
 
     path = pictures / entry.file_name
     if not _is_kept(path, entry):
-        # No JPEG needs more bytes than its pixels, but for its header.
+        # A JPEG has at most as many bytes as its pixels, and a header.
         limit = 3 * entry.width * entry.height + (1 << 20)
-        url = settings.picture_url(entry.file_name)
+        url = dataset.picture_url(entry.file_name)
         downloads.fetch(session, url, path, lambda arrived: _wrong_jpeg(arrived, entry), limit)
 
 
 def _is_kept(path: Path, entry: Picture) -> bool:
-    """Tell whether a picture is on disk, undamaged; one put there by hand has no checksum."""
+    """Return whether a picture is on disk, undamaged; a copy by hand has no checksum."""
     try:
         if files.checksum_path(path).is_file():
             files.check(path)
@@ -361,7 +348,7 @@ def _is_kept(path: Path, entry: Picture) -> bool:
 
 
 def _wrong_jpeg(path: Path, entry: Picture) -> str | None:
-    """Say why a file is not a whole JPEG of the listed size, or None if it is one."""
+    """Return why a file is not a complete JPEG of the listed size, or None."""
     from PIL import Image, UnidentifiedImageError
 
     content = path.read_bytes()
@@ -369,22 +356,22 @@ def _wrong_jpeg(path: Path, entry: Picture) -> str | None:
         with Image.open(io.BytesIO(content), formats=("JPEG",)) as image:
             found, listed = image.size, (entry.width, entry.height)
             if found != listed:
-                sizes = "{} x {} pixels, and {} x {} are listed".format(*found, *listed)
+                sizes = "{} x {} pixels, but the list says {} x {}".format(*found, *listed)
                 return f"it is a JPEG of {sizes}"
             image.load()
     except UnidentifiedImageError:
-        return "it is no JPEG"
-    # A decoder that is given damaged or hostile bytes raises almost anything.
+        return "it is not a JPEG"
+    # On damaged or hostile bytes, a decoder may raise any error.
     except Exception as error:
-        return f"it is no whole JPEG ({error})"
-    # The decoder is content once it has the last pixel; the end-of-image marker must follow too.
+        return f"it is not a complete JPEG ({error})"
+    # The decoder stops after the last pixel; the end-of-image marker must be there too.
     if content.rfind(b"\xff\xd9") < content.rfind(b"\xff\xda"):
-        return "it is no whole JPEG (its end is missing)"
+        return "it is not a complete JPEG (its end is missing)"
     return None
 
 
-def _row(pictures: Path, entry: Picture, licenses: dict[int, License]) -> datasets.Row:
-    license = licenses.get(entry.license)
+def _row(pictures: Path, entry: Picture, licenses: dict[int, License]) -> Row:
+    license = None if entry.license is None else licenses.get(entry.license)
     terms = f"{license.name}, {license.url}" if license else "not stated"
     source = entry.coco_url or entry.flickr_url or ""
-    return datasets.describe(pictures, str(entry.id), entry.file_name, terms, source)
+    return describe(pictures, str(entry.id), entry.file_name, terms, source)

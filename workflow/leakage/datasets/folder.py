@@ -1,59 +1,60 @@
-"""The user's own pictures: all picture files in a folder and its subfolders, not moved."""
+"""The user's own pictures: all picture files in a folder and its subfolders, left in place."""
 
 from collections.abc import Iterable
 from pathlib import Path
+from typing import ClassVar
 
-from leakage import datasets, progress
+from leakage import progress
 from leakage.config.settings import PathText
-from leakage.config.settings import Settings as Branch
+from leakage.datasets import Dataset, Row, describe
 from leakage.errors import LeakageError
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
 
 
-class Settings(Branch):
-    """The branch `dataset.folder`."""
+class Folder(Dataset):
+    """A folder of the user's."""
+
+    branch: ClassVar[str] = "folder"
 
     path: PathText
     """the folder; pictures in its subfolders count too"""
     license: str = ""
     """licence of all these pictures, for the manifest"""
-    too_small: datasets.TooSmall = "refuse"
 
+    def expected(self) -> int:
+        """Return the number of picture files, including those too small for a patch."""
+        return len(_picture_files(Path(self.path)))
 
-def expected(settings: Settings) -> int:
-    """Return the number of picture files, those too small for a patch included."""
-    return len(content(settings))
+    def content(self) -> list[tuple[str, int]]:
+        """Return name and size of every picture file, so that a change of the folder is noticed.
 
+        Raises:
+            LeakageError: the folder is missing or holds no picture file.
+        """
+        root = Path(self.path)
+        return [(name, (root / name).stat().st_size) for name in _picture_files(root)]
 
-def content(settings: Settings) -> list[tuple[str, int]]:
-    """Return name and bytes of every picture file: one that comes, goes or changes is seen.
+    def folder(self, run: Path) -> Path:
+        """Return the user's folder: the pictures are not copied."""
+        return Path(self.path)
 
-    Raises:
-        LeakageError: the folder is missing or holds no picture file.
-    """
-    root = Path(settings.path)
-    return [(name, (root / name).stat().st_size) for name in _picture_files(root)]
+    def collect(self, pictures: Path, patch_size: int) -> tuple[list[Row], list[Row]]:
+        """Return the rows of the manifest and of the skipped pictures.
 
-
-def collect(
-    settings: Settings, pictures: Path, patch_size: int
-) -> tuple[list[datasets.Row], list[datasets.Row]]:
-    """Return the manifest's and the skipped rows; `file_name` is relative to `settings.path`.
-
-    Raises:
-        LeakageError: the folder is missing or holds no picture file; a file with a picture's
-            suffix is no picture that is accepted; two pictures have the same id; pictures are
-            too small.
-    """
-    root = Path(settings.path)
-    names = _picture_files(root)
-    _refuse_same_ids(names)
-    rows = [
-        datasets.describe(root, image_id(name), name, settings.license, name)
-        for name in progress.over(names, "pictures")
-    ]
-    return datasets.divide_by_size(rows, patch_size, settings.too_small, "dataset.folder")
+        Raises:
+            LeakageError: the folder is missing or holds no picture file; a file with a picture's
+                suffix is not an accepted picture; two pictures have the same id; pictures are too
+                small.
+        """
+        root = Path(self.path)
+        names = _picture_files(root)
+        _refuse_same_ids(names)
+        rows = [
+            describe(root, image_id(name), name, self.license, name)
+            for name in progress.over(names, "pictures")
+        ]
+        return self.divide_by_size(rows, patch_size)
 
 
 def image_id(name: str) -> str:
@@ -62,38 +63,38 @@ def image_id(name: str) -> str:
 
 
 def _picture_files(root: Path) -> list[str]:
-    """Return the sorted names, relative to `root`; files that begin with a dot are left out."""
+    """Return the sorted file names relative to `root`, without hidden files."""
     if not root.is_dir():
         raise LeakageError(
-            f"dataset.folder.path: {root} is no folder; name the one that holds the pictures"
+            f"dataset.folder.path: {root}: no such folder; give the folder of the pictures"
         )
     names = sorted(
         path.relative_to(root).as_posix()
         for path in root.rglob("*")
         if path.suffix.lower() in SUFFIXES
-        and (path.is_file() or _leads_nowhere(path))
+        and (path.is_file() or _is_broken_link(path))
         and not path.name.startswith(".")
     )
     if not names:
         raise LeakageError(
-            f"dataset.folder.path: {root} holds no picture ({', '.join(SUFFIXES)}); "
-            "name the folder that does"
+            f"dataset.folder.path: {root} contains no picture ({', '.join(SUFFIXES)}); give the "
+            "folder of the pictures"
         )
     for name in names:
         if not (root / name).exists():
             raise LeakageError(
-                f"dataset.folder.path: {root / name} is a link to nothing; restore what it leads "
-                "to, or take the link away"
+                f"dataset.folder.path: {root / name} is a link to a missing file; restore that "
+                "file, or remove the link"
             )
         if not name.isprintable():
             raise LeakageError(
-                f"dataset.folder.path: the file name {name!r} in {root} holds a character that "
+                f"dataset.folder.path: the file name {name!r} in {root} contains a character that "
                 "cannot be printed; rename the file"
             )
     return names
 
 
-def _leads_nowhere(path: Path) -> bool:
+def _is_broken_link(path: Path) -> bool:
     return path.is_symlink() and not path.exists()
 
 
@@ -103,6 +104,6 @@ def _refuse_same_ids(names: Iterable[str]) -> None:
         other = seen.setdefault(image_id(name), name)
         if other != name:
             raise LeakageError(
-                f"dataset.folder.path: {other} and {name} would both be the picture "
+                f"dataset.folder.path: {other} and {name} would both have the id "
                 f"{image_id(name)!r}; rename one of them"
             )

@@ -1,20 +1,19 @@
 """Photographs in the packages scikit-image, scikit-learn and matplotlib, without a download.
 
-Licences and origins are those that the packages' documentation states (the docstrings of
-`skimage.data`, the README beside scikit-learn's pictures). For two it states an origin only.
-matplotlib states nothing about its portrait of Grace Hopper; what stands here is our knowledge.
+Licences and origins are copied from the packages' documentation (the docstrings of `skimage.data`,
+the README beside scikit-learn's pictures). For two photographs it states only the origin.
+matplotlib states nothing about its portrait of Grace Hopper; the entry here is our knowledge.
 """
 
 import importlib.util
 import shutil
 from pathlib import Path
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 from pydantic import Field, field_validator
 
-from leakage import datasets
-from leakage.config.settings import Settings as Branch
 from leakage.config.settings import nearest, shown
+from leakage.datasets import Dataset, Row, describe
 from leakage.errors import LeakageError
 from leakage.storage import files
 
@@ -24,7 +23,7 @@ CC_BY = "CC BY 2.0, https://creativecommons.org/licenses/by/2.0/"
 
 
 class Photograph(NamedTuple):
-    """Where a photograph lies in an installed package, its licence, and where it comes from."""
+    """The place of a photograph in an installed package, its licence and its origin."""
 
     package: str
     file: str
@@ -40,8 +39,7 @@ def _scikit_learn(file: str, license: str, origin: str) -> Photograph:
     return Photograph("scikit-learn", f"datasets/images/{file}", license, origin)
 
 
-# Motorcycle_right shows the scene of motorcycle_left: the two in one dataset would let a held-out
-# picture be known beforehand.
+# motorcycle_right is left out: it shows the scene of motorcycle_left.
 PHOTOGRAPHS = {
     "astronaut": _scikit_image(
         "astronaut.png", "public domain", "NASA Great Images, https://flic.kr/p/r9qvLn"
@@ -108,12 +106,13 @@ PHOTOGRAPHS = {
 }
 
 
-class Settings(Branch):
-    """The branch `dataset.photographs`."""
+class Photographs(Dataset):
+    """Photographs in installed packages."""
+
+    branch: ClassVar[str] = "photographs"
 
     names: list[str] = Field(default=list(PHOTOGRAPHS))
     """names of the photographs, without repeats"""
-    too_small: datasets.TooSmall = "refuse"
 
     @field_validator("names")
     @classmethod
@@ -121,50 +120,46 @@ class Settings(Branch):
         for name in names:
             if name not in PHOTOGRAPHS:
                 raise ValueError(
-                    f"{shown(name)} is no photograph of the packages; the nearest known one is "
+                    f"unknown photograph {shown(name)}; the nearest is "
                     f"{nearest(name, PHOTOGRAPHS)} (known: {', '.join(PHOTOGRAPHS)})"
                 )
         if not names or len(set(names)) < len(names):
             raise ValueError(
-                f"found {shown(names)}; name at least one photograph, and each only once"
+                f"found {shown(names)}; expected at least one photograph, each named once"
             )
         return names
 
+    def expected(self) -> int:
+        """Return the number of photographs, including those too small for a patch."""
+        return len(self.names)
 
-def expected(settings: Settings) -> int:
-    """Return the number of photographs, those too small for a patch included."""
-    return len(settings.names)
+    def collect(self, pictures: Path, patch_size: int) -> tuple[list[Row], list[Row]]:
+        """Copy the photographs to `pictures` and return the rows.
 
-
-def collect(
-    settings: Settings, pictures: Path, patch_size: int
-) -> tuple[list[datasets.Row], list[datasets.Row]]:
-    """Copy the photographs to `pictures`, byte for byte; return manifest's and skipped rows.
-
-    Raises:
-        LeakageError: a package does not carry the file; pictures are too small.
-    """
-    rows = [_row(name, PHOTOGRAPHS[name], pictures) for name in settings.names]
-    return datasets.divide_by_size(rows, patch_size, settings.too_small, "dataset.photographs")
+        Raises:
+            LeakageError: a package does not contain the file; pictures are too small.
+        """
+        rows = [_row(name, PHOTOGRAPHS[name], pictures) for name in self.names]
+        return self.divide_by_size(rows, patch_size)
 
 
-def _row(name: str, photograph: Photograph, pictures: Path) -> datasets.Row:
+def _row(name: str, photograph: Photograph, pictures: Path) -> Row:
     original = _installed(photograph)
     copy = pictures / original.name
     if not copy.is_file() or files.sha256(copy) != files.sha256(original):
         with files.kept_file(copy) as temporary:
             shutil.copyfile(original, temporary)
     source = f"{photograph.package}: {photograph.file}; {photograph.origin}"
-    return datasets.describe(pictures, name, original.name, photograph.license, source)
+    return describe(pictures, name, original.name, photograph.license, source)
 
 
 def _installed(photograph: Photograph) -> Path:
-    """Return where a photograph lies, without importing its package (which takes seconds)."""
+    """Return the path of a photograph, without importing its package (which takes seconds)."""
     spec = importlib.util.find_spec(PACKAGES[photograph.package])
     for folder in (spec and spec.submodule_search_locations) or ():
         if (path := Path(folder) / photograph.file).is_file():
             return path
     raise LeakageError(
-        f"{photograph.file}: the installed {photograph.package} does not carry this photograph; "
-        "install the pinned version, or take the name out of dataset.photographs.names"
+        f"{photograph.file}: the installed {photograph.package} does not contain this photograph; "
+        "install the pinned version, or remove the name from dataset.photographs.names"
     )

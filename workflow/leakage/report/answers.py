@@ -85,10 +85,8 @@ def distinct(verdicts: "pd.DataFrame") -> "pd.DataFrame":
 
 def combined(rows: "pd.DataFrame") -> dict[int, str]:
     """Return the verdict per level, over all representations of one scheme."""
-    return {
-        int(level): min(of_level["verdict"], key=ORDER.index)
-        for level, of_level in rows.groupby("level")
-    }
+    found = rows.groupby("level")["verdict"].agg(lambda said: min(said, key=ORDER.index))
+    return dict(zip(found.index.tolist(), found.tolist(), strict=True))
 
 
 def levels_text(levels: list[int]) -> str:
@@ -99,9 +97,9 @@ def levels_text(levels: list[int]) -> str:
             parts[-1].append(level)
         else:
             parts.append([level])
-    said = []
+    said: list[str] = []
     for part in parts:
-        said += [f"{part[0]} to {part[-1]}"] if len(part) > 2 else part
+        said += [f"{part[0]} to {part[-1]}"] if len(part) > 2 else map(str, part)
     return f"n = {listed(said)}"
 
 
@@ -129,7 +127,7 @@ def _obstacle(rows: "pd.DataFrame") -> str:
     few = rows[rows["verdict"] == TOO_FEW_PICTURES]
     if not len(few):
         return "with so few permutations"
-    nearest = few.loc[few["needed_pictures"].idxmin()]
+    nearest = few.sort_values("needed_pictures", kind="stable").iloc[0]
     units = "pixel pairs" if "pixel pairs" in nearest["label"] else "pictures"
     pictures, needed = nearest["pictures"], nearest["needed_pictures"]
     more = f" (the test needs at least {needed:.0f})" if needed > pictures else ""

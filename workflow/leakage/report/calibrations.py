@@ -81,9 +81,9 @@ def quoted(page: Path, command: str) -> Calibration:
 def false_alarms(found: "pd.DataFrame") -> str:
     """Return how often the verdict called a leak where there was none."""
     null = calibration_table.errors(found)
-    null = null[null["strength"] == 0]
-    worst = null.sort_values("families").drop_duplicates("rule", keep="last")
-    worst = worst.sort_values(["families", "families_with_a_leak"]).iloc[-1]
+    null = null[null["strength"] == 0].sort_values("families")
+    rules = null.drop_duplicates("rule", keep="last")
+    worst = rules.sort_values(["families", "families_with_a_leak"]).iloc[-1]
     return (
         f"Where nothing leaks, the verdict found a leak in {worst['families_with_a_leak']:.1%} of "
         f"{worst['families']:.0f} families of levels (allowed: {1 - worst['confidence']:.0%})."

@@ -1,32 +1,28 @@
 """The content of a report, gathered from the tables and figures of a run."""
 
-from collections.abc import Iterable, Mapping, Sequence
+import shlex
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from leakage.analysis import enough
 from leakage.analysis import tables as estimates
 from leakage.analysis.tables import INFORMATION, by_level
 from leakage.analysis.verdicts import sized
-from leakage.report import answers, grid
-from leakage.report.answers import Answer
-from leakage.report.calibrations import Calibration
-from leakage.report.grid import Grid, Picture
-from leakage.report.illustrations import Group
-from leakage.report.record import Record
-from leakage.report.tables import Column, Table
-from leakage.report.warnings import Warned
+from leakage.report import answers, calibrations, grid, illustrations, record, warnings
+from leakage.report.inputs import ReportInputs
+from leakage.report.tables import Column, Table, from_frame
+from leakage.storage import files
+from leakage.storage.views import View
 
 if TYPE_CHECKING:
     import pandas as pd
 
-TITLE = "What leaks through the encryption?"
-NO_VERDICT = "This run has no verdict, because none of its figures shows one."
-
 
 @dataclass(frozen=True)
 class Content:
-    """All that page and summary show.
+    """What page and summary show.
 
     Attributes:
         pictures: number of pictures in the manifest.
@@ -44,28 +40,63 @@ class Content:
 
     pictures: int
     estimator: str
-    answers: tuple[Answer, ...]
-    grids: tuple[Grid, ...]
-    warnings: tuple[Warned, ...]
-    groups: tuple[Group, ...]
+    answers: tuple[answers.Answer, ...]
+    grids: tuple[grid.Grid, ...]
+    warnings: tuple[warnings.Warned, ...]
+    groups: tuple[illustrations.Group, ...]
     verdicts: Table | None
     claims: Table | None
     estimates: Table | None
-    calibration: Calibration
-    record: Record
+    calibration: calibrations.Calibration
+    record: record.Record
 
 
-def answered(verdicts: "pd.DataFrame | None") -> tuple[Answer, ...]:
-    """Return the answers; none if the run has no verdict."""
-    return () if verdicts is None else tuple(answers.answers(verdicts))
+def collect(inputs: ReportInputs) -> Content:
+    """Return the content of the report, read from the files of the run."""
+    import pandas as pd
+
+    manifest = pd.read_csv(files.check(inputs.results / "manifest.csv"))
+    verdicts = None
+    counts: dict[str, str] = {}
+    if inputs.verdicts:
+        verdicts, metadata = _read(inputs.verdicts)
+        verdicts, counts = answers.distinct(verdicts), metadata.get("level_labels", {})
+    claims = pd.read_csv(inputs.scorecard) if inputs.scorecard else None
+    found = [estimates.read(path) for path in inputs.estimates]
+    pictures = {
+        scheme: dict(grid.picture(View(path)) for path in paths)
+        for scheme, paths in inputs.views.items()
+    }
+    return Content(
+        pictures=len(manifest),
+        estimator=inputs.estimator,
+        answers=() if verdicts is None else tuple(answers.answers(verdicts)),
+        grids=grids(verdicts, pictures, counts),
+        warnings=(
+            *warnings.of_estimates(found),
+            *warnings.of_verdicts(verdicts),
+            *warnings.of_claims(claims),
+            *warnings.of_channels(
+                manifest["channels"].tolist(),
+                inputs.configuration.get("dataset", {}).get("grey", "keep"),
+            ),
+            *warnings.of_key(inputs.key, record.TEST_KEY),
+        ),
+        groups=tuple(illustrations.groups(inputs.figures)),
+        verdicts=verdict_table(verdicts),
+        claims=claim_table(claims),
+        estimates=estimate_table(found),
+        calibration=_calibration(inputs),
+        record=record.record(inputs.configuration, inputs.key, inputs.results / "benchmarks"),
+    )
 
 
 def grids(
     verdicts: "pd.DataFrame | None",
-    pictures: Mapping[str, Mapping[int, Picture]],
+    pictures: Mapping[str, Mapping[int, grid.Picture]],
     counts: Mapping[str, str],
-) -> tuple[Grid, ...]:
-    """Return a grid per scheme: those with a verdict, or else those with pictures.
+) -> tuple[grid.Grid, ...]:
+    """Return a grid per scheme that has a verdict; without any verdict, per scheme with pictures.
 
     Args:
         verdicts: the table of verdicts.
@@ -85,7 +116,7 @@ def grids(
 
 
 def verdict_table(verdicts: "pd.DataFrame | None") -> Table | None:
-    """Return the verdicts as a table to sort; nats from too few pictures are left out."""
+    """Return the verdicts; nats from too few pictures are left out."""
     if verdicts is None:
         return None
     values = ["nats", "low", "high", "floor"]
@@ -96,21 +127,18 @@ def verdict_table(verdicts: "pd.DataFrame | None") -> Table | None:
         "level": Column("n", "d"),
         "verdict": Column("verdict"),
         "corrected_p": Column("p, corrected", ".2g"),
-        "nats": Column("nats", ".3f"),
-        "low": Column("low", ".3f"),
-        "high": Column("high", ".3f"),
-        "floor": Column("floor", ".3f"),
+        **{name: Column(name, ".3f") for name in values},
         "pictures": Column("units", ".0f"),
     }
-    return _table(verdicts, columns)
+    return from_frame(verdicts, columns)
 
 
 def claim_table(claims: "pd.DataFrame | None") -> Table | None:
-    """Return the paper's claims as a table to sort: one row per claim."""
+    """Return the paper's claims, one row per claim."""
     if claims is None:
         return None
-    columns = {"claim": Column("claim"), "verdict": Column("verdict"), "remark": Column("remark")}
-    return _table(claims.drop_duplicates("claim"), columns)
+    columns = {name: Column(name) for name in ("claim", "verdict", "remark")}
+    return from_frame(claims.drop_duplicates("claim"), columns)
 
 
 def estimate_table(tables: Iterable[estimates.Table]) -> Table | None:
@@ -135,16 +163,22 @@ def estimate_table(tables: Iterable[estimates.Table]) -> Table | None:
         "estimator": Column("estimator"),
         "level": Column("n", "d"),
         "mean": Column("nats", ".3f"),
-        "low": Column("low", ".3f"),
-        "high": Column("high", ".3f"),
-        "floor": Column("floor", ".3f"),
+        **{name: Column(name, ".3f") for name in ("low", "high", "floor")},
         "p_value": Column("p", ".2g"),
         "note": Column("carries no weight"),
     }
-    return _table(pd.concat(parts), columns)
+    return from_frame(pd.concat(parts), columns)
 
 
-def _table(rows: "pd.DataFrame", columns: Mapping[str, Column]) -> Table:
-    present = {name: column for name, column in columns.items() if rows[name].notna().any()}
-    values: Sequence[Sequence] = rows[list(present)].astype(object).to_numpy().tolist()
-    return Table(list(present.values()), values)
+def _calibration(inputs: ReportInputs) -> calibrations.Calibration:
+    if inputs.calibration:
+        errors = _read(inputs.false_alarms)[0] if inputs.false_alarms else None
+        return calibrations.measured(_read(inputs.calibration)[0], errors, inputs.estimator)
+    configuration = shlex.quote(str(inputs.results / record.CONFIGURATION))
+    command = f"snakemake --cores 8 --configfile {configuration} -- calibration"
+    return calibrations.quoted(record.PUBLISHED, command)
+
+
+def _read(path: Path) -> "tuple[pd.DataFrame, dict[str, Any]]":
+    table, metadata = files.read_table(path)
+    return table.to_pandas(), metadata

@@ -4,7 +4,7 @@ import base64
 import gzip
 import io
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,7 +28,7 @@ GROUPS = {
 OTHERS = "More figures"
 # From this size on, the data of a figure are compressed.
 LARGE = 100_000
-# A picture with fewer colours is kept if it differs by no more than this, in shades of 255.
+# Largest mean difference, in steps of 255, of a picture that is reduced to fewer colours.
 MOST_DIFFERENCE = 0.5
 
 
@@ -79,21 +79,13 @@ class Group:
 
 def groups(figures: Iterable[Drawn]) -> list[Group]:
     """Return the figures in the order of the argument; groups without a figure are left out."""
-    places = {module: heading for heading, modules in GROUPS.items() for module in modules}
-    order = list(places)
-    found: dict[str, list[Drawn]] = {heading: [] for heading in [*GROUPS, OTHERS]}
-    for each in figures:
-        found[places.get(each.module, OTHERS)].append(each)
-    return [
-        Group(
-            slug(heading),
-            heading,
-            # Sorting is stable: figures of one module keep their order.
-            tuple(illustration(each) for each in sorted(of_group, key=lambda f: _place(f, order))),
-        )
-        for heading, of_group in found.items()
-        if of_group
-    ]
+    headings = {module: heading for heading, modules in GROUPS.items() for module in modules}
+    places = {module: place for place, module in enumerate(headings)}
+    found: dict[str, list[Illustration]] = {heading: [] for heading in [*GROUPS, OTHERS]}
+    # Sorting is stable: figures of one module keep their order.
+    for each in sorted(figures, key=lambda f: places.get(f.module, len(places))):
+        found[headings.get(each.module, OTHERS)].append(illustration(each))
+    return [Group(slug(each), each, tuple(shown)) for each, shown in found.items() if shown]
 
 
 def illustration(figure: Drawn) -> Illustration:
@@ -125,8 +117,8 @@ def illustration(figure: Drawn) -> Illustration:
 def smaller(content: bytes) -> bytes:
     """Return a PNG with a palette of 256 colours if it is smaller and looks the same.
 
-    The caption inside the file is kept. Pictures with many colours, such as photographs, are
-    returned unchanged.
+    The new file has the same caption. Pictures with many colours, such as photographs, are returned
+    unchanged.
     """
     from PIL import Image, PngImagePlugin
 
@@ -154,10 +146,6 @@ def first_sentence(text: str) -> str:
 def slug(text: str) -> str:
     """Return a heading as an anchor: letters, digits and single dashes."""
     return re.sub(r"[^A-Za-z0-9]+", "-", text.replace("'", "")).strip("-").lower()
-
-
-def _place(figure: Drawn, order: Sequence[str]) -> int:
-    return order.index(figure.module) if figure.module in order else len(order)
 
 
 def _data(stem: Path, file: str) -> Link:

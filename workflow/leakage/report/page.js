@@ -2,7 +2,7 @@
 const wide = matchMedia("(min-width: 64rem)");
 const contents = document.getElementById("contents");
 
-// Beside the text the contents are open; above it, on a phone, they open by a tap.
+// On a wide screen the contents stay open beside the text. On a phone they open by a tap.
 const arrange = () => { contents.open = wide.matches; };
 wide.addEventListener("change", arrange);
 arrange();
@@ -10,13 +10,13 @@ contents.addEventListener("click", event => {
   if (event.target.closest("a") && !wide.matches) contents.open = false;
 });
 
-// The PNG is in the page once: its link takes it from the picture.
+// The page holds each PNG once, in the picture. The link takes it from there.
 for (const link of document.querySelectorAll("a.png")) {
   link.href = link.closest("figure").querySelector("img").src;
   link.download = link.dataset.file;
 }
 
-// Numbers sort as numbers, cells without one come last.
+// Sort numbers as numbers, and empty cells last.
 function compare(one, other, column, sign) {
   const [a, b] = [one, other].map(row => row.cells[column]);
   if (a.dataset.value === undefined) return sign * a.innerText.localeCompare(b.innerText, "en");
@@ -38,7 +38,7 @@ for (const table of document.querySelectorAll("table.sorts")) {
   });
 }
 
-// Mark the part on the screen in the contents, and keep the mark in sight.
+// Mark the visible section in the contents, and scroll the mark into view.
 const links = new Map([...contents.querySelectorAll("a")].map(each => [each.hash.slice(1), each]));
 const seen = new IntersectionObserver(entries => {
   for (const entry of entries.filter(each => each.isIntersecting)) {
@@ -51,7 +51,7 @@ const seen = new IntersectionObserver(entries => {
 }, { rootMargin: "0px 0px -75% 0px" });
 for (const id of links.keys()) seen.observe(document.getElementById(decodeURIComponent(id)));
 
-// On paper everything is open.
+// Open everything for printing.
 let closed = [];
 addEventListener("beforeprint", () => {
   closed = [...document.querySelectorAll("details:not([open])")];

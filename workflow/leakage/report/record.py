@@ -1,6 +1,6 @@
 """The record of a run: its configuration, the software, and how long its jobs took."""
 
-import csv
+import datetime
 import importlib.metadata
 import os
 import platform
@@ -8,16 +8,21 @@ import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import leakage
-from leakage.report.tables import Column, Table
+from leakage.report.tables import Column, Table, from_frame
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 # Files of the checkout; an installed package has none of them.
 CHECKOUT = Path(leakage.__file__).parents[2]
 PINS = CHECKOUT / "envs/requirements.txt"
 TEST_KEY = CHECKOUT / "workflow/keys/test.key"
 PUBLISHED = CHECKOUT / "docs/calibration.md"
+# The merged configuration in the results folder.
+CONFIGURATION = "record/configuration.yaml"
 # Jobs of a stage are counted by the first two parts of their path: estimates/mine.
 GROUPED = 2
 
@@ -33,7 +38,7 @@ class Record:
         distributions: the pinned distributions, with the version installed.
         others: how many of them are installed in another version, or not at all.
         times: jobs, their run times and memory, by kind.
-        total: seconds of all jobs together.
+        total: run time of all jobs together, `1:02:03`.
     """
 
     configuration: str
@@ -68,20 +73,21 @@ def record(
     # A local version such as 2.14.1+cpu is the pinned one.
     same = [found.partition("+")[0] == version for _, version, found in rows]
     times = run_times(benchmarks)
+    columns = {
+        "jobs": Column("jobs"),
+        "number": Column("number", ",d"),
+        "total": Column("total (s)", ",.0f"),
+        "longest": Column("longest (s)", ",.0f"),
+        "memory": Column("peak memory (MB)", ",.0f"),
+    }
     return Record(
         as_yaml(configuration),
         key,
         tuple(software.items()),
         Table([Column("distribution"), Column("pinned"), Column("installed")], rows),
         same.count(False),
-        Table(
-            [
-                *(Column("jobs"), Column("number", ",d"), Column("total (s)", ",.0f")),
-                *(Column("longest (s)", ",.0f"), Column("peak memory (MB)", ",.0f")),
-            ],
-            [tuple(each.values()) for each in times],
-        ),
-        duration(sum(each["total"] for each in times)),
+        from_frame(times, columns),
+        str(datetime.timedelta(seconds=round(times["total"].sum()))),
     )
 
 
@@ -89,11 +95,12 @@ def as_yaml(configuration: Mapping[str, Any]) -> str:
     """Return a configuration as YAML that gives the same values when it is read."""
     import yaml
 
-    return yaml.safe_dump(dict(configuration), sort_keys=False, allow_unicode=True, width=100)
+    text: str = yaml.safe_dump(dict(configuration), sort_keys=False, allow_unicode=True, width=100)
+    return text
 
 
 def pinned(requirements: str) -> dict[str, str]:
-    """Return version by distribution of the exact pins in a requirements.txt that hold here.
+    """Return distribution and version of the exact pins in a requirements.txt that hold here.
 
     A pin may end in a marker, which is evaluated, and in hashes on further lines.
     """
@@ -113,33 +120,25 @@ def installed(name: str) -> str:
         return "not installed"
 
 
-def run_times(benchmarks: Path) -> list[dict[str, Any]]:
-    """Return jobs, total and longest seconds and peak memory (MB) of each kind of job.
+def run_times(benchmarks: Path) -> "pd.DataFrame":
+    """Return one row per kind of job: jobs, number, total and longest seconds, peak memory (MB).
 
-    Memory is None where no job ran long enough for it to be measured.
+    Memory is missing if no job ran long enough for it to be measured.
     """
-    kinds: dict[str, list[dict[str, str]]] = {}
+    import pandas as pd
+
+    parts = [pd.DataFrame({"jobs": [], "s": [], "max_rss": []})]
     for path in sorted(benchmarks.rglob("*.tsv")):
         *parents, stem = path.relative_to(benchmarks).with_suffix("").parts
-        with open(path, encoding="utf-8", newline="") as stream:
-            rows = list(csv.DictReader(stream, delimiter="\t"))
-        kinds.setdefault("/".join(parents[:GROUPED]) or stem, []).extend(rows)
-    return [
-        {
-            "jobs": kind,
-            "count": len(rows),
-            "total": sum(seconds := _numbers(rows, "s")),
-            "longest": max(seconds, default=0.0),
-            "memory": max(_numbers(rows, "max_rss"), default=None),
-        }
-        for kind, rows in kinds.items()
-    ]
-
-
-def duration(seconds: float) -> str:
-    """Return `1:02:03`, hours, minutes and seconds."""
-    minutes, rest = divmod(round(seconds), 60)
-    return f"{minutes // 60}:{minutes % 60:02d}:{rest:02d}"
+        kind = "/".join(parents[:GROUPED]) or stem
+        parts.append(pd.read_csv(path, sep="\t", dtype=str).assign(jobs=kind))
+    rows = pd.concat(parts)
+    # A short job has `NA` or `-` in some columns.
+    rows["s"], rows["max_rss"] = (pd.to_numeric(rows[c], "coerce") for c in ("s", "max_rss"))
+    kinds = rows.groupby("jobs", sort=False)
+    return kinds.agg(
+        number=("s", "size"), total=("s", "sum"), longest=("s", "max"), memory=("max_rss", "max")
+    ).reset_index()
 
 
 def commit(checkout: Path) -> str:
@@ -158,14 +157,3 @@ def commit(checkout: Path) -> str:
         )
     except OSError:  # git is not installed
         return ""
-
-
-def _numbers(rows: list[dict[str, str]], column: str) -> list[float]:
-    """Return the numbers in a column; a short job has `NA` or `-` in some."""
-    found = []
-    for row in rows:
-        try:
-            found.append(float(row[column]))
-        except (KeyError, TypeError, ValueError):
-            continue
-    return found

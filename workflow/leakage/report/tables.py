@@ -1,8 +1,15 @@
-"""Tables of the report: columns with a format, rows of values, and the text of each cell."""
+"""Tables of the report: columns with a format, and rows of values."""
 
+import io
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Value = str | float | None
 
 
 @dataclass(frozen=True)
@@ -19,9 +26,6 @@ class Column:
     form: str = ""
 
 
-Value = str | float | None
-
-
 @dataclass(frozen=True)
 class Table:
     """A table.
@@ -36,10 +40,30 @@ class Table:
 
     def cells(self) -> list[list[tuple[str, Value]]]:
         """Return (text, value to sort by) of every cell."""
-        return [
-            [_cell(value, column) for value, column in zip(row, self.columns, strict=True)]
-            for row in self.rows
-        ]
+        return [list(map(_cell, row, self.columns)) for row in self.rows]
+
+
+def from_frame(rows: "pd.DataFrame", columns: Mapping[str, Column]) -> Table:
+    """Return the named columns of a DataFrame, without those that have no value."""
+    present = [name for name in columns if rows[name].notna().any()]
+    values = rows[present].astype(object).to_numpy().tolist()
+    return Table([columns[name] for name in present], values)
+
+
+def from_markdown(text: str, heading: str) -> Table | None:
+    """Return the first table below a heading of a Markdown page; None if there is none."""
+    import pandas as pd
+
+    below = text.partition(f"{heading}\n")[2].partition("\n#")[0]
+    lines = [line.strip("| ") for line in below.splitlines() if line.startswith("|")]
+    if len(lines) < 3:
+        return None
+    found = pd.read_csv(
+        io.StringIO("\n".join([lines[0], *lines[2:]])), sep=r"\s*\|\s*", dtype=str, engine="python"
+    )
+    numeric = found.apply(pd.to_numeric, errors="coerce").notna().all()
+    columns = [Column(str(name), ".3f" if numeric[name] else "") for name in found]
+    return Table(columns, found.to_numpy().tolist())
 
 
 def _cell(value: Value, column: Column) -> tuple[str, Value]:
@@ -52,26 +76,3 @@ def _cell(value: Value, column: Column) -> tuple[str, Value]:
     text = format(value, column.form)
     # No minus before a number that is rounded to 0.
     return (text.lstrip("-") if not text.strip("-0.") else text), float(value)
-
-
-def from_markdown(text: str, heading: str) -> Table | None:
-    """Return the first table below a heading of a Markdown page; None if there is none."""
-    _, found, below = text.partition(f"{heading}\n")
-    if not found:
-        return None
-    lines = [line for line in below.partition("\n#")[0].splitlines() if line.startswith("|")]
-    cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
-    if len(cells) < 3:
-        return None
-    heads, _, *rows = cells
-    numeric = [all(map(_is_number, column)) for column in zip(*rows, strict=True)]
-    forms = [".3f" if number else "" for number in numeric]
-    return Table(list(map(Column, heads, forms)), rows)
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True

@@ -44,7 +44,7 @@ def of_estimates(tables: Sequence[Table]) -> Iterable[Warned]:
     untrained = dict.fromkeys(table.label for table in tables if table.untrained)
     if untrained:
         yield Warned("Untrained networks", f"{listed(untrained)}. A control with random weights.")
-    ceilings: dict[str, dict[str, None]] = {}
+    ceilings: dict[str, list[str]] = {}
     for table in tables:
         # Only held-out estimates have a p-value.
         if "p_value" not in table.rows or not enough.carries_weight(table):
@@ -52,13 +52,13 @@ def of_estimates(tables: Sequence[Table]) -> Iterable[Warned]:
         values = by_level(table)
         bounded = values.loc[values["at_ceiling"], "level"]
         if len(bounded):
-            where = f" under {table.scheme}" if table.scheme else ""
-            said = f"{table.label}{where} at {curves.levels(bounded)}"
-            ceilings.setdefault(table.metadata["estimator"], {})[said] = None
-    for estimator, where in ceilings.items():
+            scheme = f" under {table.scheme}" if table.scheme else ""
+            place = f"{table.label}{scheme} at {curves.levels(bounded)}"
+            ceilings.setdefault(table.metadata["estimator"], []).append(place)
+    for estimator, places in ceilings.items():
         yield Warned(
             "At its ceiling",
-            f"{estimator} on {'; '.join(where)}. There the value means “at least”.",
+            f"{estimator} on {'; '.join(dict.fromkeys(places))}. There the value means “at least”.",
         )
 
 
@@ -112,7 +112,7 @@ def of_channels(channels: Sequence[int], grey: str) -> Iterable[Warned]:
             "Grey pictures",
             f"{few} of {len(channels)} pictures are grey and keep their one channel at every "
             "level. That alone is found as a leak, even under full encryption. Set dataset.grey "
-            "to rgb to leave it out.",
+            "to rgb to avoid this.",
         )
 
 

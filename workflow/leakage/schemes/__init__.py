@@ -1,32 +1,7 @@
-"""Ciphers for pictures, one module each, and the views of their ciphertexts.
+"""Ciphers for pictures: one module each, with one class derived from `Cipher`."""
 
-A scheme's module (of this folder, or a file of the user's) offers one function,
-
-    encrypt(pixels, level, keystream, settings) -> ciphertext
-
-on one picture, uint8 of shape (height, width, channels), with the picture's `keystream.Keystream`
-and the scheme's own settings. Level 0 is the plain picture and never asked for. What else it may
-offer:
-
-    Settings      a `Definition` with its keys in the configuration; without it, `PlugIn`
-    decrypt       the inverse, called like `encrypt`; a plug-in's is checked on every picture
-    view          what an observer reads off the ciphertext, called like `encrypt`; the same shape
-    clear_bits    (level, settings) -> bits per pixel that the view tells at most; without it, no
-                  bound is drawn
-    strength      (level, settings) -> 0 (plain) to 1 (the strongest there is); without it, figures
-                  take the share of the highest level
-    nested        (settings) -> whether each level's view is a function of a lower level's: then
-                  the verdict tests the levels in sequence (no correction). False where a scheme
-                  does not say: permutations and whole encryption draw at each level anew
-    LEVEL         what a level counts, for axes
-
-A scheme whose pictures come encrypted has `read(image_id, plain, level, settings)` for `encrypt`.
-"""
-
-import functools
 import sys
 from dataclasses import dataclass, field
-from types import ModuleType
 from typing import Any, ClassVar
 
 import numpy as np
@@ -35,170 +10,211 @@ import pydantic
 from leakage import plugins
 from leakage.config.settings import Settings, shown
 from leakage.errors import LeakageError
+from leakage.interfaces import Bytes
 from leakage.schemes.keystream import Keystream
 from leakage.storage import files
 
 SHARED = {"bitplanes", "blocks", "keystream"}
 BYTE = 8.0
-# Where a scheme does not say how far its levels go.
-HIGHEST = 1_000_000
-CALLED_WITH = ("pixels", "level", "keystream", "settings")
+# The arguments of the methods of which a cipher has at least one.
+METHODS = {"encrypt": ("pixels", "level", "keystream"), "read": ("image_id", "plain", "level")}
 
 
-class Definition(Settings):
-    """The keys of `encryption.schemes` that all schemes have."""
+class Cipher(Settings):
+    """A cipher with its settings: an entry of `encryption.schemes`.
 
-    STRONGEST: ClassVar[int | None] = None
+    This is the base class of all ciphers. A cipher overrides `encrypt`, or `read` if another
+    program encrypts the pictures. The other methods are optional. Its fields are the keys of the
+    entry. Level 0 is the plain picture: no method is called for it.
+
+    Example:
+        class Caesar(Cipher):
+            shift: int = 3
+
+            def encrypt(self, pixels, level, keystream):
+                return pixels + np.uint8(self.shift)
+    """
+
+    level_label: ClassVar[str] = "encryption level"
+    """what a level counts, for axes"""
+    strongest: ClassVar[int] = 1_000_000
+    """the highest level"""
+    encrypts: ClassVar[bool] = True
+    """False if the class has `read`, because another program encrypts the pictures"""
+    has_inverse: ClassVar[bool] = False
+    """whether the class has `decrypt`"""
 
     cipher: str
     """the cipher: a module of `leakage.schemes`, or the path of a Python file"""
-
     levels: list[int]
     """levels to measure; 0 is the plain picture"""
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        """Declare what a class can do by the methods that it has."""
+        super().__init_subclass__(**options)
+        cls.encrypts = cls.read is Cipher.read
+        cls.has_inverse = cls.decrypt is not Cipher.decrypt
 
     @pydantic.field_validator("levels")
     @classmethod
     def _levels_exist(cls, levels: list[int]) -> list[int]:
         for level in levels:
-            strongest = HIGHEST if cls.STRONGEST is None else cls.STRONGEST
-            if not 0 <= level <= strongest:
-                close = 0 if level < 0 else strongest
-                raise ValueError(f"level {level} is outside 0..{strongest}; the nearest is {close}")
+            if not 0 <= level <= cls.strongest:
+                close = 0 if level < 0 else cls.strongest
+                raise ValueError(
+                    f"level {level} is outside 0..{cls.strongest}; the nearest is {close}"
+                )
         if not levels or len(set(levels)) < len(levels):
             raise ValueError(f"found {shown(levels)}; expected at least one level, each named once")
         return sorted(levels)
 
+    def encrypt(self, pixels: Bytes, level: int, keystream: Keystream) -> Bytes:
+        """Return the ciphertext of a picture, uint8 of the same shape (height, width, channels)."""
+        raise NotImplementedError
 
-class PlugIn(Definition):
-    """The entry of a plug-in without its own `Settings`."""
+    def decrypt(self, pixels: Bytes, level: int, keystream: Keystream) -> Bytes:
+        """Return the picture of a ciphertext. That of a plug-in is checked on every picture."""
+        raise NotImplementedError
 
-    options: dict[str, Any] = pydantic.Field(default={})
-    """free-form options of the plug-in, read as `settings.options["rounds"]`"""
+    def read(self, image_id: str, plain: Bytes, level: int) -> Bytes:
+        """Return a picture that another program encrypted, uint8 of the shape of `plain`."""
+        raise NotImplementedError
+
+    def files(self, level: int) -> list[str]:
+        """Return the files that `read` reads at a level, sorted."""
+        return []
+
+    def view_of(self, ciphertext: Bytes, level: int, keystream: Keystream) -> Bytes:
+        """Return the view of a ciphertext, uint8 of the same shape; by default the ciphertext."""
+        return ciphertext
+
+    def clear_bits(self, level: int) -> float | None:
+        """Return the largest number of bits per pixel that a view reveals; None if unknown."""
+        return None
+
+    def strength(self, level: int) -> float | None:
+        """Return the strength of a level, 0 (plain) to 1 (strongest); None if unknown.
+
+        Figures then use the level divided by the highest level.
+        """
+        return None
+
+    def nested(self) -> bool:
+        """Return whether each level's view is a function of a lower level's view.
+
+        If it is, the verdict tests the levels in sequence, without a correction.
+        """
+        return False
 
 
 def names() -> list[str]:
-    """Return the names of the ciphers of this folder, sorted."""
+    """Return the names of the ciphers in this folder, sorted."""
     return plugins.names(sys.modules[__name__], SHARED)
 
 
-def module(cipher: str) -> ModuleType:
-    """Return the module of a cipher, importing no other.
+def cipher_class(name: str) -> type[Cipher]:
+    """Return the class of a cipher, importing no other cipher.
+
+    Args:
+        name: a module of this folder, or the path of a Python file.
 
     Raises:
         LeakageError: there is no such cipher; the message names the nearest one.
     """
-    return plugins.find(
-        sys.modules[__name__],
-        cipher,
-        SHARED,
-        "cipher",
-        functions={"encrypt": CALLED_WITH, "read": ("image_id", "plain", "level", "settings")},
-    )
-
-
-def settings_of(cipher: str) -> type[Definition]:
-    """Return the model of a cipher's entry in the configuration."""
-    return getattr(module(cipher), "Settings", PlugIn)
+    return plugins.find_class(sys.modules[__name__], name, Cipher, SHARED, "cipher", METHODS)
 
 
 @dataclass(frozen=True)
-class Scheme:
-    """A cipher with its settings and its key, ready to encrypt.
+class KeyedScheme:
+    """A cipher with its key, ready to encrypt.
 
     Attributes:
         name: the scheme's key in the configuration.
-        definition: its settings there.
-        key: 32 bytes; None where the pictures come encrypted.
+        cipher: the cipher with its settings.
+        key: 32 bytes; None if another program encrypts the pictures.
     """
 
     name: str
-    definition: Definition
+    cipher: Cipher
     key: bytes | None = field(repr=False)
 
-    def encrypt(self, image_id: str, plain: np.ndarray, level: int) -> np.ndarray:
+    def encrypt(self, image_id: str, plain: Bytes, level: int) -> Bytes:
         """Return the ciphertext of a picture, uint8 of the same shape; at level 0 the picture.
 
         Raises:
-            LeakageError: the cipher is a plug-in and returned something else, or what its
-                `decrypt` does not turn back.
+            LeakageError: a plug-in raised an error, returned something else, or its `decrypt` does
+                not give the picture back.
         """
-        cipher = self._cipher
         if level == 0:
             return plain
-        if hasattr(cipher, "read"):
-            where = self._where(image_id, level)
-            found = self._call(where, "read", image_id, plain, level, self.definition)
-            return self._checked(where, "read", found, plain)
+        if not self.cipher.encrypts:
+            found = self._call("read", image_id, level, image_id, plain, level)
+            return self._checked("read", image_id, level, found, plain)
         found = self._with_keystream("encrypt", image_id, plain, level)
-        if plugins.is_file(self.definition.cipher) and hasattr(cipher, "decrypt"):
+        if self._is_plugin and self.cipher.has_inverse:
             back = self._with_keystream("decrypt", image_id, found, level)
             if not np.array_equal(back, plain):
                 raise LeakageError(
                     f"{self._where(image_id, level)}: decrypt does not give the picture back: "
-                    f"{np.count_nonzero(back != plain):,} of {plain.size:,} values differ; mend "
-                    "it, or take decrypt away if the cipher has no inverse"
+                    f"{np.count_nonzero(back != plain):,} of {plain.size:,} values differ; fix "
+                    "it, or remove decrypt if the cipher has no inverse"
                 )
         return found
 
-    def view(self, image_id: str, ciphertext: np.ndarray, level: int) -> np.ndarray:
+    def view(self, image_id: str, ciphertext: Bytes, level: int) -> Bytes:
         """Return the view of a ciphertext, uint8 of the same shape."""
-        if level == 0 or not hasattr(self._cipher, "view"):
+        if level == 0:
             return ciphertext
-        return self._with_keystream("view", image_id, ciphertext, level)
+        return self._with_keystream("view_of", image_id, ciphertext, level)
 
     def about(self, level: int) -> dict[str, Any]:
-        """Return what is known of a level beside its pictures: for the view's metadata.
+        """Return the properties of a level, for the metadata of its view.
 
-        Of pictures that come encrypted, the SHA-256 of each file as well.
+        If another program encrypts the pictures, they include the SHA-256 of each file.
         """
-        cipher, definition = self._cipher, self.definition
-        asked: dict[str, float | None] = {"clear_bits": None, "strength": None}
-        for name in asked.keys() & vars(cipher).keys():
-            asked[name] = float(self._call(self._named, name, level, definition))
-        nested = hasattr(cipher, "nested") and bool(self._call(self._named, "nested", definition))
-        label = getattr(cipher, "LEVEL", "encryption level")
-        found = {**asked, "nested": nested, "level_label": label}
-        if hasattr(cipher, "files"):
+        clear_bits, strength = (
+            self._call(name, None, level, level) for name in ("clear_bits", "strength")
+        )
+        found: dict[str, Any] = {
+            "clear_bits": None if clear_bits is None else float(clear_bits),
+            "strength": None if strength is None else float(strength),
+            "nested": bool(self._call("nested", None, level)),
+            "level_label": self.cipher.level_label,
+        }
+        if not self.cipher.encrypts:
             found["encrypted"] = {
-                path: files.sha256(path) for path in cipher.files(definition, level)
+                path: files.sha256(path) for path in self._call("files", None, level, level)
             }
         return found
 
-    # Kept: looking for a module reads a folder, for every picture a third of its encryption.
-    @functools.cached_property
-    def _cipher(self) -> ModuleType:
-        return module(self.definition.cipher)
-
-    def _with_keystream(
-        self, function: str, image_id: str, pixels: np.ndarray, level: int
-    ) -> np.ndarray:
-        shown = pixels.view()
-        # A plug-in that wrote into its input would change the plain picture of the next level.
-        shown.flags.writeable = False
-        # What comes encrypted has no key, and its view no keystream.
-        stream = None if self.key is None else Keystream(self.key, image_id)
-        where = self._where(image_id, level)
-        found = self._call(where, function, shown, level, stream, self.definition)
-        return self._checked(where, function, found, pixels)
-
-    def _call(self, where: str, function: str, *args: Any) -> Any:
-        called = getattr(self._cipher, function)
-        if not plugins.is_file(self.definition.cipher):
-            return called(*args)
-        return plugins.call(where, called, *args)
-
-    def _checked(self, where: str, function: str, found: Any, expected: np.ndarray) -> np.ndarray:
-        fits = isinstance(found, np.ndarray) and found.dtype == np.uint8
-        if not fits or found.shape != expected.shape:
-            raise LeakageError(
-                f"{where}: {function} returned {plugins.describe(found)}; expected an array of "
-                f"uint8 with shape {expected.shape}"
-            )
-        return found
-
-    def _where(self, image_id: str, level: int) -> str:
-        return f"{self._named}, picture {image_id} at level {level}"
-
     @property
-    def _named(self) -> str:
-        return f"scheme {self.name} ({self.definition.cipher})"
+    def _is_plugin(self) -> bool:
+        return plugins.is_file(self.cipher.cipher)
+
+    def _with_keystream(self, method: str, image_id: str, pixels: Bytes, level: int) -> Bytes:
+        given = pixels.view()
+        # A plug-in that wrote into its input would change the plain picture of the next level.
+        given.flags.writeable = False
+        found = self._call(method, image_id, level, given, level, Keystream(self.key, image_id))
+        return self._checked(method, image_id, level, found, pixels)
+
+    def _call(self, method: str, image_id: str | None, level: int, *arguments: Any) -> Any:
+        called = getattr(self.cipher, method)
+        if not self._is_plugin:
+            return called(*arguments)
+        return plugins.call(self._where(image_id, level), called, *arguments)
+
+    def _checked(
+        self, method: str, image_id: str, level: int, found: Any, expected: Bytes
+    ) -> Bytes:
+        is_bytes = isinstance(found, np.ndarray) and found.dtype == np.uint8
+        if not is_bytes or found.shape != expected.shape:
+            raise LeakageError(
+                f"{self._where(image_id, level)}: {method} returned {plugins.describe(found)}; "
+                f"expected an array of uint8 with shape {expected.shape}"
+            )
+        return np.asarray(found)
+
+    def _where(self, image_id: str | None, level: int) -> str:
+        picture = "" if image_id is None else f", picture {image_id} at level {level}"
+        return f"scheme {self.name} ({self.cipher.cipher}){picture}"

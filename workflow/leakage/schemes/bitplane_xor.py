@@ -4,26 +4,25 @@ Level n encrypts the first n of the planes that the configuration lists. Plane 7
 significant bit, plane 0 the least.
 """
 
-from typing import Any, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 import pydantic
 
 from leakage.config.settings import shown
-from leakage.schemes import Definition, bitplanes
-from leakage.schemes.keystream import Keystream
-
-LEVEL = "bit planes encrypted, of those listed"
+from leakage.schemes import bitplanes
 
 
-class Settings(Definition):
-    """Which planes, in the order in which they are encrypted, and what an observer sees."""
+class BitplaneXor(bitplanes.BitPlaneCipher):
+    """XOR of chosen bit planes, in a chosen order."""
+
+    level_label: ClassVar[str] = "bit planes encrypted, of those listed"
 
     cipher: Literal["bitplane_xor"] = "bitplane_xor"
-    planes: list[int] = pydantic.Field(default=[7, 5, 3, 1, 6, 4, 2, 0])
-    """planes, 7 (most significant) to 0, in the order of encryption"""
     levels: list[int] = pydantic.Field(default=[])
     """levels to measure; empty: 0 up to the number of planes"""
+    planes: list[int] = pydantic.Field(default=[7, 5, 3, 1, 6, 4, 2, 0])
+    """planes, 7 (most significant) to 0, in the order of encryption"""
     view: Literal["clear", "full"] = "clear"
     """the view: clear planes with encrypted ones set to 0, or the full ciphertext"""
 
@@ -53,21 +52,6 @@ class Settings(Definition):
             )
         return self
 
-
-def encrypt(pixels: np.ndarray, level: int, keystream: Keystream, settings: Settings) -> np.ndarray:
-    """Return uint8 `pixels` with the first `level` of the planes XORed."""
-    return bitplanes.xor(pixels, bitplanes.mask(settings.planes[:level]), keystream)
-
-
-# XOR is its own inverse.
-decrypt = encrypt
-
-
-def view(
-    ciphertext: np.ndarray, level: int, keystream: Keystream, settings: Settings
-) -> np.ndarray:
-    """Return what an observer reads off uint8 `ciphertext`, as uint8 of the same shape."""
-    return bitplanes.seen(ciphertext, bitplanes.mask(settings.planes[:level]), settings.view)
-
-
-clear_bits, strength, nested = bitplanes.clear_bits, bitplanes.strength, bitplanes.nested
+    def encrypted_bits(self, level: int) -> np.uint8:
+        """Return the mask of the first `level` of the planes."""
+        return bitplanes.mask(self.planes[:level])

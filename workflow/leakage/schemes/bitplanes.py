@@ -1,24 +1,68 @@
-"""What the ciphers that XOR bit planes share: plane 7 is the most significant bit, 0 the least."""
+"""Shared by the ciphers that XOR bit planes: plane 7 is the most significant bit, 0 the least."""
 
 from collections.abc import Iterable
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
-from leakage.config.settings import Settings
+from leakage.interfaces import Bytes
+from leakage.schemes import Cipher
 from leakage.schemes.keystream import Keystream
 
 PLANES = 8
-# The view that shows the encrypted bits as well, which are noise.
-NOISY = "full"
+
+
+class BitPlaneCipher(Cipher):
+    """A cipher that XORs n of the 8 bits of every pixel with a keystream at level n.
+
+    A class derived from it says which bits, in `encrypted_bits`.
+    """
+
+    strongest: ClassVar[int] = PLANES
+
+    if TYPE_CHECKING:  # each class has this field, with values of its own
+        view: str
+
+    def encrypted_bits(self, level: int) -> np.uint8:
+        """Return the mask of the bits that a level encrypts."""
+        raise NotImplementedError
+
+    def encrypt(self, pixels: Bytes, level: int, keystream: Keystream) -> Bytes:
+        """Return the picture with its encrypted bits XORed with the keystream."""
+        return xor(pixels, self.encrypted_bits(level), keystream)
+
+    def decrypt(self, pixels: Bytes, level: int, keystream: Keystream) -> Bytes:
+        """Return the picture: XOR is its own inverse."""
+        return self.encrypt(pixels, level, keystream)
+
+    def view_of(self, ciphertext: Bytes, level: int, keystream: Keystream) -> Bytes:
+        """Return the clear bits of a ciphertext, with zeros in place of the encrypted ones."""
+        return ciphertext if self.view == "full" else clear(ciphertext, self.encrypted_bits(level))
+
+    def clear_bits(self, level: int) -> int:
+        """Return the number of clear bits per pixel, which limits the view's information."""
+        return PLANES - level
+
+    def strength(self, level: int) -> float:
+        """Return the share of encrypted bits."""
+        return level / PLANES
+
+    def nested(self) -> bool:
+        """Return False for the view `full`.
+
+        The clear planes of a level are among those of a lower level. The view `full` also shows the
+        encrypted bits, which are noise that the lower level's view does not determine.
+        """
+        return self.view != "full"
 
 
 def mask(planes: Iterable[int]) -> np.uint8:
-    """Return the byte in which the bits of some planes are set."""
+    """Return the byte with the bits of some planes set."""
     return np.uint8(sum(1 << plane for plane in planes))
 
 
-def xor(pixels: np.ndarray, encrypted: np.uint8, keystream: Keystream) -> np.ndarray:
-    """Return uint8 `pixels` with the bits of a mask XORed with the keystream; its own inverse."""
+def xor(pixels: Bytes, encrypted: np.uint8, keystream: Keystream) -> Bytes:
+    """Return `pixels` with the bits of a mask XORed with the keystream."""
     found = keystream.bytes(pixels.size).reshape(pixels.shape)
     # In place: a new array per operation would take as long as the keystream.
     found &= encrypted
@@ -26,30 +70,6 @@ def xor(pixels: np.ndarray, encrypted: np.uint8, keystream: Keystream) -> np.nda
     return found
 
 
-def clear(ciphertext: np.ndarray, encrypted: np.uint8) -> np.ndarray:
-    """Return uint8 `ciphertext` with the bits of a mask set to 0."""
+def clear(ciphertext: Bytes, encrypted: np.uint8) -> Bytes:
+    """Return `ciphertext` with the bits of a mask set to 0."""
     return ciphertext & ~encrypted
-
-
-def seen(ciphertext: np.ndarray, encrypted: np.uint8, view: str) -> np.ndarray:
-    """Return uint8 `ciphertext` as it is (`full`), or with its encrypted bits at 0 (`clear`)."""
-    return ciphertext if view == NOISY else clear(ciphertext, encrypted)
-
-
-def clear_bits(level: int, settings: Settings) -> int:
-    """Return how many bits of a pixel stay clear: no view tells more about it."""
-    return PLANES - level
-
-
-def strength(level: int, settings: Settings) -> float:
-    """Return the share of the bits that are encrypted."""
-    return level / PLANES
-
-
-def nested(settings: Settings) -> bool:
-    """Return whether a level's view is a function of a lower level's.
-
-    A level's clear planes are among a lower level's. The view `full` shows the encrypted bits too:
-    at a higher level more of them are noise, which the lower level's view does not determine.
-    """
-    return getattr(settings, "view", "") != NOISY

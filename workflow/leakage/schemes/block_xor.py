@@ -1,25 +1,25 @@
 """XOR of some of the picture's blocks with a keystream; the others stay unchanged.
 
-Level n encrypts n eighths of the blocks, which ones the key decides; a block that is encrypted at a
-level is so at every higher one.
+Level n encrypts n eighths of the blocks. The key decides which ones. A block that is encrypted at a
+level is encrypted at every higher level.
 """
 
 from typing import ClassVar, Literal
 
 import numpy as np
 import pydantic
+from numpy.typing import NDArray
 
-from leakage.schemes import Definition, blocks
+from leakage.interfaces import Bytes
+from leakage.schemes import Cipher, blocks
 from leakage.schemes.keystream import Keystream
 
-STRONGEST = 8
-LEVEL = "level n (eighths of the blocks encrypted)"
 
+class BlockXor(Cipher):
+    """XOR of blocks."""
 
-class Settings(Definition):
-    """Which levels are measured, how large blocks are, and what an observer sees."""
-
-    STRONGEST: ClassVar[int | None] = STRONGEST
+    level_label: ClassVar[str] = "level n (eighths of the blocks encrypted)"
+    strongest: ClassVar[int] = 8
 
     cipher: Literal["block_xor"] = "block_xor"
     levels: list[int] = pydantic.Field(default=[0, 1, 2, 4, 6, 7, 8])
@@ -28,55 +28,49 @@ class Settings(Definition):
     view: Literal["clear", "full"] = "clear"
     """the view: clear blocks with encrypted ones black, or the full ciphertext"""
 
+    def encrypt(self, pixels: Bytes, level: int, keystream: Keystream) -> Bytes:
+        """Return the picture with the level's blocks XORed with the keystream."""
+        stream = keystream.bytes(pixels.size).reshape(pixels.shape)
+        encrypted = self._encrypted(pixels.shape, level, keystream)
+        return pixels ^ np.where(encrypted, stream, np.uint8(0))
 
-def encrypt(pixels: np.ndarray, level: int, keystream: Keystream, settings: Settings) -> np.ndarray:
-    """Return uint8 `pixels` (height, width, channels) with the level's blocks XORed."""
-    stream = keystream.bytes(pixels.size).reshape(pixels.shape)
-    return pixels ^ np.where(_encrypted(pixels.shape, level, keystream, settings), stream, 0)
+    def decrypt(self, pixels: Bytes, level: int, keystream: Keystream) -> Bytes:
+        """Return the picture: XOR is its own inverse."""
+        return self.encrypt(pixels, level, keystream)
 
+    def view_of(self, ciphertext: Bytes, level: int, keystream: Keystream) -> Bytes:
+        """Return the clear blocks of a ciphertext, with black in place of the encrypted ones.
 
-# XOR is its own inverse.
-decrypt = encrypt
+        The key decides which blocks are encrypted; an observer recognises them by their noise.
+        """
+        if self.view == "full":
+            return ciphertext
+        encrypted = self._encrypted(ciphertext.shape, level, keystream)
+        return np.where(encrypted, np.uint8(0), ciphertext)
 
+    def clear_bits(self, level: int) -> int:
+        """Return the mean number of clear bits per pixel, which limits the view's information."""
+        return self.strongest - level
 
-def view(
-    ciphertext: np.ndarray, level: int, keystream: Keystream, settings: Settings
-) -> np.ndarray:
-    """Return what an observer reads off uint8 `ciphertext`, as uint8 of the same shape.
+    def strength(self, level: int) -> float:
+        """Return the share of encrypted bits."""
+        return level / self.strongest
 
-    The key says which blocks are encrypted; an observer knows them by their noise.
-    """
-    if settings.view == "full":
-        return ciphertext
-    encrypted = _encrypted(ciphertext.shape, level, keystream, settings)
-    return np.where(encrypted, np.uint8(0), ciphertext)
+    def nested(self) -> bool:
+        """Return True for the view `clear`.
 
+        The encrypted blocks of a level are encrypted at every higher level, and black in the view.
+        The view `full` shows their noise, which the lower level's view does not determine.
+        """
+        return self.view == "clear"
 
-def clear_bits(level: int, settings: Settings) -> int:
-    """Return how many bits of a pixel stay clear on average: no view tells more about it."""
-    return STRONGEST - level
-
-
-def strength(level: int, settings: Settings) -> float:
-    """Return the share of the bits that are encrypted."""
-    return level / STRONGEST
-
-
-def nested(settings: Settings) -> bool:
-    """Return whether a level's view is a function of a lower level's.
-
-    The same blocks are encrypted at every higher level, and black in the view `clear`. The view
-    `full` shows their noise, which the lower level's view does not determine.
-    """
-    return settings.view == "clear"
-
-
-def _encrypted(
-    shape: tuple[int, ...], level: int, keystream: Keystream, settings: Settings
-) -> np.ndarray:
-    """Return whether each pixel is encrypted, bool of shape (height, width, 1)."""
-    number = blocks.numbers(*shape[:2], settings.block)
-    count = int(number.max()) + 1
-    chosen = np.zeros(count, bool)
-    chosen[keystream.permutation(count, purpose="blocks")[: round(count * level / STRONGEST)]] = 1
-    return chosen[number][..., None]
+    def _encrypted(
+        self, shape: tuple[int, ...], level: int, keystream: Keystream
+    ) -> NDArray[np.bool_]:
+        """Return whether each pixel is encrypted, bool of shape (height, width, 1)."""
+        number = blocks.numbers(shape[0], shape[1], self.block)
+        count = int(number.max()) + 1
+        chosen = np.zeros(count, bool)
+        order = keystream.permutation(count, purpose="blocks")
+        chosen[order[: round(count * level / self.strongest)]] = True
+        return chosen[number][..., None]

@@ -1,40 +1,42 @@
 """Pictures encrypted by another program: {path}/{level}/{image_id}.png.
 
-Level 0 is the dataset's own picture; the folder needs none. An image id is what the manifest calls
-the picture: in a dataset `folder`, its path below the folder without the suffix, / replaced by _.
+Level 0 is the dataset's own picture, so the folder needs none. The manifest lists the image ids. In
+a dataset `folder`, an id is the picture's path below the folder, without the suffix and with _ in
+place of /.
 """
 
 from pathlib import Path
 from typing import Any, Literal
 
-import numpy as np
 import pydantic
 
 from leakage.config.settings import input_path, shown
 from leakage.errors import LeakageError
-from leakage.schemes import Definition
+from leakage.interfaces import Bytes
+from leakage.schemes import Cipher
 
 SUFFIXES = (".png", ".bmp", ".tif", ".tiff", ".webp", ".jpg", ".jpeg")
 
 
-class Settings(Definition):
-    """Where the encrypted pictures lie."""
+class EncryptedFolder(Cipher):
+    """A folder with encrypted pictures."""
 
     cipher: Literal["folder"] = "folder"
-    path: str = pydantic.Field(min_length=1)
-    """folder with one subfolder per level, named by the level's number"""
     levels: list[int] = pydantic.Field(default=[])
     """levels to measure; empty: 0 and every subfolder named by a number"""
+    path: str = pydantic.Field(min_length=1)
+    """folder with one subfolder per level, named by the level's number"""
 
     @pydantic.model_validator(mode="before")
     @classmethod
-    def _levels_are_there(cls, values: Any) -> Any:
+    def _levels_have_folders(cls, values: Any) -> Any:
         if not isinstance(values, dict) or not isinstance(values.get("path"), str):
             return values
         root = Path(input_path(values["path"]))
         if not root.is_dir():
             raise ValueError(
-                f"{root} is no folder; name the one with encrypted pictures, a subfolder per level"
+                f"{root}: no such folder; give the folder of the encrypted pictures, with one "
+                "subfolder per level"
             )
         found = sorted(int(each.name) for each in root.iterdir() if _is_level(each))
         levels = values.get("levels")
@@ -50,44 +52,43 @@ class Settings(Definition):
             )
         for path in (path for level in levels for path in _pictures(root / str(level))):
             if set(path) & set("{}"):  # which Snakemake takes for wildcards
-                raise ValueError(f"found {shown(path)}; expected no braces in it; rename it")
+                raise ValueError(f"found {shown(path)}; expected a name without braces; rename it")
         return {**values, "levels": levels}
 
+    def read(self, image_id: str, plain: Bytes, level: int) -> Bytes:
+        """Return the encrypted picture.
 
-def read(image_id: str, plain: np.ndarray, level: int, settings: Settings) -> np.ndarray:
-    """Return the encrypted picture, uint8 of shape (height, width, channels), as the plain one's.
+        Raises:
+            LeakageError: there is no or more than one file of that name, the file cannot be read,
+                or its shape is not that of the plain picture.
+        """
+        from leakage.storage import pictures
 
-    Raises:
-        LeakageError: there is none or more than one of that name, it cannot be read, or it is of
-            another shape than the plain picture.
-    """
-    from leakage.storage import pictures
+        folder = Path(self.path) / str(level)
+        present = [folder / f"{image_id}{suffix}" for suffix in SUFFIXES]
+        found = [path for path in present if path.is_file()]
+        if len(found) != 1:
+            names = ", ".join(path.name for path in found)
+            what = f"{len(found)} files ({names})" if found else "none"
+            raise LeakageError(
+                f"{folder / image_id}.png: expected one encrypted picture of that name, found "
+                f"{what}; put it there, or remove the picture from the dataset"
+            )
+        pixels = pictures.read(found[0])
+        if pixels.shape != plain.shape:
+            here, there = (
+                f"{each.shape[1]} x {each.shape[0]} with {each.shape[2]} channels"
+                for each in (pixels, plain)
+            )
+            raise LeakageError(
+                f"{found[0]}: {here}, and the plain picture has {there}; encrypt it again at that "
+                "size, or remove the picture from the dataset"
+            )
+        return pixels
 
-    folder = Path(settings.path) / str(level)
-    present = [folder / f"{image_id}{suffix}" for suffix in SUFFIXES]
-    found = [path for path in present if path.is_file()]
-    if len(found) != 1:
-        what = f"{len(found)} files ({', '.join(path.name for path in found)})" if found else "none"
-        raise LeakageError(
-            f"{folder / image_id}.png: expected one encrypted picture of that name, found {what}; "
-            "put it there, or take the picture out of the dataset"
-        )
-    pixels = pictures.read(found[0])
-    if pixels.shape != plain.shape:
-        here, there = (
-            f"{each.shape[1]} x {each.shape[0]} with {each.shape[2]} channels"
-            for each in (pixels, plain)
-        )
-        raise LeakageError(
-            f"{found[0]}: {here}, and the plain picture has {there}; encrypt it anew at that size, "
-            "or take the picture out of the dataset"
-        )
-    return pixels
-
-
-def files(settings: Settings, level: int) -> list[str]:
-    """Return the picture files of a level, sorted: when one changes, the level is read anew."""
-    return _pictures(Path(settings.path) / str(level))
+    def files(self, level: int) -> list[str]:
+        """Return the picture files of a level, sorted."""
+        return _pictures(Path(self.path) / str(level))
 
 
 def _pictures(folder: Path) -> list[str]:

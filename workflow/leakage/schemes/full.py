@@ -1,43 +1,38 @@
-"""ChaCha20 over the whole picture: nothing remains but its size, and whether it is grey.
+"""ChaCha20 over the whole picture: only its size, and whether it is grey, remain visible.
 
-Level 1 is encrypted whole; the observer sees the ciphertext.
+Level 1 encrypts all bits. The view is the ciphertext.
 """
 
 from typing import ClassVar, Literal
 
-import numpy as np
 import pydantic
 
-from leakage.schemes import Definition, bitplanes
+from leakage.interfaces import Bytes
+from leakage.schemes import Cipher, bitplanes
 from leakage.schemes.keystream import Keystream
 
-STRONGEST = 1
-LEVEL = "level (0 plain, 1 encrypted whole)"
 
+class Full(Cipher):
+    """Encryption of the whole picture."""
 
-class Settings(Definition):
-    """There is one level beside the plain picture."""
-
-    STRONGEST: ClassVar[int | None] = STRONGEST
+    level_label: ClassVar[str] = "level (0 plain, 1 encrypted whole)"
+    strongest: ClassVar[int] = 1
 
     cipher: Literal["full"] = "full"
     levels: list[int] = pydantic.Field(default=[0, 1])
 
+    def encrypt(self, pixels: Bytes, level: int, keystream: Keystream) -> Bytes:
+        """Return the picture XORed with the keystream."""
+        return bitplanes.xor(pixels, bitplanes.mask(range(bitplanes.PLANES)), keystream)
 
-def encrypt(pixels: np.ndarray, level: int, keystream: Keystream, settings: Settings) -> np.ndarray:
-    """Return uint8 `pixels` XORed with the keystream."""
-    return bitplanes.xor(pixels, bitplanes.mask(range(bitplanes.PLANES)), keystream)
+    def decrypt(self, pixels: Bytes, level: int, keystream: Keystream) -> Bytes:
+        """Return the picture: XOR is its own inverse."""
+        return self.encrypt(pixels, level, keystream)
 
+    def clear_bits(self, level: int) -> int:
+        """Return 0: all bits are encrypted."""
+        return 0
 
-# XOR is its own inverse.
-decrypt = encrypt
-
-
-def clear_bits(level: int, settings: Settings) -> int:
-    """Return that no bit stays clear."""
-    return 0
-
-
-def strength(level: int, settings: Settings) -> float:
-    """Return the share of the bits that are encrypted."""
-    return float(level)
+    def strength(self, level: int) -> float:
+        """Return the share of encrypted bits."""
+        return float(level)

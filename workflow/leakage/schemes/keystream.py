@@ -5,11 +5,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from leakage.errors import LeakageError
+from leakage.interfaces import Bytes
 
 KEY_BYTES = 32
-# What is encrypted to have the keystream alone, in pieces that the processor's cache holds.
+# ChaCha20 encrypts zeros to give its keystream, in pieces that fit into the processor's cache.
 ZEROS = memoryview(bytes(1 << 16))
 
 
@@ -17,10 +19,10 @@ def read_key(path: Path | str) -> bytes:
     """Return the 32-byte key that a file holds as 64 hexadecimal digits.
 
     Raises:
-        LeakageError: the file is missing or holds something else. Its content is not shown.
+        LeakageError: the file is missing or holds no key. The message does not show its content.
     """
     expected = f"expected {2 * KEY_BYTES} hexadecimal digits; make one with: openssl rand -hex 32"
-    # Not one that never ends, such as a device.
+    # A regular file: a device such as /dev/zero never ends.
     if not Path(path).is_file():
         raise LeakageError(f"encryption.key_file: {path}: no such file; {expected}")
     try:
@@ -33,17 +35,17 @@ def read_key(path: Path | str) -> bytes:
 
 
 def fingerprint(key: bytes) -> str:
-    """Return what may be shown of a key: 16 digits of a SHA-256 that is used for nothing else."""
+    """Return 16 digits that identify a key and may be shown: a SHA-256 with no other use."""
     return hashlib.sha256(b"leakage key fingerprint" + key).hexdigest()[:16]
 
 
-def keystream(key: bytes, image_id: str, length: int, purpose: str = "") -> np.ndarray:
-    """Return `length` uint8 of ChaCha20 keystream (RFC 8439) for one picture.
+def keystream(key: bytes, image_id: str, length: int, purpose: str = "") -> Bytes:
+    """Return `length` bytes of ChaCha20 keystream (RFC 8439) for one picture.
 
-    The 96-bit nonce is a hash of the image id (and of the purpose, where there is one), the block
-    counter starts at 0.
+    The 96-bit nonce is a hash of the image id and the purpose, if there is one. The block counter
+    starts at 0.
     """
-    # Imported here: the settings of a scheme are read at every parse of the Snakefile.
+    # Imported here: Snakemake imports this module whenever it reads the configuration.
     from cryptography.hazmat.primitives.ciphers import Cipher, algorithms
 
     named = f"{image_id}\0{purpose}" if purpose else image_id
@@ -53,28 +55,37 @@ def keystream(key: bytes, image_id: str, length: int, purpose: str = "") -> np.n
     stream = np.empty(length, np.uint8)
     for start in range(0, length, len(ZEROS)):
         part = stream[start : start + len(ZEROS)]
-        encryptor.update_into(ZEROS[: len(part)], part)
+        encryptor.update_into(ZEROS[: len(part)], part.data)
     return stream
 
 
 @dataclass(frozen=True)
 class Keystream:
-    """What is random in the encryption of one picture: the same for the same key and picture.
+    """Random numbers for the encryption of one picture, the same for the same key and picture.
 
-    Every call starts anew; what shall be independent has another `purpose`.
+    Every call starts at the beginning; use a different `purpose` for independent streams.
     """
 
-    key: bytes = field(repr=False)
+    key: bytes | None = field(repr=False)
     image_id: str
 
-    def bytes(self, count: int, purpose: str = "") -> np.ndarray:
-        """Return `count` uint8, uniform."""
+    def bytes(self, count: int, purpose: str = "") -> Bytes:
+        """Return `count` uniform uint8.
+
+        Raises:
+            LeakageError: there is no key, because another program encrypts the pictures.
+        """
+        if self.key is None:
+            raise LeakageError(
+                f"picture {self.image_id}: it was encrypted by another program, so there is no "
+                "keystream; do not use it"
+            )
         return keystream(self.key, self.image_id, count, purpose)
 
-    def words(self, count: int, purpose: str = "") -> np.ndarray:
-        """Return `count` uint64, uniform."""
+    def words(self, count: int, purpose: str = "") -> NDArray[np.uint64]:
+        """Return `count` uniform uint64."""
         return self.bytes(8 * count, purpose).view("<u8")
 
-    def permutation(self, count: int, purpose: str = "") -> np.ndarray:
-        """Return a uniform permutation of `count` numbers, int64."""
+    def permutation(self, count: int, purpose: str = "") -> NDArray[np.int64]:
+        """Return a uniform permutation of 0 to count - 1."""
         return np.argsort(self.words(count, purpose), kind="stable")

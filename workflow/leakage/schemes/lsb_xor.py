@@ -1,7 +1,7 @@
 """XOR of the n least significant bits of every pixel: a control that hides invisible details.
 
-Level n encrypts n of the 8 bits. As many bits are encrypted as by `msb_xor`, and the picture stays
-recognisable almost to the end.
+Level n encrypts n of the 8 bits, as many as `msb_xor`, and yet the picture stays recognisable up to
+the highest levels.
 """
 
 from typing import ClassVar, Literal
@@ -9,37 +9,19 @@ from typing import ClassVar, Literal
 import numpy as np
 import pydantic
 
-from leakage.schemes import Definition, bitplanes
-from leakage.schemes.keystream import Keystream
-
-LEVEL = "least significant bits encrypted"
+from leakage.schemes import bitplanes
 
 
-class Settings(Definition):
-    """Which levels are measured, and what an observer is given to see."""
+class LsbXor(bitplanes.BitPlaneCipher):
+    """XOR of the least significant bits."""
 
-    STRONGEST: ClassVar[int | None] = bitplanes.PLANES
+    level_label: ClassVar[str] = "least significant bits encrypted"
 
     cipher: Literal["lsb_xor"] = "lsb_xor"
     levels: list[int] = pydantic.Field(default=list(range(bitplanes.PLANES + 1)))
     view: Literal["clear", "full"] = "clear"
     """the view: clear bits with encrypted ones set to 0, or the full ciphertext"""
 
-
-def encrypt(pixels: np.ndarray, level: int, keystream: Keystream, settings: Settings) -> np.ndarray:
-    """Return uint8 `pixels` with the `level` least significant bits of each XORed."""
-    return bitplanes.xor(pixels, bitplanes.mask(range(level)), keystream)
-
-
-# XOR is its own inverse.
-decrypt = encrypt
-
-
-def view(
-    ciphertext: np.ndarray, level: int, keystream: Keystream, settings: Settings
-) -> np.ndarray:
-    """Return what an observer reads off uint8 `ciphertext`, as uint8 of the same shape."""
-    return bitplanes.seen(ciphertext, bitplanes.mask(range(level)), settings.view)
-
-
-clear_bits, strength, nested = bitplanes.clear_bits, bitplanes.strength, bitplanes.nested
+    def encrypted_bits(self, level: int) -> np.uint8:
+        """Return the mask of the `level` least significant bits."""
+        return bitplanes.mask(range(level))

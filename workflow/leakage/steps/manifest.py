@@ -41,11 +41,12 @@ def main(
 ) -> None:
     """Collect the pictures of a dataset and list them."""
     chosen = parse(Manifest, settings, "dataset")
-    dataset = datasets.module(chosen.name)
     given = chosen.settings | json.loads(fetching)
     progress.about(chosen.name)
-    branch = validate(dataset.Settings, given, f"dataset.{chosen.name}")
-    rows, left_out = dataset.collect(branch, pictures, chosen.patch_size)
+    dataset: datasets.Dataset = validate(
+        datasets.dataset_class(chosen.name), given, f"dataset.{chosen.name}"
+    )
+    rows, left_out = dataset.collect(pictures, chosen.patch_size)
     _write(skipped, datasets.SKIPPED_COLUMNS, left_out)
     _write(output, datasets.COLUMNS, rows)
     note = f", {len(left_out)} left out (listed in {skipped})" if left_out else ""

@@ -10,10 +10,9 @@ import numpy as np
 import pyarrow as pa
 import typer
 
-from leakage import progress
+from leakage import measures, progress
 from leakage.config.settings import parse
 from leakage.errors import LeakageError
-from leakage.measures import NAMES, measure
 from leakage.schemes import keystream
 from leakage.steps.view import Encryption, opened, picture
 from leakage.storage import files
@@ -27,7 +26,7 @@ SCHEMA = pa.schema(
         ("image_id", pa.string()),
         ("scheme", pa.string()),
         ("level", pa.int64()),
-        *((name, pa.float64()) for name in NAMES),
+        *((name, pa.float64()) for name in measures.names()),
     ]
 )
 
@@ -59,11 +58,11 @@ def main(
             plain = picture(pictures_folder / row.file_name, row.sha256, encryption.grey)
             for level in asked:
                 ciphertext = scheme.encrypt(row.image_id, plain, level)
-                seen = scheme.view(row.image_id, ciphertext, level)
-                found = measure(plain, seen, ciphertext)
+                view = scheme.view(row.image_id, ciphertext, level)
+                found = measures.measure(plain, view, ciphertext)
                 yield _row(row.image_id, encryption.scheme, level, found)
             nothing = noise(row.image_id, plain.shape)
-            yield _row(row.image_id, NOISE, NOISE_LEVEL, measure(plain, nothing, nothing))
+            yield _row(row.image_id, NOISE, NOISE_LEVEL, measures.measure(plain, nothing, nothing))
 
     files.write_table(
         output,

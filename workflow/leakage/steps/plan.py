@@ -1,6 +1,6 @@
 """Say how many pictures a verdict needs to find a leak of a given size.
 
-python -m leakage plan --nats 0.1 --patches 4
+leakage plan --nats 0.1 --patches 4
 """
 
 from collections.abc import Iterator
@@ -128,24 +128,31 @@ def _page() -> Iterator[str]:
 PAGE = """# How many pictures a verdict needs
 
 ```sh
-python -m leakage plan --nats 0.1 --patches 4
+leakage plan --nats 0.1 --patches 4
 ```
 
 prints how many pictures find a leak of 0.1 nats per patch in four runs of five. Change the question
 with `--power`, `--confidence` and `--levels`. `--levels 9` is for nine levels corrected by Holm's
-rule, which applies to views that are not nested. Without `--nats` the command prints the first and
-the last table below. This page is made by `python -m leakage plan --page > docs/planning.md`; do
-not edit it.
+rule, which applies to views that are not nested.
+
+From your own pilot:
+
+```sh
+leakage plan --x x.npy --y y.npy --groups groups.npy
+```
+
+prints the power at every level for random subsets of up to half of the pilot's pictures. `x.npy`
+holds the plain items (pairs, dim), `y.npy` the views (levels, pairs, dim), `groups.npy` the picture
+of each pair.
 
 ## Levels in fixed sequence (`msb_xor` and all nested views)
 
-The tables give the pictures for a power of 80 % at 95 % confidence, by the number of patches per
-picture. The data are simulated Gaussian pairs. Half of their variance is common to all patches of a
-picture.
+Pictures for a power of 80 % at 95 % confidence, by the number of patches per picture. The data are
+simulated Gaussian pairs. Half of their variance is common to all patches of a picture.
 
 {sequence}
 
-Four pictures have 24 orders, and 1/24 is below 5 %. Three pictures cannot give an answer, four can.
+Three pictures cannot give an answer. Four have 24 orders, and 1/24 is below 5 %.
 
 ## Nine levels by Holm's rule
 
@@ -155,33 +162,21 @@ Six pictures have 720 orders. With fewer pictures, no answer is possible.
 
 ## Real photographs
 
-The data are random subsets of 128 photographs of COCO in the representation of EfficientNet-Lite0,
-with two patches of each, for `msb_xor` at n = 6, 5, 4 and 3. The leak is the value of a critic with
-whitened similarity.
+Random subsets of 128 photographs of COCO, embedded by EfficientNet-Lite0, with two patches each,
+for `msb_xor` at n = 6, 5, 4 and 3. The leak is the value of a critic with whitened similarity.
 
 {real}
 
 These numbers are close to those of simulated pairs with two patches.
 
-## From your own pilot
-
-```sh
-python -m leakage plan --x x.npy --y y.npy --groups groups.npy
-```
-
-draws random subsets of up to half of the pilot's pictures and prints the power at every level for
-each number of pictures. `x.npy` holds the plain items (pairs, dimension), `y.npy` the views
-(levels, pairs, dimension), `groups.npy` the picture of each pair.
-
 ## How the power is measured
 
-The power is that of the exact permutation tests alone ([method.md](method.md#the-verdict)). It is
-measured on 200 data sets for each number of pictures, with 199 orders each (999 for up to seven
-pictures). A real run draws 999 orders and finds a little more by Holm's rule. The measured power is
-in `workflow/leakage/analysis/power.csv`. A share of 80 % of 200 has a standard error of 3 %, so the
-numbers of pictures are good to about a tenth. To measure the simulated part again, in about half an
-hour, run `python -m leakage plan --measure power.csv`.
+The power is that of the [exact permutation tests](method.md#the-verdict) alone, on 200 data sets
+for each number of pictures, with 199 orders each (999 for up to seven pictures). A real run draws
+999 and finds a little more by Holm's rule. The numbers of pictures are good to about a tenth. In a
+verdict, critics that find nothing raise the p-value by a third, which takes about a tenth more
+pictures.
 
-The critics' p-value has a weight of one quarter in the verdict. If the critics find nothing, the
-p-value grows by a third, and about a tenth more pictures are needed.
+`leakage plan --page > docs/planning.md` makes this page from `workflow/leakage/analysis/power.csv`.
+`leakage plan --measure power.csv` measures the simulated part again, in about half an hour.
 """

@@ -80,7 +80,7 @@ def main(
     )
 
 
-def opened(encryption: Encryption) -> schemes.Scheme | None:
+def opened(encryption: Encryption) -> schemes.KeyedScheme | None:
     """Return the scheme, ready to encrypt; None without a definition.
 
     Raises:
@@ -88,10 +88,10 @@ def opened(encryption: Encryption) -> schemes.Scheme | None:
     """
     if encryption.definition is None:
         return None
-    model = schemes.settings_of(encryption.definition["cipher"])
-    definition = validate(model, encryption.definition, f"encryption.schemes.{encryption.scheme}")
+    model = schemes.cipher_class(encryption.definition["cipher"])
+    cipher = validate(model, encryption.definition, f"encryption.schemes.{encryption.scheme}")
     key = _key(encryption) if encryption.key_file else None
-    return schemes.Scheme(encryption.scheme, definition, key)
+    return schemes.KeyedScheme(encryption.scheme, cipher, key)
 
 
 def _key(encryption: Encryption) -> bytes:

@@ -1,0 +1,82 @@
+"""Classic measures of visual and statistical security, of one picture at one level.
+
+No measure says how much information a view contains. They are here because readers ask for them.
+Each module has one or more classes derived from `Measure`; a new measure is a new module.
+Pictures are uint8 of shape (height, width, channels) with 1 or 3 channels. A colour picture with
+three equal channels has the same values as the grey picture.
+"""
+
+import functools
+import importlib
+import sys
+from typing import ClassVar
+
+import numpy as np
+
+from leakage import plugins
+from leakage.errors import LeakageError
+from leakage.interfaces import Bytes
+
+# The first columns of the table come from these modules. Those of other modules follow.
+FIRST = ("psnr", "ssim", "entropy", "correlation", "edge_similarity", "change")
+
+
+class Measure:
+    """Base class of the measures."""
+
+    name: ClassVar[str]
+    """its column in the table of measures"""
+
+    def measure(self, plain: Bytes, view: Bytes, ciphertext: Bytes) -> float:
+        """Return the value of one picture.
+
+        Args:
+            plain: the picture before encryption.
+            view: the view of the ciphertext.
+            ciphertext: the ciphertext with its encrypted bits.
+        """
+        raise NotImplementedError
+
+
+def modules() -> list[str]:
+    """Return the modules of the measures, as dotted names, in the order of their columns."""
+    found = plugins.names(sys.modules[__name__], FIRST)
+    return [f"{__name__}.{name}" for name in (*FIRST, *found)]
+
+
+@functools.cache
+def all_measures() -> tuple[Measure, ...]:
+    """Return every measure, in the order of the columns."""
+    found: list[Measure] = []
+    for name in modules():
+        for each in vars(importlib.import_module(name)).values():
+            if isinstance(each, type) and issubclass(each, Measure) and each.__module__ == name:
+                found.append(each())
+    return tuple(found)
+
+
+def names() -> tuple[str, ...]:
+    """Return the name of every measure, in the order of the columns."""
+    return tuple(each.name for each in all_measures())
+
+
+def measure(plain: Bytes, view: Bytes, ciphertext: Bytes) -> dict[str, float]:
+    """Return every measure of one picture, by name.
+
+    Raises:
+        LeakageError: an array is not a picture, or the three have different shapes.
+    """
+    for picture in (plain, view, ciphertext):
+        fits = picture.ndim == 3 and picture.shape[-1] in (1, 3) and picture.size > 0
+        if not fits or picture.dtype != np.uint8:
+            raise LeakageError(
+                f"measures: found {picture.dtype} of shape {picture.shape}; expected uint8 "
+                "of shape (height, width, channels) with 1 or 3 channels; give a grey picture as "
+                "picture[..., None]"
+            )
+        if picture.shape != plain.shape:
+            raise LeakageError(
+                f"measures: found pictures of shapes {plain.shape} and {picture.shape}; expected "
+                "the same shape; give a picture with its own view and ciphertext"
+            )
+    return {each.name: each.measure(plain, view, ciphertext) for each in all_measures()}

@@ -1,0 +1,44 @@
+"""Change between a plain picture and its ciphertext: NPCR and UACI.
+
+Both compare the plain picture with its whole ciphertext, including the encrypted bits. They are not
+the differential test of Wu, Noonan and Agaian ("NPCR and UACI randomness tests for image
+encryption", 2011), which compares the ciphertexts of two pictures that differ in one pixel. So they
+say nothing about differential attacks.
+"""
+
+from typing import ClassVar
+
+import numpy as np
+
+from leakage.interfaces import Bytes
+from leakage.measures import Measure
+
+
+class Npcr(Measure):
+    """Number of changed pixels rate, in percent of all values: 0 to 100.
+
+    Two independent uniform pictures give 255/256 = 99.609 % on average.
+    """
+
+    name: ClassVar[str] = "npcr"
+
+    def measure(self, plain: Bytes, view: Bytes, ciphertext: Bytes) -> float:
+        """Return the value of the ciphertext."""
+        return 100 * np.count_nonzero(plain != ciphertext) / plain.size
+
+
+class Uaci(Measure):
+    """Unified average changed intensity, in percent of 255: 0 to 100.
+
+    Two independent uniform pictures give 257/768 = 33.464 % on average. A plain picture is not
+    uniform: under a perfect cipher, its value depends on its brightness, from 25 % (all mid-grey)
+    to 50 % (all black or white). So compare it with noise in place of the ciphertext.
+    """
+
+    name: ClassVar[str] = "uaci"
+
+    def measure(self, plain: Bytes, view: Bytes, ciphertext: Bytes) -> float:
+        """Return the value of the ciphertext."""
+        differences = np.abs(plain.astype(np.int16) - ciphertext)
+        # One division, as for NPCR, so that they are equal if every change is one of 255.
+        return 100 * int(differences.sum()) / (255 * plain.size)
