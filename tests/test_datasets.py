@@ -235,7 +235,7 @@ def test_a_file_that_was_cut_is_refused_by_name(tmp_path, suffix, kept):
     Image.fromarray(np.tile(COLOUR, (5, 5, 1))).save(path)
     content = path.read_bytes()
     path.write_bytes(content[: int(kept * len(content))])
-    with pytest.raises(LeakageError, match="no whole picture"):
+    with pytest.raises(LeakageError, match="not a complete picture"):
         pictures.read(path)
 
 

@@ -275,11 +275,11 @@ def test_the_spread_is_even_and_in_order(count, limit):
 
 
 def test_levels_that_are_not_numbers_are_refused(manifest):
-    with pytest.raises(LeakageError, match=r"--levels 0;3: expected whole numbers, say 0,4,8"):
+    with pytest.raises(LeakageError, match=r"--levels 0;3: expected integers, such as 0,4,8"):
         run(manifest, levels="0;3")
 
 
 def test_a_picture_that_differs_from_the_manifest_is_refused(manifest):
     manifest.with_name("3.png").write_bytes(b"another")
-    with pytest.raises(LeakageError, match=r"3\.png: the picture is not the one in the manifest"):
+    with pytest.raises(LeakageError, match=r"3\.png: the picture differs from the manifest"):
         run(manifest)

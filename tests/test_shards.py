@@ -83,7 +83,7 @@ def test_a_shard_of_another_division_is_refused(folder: Path) -> None:
     pixels = np.zeros((2, 2, 1), np.uint8)
     other = {"level": 1, "shard": 1, "shards": 3}
     views.write(folder / views.shard_name(1), [("9", pixels)], other)
-    with pytest.raises(LeakageError, match=r"one of 3 shards, and .*0\.parquet is one of 2"):
+    with pytest.raises(LeakageError, match=r"one of 3 shards, but .*0\.parquet is one of 2"):
         list(views.View(folder))
 
 

@@ -15,13 +15,13 @@ from leakage.storage import files
 
 
 class Manifest(Settings):
-    """What the manifest depends on.
+    """The settings that the manifest depends on.
 
     Attributes:
         name: the kind of dataset.
-        settings: those of its branch that say which pictures.
+        settings: its branch, without the download options.
         patch_size: side of a patch in pixels.
-        content: digest of what lay in the user's folder when the workflow was read.
+        content: digest of the user's files when Snakemake started.
     """
 
     name: str
@@ -31,25 +31,25 @@ class Manifest(Settings):
 
 
 def main(
-    output: Annotated[Path, typer.Argument(help="the manifest.csv to make")],
-    pictures: Annotated[Path, typer.Option(help="the run's folder for pictures")],
-    skipped: Annotated[Path, typer.Option(help="the CSV of pictures left out to make")],
+    output: Annotated[Path, typer.Argument(help="the manifest.csv to write")],
+    pictures: Annotated[Path, typer.Option(help="folder of the run for pictures")],
+    skipped: Annotated[Path, typer.Option(help="the CSV of skipped pictures to write")],
     settings: Annotated[str, typer.Option(help="name, settings and patch_size, as JSON")],
     fetching: Annotated[
-        str, typer.Option(envvar="LEAKAGE_FETCHING", help="settings that say how, not which: JSON")
+        str, typer.Option(envvar="LEAKAGE_FETCHING", help="download options, as JSON")
     ] = "{}",
 ) -> None:
     """Collect the pictures of a dataset and list them."""
-    chosen = parse(Manifest, settings, "dataset")
+    chosen: Manifest = parse(Manifest, settings, "dataset")
     given = chosen.settings | json.loads(fetching)
     progress.about(chosen.name)
     dataset: datasets.Dataset = validate(
         datasets.dataset_class(chosen.name), given, f"dataset.{chosen.name}"
     )
-    rows, left_out = dataset.collect(pictures, chosen.patch_size)
-    _write(skipped, datasets.SKIPPED_COLUMNS, left_out)
+    rows, rows_skipped = dataset.collect(pictures, chosen.patch_size)
+    _write(skipped, datasets.SKIPPED_COLUMNS, rows_skipped)
     _write(output, datasets.COLUMNS, rows)
-    note = f", {len(left_out)} left out (listed in {skipped})" if left_out else ""
+    note = f", {len(rows_skipped)} skipped (listed in {skipped})" if rows_skipped else ""
     print(f"{output}: {len(rows)} pictures{note}", file=sys.stderr)
 
 

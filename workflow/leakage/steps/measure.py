@@ -9,17 +9,19 @@ from typing import Annotated, Any
 import numpy as np
 import pyarrow as pa
 import typer
+from numpy.typing import NDArray
 
 from leakage import measures, progress
 from leakage.config.settings import parse
 from leakage.errors import LeakageError
+from leakage.interfaces import Bytes
 from leakage.schemes import keystream
 from leakage.steps.view import Encryption, opened, picture
 from leakage.storage import files
 from leakage.storage.shards import rows as all_rows
 
 NOISE, NOISE_LEVEL = "noise", -1
-# Of the noise, which hides nothing: a key that everyone has gives all schemes the same reference.
+# The key of the noise: a fixed one gives all schemes the same reference.
 NOISE_KEY = hashlib.sha256(b"leakage noise").digest()
 SCHEMA = pa.schema(
     [
@@ -33,43 +35,46 @@ SCHEMA = pa.schema(
 
 def main(
     manifest: Annotated[Path, typer.Argument(help="manifest.csv")],
-    output: Annotated[Path, typer.Argument(help="the table to make, Parquet")],
-    pictures_folder: Annotated[Path, typer.Option("--pictures", help="where file_name lies")],
-    levels: Annotated[str, typer.Option(help="strengths of the encryption, say 0,4,8")],
+    output: Annotated[Path, typer.Argument(help="the table to write, Parquet")],
+    pictures_folder: Annotated[
+        Path, typer.Option("--pictures", help="folder that file_name is relative to")
+    ],
+    levels: Annotated[str, typer.Option(help="levels of encryption, such as 0,4,8")],
     settings: Annotated[str, typer.Option(help="scheme, its definition and the key, as JSON")],
-    limit: Annotated[int, typer.Option(min=1, help="pictures, spread over the manifest")] = 1000,
+    limit: Annotated[int, typer.Option(min=1, help="pictures to measure, at most")] = 1000,
     code: Annotated[str, typer.Option(help="digest of the code, for the metadata")] = "",
 ) -> None:
     """Compute the classic measures of every level: PSNR, SSIM and others.
 
-    One row per picture and level, in the manifest's order, and per picture one more of level -1 and
-    scheme `noise`: uniform noise in the place of ciphertext and view, where nothing is left.
+    The table has one row per picture and level, in the order of the manifest. One more row per
+    picture, with level -1 and scheme `noise`, has uniform noise as ciphertext and view.
     """
-    encryption = parse(Encryption, settings, "encryption")
-    scheme, asked = opened(encryption), _levels(levels)
+    encryption: Encryption = parse(Encryption, settings, "encryption")
+    scheme, chosen = opened(encryption), _levels(levels)
     if scheme is None:
-        raise LeakageError("--settings: no definition of the scheme; give its entry as definition")
-    rows = all_rows(files.check(manifest), 0, 1)
-    rows = rows.iloc[spread(len(rows), limit)]
+        raise LeakageError("--settings has no definition of the scheme; add its entry")
+    table = all_rows(files.check(manifest), 0, 1)
+    rows = table.iloc[spread(len(table), limit)].to_dict("records")
     progress.about(encryption.scheme)
 
     def measured() -> Iterator[dict[str, Any]]:
-        for row in progress.over(rows.itertuples(), "pictures", len(rows)):
-            plain = picture(pictures_folder / row.file_name, row.sha256, encryption.grey)
-            for level in asked:
-                ciphertext = scheme.encrypt(row.image_id, plain, level)
-                view = scheme.view(row.image_id, ciphertext, level)
+        for row in progress.over(rows, "pictures"):
+            image_id = row["image_id"]
+            plain = picture(pictures_folder / row["file_name"], row["sha256"], encryption.grey)
+            for level in chosen:
+                ciphertext = scheme.encrypt(image_id, plain, level)
+                view = scheme.view(image_id, ciphertext, level)
                 found = measures.measure(plain, view, ciphertext)
-                yield _row(row.image_id, encryption.scheme, level, found)
-            nothing = noise(row.image_id, plain.shape)
-            yield _row(row.image_id, NOISE, NOISE_LEVEL, measures.measure(plain, nothing, nothing))
+                yield _row(image_id, encryption.scheme, level, found)
+            nothing = noise(image_id, plain.shape)
+            yield _row(image_id, NOISE, NOISE_LEVEL, measures.measure(plain, nothing, nothing))
 
     files.write_table(
         output,
         pa.Table.from_pylist(list(measured()), SCHEMA),
         {
             "scheme": encryption.scheme,
-            "levels": asked,
+            "levels": chosen,
             "pictures": len(rows),
             "limit": limit,
             "definition": encryption.definition,
@@ -84,13 +89,13 @@ def main(
     )
 
 
-def spread(count: int, limit: int) -> np.ndarray:
-    """Return at most `limit` of the numbers 0 to count - 1, evenly spread and in order, int64."""
+def spread(count: int, limit: int) -> NDArray[np.int64]:
+    """Return at most `limit` of the numbers 0 to count - 1, evenly spread and in order."""
     taken = min(count, limit)
     return np.arange(taken) * count // max(1, taken)
 
 
-def noise(image_id: str, shape: tuple[int, ...]) -> np.ndarray:
+def noise(image_id: str, shape: tuple[int, ...]) -> Bytes:
     """Return uniform uint8 noise of a picture's shape: the same for every scheme and key."""
     stream = keystream.keystream(NOISE_KEY, image_id, int(np.prod(shape)))
     return stream.reshape(shape)
@@ -100,7 +105,7 @@ def _levels(text: str) -> list[int]:
     try:
         return [int(each) for each in text.split(",")]
     except ValueError:
-        raise LeakageError(f"--levels {text}: expected whole numbers, say 0,4,8") from None
+        raise LeakageError(f"--levels {text}: expected integers, such as 0,4,8") from None
 
 
 def _row(image_id: str, scheme: str, level: int, found: dict[str, float]) -> dict[str, Any]:

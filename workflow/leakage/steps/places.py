@@ -1,21 +1,20 @@
-"""Draw where the patches of every picture lie, the same at every level."""
+"""Draw the places of the patches of every picture, the same at every level."""
 
 from pathlib import Path
 from typing import Annotated
 
-import pandas as pd
 import typer
 
 from leakage import patches
 from leakage.config.settings import Settings, parse
-from leakage.storage import files
+from leakage.storage import files, shards
 
 # So that memory does not grow with the number of pictures.
 PICTURES_AT_ONCE = 1000
 
 
 class Places(Settings):
-    """What the places depend on."""
+    """The settings that the places depend on."""
 
     seed: int
     size: int
@@ -24,15 +23,14 @@ class Places(Settings):
 
 def main(
     manifest: Annotated[Path, typer.Argument(help="manifest.csv")],
-    output: Annotated[Path, typer.Argument(help="the CSV of places to make")],
+    output: Annotated[Path, typer.Argument(help="the CSV of places to write")],
     settings: Annotated[str, typer.Option(help="seed, size and per_image, as JSON")],
 ) -> None:
-    """Draw where the patches of every picture lie."""
-    chosen = parse(Places, settings, "patches")
-    options = {"dtype": {"image_id": str}, "keep_default_na": False, "chunksize": PICTURES_AT_ONCE}
+    """Draw the places of the patches of every picture."""
+    chosen: Places = parse(Places, settings, "patches")
+    parts = shards.parts(files.check(manifest), PICTURES_AT_ONCE)
     with (
         files.kept_file(output) as temporary,
-        pd.read_csv(files.check(manifest), **options) as parts,
         open(temporary, "w", encoding="utf-8", newline="") as stream,
     ):
         for index, part in enumerate(parts):

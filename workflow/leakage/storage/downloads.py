@@ -1,4 +1,8 @@
-"""One file over HTTP: retried, resumed, checked, and given its name only when it is whole."""
+"""Download one file over HTTP: retried, resumed, checked, and in place only once it is complete.
+
+pooch and tenacity do not replace this module: pooch cannot resume a download or limit its size, and
+tenacity would replace only the five lines of `Session.attempts`.
+"""
 
 import contextlib
 import hashlib
@@ -20,27 +24,28 @@ from leakage.storage import files
 
 BACK_OFF = 0.5  # seconds before the second retry; doubled for each further one
 LONGEST_PAUSE = 60  # seconds, also where a server's Retry-After asks for more
-PASSING = (408, 425, 429, *range(500, 600))  # statuses that a later attempt may cure
-CHUNK = 1 << 12  # bytes; less than that is lost when a body is cut
+TEMPORARY = (408, 425, 429, *range(500, 600))  # statuses that are worth another attempt
+CHUNK = 1 << 12  # bytes; at most so many are lost if the connection breaks
 PLAIN_MD5 = re.compile(r'"([0-9a-f]{32})"')
 
 
 class _Unusable(Exception):
-    """What arrived cannot be part of the file; the message says why."""
+    """The received bytes are not part of the file; the message says why."""
 
 
 class Session(requests.Session):
     """Requests that are retried until a body begins to arrive, with one message if none does.
 
-    Retried with exponential back-off (and a server's Retry-After): no connection, a timeout, and
-    the statuses in `PASSING`. Every other error status is final. TLS certificates are verified,
-    and no redirect leads to plain HTTP, except within a host that was asked for by plain HTTP.
+    Connection errors, timeouts and the statuses in `TEMPORARY` are retried with exponential
+    back-off, or after the server's Retry-After. Every other error status is final. TLS certificates
+    are verified. Redirects to plain HTTP are refused, except within a host that was requested by
+    plain HTTP.
 
     Args:
-        connections: how many may be open to a host at once.
+        connections: open connections per host, at most.
         retries: attempts after the first one.
-        timeout: seconds without an answer, or without a byte, after which an attempt has failed.
-        remedy: what to do when all attempts have failed, for the end of a message.
+        timeout: seconds without data after which an attempt fails.
+        remedy: the end of the message after the last attempt: what the user can do.
     """
 
     def __init__(self, connections: int, retries: int, timeout: float, remedy: str):
@@ -49,7 +54,7 @@ class Session(requests.Session):
         self.max_redirects = 5
         policy = Retry(
             total=retries,
-            status_forcelist=PASSING,
+            status_forcelist=TEMPORARY,
             backoff_factor=BACK_OFF,
             backoff_max=LONGEST_PAUSE,
             retry_after_max=LONGEST_PAUSE,
@@ -57,15 +62,15 @@ class Session(requests.Session):
         )
         for scheme in ("https://", "http://"):
             self.mount(scheme, HTTPAdapter(pool_maxsize=connections, max_retries=policy))
-        # Each retry would be a line on the terminal; the last failure is told in our own words.
+        # It would print a line per retry; our own message reports the last failure.
         logging.getLogger("urllib3").setLevel(logging.ERROR)
 
     def send(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:
-        """Return the answer to `request`, its body still to be read if `stream` is set.
+        """Return the response to `request`.
 
         Raises:
-            LeakageError: no answer after all retries, or one with an error status (416, a range
-                that does not exist, is left to the caller).
+            LeakageError: there is no response after all retries, or one with an error status. The
+                caller handles 416 (no such range).
         """
         kwargs["timeout"] = kwargs.get("timeout") or self.timeout
         try:
@@ -79,14 +84,14 @@ class Session(requests.Session):
         return response
 
     def get_redirect_target(self, response: requests.Response) -> str | None:
-        """Return where a redirect leads, refusing one that gives up TLS or the host named."""
+        """Return the target of a redirect, and refuse plain HTTP if it is not within one host."""
         try:
             target = super().get_redirect_target(response)
             new = urlsplit(urljoin(response.url, target or ""))
         except ValueError as error:
             found = response.headers["Location"]
             raise self.failure(
-                response.url, f"a redirect to no address is refused ({found!r}: {error})"
+                response.url, f"a redirect to an invalid address is refused ({found!r}: {error})"
             ) from None
         if target is not None:
             old = urlsplit(response.url)
@@ -97,61 +102,62 @@ class Session(requests.Session):
         return target
 
     def attempts(self) -> Iterator[int]:
-        """Yield 0 to `retries`, waiting longer before each one, for what fails after its start."""
+        """Yield 0 to `retries`, waiting longer before each one."""
         for attempt in range(self.retries + 1):
             if attempt:
                 time.sleep(min(BACK_OFF * 2 ** (attempt - 1), LONGEST_PAUSE))
             yield attempt
 
     def failure(self, url: str | None, why: str) -> LeakageError:
-        """Return the one message for a file that cannot be had, in one line."""
-        # A header that a server folded has its line ends in it.
+        """Return the error for a failed download, in one line."""
+        # A folded header contains line ends.
         return LeakageError(f"{url}: {' '.join(why.split())}; {self.remedy}")
 
     def exhausted(self, url: str, why: str) -> LeakageError:
-        """Return the message for a file whose last attempt failed as well."""
+        """Return the error after the last attempt."""
         return self.failure(url, f"{why}, at the last of {self.retries + 1} attempts")
 
 
 def fetch(
     session: Session, url: str, path: Path, check: Callable[[Path], str | None], limit: int
 ) -> None:
-    """Download `url` to `path`, which comes to be only when the file is whole and right.
+    """Download `url` to `path`, which appears only once the file is complete and verified.
 
-    A body that is cut is resumed where the server names its content by a strong ETag and serves
-    ranges, else begun again. A file that is wrong is thrown away and fetched anew.
+    An interrupted download is resumed if the server sends a strong ETag and supports ranges;
+    otherwise it starts again. A wrong file is deleted and downloaded again.
 
     Args:
-        session: whose `retries` bound the attempts.
-        url: the file's.
-        path: its place; the SHA-256 of what arrived is kept beside it.
-        check: given the path of what arrived, says what is wrong with it, or None. An ETag that
-            is a plain MD5 is compared before.
-        limit: more bytes than that are refused.
+        session: its `retries` limit the attempts.
+        url: address of the file.
+        path: where to put the file; its SHA-256 is written beside it.
+        check: returns what is wrong with the file at a path, or None. If the ETag is an MD5, it is
+            compared first.
+        limit: size of the file in bytes, at most.
 
     Raises:
-        LeakageError: no whole and right file after all attempts.
+        LeakageError: all attempts failed.
     """
     with files.kept_file(path) as partial:
         arrived = _Arrived(partial)
+        why: str | None = None
         for _ in session.attempts():
             try:
                 _receive(session, url, arrived, limit)
                 why = _wrong_md5(arrived) or check(partial)
             except requests.RequestException as error:
-                why = f"the download broke off ({reason(error)})"
+                why = f"the download was interrupted ({reason(error)})"
                 continue
             except _Unusable as error:
                 why = str(error)
             if why is None:
                 return
             arrived.forget()
-        raise session.exhausted(url, why)
+        raise session.exhausted(url, why or "")
 
 
 @dataclass
 class _Arrived:
-    """What has arrived of a file, and the strong ETag that names its content, if there is one."""
+    """The received part of a file, and the strong ETag of the file, if it has one."""
 
     path: Path
     etag: str | None = None
@@ -165,13 +171,13 @@ class _Arrived:
 
 
 def _receive(session: Session, url: str, arrived: _Arrived, limit: int) -> None:
-    """Receive the file's bytes, or those missing, to `arrived.path`.
+    """Receive the file, or its missing part, to `arrived.path`.
 
     Raises:
-        requests.RequestException: the body was cut; what came is kept.
-        _Unusable: what came is of no use.
+        requests.RequestException: the connection broke; the received part is kept.
+        _Unusable: the response does not belong to the file.
     """
-    # Compressed on the way, neither the offsets nor the MD5 would be the file's.
+    # With compression, offsets and MD5 would not be those of the file.
     headers = {"Accept-Encoding": "identity"}
     if not arrived.etag:
         arrived.forget()
@@ -190,13 +196,13 @@ def _receive(session: Session, url: str, arrived: _Arrived, limit: int) -> None:
             for chunk in response.iter_content(CHUNK):
                 stream.write(chunk)
                 if stream.tell() > limit:
-                    raise _Unusable(f"more than the {limit} bytes that the file can have arrived")
+                    raise _Unusable(f"it is larger than expected (more than {limit} bytes)")
 
 
 def _refuse_other_part(response: requests.Response, arrived: _Arrived, etag: str | None) -> None:
     found, wanted = response.headers.get("Content-Range", ""), f"bytes {arrived.size()}-"
     if not found.startswith(wanted) or etag != arrived.etag:
-        raise _Unusable(f"another part of the file was served ({found!r}, not {wanted!r})")
+        raise _Unusable(f"the server sent another part of the file ({found!r}, not {wanted!r})")
 
 
 def _strong_etag(response: requests.Response) -> str | None:
@@ -213,11 +219,11 @@ def _wrong_md5(arrived: _Arrived) -> str | None:
         digest = hashlib.file_digest(stream, lambda: hashlib.md5(usedforsecurity=False))
     if digest.hexdigest() == stated[1]:
         return None
-    return f"its MD5 is {digest.hexdigest()}, and the server's ETag states {stated[1]}"
+    return f"its MD5 is {digest.hexdigest()}, but the server's ETag is {stated[1]}"
 
 
 def reason(error: BaseException) -> str:
-    """Return the innermost reason of a network error, without the objects it passed through."""
+    """Return the innermost reason of a network error, in words."""
     while True:
         inner = getattr(error, "reason", None) or next(
             (part for part in error.args if isinstance(part, BaseException)), None
@@ -225,6 +231,6 @@ def reason(error: BaseException) -> str:
         if not isinstance(inner, BaseException):
             break
         error = inner
-    # urllib3 puts the connection object before the words.
+    # urllib3 puts the connection object first.
     words = re.sub(r"^(<.*?>|\w*Connection\w*\(.*?\)|\w*Pool\(.*?\)): ", "", str(error))
     return words.rstrip(".") or type(error).__name__

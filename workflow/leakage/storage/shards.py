@@ -1,4 +1,4 @@
-"""Shards: the parts of a large dataset, one job each, so that no job grows with the dataset."""
+"""Shards: the parts of a large dataset, one job each, so that jobs do not grow with it."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,66 +14,74 @@ ROWS_AT_ONCE = 10_000
 
 
 def count(pictures: int, size: int) -> int:
-    """Return how many shards of at most `size` pictures hold `pictures`; at least one."""
+    """Return the number of shards of at most `size` pictures, at least one."""
     return max(1, -(-pictures // size))
 
 
 def bounds(pictures: int, shard: int, shards: int) -> tuple[int, int]:
     """Return the first picture of a shard and the one after its last.
 
-    The pictures are spread evenly: no shard is empty, even where fewer pictures were left of the
-    dataset than the number of shards was planned for.
+    The shards have equal sizes, up to one picture. So none is empty, even if pictures were skipped
+    after the number of shards was planned.
 
     Args:
-        pictures: rows of the manifest.
+        pictures: number of pictures in the manifest.
         shard: 0 to shards - 1.
-        shards: how many there are.
+        shards: number of shards.
 
     Raises:
         LeakageError: there are fewer pictures than shards.
     """
     if pictures < shards:
         raise LeakageError(
-            f"dataset.shard_size: {shards} shards were planned for the dataset, and only "
-            f"{pictures} pictures of it are left; raise dataset.shard_size"
+            f"dataset.shard_size: {shards} shards were planned, but only {pictures} pictures are "
+            "left; raise dataset.shard_size"
         )
     return pictures * shard // shards, pictures * (shard + 1) // shards
 
 
 def rows(path: Path | str, shard: int, shards: int) -> "pd.DataFrame":
-    """Return one shard's rows of the manifest or of the places, without holding all of them.
+    """Return one shard's rows of the manifest or of the places, without loading the whole table.
 
     Args:
-        path: a CSV with `image_id`, the rows of each picture one after the other.
+        path: a CSV with `image_id`; the rows of a picture follow each other.
         shard: 0 to shards - 1.
-        shards: how many there are.
+        shards: number of shards.
 
     Raises:
         LeakageError: there are fewer pictures than shards.
     """
-    # Imported here: the workflow counts shards at every parse of the Snakefile.
+    # Imported here: the Snakefile imports this module at every start.
     import pandas as pd
 
     pictures = 0
     for numbers, _ in _numbered(path, ["image_id"]):
-        pictures = numbers.iloc[-1] + 1
+        pictures = int(numbers.iloc[-1]) + 1
     first, end = bounds(pictures, shard, shards)
     return pd.concat(
         part[(numbers >= first) & (numbers < end)] for numbers, part in _numbered(path)
     )
 
 
-def _numbered(
-    path: Path | str, columns: list[str] | None = None
-) -> "Iterator[tuple[pd.Series, pd.DataFrame]]":
-    """Yield the rows of a CSV in parts, and of each row the number of its picture, from 0."""
+def parts(
+    path: Path | str, rows: int, columns: list[str] | None = None
+) -> "Iterator[pd.DataFrame]":
+    """Yield a CSV with `image_id` in parts of so many rows."""
     import pandas as pd
 
+    with pd.read_csv(
+        path, usecols=columns, dtype={"image_id": str}, keep_default_na=False, chunksize=rows
+    ) as found:
+        yield from found
+
+
+def _numbered(
+    path: Path | str, columns: list[str] | None = None
+) -> "Iterator[tuple[pd.Series[int], pd.DataFrame]]":
+    """Yield a CSV in parts: the number of each row's picture, from 0, and the rows."""
     number, last = -1, None
-    options = {"dtype": {"image_id": str}, "keep_default_na": False, "chunksize": ROWS_AT_ONCE}
-    with pd.read_csv(path, usecols=columns, **options) as parts:
-        for part in parts:
-            ids = part["image_id"]
-            numbers = number + (ids != ids.shift(fill_value=last)).cumsum()
-            number, last = numbers.iloc[-1], ids.iloc[-1]
-            yield numbers, part
+    for part in parts(path, ROWS_AT_ONCE, columns):
+        ids = part["image_id"]
+        numbers = number + (ids != ids.shift(fill_value=last)).cumsum()
+        number, last = int(numbers.iloc[-1]), ids.iloc[-1]
+        yield numbers, part

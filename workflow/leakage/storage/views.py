@@ -1,4 +1,4 @@
-"""View files: the view of every picture at one level, losslessly, in shards."""
+"""View files: the views of all pictures at one level, lossless, in one file or one per shard."""
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from leakage.errors import LeakageError
+from leakage.interfaces import Bytes
 from leakage.storage import files
 
 SCHEMA = pa.schema(
@@ -23,14 +24,14 @@ SCHEMA = pa.schema(
 
 
 def write(
-    path: Path | str, pictures: Iterable[tuple[str, np.ndarray]], metadata: dict[str, Any]
+    path: Path | str, pictures: Iterable[tuple[str, Bytes]], metadata: dict[str, Any]
 ) -> None:
     """Write pictures one by one, so that memory does not grow with their number.
 
     Args:
-        path: the Parquet file to make; one row group per picture.
+        path: the Parquet file to write, with one row group per picture.
         pictures: (image id, uint8 array of shape (height, width, channels)) pairs.
-        metadata: what `View.metadata` will give back.
+        metadata: stored with the pictures, as `View.metadata`.
     """
     schema = SCHEMA.with_metadata(files.encode(metadata))
     with (
@@ -48,18 +49,18 @@ def write(
 
 
 class View:
-    """A view, opened for reading: one file, or the folder of its shards.
+    """The views of a level, opened for reading: one file, or a folder of shards.
 
     Args:
-        path: a file that `write` made, or a folder with such files, one per shard, named
-            `shard_name(0)`, `shard_name(1)`, …; how many there are stands in the metadata of each.
+        path: a file that `write` wrote, or a folder with one such file per shard, named
+            `shard_name(0)`, `shard_name(1)`, …. The metadata of each has the number of shards.
 
     Attributes:
-        metadata: what was written beside the pictures (of a folder: beside those of its first).
+        metadata: stored with the pictures; in a folder, with those of the first shard.
 
     Raises:
-        LeakageError: a file is missing or damaged, or of a division into another number of shards.
-            A shard's checksum is checked when its pictures are read.
+        LeakageError: a file is missing or damaged, or the shards have different numbers of shards.
+            The checksum of a shard is checked when its pictures are read.
     """
 
     def __init__(self, path: Path | str):
@@ -78,28 +79,28 @@ class View:
         """Return the number of pictures."""
         return sum(pq.read_metadata(path).num_row_groups for path in self.paths)
 
-    def __iter__(self) -> Iterator[tuple[str, np.ndarray]]:
+    def __iter__(self) -> Iterator[tuple[str, Bytes]]:
         """Yield (image id, read-only uint8 array of shape (height, width, channels))."""
         for path in self.paths:
             if path not in self._checked:
                 self._checked.add(files.check(path))
             opened = pq.ParquetFile(path)
-            self._refuse_another_division(path, files.decode(opened.schema_arrow.metadata))
+            self._refuse_other_division(path, files.decode(opened.schema_arrow.metadata))
             for index in range(opened.metadata.num_row_groups):
                 row = opened.read_row_group(index)
                 shape = tuple(row[name][0].as_py() for name in ("height", "width", "channels"))
                 pixels = np.frombuffer(row["pixels"][0].as_buffer(), np.uint8)
                 yield row["image_id"][0].as_py(), pixels.reshape(shape)
 
-    def _refuse_another_division(self, path: Path, found: dict[str, Any]) -> None:
+    def _refuse_other_division(self, path: Path, found: dict[str, Any]) -> None:
         here, there = (each.get("shards", 1) for each in (found, self.metadata))
         if here != there:
             raise LeakageError(
-                f"{path}: one of {here} shards, and {self.paths[0]} is one of {there}; delete the "
-                "folder and run the same command again to make it anew"
+                f"{path}: one of {here} shards, but {self.paths[0]} is one of {there}; delete the "
+                "folder and run the same command again"
             )
 
 
 def shard_name(index: int) -> str:
-    """Return the name of one shard's file in the folder of a level."""
+    """Return the file name of a shard in the folder of a level."""
     return f"{index}.parquet"
