@@ -73,4 +73,4 @@ rule download:
     """Pictures and weights, for machines that have no network later."""
     input:
         RESULTS / "manifest.csv",
-        [RESULTS / f"record/weights/{key}.safetensors" for key in encoders_with_weights()],
+        JOBS.weights_records(),

@@ -13,7 +13,8 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import yaml
-from leakage.config import workflow
+from leakage import plugins
+from leakage.config import models, workflow
 from leakage.config.settings import shown_key
 from leakage.errors import LeakageError
 from leakage.storage import digest
@@ -136,26 +137,27 @@ def parsed(values: dict[str, Any]) -> None:
     asked = [checked.figures(), *map(checked.drawings, checked.schemes)]
     for drawing in {name: each for found in asked for name, each in found.items()}.values():
         checked.tables(drawing)
-    checked.calibrations(), checked.controls()
-    settings = [*checked.dataset_settings(), checked.place_settings(), checked.verdict_settings()]
+    checked.calibrations()
+    settings = [checked.dataset_settings(), checked.download_options()]
+    settings += [checked.place_settings(), checked.verdict_settings()]
     settings += map(checked.calibration_settings, checked.config.calibration.estimators)
     for scheme in checked.schemes:
         levels = checked.levels(scheme)
         settings.append(checked.scheme_settings(scheme, levels))
         for level in levels:
-            settings.append(checked.view_settings(scheme, level))
-            checked.encrypted_files(scheme, level)
+            settings.append(checked.scheme_settings(scheme, [level]))
+            checked.schemes[scheme].files(level)
     for entries in (checked.schemes, checked.encoders, checked.estimators):
         for entry in entries.values():
             settings.append(entry.model_dump())
-            digest.code_digest(workflow.module_of(entry))
+            digest.code_digest(plugins.source_of(entry))
     for each in settings:
         json.loads(json.dumps(each, sort_keys=True))
 
 
 def readable(message: str, values: dict[str, Any]) -> bool:
     """Return whether every line of a refusal begins with a key and is short and printable."""
-    tops = {*workflow.Config.model_fields, *map(shown_key, values)}
+    tops = {*models.Config.model_fields, *map(shown_key, values)}
     return bool(message) and all(
         line.isprintable() and len(line) < 4000 and any(map(_begins_with(line), tops))
         for line in message.split("\n")

@@ -28,7 +28,7 @@ def test_some_edits_are_refused_and_some_are_not():
 
 
 def test_a_check_that_raises_anything_else_is_noticed(monkeypatch):
-    monkeypatch.setattr(workflow, "refuse_odd", lambda values: None)
+    monkeypatch.setattr("leakage.config.workflow.refuse_odd", lambda values: None)
     monkeypatch.setattr("leakage.config.settings.shown", repr)
     with pytest.raises((ValueError, AssertionError)):
         for number in range(2000):
@@ -50,7 +50,7 @@ MEANT = {
     ),
     "a file name for a name": (
         {"encryption": {"schemes": {"fig1.png": {"cipher": "full"}}}},
-        r"^encryption\.schemes\.fig1\.png: a name stands in file names",
+        r"^encryption\.schemes\.fig1\.png: a name is part of file names",
     ),
     "a name too long for a file": (
         {"encoders": {"x" * 300: {"kind": "statistics"}}},

@@ -65,7 +65,7 @@ def test_the_user_s_cipher_stands_beside_the_built_in_ones(ran: Path) -> None:
 def test_a_view_of_the_user_s_cipher_is_what_the_file_makes(ran: Path) -> None:
     table, metadata = files.read_table(ran / "results/my-cipher/views/rotated/4.parquet")
     assert metadata["definition"]["cipher"] == "cut_and_rotate.py"
-    plain, _ = files.read_table(ran / "results/my-cipher/views/msb_xor/0.parquet")
+    plain, _ = files.read_table(ran / "results/my-cipher/views/plain/0.parquet")
     for seen, whole in zip(table.to_pylist(), plain.to_pylist(), strict=True):
         assert seen["pixels"] != whole["pixels"]
         assert sorted(seen["pixels"]) == sorted(whole["pixels"])

@@ -21,7 +21,7 @@ def benchmarks(tmp_path: Path) -> Path:
         "manifest": "0.5\t0:00:00\tNA\t0.1\n",
         "estimates/mine_training/pixels/msb_xor": "60\t0:01:00\t500.5\t1\n",
         "estimates/mine_training/clip/msb_xor": "3725.2\t1:02:05\t900.25\t1\n",
-        "views/msb_xor/0": "2\t0:00:02\t-\t1\n",
+        "views/plain/0": "2\t0:00:02\t-\t1\n",
     }
     for name, line in lines.items():
         path = tmp_path / "benchmarks" / f"{name}.tsv"

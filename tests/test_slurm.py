@@ -20,7 +20,7 @@ SCRIPT = REPOSITORY / "tests" / "slurm_cluster.sh"
 # The node has two CPUs, fewer than what a training asks for.
 PROFILE = ("--profile", "slurm", "--set-threads", "estimate=1")
 # Of the tiny configuration, the estimators that compute with torch.
-ON_GPU = {"mine", "mine", "cca", "rescaled", "reidentification"}
+ON_GPU = {"mine", "cca", "rescaled", "reidentification"}
 
 # A figure with few jobs behind it, a training among them.
 ONE_FIGURE = ("figures/reidentification.png",)

@@ -6,7 +6,7 @@
 rule analyse:
     """Make one table from other tables, say the verdicts."""
     input:
-        unpack(analysis_tables),
+        unpack(lambda w: JOBS.analysis_tables(w.analysis)),
     output:
         table=RESULTS / "analysis/{analysis}.parquet",
         checksum=RESULTS / "analysis/{analysis}.parquet.sha256",
@@ -22,12 +22,10 @@ rule analyse:
         mem_mb=growing(1_000),
         runtime=growing(15),
     params:
-        name=lambda wildcards: wildcards.analysis.partition("/")[0],
-        tables=analysis_options,
+        name=lambda w: w.analysis.partition("/")[0],
+        tables=lambda w: as_tables(JOBS.analysis_tables(w.analysis)),
         options=f"--confidence {CONFIG.verdict.confidence}",
-        code=lambda wildcards: code(
-            "analyse", plugins.source_of(analysis.named(wildcards.analysis.partition("/")[0]))
-        ),
+        code=lambda w: code("analyse", analysis.named(w.analysis.partition("/")[0])),
     shell:
         "python -m leakage --threads {threads} analyse {params.name} {output.table:q} {params.tables}"
         " {params.options} --code {params.code} 2>&1 | tee {log:q}"

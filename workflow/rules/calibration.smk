@@ -24,15 +24,12 @@ rule calibrate_estimator:
     resources:
         mem_mb=growing(8_000),
         runtime=growing(240),
-        gpu=lambda wildcards: estimate_gpus(wildcards.estimator),
+        gpu=lambda wildcards: estimator_gpus(wildcards),
     params:
         method=lambda wildcards: CHECKED.estimators[wildcards.estimator].method,
-        options=lambda w: f"--pairs {CHECKED.tasks()[w.task]} --draws {CHECKED.draws(w.task)}"
-        f" --seed {CONFIG.seed}{options_of_task(w.task)}",
+        options=lambda w: JOBS.calibration_options(w.task),
         settings=lambda w: as_json(CHECKED.calibration_settings(w.estimator)),
-        code=lambda w: code(
-            "calibrate_estimator", module_of(CHECKED.estimators[w.estimator]), *modules_of_task(w.task)
-        ),
+        code=lambda w: JOBS.calibration_code(w.estimator, w.task),
     shell:
         "python -m leakage --threads {threads} calibrate_estimator {wildcards.task} {params.method:q}"
         " {output.table:q} --label {wildcards.estimator} {params.options}"
@@ -56,15 +53,13 @@ rule calibrate_verdict:
     resources:
         mem_mb=growing(8_000),
         runtime=growing(240),
-        gpu=estimate_gpus(CONFIG.verdict.estimator),
+        gpu=gpus(CHECKED.verdict_estimator, CHECKED.verdict_estimator.runs_on),
     params:
-        method=as_it_is(CHECKED.estimators[CONFIG.verdict.estimator].method),
+        method=verbatim(CHECKED.verdict_estimator.method),
         label=CONFIG.verdict.estimator,
-        options=f"--draws {CALIBRATION.verdict_draws} --trained {CALIBRATION.verdict_trained}"
-        f" --seed {CONFIG.seed}"
-        + "".join(f" --pictures {each}" for each in CALIBRATION.verdict_pictures),
-        settings=as_it_is(as_json(CHECKED.verdict_settings())),
-        code=code("calibrate_verdict", module_of(CHECKED.estimators[CONFIG.verdict.estimator])),
+        options=JOBS.verdict_calibration_options(),
+        settings=verbatim(as_json(CHECKED.verdict_settings())),
+        code=code("calibrate_verdict", CHECKED.verdict_estimator),
     shell:
         "python -m leakage --threads {threads} calibrate_verdict {params.method:q} {output.table:q}"
         " --label {params.label} {params.options} --settings {params.settings:q}"
@@ -74,7 +69,7 @@ rule calibrate_verdict:
 rule calibration_table:
     """Combine all calibrations in one table."""
     input:
-        tables=[RESULTS / f"calibration/{e}/{t}.parquet" for e, t in CHECKED.calibrations()],
+        tables=[PATHS.calibration(e, t) for e, t in CHECKED.calibrations()],
         verdict=rules.calibrate_verdict.output.table,
     output:
         parquet=RESULTS / "calibration/table.parquet",
@@ -91,12 +86,9 @@ rule calibration_table:
         runtime=growing(15),
     params:
         stem=RESULTS / "calibration/table",
-        tables=" ".join(
-            f"--table {shlex.quote(str(RESULTS / f'calibration/{e}/{t}.parquet'))}"
-            for e, t in CHECKED.calibrations()
-        ),
+        tables=options(("table", PATHS.calibration(e, t)) for e, t in CHECKED.calibrations()),
         # The path of the checkout must not trigger a rerun, only the content of the file.
-        peers=no_setting(f"--peers {shlex.quote(str(PEERS))}" if PEERS.is_file() else ""),
+        peers=no_trigger(options([("peers", PEERS)]) if PEERS.is_file() else ""),
         peers_digest=files.sha256(PEERS) if PEERS.is_file() else "",
         code=code("calibration_table"),
     shell:
@@ -129,7 +121,7 @@ rule calibration_figure:
     params:
         filled=filled_caption,
         stem=RESULTS / "calibration/calibration",
-        code=code("figure", "leakage.figures.calibration"),
+        code=code("figure", figures.named("calibration")),
     shell:
         "python -m leakage --threads {threads} figure calibration {params.stem:q}"
         " --table calibration={input:q} --code {params.code}"

@@ -20,14 +20,16 @@ rule manifest:
         mem_mb=growing(2_000),
         runtime=growing(240),
     params:
-        # Not an output: Snakemake would delete what a broken download has already brought.
+        # Not an output, because Snakemake would delete the pictures of an interrupted download.
         pictures=RESULTS / "pictures",
-        settings=as_it_is(MANIFEST_SETTINGS),
-        code=code("manifest", module_of(CHECKED.dataset)),
+        settings=verbatim(as_json(CHECKED.dataset_settings())),
+        # Timeouts and retries do not change the pictures.
+        download=no_trigger(as_json(CHECKED.download_options())),
+        code=code("manifest", CHECKED.dataset),
     shell:
         "python -m leakage --threads {threads} manifest {output.manifest:q}"
         " --pictures {params.pictures:q} --skipped {output.skipped:q}"
-        " --settings {params.settings:q} 2>&1 | tee {log:q}"
+        " --settings {params.settings:q} --download {params.download:q} 2>&1 | tee {log:q}"
 
 
 rule places:

@@ -4,10 +4,10 @@
 
 
 rule find_weights:
-    """Find the weights of one encoder (download, check, calibrate) for all jobs that embed."""
+    """Find the weights of one encoder (download, check) for all jobs that embed."""
     input:
-        unpack(plain_patches),
-        file=local_weights,
+        unpack(lambda w: JOBS.plain_patches(w.encoder)),
+        file=lambda w: CHECKED.encoders[w.encoder].files(),
     output:
         weights=RESULTS / "record/weights/{encoder}.safetensors",
         checksum=RESULTS / "record/weights/{encoder}.safetensors.sha256",
@@ -23,13 +23,15 @@ rule find_weights:
         mem_mb=growing(4_000),
         runtime=growing(60),
     params:
-        settings=encoder_settings,
-        options=f"--size {CONFIG.patches.size} --seed {CONFIG.seed} --device {CONFIG.device}",
-        plain=plain_options,
-        code=lambda wildcards: code("find_weights", encoder_modules(wildcards)),
+        settings=lambda w: JOBS.encoder_settings(w.encoder),
+        size=f"--size {CONFIG.patches.size}",
+        seed=f"--seed {CONFIG.seed}",
+        device=f"--device {CONFIG.device}",
+        plain=lambda w: options(JOBS.plain_patches(w.encoder).items()),
+        code=lambda wildcards: code("find_weights", CHECKED.encoders[wildcards.encoder]),
     shell:
         "python -m leakage --threads {threads} find_weights {output.weights:q} {params.plain}"
-        " {params.options} --settings {params.settings:q} 2>&1 | tee {log:q}"
+        " {params.size} {params.seed} {params.device} --settings {params.settings:q} 2>&1 | tee {log:q}"
 
 
 rule embedding:
@@ -37,7 +39,7 @@ rule embedding:
     input:
         view=RESULTS / f"views/{{scheme}}/{PART}.parquet",
         places=RESULTS / "patches.csv",
-        weights=found_weights,
+        weights=lambda w: JOBS.weights_record(w.encoder),
     output:
         embedding=RESULTS / f"embeddings/{{encoder}}/{{scheme}}/{PART}.parquet",
         checksum=RESULTS / f"embeddings/{{encoder}}/{{scheme}}/{PART}.parquet.sha256",
@@ -53,16 +55,17 @@ rule embedding:
         turn=1,
         mem_mb=growing(4_000),
         runtime=growing(60),
-        gpu=lambda wildcards: gpus(hasattr(CHECKED.encoders[wildcards.encoder], "weights")),
+        gpu=lambda w: gpus(CHECKED.encoders[w.encoder]),
     params:
-        settings=encoder_settings,
-        options=f"--size {CONFIG.patches.size} --device {CONFIG.device}",
-        weights=weights_option,
-        code=lambda wildcards: code("embed", encoder_modules(wildcards)),
+        settings=lambda w: JOBS.encoder_settings(w.encoder),
+        size=f"--size {CONFIG.patches.size}",
+        device=f"--device {CONFIG.device}",
+        weights=lambda w: options(("weights", path) for path in JOBS.weights_record(w.encoder)),
+        code=lambda wildcards: code("embed", CHECKED.encoders[wildcards.encoder]),
     shell:
         "python -m leakage --threads {threads} embed {input.view:q} {input.places:q}"
-        " {output.embedding:q} {params.weights} --encoder {wildcards.encoder} {params.options}"
-        " --code {params.code} --settings {params.settings:q}"
+        " {output.embedding:q} {params.weights} --encoder {wildcards.encoder} {params.size}"
+        " {params.device} --code {params.code} --settings {params.settings:q}"
         " 2>&1 | tee {log:q}"
 
 

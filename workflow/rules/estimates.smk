@@ -5,8 +5,8 @@
 rule estimate:
     """Estimate the leakage at every level with one estimator on one representation."""
     input:
-        plain=lambda wildcards: represented(wildcards, [0]),
-        levels=lambda wildcards: represented(wildcards, CHECKED.levels(wildcards.scheme)),
+        plain=lambda w: JOBS.represented_files(w.representation, w.scheme, [0]),
+        levels=lambda w: JOBS.represented_files(w.representation, w.scheme, levels_of(w)),
     output:
         table=RESULTS / "estimates/{estimator}/{representation}/{scheme}.parquet",
         checksum=RESULTS / "estimates/{estimator}/{representation}/{scheme}.parquet.sha256",
@@ -22,19 +22,20 @@ rule estimate:
     resources:
         mem_mb=growing(8_000),
         runtime=growing(240),
-        gpu=lambda wildcards: estimate_gpus(wildcards.estimator),
+        gpu=estimator_gpus,
     params:
-        plain=lambda wildcards: estimated(wildcards, [0]),
-        levels=lambda wildcards: estimated(wildcards, CHECKED.levels(wildcards.scheme)),
-        # Not an output: Snakemake would delete what a job that fails wants to go on from.
-        checkpoint=estimate_checkpoint,
-        method=lambda wildcards: CHECKED.estimators[wildcards.estimator].method,
-        options=estimate_options,
+        plain=lambda w: JOBS.represented(w.representation, w.scheme, [0]),
+        levels=lambda w: JOBS.represented(w.representation, w.scheme, levels_of(w)),
+        # Not an output, because Snakemake would delete the state of a job that fails.
+        checkpoint=lambda w: JOBS.checkpoint(w.estimator, w.representation, w.scheme),
+        method=lambda w: CHECKED.estimators[w.estimator].method,
+        rows=lambda w: JOBS.rows(w.representation),
+        seed=f"--seed {CONFIG.seed}",
         settings=lambda w: as_json(CHECKED.estimators[w.estimator].model_dump()),
-        code=lambda w: code("estimate", module_of(CHECKED.estimators[w.estimator])),
+        code=lambda w: code("estimate", CHECKED.estimators[w.estimator]),
     shell:
         "python -m leakage --threads {threads} estimate {params.method:q} {params.plain:q}"
         " {params.levels:q} --output {output.table:q} --label {wildcards.estimator}"
-        " --representation {wildcards.representation} {params.options}"
-        " {params.checkpoint:q}"
+        " --representation {wildcards.representation} {params.rows} {params.seed}"
+        " {params.checkpoint}"
         " --code {params.code} --settings {params.settings:q} 2>&1 | tee {log:q}"

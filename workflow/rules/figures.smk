@@ -32,11 +32,12 @@ rule figure:
         filled=filled_caption,
         stem=lambda wildcards: RESULTS / f"figures/{wildcards.figure}",
         name=lambda wildcards: figure_of(wildcards).reference,
-        options=figure_options,
-        code=lambda wildcards: code("figure", plugins.source_of(figure_of(wildcards))),
+        tables=lambda w: as_tables(figure_tables(w)),
+        views=lambda w: options(("view", path) for path in figure_views(w)),
+        code=lambda wildcards: code("figure", figure_of(wildcards)),
     shell:
         "python -m leakage --threads {threads} figure {params.name:q} {params.stem:q}"
-        " {params.options} --code {params.code} 2>&1 | tee {log:q}"
+        " {params.tables} {params.views} --code {params.code} 2>&1 | tee {log:q}"
 
 
 rule scorecard:

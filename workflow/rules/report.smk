@@ -1,7 +1,9 @@
 # Stage 7: the report. Makes report.html, one page to read and to pass on, summary.md with the same
 # content as text, and record/configuration.yaml. `snakemake --report` makes Snakemake's own report.
 
-REPORT = report_inputs()
+from leakage.report import inputs
+
+REPORT = inputs.of_run(CHECKED, config, JOBS)
 # Published calibration, quoted unless the configuration asks for a calibration of this run.
 PUBLISHED = CHECKOUT / "docs" / "calibration.md"
 
@@ -25,7 +27,7 @@ rule report:
         runtime=growing(15),
     params:
         # A function, because its braces are not wildcards.
-        inputs=as_it_is(REPORT.as_json()),
+        inputs=verbatim(REPORT.as_json()),
         published=files.sha256(PUBLISHED) if PUBLISHED.is_file() else "",
         code=code("report"),
     shell:

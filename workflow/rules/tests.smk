@@ -5,8 +5,8 @@
 rule test:
     """Test at every level whether the views are independent of the plain pictures."""
     input:
-        plain=lambda wildcards: represented(wildcards, [0]),
-        levels=lambda wildcards: represented(wildcards, CHECKED.levels(wildcards.scheme)),
+        plain=lambda w: JOBS.represented_files(w.representation, w.scheme, [0]),
+        levels=lambda w: JOBS.represented_files(w.representation, w.scheme, levels_of(w)),
     output:
         table=RESULTS / "tests/{representation}/{scheme}.parquet",
         checksum=RESULTS / "tests/{representation}/{scheme}.parquet.sha256",
@@ -21,12 +21,13 @@ rule test:
         mem_mb=growing(4_000),
         runtime=growing(60),
     params:
-        plain=lambda wildcards: estimated(wildcards, [0]),
-        levels=lambda wildcards: estimated(wildcards, CHECKED.levels(wildcards.scheme)),
-        options=estimate_options,
+        plain=lambda w: JOBS.represented(w.representation, w.scheme, [0]),
+        levels=lambda w: JOBS.represented(w.representation, w.scheme, levels_of(w)),
+        rows=lambda w: JOBS.rows(w.representation),
+        seed=f"--seed {CONFIG.seed}",
         settings=f"--permutations {CONFIG.tests.permutations} --pairs {CONFIG.tests.pairs}",
         code=code("test"),
     shell:
         "python -m leakage --threads {threads} test {params.plain:q} {params.levels:q}"
-        " --output {output.table:q} --representation {wildcards.representation} {params.options}"
+        " --output {output.table:q} --representation {wildcards.representation} {params.rows} {params.seed}"
         " {params.settings} --code {params.code} 2>&1 | tee {log:q}"

@@ -6,7 +6,7 @@ rule view:
     """Encrypt every picture at one level and keep its view."""
     input:
         manifest=RESULTS / "manifest.csv",
-        encrypted=encrypted_files,
+        encrypted=lambda w: JOBS.encrypted_files(w.scheme, [int(w.level)]),
     output:
         view=RESULTS / f"views/{{scheme}}/{PART}.parquet",
         checksum=RESULTS / f"views/{{scheme}}/{PART}.parquet.sha256",
@@ -24,10 +24,10 @@ rule view:
         mem_mb=growing(1_000),
         runtime=growing(30),
     params:
-        pictures=as_it_is(pictures_folder()),
-        shard=lambda wildcards: f"--shard {wildcards.get('shard', 0)} --shards {SHARDS}",
-        settings=lambda w: as_json(CHECKED.view_settings(w.scheme, int(w.level))),
-        code=view_code,
+        pictures=verbatim(JOBS.pictures()),
+        shard=lambda w: f"--shard {w.get('shard', 0)} --shards {SHARDS}",
+        settings=lambda w: JOBS.view_settings(w.scheme, int(w.level)),
+        code=lambda w: JOBS.view_code(w.scheme),
     shell:
         "python -m leakage --threads {threads} view {input.manifest:q} {output.view:q}"
         " --pictures {params.pictures:q} --level {wildcards.level} {params.shard} --code {params.code}"

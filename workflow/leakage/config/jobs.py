@@ -1,38 +1,249 @@
-"""The code digests of a workflow's jobs: what each step runs under a configuration."""
+"""The inputs and arguments of every job, as the rules hand them to Snakemake.
 
-from leakage import analysis, measures
-from leakage.config.workflow import Workflow, module_of
-from leakage.plugins import source_of
+A job runs again when one of its params changes. Two params decide: `settings`, the job's own branch
+of the configuration as one JSON text, and `code`, the digest of the modules that its step imports.
+Snakemake compares params as a set of values without their names. So each option is one text with
+its name, as in `--seed 0`: otherwise two equal numbers could change places unseen.
+"""
+
+import json
+import shlex
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from leakage import analysis, plugins
+from leakage.config.paths import ANALYSIS, PIXELS, PLAIN, TESTS, WHOLE, Paths, encoder_of
+from leakage.config.workflow import Drawing, Workflow
+from leakage.interfaces import Wanted
 from leakage.storage.digest import code_digest
+from leakage.truths import ENCODED
+
+# Most pictures of a large dataset that are measured, spread evenly over the manifest.
+MEASURED_PICTURES = 1000
 
 
-def code(step: str, *modules: str) -> str:
-    """Return the digest of what `python -m leakage STEP` runs, with the modules loaded by name."""
-    by_name = measures.modules() if step == "measure" else []
-    return code_digest("leakage.__main__", f"leakage.steps.{step}", *by_name, *modules)
+def as_json(value: Any) -> str:
+    """Return a nested value as one text, in which order and type of everything count."""
+    return json.dumps(value, sort_keys=True)
 
 
-def digests(workflow: Workflow) -> dict[str, str]:
-    """Return the code digest of every kind of job but the figures', by step and what it is for."""
-    found = {
-        "manifest": code("manifest", module_of(workflow.dataset)),
-        "places": code("places"),
-        "view plain": code("view"),
-        "test": code("test"),
-        "calibration_table": code("calibration_table"),
-        "calibrate_verdict": code(
-            "calibrate_verdict", module_of(workflow.estimators[workflow.config.verdict.estimator])
-        ),
-    }
-    for name in analysis.ANALYSES:
-        found[f"analyse {name}"] = code("analyse", source_of(analysis.named(name)))
-    kinds = {
-        ("view", "measure"): workflow.schemes,
-        ("find_weights", "embed"): workflow.encoders,
-        ("estimate", "calibrate_estimator"): workflow.estimators,
-    }
-    for steps, definitions in kinds.items():
-        for name, definition in definitions.items():
-            module = module_of(definition)
-            found |= {f"{step} {name}": code(step, module) for step in steps}
-    return found
+def options(pairs: Iterable[tuple[str, object]]) -> str:
+    """Return names and values as command-line options: `--table a=b --seed 0`."""
+    return " ".join(f"--{name} {shlex.quote(str(value))}" for name, value in pairs)
+
+
+def code(step: str, *entries: object) -> str:
+    """Return the digest of the code that `python -m leakage STEP` runs.
+
+    Args:
+        step: the step.
+        entries: entries of the configuration, whose modules the step loads by name.
+    """
+    sources = map(plugins.source_of, entries)
+    return code_digest("leakage.__main__", f"leakage.steps.{step}", *sources)
+
+
+class Jobs:
+    """The inputs and arguments of the jobs of a run.
+
+    Args:
+        workflow: the checked configuration.
+    """
+
+    def __init__(self, workflow: Workflow):
+        self.workflow = workflow
+        self.config = workflow.config
+        self.paths = Paths(Path(workflow.config.results), workflow.shards)
+
+    # Stage 1: the dataset.
+
+    def pictures(self) -> Path:
+        """Return the folder that file names in the manifest are relative to."""
+        return self.workflow.dataset.folder(self.paths.results / "pictures")
+
+    # Stage 2: views.
+
+    def view_settings(self, scheme: str, level: int) -> str:
+        """Return the settings that a view depends on; those of other levels are not among them."""
+        return as_json(self.workflow.scheme_settings(scheme, [level]))
+
+    def view_code(self, scheme: str) -> str:
+        """Return the digest of the code that makes a view."""
+        return code("view", *([] if scheme == PLAIN else [self.workflow.schemes[scheme]]))
+
+    def encrypted_files(self, scheme: str, levels: Iterable[int]) -> list[str]:
+        """Return the pictures that another program encrypted; of other schemes there are none."""
+        if scheme == PLAIN:
+            return []
+        return [path for level in levels for path in self.workflow.schemes[scheme].files(level)]
+
+    def measure_settings(self, scheme: str) -> str:
+        """Return the settings that the measures of a scheme depend on."""
+        return as_json(self.workflow.scheme_settings(scheme, self.workflow.levels(scheme)))
+
+    def measure_options(self, scheme: str) -> str:
+        """Return the pictures and levels to measure."""
+        levels = ",".join(map(str, self.workflow.levels(scheme)))
+        return options([("limit", MEASURED_PICTURES), ("levels", levels)])
+
+    # Stage 3: embeddings.
+
+    def encoder_settings(self, encoder: str) -> str:
+        """Return an encoder's entry."""
+        return as_json(self.workflow.encoders[encoder].model_dump())
+
+    def plain_patches(self, encoder: str) -> dict[str, Path]:
+        """Return the plain patches that the BatchNorm statistics of an untrained network need."""
+        if not self.workflow.encoders[encoder].needs_plain_patches:
+            return {}
+        return {"view": self.paths.view_files(PLAIN, 0)[0], "places": self.paths.places}
+
+    def weights_record(self, encoder: str) -> list[Path]:
+        """Return the record of an encoder's weights, if it needs any."""
+        if not self.workflow.encoders[encoder].needs_weights:
+            return []
+        return [self.paths.weights_record(encoder)]
+
+    def weights_records(self) -> list[Path]:
+        """Return the records of all encoders that the requested figures read."""
+        read = {
+            encoder_of(each.representation)
+            for each in self._tables()
+            if each.estimator in self.workflow.estimators or each.estimator == TESTS
+        }
+        return [path for key in sorted(read - {PIXELS}) for path in self.weights_record(key)]
+
+    # Stage 4: estimates and tests.
+
+    def represented(self, representation: str, scheme: str, levels: Iterable[int]) -> list[Path]:
+        """Return levels of a representation as a step reads them: one path per level."""
+        return [self.paths.represented(representation, scheme, level) for level in levels]
+
+    def represented_files(
+        self, representation: str, scheme: str, levels: Iterable[int]
+    ) -> list[Path]:
+        """Return the files of levels of a representation."""
+        files = (self.paths.represented_files(representation, scheme, level) for level in levels)
+        return [path for of_level in files for path in of_level]
+
+    def rows(self, representation: str) -> str:
+        """Return which rows of the embeddings a step reads; of pixels it reads all."""
+        if representation == PIXELS:
+            return ""
+        rows = "whole" if representation.endswith(WHOLE) else "patches"
+        return options([("rows", rows), ("limit", self.config.patches.per_estimate)])
+
+    def checkpoint(self, estimator: str, representation: str, scheme: str) -> str:
+        """Return where an estimator that can resume keeps its state."""
+        if not self.workflow.estimators[estimator].resumes:
+            return ""
+        return options([("checkpoint", self.paths.checkpoint(estimator, representation, scheme))])
+
+    def estimates(self) -> set[Wanted]:
+        """Return the estimates that the requested figures read, directly or through an analysis."""
+        return {each for each in self._tables() if each.estimator in self.workflow.estimators}
+
+    def trained_estimates(self) -> int:
+        """Return how many of these estimates train networks."""
+        return sum(self.workflow.estimators[each.estimator].trains for each in self.estimates())
+
+    def shows_verdicts(self) -> bool:
+        """Return whether a requested figure shows a verdict."""
+        return Wanted(ANALYSIS, "verdicts", "") in self._tables()
+
+    def _tables(self) -> set[Wanted]:
+        drawings = self.workflow.figures().values()
+        return self.workflow.behind(
+            table for each in drawings for table in self.workflow.tables(each).values()
+        )
+
+    # Stage 5: analysis.
+
+    def analysis_tables(self, name: str) -> dict[str, Path]:
+        """Return the tables that an analysis reads, by role.
+
+        Args:
+            name: `{analysis}`, or `{analysis}/{scheme}` of an analysis per scheme.
+        """
+        analysed = self.workflow.analysed(*name.partition("/")[::2])
+        return {role: self.paths.table(*each) for role, each in analysed.items()}
+
+    def figure_tables(self, drawing: Drawing) -> dict[str, Path]:
+        """Return the tables that a figure reads, by role."""
+        wanted = self.workflow.tables(drawing).items()
+        return {role: self.paths.table(*each) for role, each in wanted}
+
+    def figure_views(self, drawing: Drawing) -> list[Path]:
+        """Return the views that a figure shows: of each level the first shard."""
+        if not drawing.figure.reads_views:
+            return []
+        scheme = drawing.scheme
+        return [self.paths.view_files(scheme, each)[0] for each in self.workflow.levels(scheme)]
+
+    # Stage 7: the report.
+
+    def report_views(self) -> dict[str, list[Path]]:
+        """Return by scheme the views that the report shows: of each level the first shard."""
+        paper = self.config.paper.scheme
+        shown = analysis.compared(self.config) if self.shows_verdicts() else [paper]
+        return {
+            scheme: [
+                self.paths.view_files(scheme, each)[0] for each in self.workflow.levels(scheme)
+            ]
+            for scheme in shown
+        }
+
+    # Calibration.
+
+    def calibration_options(self, task: str) -> str:
+        """Return what a calibration depends on besides its estimator."""
+        found: list[tuple[str, object]] = [
+            ("pairs", self.workflow.tasks()[task]),
+            ("draws", self.workflow.draws(task)),
+            ("seed", self.config.seed),
+        ]
+        if task in ENCODED:
+            found.append(("encoder", as_json(self.workflow.calibration_encoder.model_dump())))
+        return options(found)
+
+    def calibration_code(self, estimator: str, task: str) -> str:
+        """Return the digest of the code of a calibration."""
+        encoder = [self.workflow.calibration_encoder] if task in ENCODED else []
+        return code("calibrate_estimator", self.workflow.estimators[estimator], *encoder)
+
+    def verdict_calibration_options(self) -> str:
+        """Return what the calibration of the verdict depends on besides its estimator."""
+        chosen = self.config.calibration
+        return options(
+            [
+                ("draws", chosen.verdict_draws),
+                ("trained", chosen.verdict_trained),
+                ("seed", self.config.seed),
+                *(("pictures", each) for each in chosen.verdict_pictures),
+            ]
+        )
+
+    # For the record beside each figure.
+
+    def digests(self) -> dict[str, str]:
+        """Return the code digest of every kind of job but the figures', by step and entry."""
+        found = {
+            "manifest": code("manifest", self.workflow.dataset),
+            "places": code("places"),
+            "view plain": code("view"),
+            "test": code("test"),
+            "calibration_table": code("calibration_table"),
+            "calibrate_verdict": code("calibrate_verdict", self.workflow.verdict_estimator),
+        }
+        for name in analysis.ANALYSES:
+            found[f"analyse {name}"] = code("analyse", analysis.named(name))
+        kinds: dict[tuple[str, ...], Mapping[str, object]] = {
+            ("view", "measure"): self.workflow.schemes,
+            ("find_weights", "embed"): self.workflow.encoders,
+            ("estimate", "calibrate_estimator"): self.workflow.estimators,
+        }
+        for steps, entries in kinds.items():
+            for name, entry in entries.items():
+                found |= {f"{step} {name}": code(step, entry) for step in steps}
+        return found

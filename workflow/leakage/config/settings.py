@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pydantic
+from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from leakage.errors import LeakageError
 
@@ -17,6 +18,8 @@ LONGEST_PATH = 1000
 DEEPEST = 50
 # Beyond it a number is not the same in every program that reads it from JSON.
 LARGEST = 2**53
+# Kinds of error: about a key below the value; and one whose message is complete.
+AT_KEY, EXPLAINED = "at_key", "explained"
 KINDS = {datetime.date: "a date", datetime.datetime: "a time", bytes: "bytes", set: "a set"}
 
 
@@ -153,27 +156,47 @@ def validate(model: type[Settings], values: object, where: str) -> typing.Any:
     try:
         return model.model_validate(values)
     except pydantic.ValidationError as error:
-        lines = [_explain(model, problem, where) for problem in error.errors()]
+        problems = (_explain(model, problem) for problem in error.errors())
+        lines = [
+            f"{'.'.join(filter(None, [where, *map(shown_key, loc)]))}: {text}"
+            for loc, text in problems
+        ]
         raise LeakageError("\n".join(lines)) from None
 
 
-def _explain(model: type[Settings], problem: typing.Any, where: str) -> str:
-    loc = [shown_key(part) for part in problem["loc"]]
-    key = ".".join(filter(None, [where, *loc]))
-    fields = _fields(model, loc[:-1])
-    if problem["type"] == "extra_forbidden":
-        known = sorted(fields)
-        above = filter(None, [where, *loc[:-1]])
-        close = ".".join([*above, nearest(loc[-1], known)]) if known else "none"
-        return f"{key}: unknown key; the nearest known one is {close} (known: {', '.join(known)})"
-    if problem["type"] == "missing":
-        meaning = fields[loc[-1]].description if loc[-1] in fields else ""
-        return f"{key}: missing; give it a value{f' ({meaning})' if meaning else ''}"
-    if problem["type"] == "value_error":
-        return f"{key}: {problem['ctx']['error']}"
-    return (
-        f"{key}: found {shown(problem['input'])}; {problem['msg'][0].lower()}{problem['msg'][1:]}"
+def explained(model: type[Settings], error: pydantic.ValidationError) -> pydantic.ValidationError:
+    """Return the same errors, each with a message that needs no knowledge of the model."""
+    return pydantic.ValidationError.from_exception_data(
+        error.title,
+        [
+            InitErrorDetails(
+                type=PydanticCustomError(EXPLAINED, "{message}", {"message": text}),
+                loc=loc,
+                input=None,
+            )
+            for loc, text in (_explain(model, problem) for problem in error.errors())
+        ],
     )
+
+
+def _explain(model: type[Settings], problem: typing.Any) -> tuple[tuple[int | str, ...], str]:
+    """Return where a problem is, and what it is, in words."""
+    loc = tuple(part for part in problem["loc"] if part != "[key]")
+    kind, context = problem["type"], problem.get("ctx", {})
+    if kind == AT_KEY:
+        return (*loc, context["key"]), context["message"]
+    if kind in (EXPLAINED, "value_error"):
+        return loc, str(context["message" if kind == EXPLAINED else "error"])
+    fields = _fields(model, map(str, loc[:-1]))
+    if kind == "extra_forbidden":
+        known = sorted(fields)
+        close = nearest(str(loc[-1]), known) if known else "none"
+        return loc, f"unknown key; the nearest known one is {close} (known: {', '.join(known)})"
+    if kind == "missing":
+        meaning = fields[str(loc[-1])].description if loc[-1] in fields else ""
+        return loc, f"missing; give it a value{f' ({meaning})' if meaning else ''}"
+    message = f"{problem['msg'][0].lower()}{problem['msg'][1:]}"
+    return loc, f"found {shown(problem['input'])}; {message}"
 
 
 def _fields(

@@ -6,7 +6,7 @@ estimator's settings. `estimate` is the same from Python, by name and with array
 
 import sys
 from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -48,6 +48,8 @@ class Estimator(Settings):
     """whether `estimate` accepts a checkpoint and resumes after an interruption"""
     tests: ClassVar[bool] = False
     """whether a verdict can rest on it: its table has a held-out p-value per level"""
+    inherits: ClassVar[tuple[str, ...]] = ()
+    """settings that default to the top-level ones of the configuration: `device`, `confidence`"""
 
     method: str
     """the estimator: a module of `leakage.estimators`, or the path of a Python file"""
@@ -58,9 +60,21 @@ class Estimator(Settings):
         return PIXEL_PAIRS
 
     @property
+    def reads_bytes(self) -> bool:
+        """Whether it is configured for pixels, so that the calibration gives it pairs of bytes."""
+        return self.reads_whole_pictures
+
+    @property
     def runs_on(self) -> Literal["auto", "cpu", "cuda"]:
         """The device to run on."""
         return "cpu"
+
+    def completed(self, **top_level: Any) -> Self:
+        """Return the estimator with those top-level settings that it inherits and does not set."""
+        missing = set(self.inherits) - self.model_fields_set
+        found = self.model_copy(update={name: top_level[name] for name in missing})
+        found.__pydantic_fields_set__ = self.model_fields_set
+        return found
 
     def estimate(
         self,
@@ -102,6 +116,7 @@ class Trained(Estimator):
     trains = True
     uses_gpu = True
     resumes = True
+    inherits = ("device",)
 
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """where the critics run; default: the top-level `device`"""

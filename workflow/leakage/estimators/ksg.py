@@ -42,6 +42,8 @@ BLOCK = 2_000_000  # with more pairs, distances computed at a time (16 MB)
 class Ksg(Estimator):
     """Neighbours, dimensions, and repetitions for the errors."""
 
+    inherits = ("confidence",)
+
     method: Literal["ksg"] = "ksg"
     neighbours: int = pydantic.Field(default=3, ge=1)
     """k: the estimate uses the distance to the k-th nearest pair of another picture"""

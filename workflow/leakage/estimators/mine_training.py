@@ -81,6 +81,11 @@ class MineTraining(Trained):
     """settings for pairs of pixel values, in place of embeddings"""
 
     @property
+    def reads_bytes(self) -> bool:
+        """Whether it is configured for pixels, so that the calibration gives it pairs of bytes."""
+        return "pixels" in self.model_fields_set
+
+    @property
     def pixel_pairs(self) -> int:
         """Number of pairs of pixel values to draw from the pictures."""
         return self.pixels.pairs

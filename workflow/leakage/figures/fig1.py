@@ -40,7 +40,7 @@ class Figure1(Figure):
             table.append(
                 {
                     "level": view.metadata["level"],
-                    "scheme": view.metadata["scheme"],
+                    "scheme": views[-1].metadata["scheme"],
                     "view": (view.metadata.get("definition") or {}).get("view", ""),
                     "image_id": image_id,
                     "distinct_values": len(np.unique(pixels)),
@@ -51,7 +51,6 @@ class Figure1(Figure):
         for axis in axes:
             axis.set_axis_off()
         frame = pd.DataFrame(table)
-        # Level 0 is no scheme's.
         last, said = frame.iloc[-1], views[-1].metadata.get("level_label", style.LEVEL)
         what = f" (view: {last['view']})" if last["view"] else ""
         style.set_title(

@@ -49,6 +49,7 @@ class CrossFitted(Trained):
     """Settings of every held-out estimate, trained or not."""
 
     tests = True
+    inherits = ("device", "confidence")
     estimand: ClassVar[str]
     """what the value is, in words"""
 
@@ -86,6 +87,11 @@ class CrossFitted(Trained):
     def pixel_pairs(self) -> int:
         """Number of pairs of pixel values to draw from the pictures."""
         return self.pixels.pairs
+
+    @property
+    def reads_bytes(self) -> bool:
+        """Whether it is configured for pixels, so that the calibration gives it pairs of bytes."""
+        return "pixels" in self.model_fields_set
 
     def bound(self) -> "Bound":
         """Return how the critics are read: by default as Donsker and Varadhan's bound."""

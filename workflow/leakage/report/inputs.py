@@ -1,16 +1,17 @@
 """What a report shows, as one JSON document: the argument of the step `report`."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pydantic
 
-from leakage import analysis, figures
+from leakage import figures
 from leakage.config.settings import Settings, parse
 from leakage.errors import LeakageError
 
 if TYPE_CHECKING:
+    from leakage.config.jobs import Jobs
     from leakage.config.workflow import Drawing, Workflow
 
 FIGURE_FILES = ("png", "pdf", "csv")
@@ -102,21 +103,13 @@ def read(given: str) -> ReportInputs:
     return _parsed(path.read_text(encoding="utf-8"), given)
 
 
-def of_run(
-    workflow: "Workflow",
-    configuration: Mapping[str, Any],
-    estimates: Iterable[Path],
-    views: Mapping[str, list[Path]],
-    judged: bool,
-) -> ReportInputs:
+def of_run(workflow: "Workflow", configuration: Mapping[str, Any], jobs: "Jobs") -> ReportInputs:
     """Return the inputs of the report on a run.
 
     Args:
         workflow: the checked configuration.
         configuration: the merged configuration, as the user wrote it.
-        estimates: tables of the estimates that the figures read.
-        views: by scheme, a view per level (of a view in shards, the first shard).
-        judged: whether the run has verdicts.
+        jobs: the jobs of the run.
     """
     results, config = Path(workflow.config.results), workflow.config
     drawings = workflow.figures()
@@ -125,7 +118,7 @@ def of_run(
         for name, drawing in drawings.items()
     ]
     own: dict[str, Path] = {}
-    if judged:
+    if jobs.shows_verdicts():
         own["verdicts"] = results / "analysis/verdicts.parquet"
     if "scorecard" in drawings:
         own["scorecard"] = results / "figures/scorecard.csv"
@@ -140,16 +133,11 @@ def of_run(
         configuration=dict(configuration),
         estimator=config.verdict.estimator,
         key=workflow.key_fingerprint,
-        estimates=list(estimates),
+        estimates=sorted(jobs.paths.table(*each) for each in jobs.estimates()),
         figures=drawn,
-        views={**views},
+        views=jobs.report_views(),
         **own,
     )
-
-
-def shown_schemes(workflow: "Workflow", judged: bool) -> list[str]:
-    """Return the schemes whose views the report shows."""
-    return analysis.compared(workflow.config) if judged else [workflow.config.paper.scheme]
 
 
 def _about(workflow: "Workflow", drawing: "Drawing") -> dict[str, str]:

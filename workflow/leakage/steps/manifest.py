@@ -35,13 +35,11 @@ def main(
     pictures: Annotated[Path, typer.Option(help="folder of the run for pictures")],
     skipped: Annotated[Path, typer.Option(help="the CSV of skipped pictures to write")],
     settings: Annotated[str, typer.Option(help="name, settings and patch_size, as JSON")],
-    fetching: Annotated[
-        str, typer.Option(envvar="LEAKAGE_FETCHING", help="download options, as JSON")
-    ] = "{}",
+    download: Annotated[str, typer.Option(help="download options, as JSON")] = "{}",
 ) -> None:
     """Collect the pictures of a dataset and list them."""
     chosen: Manifest = parse(Manifest, settings, "dataset")
-    given = chosen.settings | json.loads(fetching)
+    given = chosen.settings | json.loads(download)
     progress.about(chosen.name)
     dataset: datasets.Dataset = validate(
         datasets.dataset_class(chosen.name), given, f"dataset.{chosen.name}"

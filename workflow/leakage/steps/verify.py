@@ -13,8 +13,8 @@ from typing import Annotated, Any
 
 import typer
 
-from leakage import figures, plugins, progress
-from leakage.config import jobs
+from leakage import figures, progress
+from leakage.config.jobs import Jobs, code
 from leakage.config.workflow import Workflow
 from leakage.errors import LeakageError
 from leakage.storage import files, provenance
@@ -103,11 +103,11 @@ class Present:
         if said["configuration"] is None:
             return ["it was drawn by hand, so its code is not known"]
         try:
-            now = jobs.digests(Workflow({**said["configuration"], "results": "results"}))
+            now = Jobs(Workflow({**said["configuration"], "results": "results"})).digests()
         except LeakageError as error:
             return [f"its configuration is none here; run this where snakemake ran ({error})"]
         name = said["figure"]
-        now[f"figure {name}"] = jobs.code("figure", plugins.source_of(figures.named(name)))
+        now[f"figure {name}"] = code("figure", figures.named(name))
         changed = [job for job, digest in said["code"].items() if now.get(job) != digest]
         return [f"the code has changed of: {', '.join(changed)}"] if changed else []
 

@@ -38,7 +38,7 @@ def write(
         code: digest of what drew it.
         read: path and metadata of each table and view that it read, by role.
         workflow: the `configuration`, but for the place of its results, and the `code` of all jobs
-            (`jobs.digests`); empty where the step was called by hand: then nothing can tell later
+            (`Jobs.digests`); empty where the step was called by hand: then nothing can tell later
             whether the code is still the same.
     """
     inputs = {
@@ -71,7 +71,7 @@ def versions() -> dict[str, str]:
 
 
 def jobs(read: Iterable[Mapping[str, Any]]) -> set[str]:
-    """Return which jobs made tables, and what those read: keys of `jobs.digests`.
+    """Return which jobs made tables, and what those read: keys of `Jobs.digests`.
 
     Args:
         read: the metadata of each table or view.
@@ -82,8 +82,8 @@ def jobs(read: Iterable[Mapping[str, Any]]) -> set[str]:
             found |= set(about["behind"])
             continue
         if "calibrated" in about:
-            found |= {"calibration", "calibrate_verdict"}
-            found |= {f"calibrate {estimator}" for estimator in about["calibrated"]}
+            found |= {"calibration_table", "calibrate_verdict"}
+            found |= {f"calibrate_estimator {estimator}" for estimator in about["calibrated"]}
             continue
         scheme = (about.get("source") or about)["scheme"]
         found |= {"manifest", "places", "view plain", f"view {scheme}"}
@@ -95,5 +95,5 @@ def jobs(read: Iterable[Mapping[str, Any]]) -> set[str]:
             found.add(f"measure {scheme}")
         encoder = about.get("representation", "pixels").removesuffix("-whole")
         if encoder != "pixels":
-            found |= {f"embed {encoder}", f"weights {encoder}"}
+            found |= {f"embed {encoder}", f"find_weights {encoder}"}
     return found
