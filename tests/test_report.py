@@ -12,6 +12,7 @@ import pytest
 import test_figures_beyond as beyond
 from leakage import captions
 from leakage.analysis.tables import Table as Estimate
+from leakage.config.jobs import Jobs
 from leakage.config.workflow import Workflow
 from leakage.errors import LeakageError
 from leakage.figures import style
@@ -247,14 +248,17 @@ def test_inputs_are_the_same_from_a_file_and_as_text(tmp_path):
 def test_the_inputs_of_a_run_name_every_file_that_the_report_reads():
     values = merged(merged(PAPER, DEMO), {"report": {"calibration": True}})
     workflow = Workflow(values)
-    found = inputs.of_run(
-        workflow, values, [Path("e.parquet")], {"full": [Path("0.parquet")]}, True
-    )
+    found = inputs.of_run(workflow, values, Jobs(workflow))
     assert inputs.read(found.as_json()) == found
     read = {str(path) for paths in found.files().values() for path in paths}
-    assert {"e.parquet", "0.parquet"} < read
     results = Path(workflow.config.results)
-    names = ["manifest.csv", "analysis/verdicts.parquet", "figures/scorecard.csv"]
+    names = [
+        "estimates/mine/lite0/full.parquet",
+        "views/plain/0.parquet",
+        "manifest.csv",
+        "analysis/verdicts.parquet",
+        "figures/scorecard.csv",
+    ]
     names += ["calibration/table.parquet", "calibration/verdict.parquet", "figures/fig2.pdf"]
     names += ["figures/schemes-lite0.csv", "calibration/calibration.png"]
     assert {str(results / name) for name in names} < read

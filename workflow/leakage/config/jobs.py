@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from leakage import analysis, plugins
+from leakage import analysis, measures, plugins
 from leakage.config.paths import ANALYSIS, PIXELS, PLAIN, TESTS, WHOLE, Paths, encoder_of
 from leakage.config.workflow import Drawing, Workflow
 from leakage.interfaces import Wanted
@@ -40,7 +40,9 @@ def code(step: str, *entries: object) -> str:
         step: the step.
         entries: entries of the configuration, whose modules the step loads by name.
     """
-    sources = map(plugins.source_of, entries)
+    sources = [plugins.source_of(entry) for entry in entries]
+    if step == "measure":
+        sources += measures.modules()
     return code_digest("leakage.__main__", f"leakage.steps.{step}", *sources)
 
 
