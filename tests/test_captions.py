@@ -136,7 +136,7 @@ def test_figure_2_s_caption_has_its_slope_and_its_fit():
 
 
 def test_a_number_that_the_figure_does_not_give_is_an_error_that_names_both():
-    with pytest.raises(LeakageError, match=r"fig9.*\{slope\}.*it gives: level, r2"):
+    with pytest.raises(LeakageError, match=r"fig9.*\{slope\}.*gives level, r2"):
         captions.fill("It falls by {slope:.2f}.", {"r2": 1.0, "level": 2}, "fig9")
 
 

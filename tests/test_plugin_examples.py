@@ -9,6 +9,8 @@ import pandas as pd
 import pytest
 import skimage.data
 from documented import run
+from leakage import captions
+from leakage.analysis.tables import by_level, read
 from leakage.storage import files
 from PIL import Image
 from snake import REPOSITORY, TINY, copy_checkout, snakemake
@@ -50,7 +52,7 @@ def summary(path: Path) -> pd.Series:
 
 def test_every_figure_that_the_page_asks_for_is_there(ran: Path) -> None:
     asked = [word for words in documented.commands(PAGE) for word in words if word.endswith(".png")]
-    assert len(asked) == 5
+    assert len(asked) == 6
     for name in asked:
         assert (ran / name).read_bytes().startswith(b"\x89PNG")
 
@@ -107,6 +109,21 @@ def test_the_user_s_estimator_is_drawn_beside_the_others(ran: Path) -> None:
     table = pd.read_csv(ran / "results/my-estimator/figures/estimators-statistics.csv")
     own = table[table["estimator"] == "first-component"].set_index("level")["mean"]
     assert own[0] > 3 and own[8] == 0
+
+
+def test_the_user_s_figure_has_its_values_and_its_caption(ran: Path) -> None:
+    stem = ran / "results/my-figure/figures/share_left-statistics"
+    table = pd.read_csv(f"{stem}.csv")
+    estimate = read(ran / "results/my-figure/estimates/mine/statistics/msb_xor.parquet")
+    mean = by_level(estimate)["mean"]
+    assert table["share"].tolist() == pytest.approx((mean / mean[0]).tolist())
+    share = captions.number(table["share"].iloc[-1], ".0%")
+    assert captions.inside(f"{stem}.png").endswith(f"At the highest level, n = 8, it is {share}.")
+
+
+def test_every_example_is_short() -> None:
+    lines = {name: len(text.splitlines()) for name, text in documented.files(PAGE).items()}
+    assert max(lines.values()) < 40, lines
 
 
 def test_a_changed_plug_in_makes_its_own_jobs_run_again_and_no_other(ran: Path) -> None:

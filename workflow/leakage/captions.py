@@ -38,8 +38,8 @@ def fill(template: str, numbers: Mapping[str, Any], figure: str) -> str:
     if missing := sorted(fields - set(numbers)):
         known = ", ".join(sorted(numbers)) or "none"
         raise LeakageError(
-            f"caption of {figure}: {{{missing[0]}}} is no number that the figure gives (it gives: "
-            f"{known}); mend the text in workflow/report, or `numbers` in the figure's module"
+            f"caption of {figure}: unknown placeholder {{{missing[0]}}}; `numbers` gives {known}. "
+            "Correct the caption, or return the number from `numbers`"
         )
     return _Numbers().vformat(template, (), numbers)
 

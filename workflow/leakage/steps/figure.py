@@ -1,12 +1,13 @@
 """Draw one figure from its tables (or, Figure 1, from the views)."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from leakage import captions, figures
+from leakage import captions, figures, plugins
 from leakage.analysis.tables import read, role_and_path
 from leakage.figures import style
 from leakage.storage import provenance
@@ -28,9 +29,17 @@ def main(
     paths = dict(map(role_and_path, table or []))
     tables = {role: read(path) for role, path in paths.items()}
     views = [View(path) for path in view or []]
-    drawn, behind = figure.draw(views if figure.reads_views else tables)
-    caption = captions.fill(figure.template, figure.numbers(behind), figure.name)
+    drawn, behind = _call(figure, figure.draw, views if figure.reads_views else tables)
+    numbers = _call(figure, figure.numbers, behind)
+    caption = captions.fill(figure.template, numbers, figure.name)
     style.save(drawn, behind, output, caption)
     shown = {role: (paths[role], each.metadata) for role, each in tables.items()}
     shown |= {f"view {each.metadata['level']}": (each.path, each.metadata) for each in views}
     provenance.write(output, name, code, shown, json.loads(recorded))
+
+
+def _call(figure: figures.Figure, method: Callable[[Any], Any], argument: Any) -> Any:
+    """Return what a method returns; an exception in a user's file becomes one line."""
+    if not plugins.is_file(figure.reference):
+        return method(argument)
+    return plugins.call(f"figure {figure.reference}", method, argument)
