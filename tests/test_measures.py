@@ -247,7 +247,7 @@ def test_npcr_and_uaci_compare_the_whole_ciphertext_whatever_the_view(manifest):
 def test_the_rows_hold_the_measures_of_the_encrypted_picture(manifest):
     rows, _ = run(manifest, levels="3", view="full")
     plain = PHOTOGRAPH[:41, 100:140]
-    stream = keystream.keystream(keystream.read_key(KEY_FILE), "001", plain.size)
+    stream = keystream.Keystream(keystream.read_key(KEY_FILE), "001").bytes(plain.size)
     ciphertext = plain ^ (stream & 0b11100000).reshape(plain.shape)
     expected = measures.measure(plain, ciphertext, ciphertext)
     found = rows[(rows["image_id"] == "001") & (rows["level"] == 3)].iloc[0]

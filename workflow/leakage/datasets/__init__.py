@@ -9,16 +9,7 @@ from leakage.config.settings import Settings, nearest, shown
 from leakage.errors import LeakageError
 from leakage.storage import files
 
-COLUMNS = (
-    "image_id",
-    "file_name",
-    "width",
-    "height",
-    "license",
-    "source",
-    "sha256",
-    "channels",
-)
+COLUMNS = ("image_id", "file_name", "width", "height", "license", "source", "sha256", "channels")
 SKIPPED_COLUMNS = ("image_id", "file_name", "width", "height", "reason")
 
 Row = dict[str, Any]

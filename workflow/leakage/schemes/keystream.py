@@ -39,31 +39,13 @@ def fingerprint(key: bytes) -> str:
     return hashlib.sha256(b"leakage key fingerprint" + key).hexdigest()[:16]
 
 
-def keystream(key: bytes, image_id: str, length: int, purpose: str = "") -> Bytes:
-    """Return `length` bytes of ChaCha20 keystream (RFC 8439) for one picture.
-
-    The 96-bit nonce is a hash of the image id and the purpose, if there is one. The block counter
-    starts at 0.
-    """
-    # Imported here: Snakemake imports this module whenever it reads the configuration.
-    from cryptography.hazmat.primitives.ciphers import Cipher, algorithms
-
-    named = f"{image_id}\0{purpose}" if purpose else image_id
-    nonce = hashlib.sha256(named.encode()).digest()[:12]
-    counter = bytes(4)
-    encryptor = Cipher(algorithms.ChaCha20(key, counter + nonce), mode=None).encryptor()
-    stream = np.empty(length, np.uint8)
-    for start in range(0, length, len(ZEROS)):
-        part = stream[start : start + len(ZEROS)]
-        encryptor.update_into(ZEROS[: len(part)], part.data)
-    return stream
-
-
 @dataclass(frozen=True)
 class Keystream:
     """Random numbers for the encryption of one picture, the same for the same key and picture.
 
-    Every call starts at the beginning; use a different `purpose` for independent streams.
+    They are the keystream of ChaCha20 (RFC 8439). The 96-bit nonce is a hash of the image id and
+    the purpose, if there is one. The block counter starts at 0, so every call starts at the
+    beginning. Use a different `purpose` for independent streams.
     """
 
     key: bytes | None = field(repr=False)
@@ -75,12 +57,22 @@ class Keystream:
         Raises:
             LeakageError: there is no key, because another program encrypts the pictures.
         """
+        # Imported here: Snakemake imports this module whenever it reads the configuration.
+        from cryptography.hazmat.primitives.ciphers import Cipher, algorithms
+
         if self.key is None:
             raise LeakageError(
-                f"picture {self.image_id}: it was encrypted by another program, so there is no "
-                "keystream; do not use it"
+                f"picture {self.image_id}: another program encrypts the pictures, so there is no "
+                "keystream; remove its use from the cipher"
             )
-        return keystream(self.key, self.image_id, count, purpose)
+        named = f"{self.image_id}\0{purpose}" if purpose else self.image_id
+        counter, nonce = b"\0\0\0\0", hashlib.sha256(named.encode()).digest()[:12]
+        encryptor = Cipher(algorithms.ChaCha20(self.key, counter + nonce), mode=None).encryptor()
+        stream = np.empty(count, np.uint8)
+        for start in range(0, count, len(ZEROS)):
+            part = stream[start : start + len(ZEROS)]
+            encryptor.update_into(ZEROS[: len(part)], part.data)
+        return stream
 
     def words(self, count: int, purpose: str = "") -> NDArray[np.uint64]:
         """Return `count` uniform uint64."""

@@ -15,7 +15,7 @@ from leakage import measures, progress
 from leakage.config.settings import parse
 from leakage.errors import LeakageError
 from leakage.interfaces import Bytes
-from leakage.schemes import keystream
+from leakage.schemes.keystream import Keystream
 from leakage.steps.view import Encryption, opened, picture
 from leakage.storage import files
 from leakage.storage.shards import rows as all_rows
@@ -97,8 +97,7 @@ def spread(count: int, limit: int) -> NDArray[np.int64]:
 
 def noise(image_id: str, shape: tuple[int, ...]) -> Bytes:
     """Return uniform uint8 noise of a picture's shape: the same for every scheme and key."""
-    stream = keystream.keystream(NOISE_KEY, image_id, int(np.prod(shape)))
-    return stream.reshape(shape)
+    return Keystream(NOISE_KEY, image_id).bytes(int(np.prod(shape))).reshape(shape)
 
 
 def _levels(text: str) -> list[int]:
