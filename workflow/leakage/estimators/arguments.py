@@ -1,23 +1,21 @@
-"""Check the arguments of an estimator: arrays, groups, level names and the seed.
+"""Check the arguments of an estimator: arrays, groups and level names.
 
 Each function returns the argument in the form that estimators read, or raises a LeakageError. The
 message says what was found and where, what was expected, and what to do.
 """
 
-import operator
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from leakage import seeds
 from leakage.config.settings import shown
 from leakage.errors import LeakageError
 
-NUMBERS = "biuf"
-# Kinds of dtype for groups: whole numbers, numbers, text, bytes, times.
-NAMES = "iufUSMm"
+# Kinds of dtype: real numbers; and for groups, whole numbers, numbers, text, bytes, times.
+NUMBERS, NAMES = "biuf", "iufUSMm"
 LARGEST_LEVEL = 2**62
 
 
@@ -33,9 +31,9 @@ class Arguments:
         seed: random seed, at least 0.
     """
 
-    x: np.ndarray
-    y: np.ndarray
-    groups: np.ndarray | None
+    x: NDArray[Any]
+    y: NDArray[Any]
+    groups: NDArray[Any] | None
     levels: list[int]
     seed: int
 
@@ -54,16 +52,11 @@ def checked(x: Any, y: Any, groups: Any = None, levels: Any = None, seed: Any = 
         LeakageError: an argument has another form; see the function for each argument.
     """
     plain, views = items(x, y)
-    return Arguments(
-        plain,
-        views,
-        None if groups is None else group_names(groups, len(plain)),
-        level_names(levels, len(views)),
-        seeds.checked(seed),
-    )
+    members = None if groups is None else group_names(groups, len(plain))
+    return Arguments(plain, views, members, level_names(levels, len(views)), seeds.checked(seed))
 
 
-def items(x: Any, y: Any) -> tuple[np.ndarray, np.ndarray]:
+def items(x: Any, y: Any) -> tuple[NDArray[Any], NDArray[Any]]:
     """Return x as (pairs, dim_x) and y as (levels, pairs, dim_y), both of finite numbers.
 
     Raises:
@@ -99,7 +92,7 @@ def _misfit(x: tuple[int, ...], y: tuple[int, ...]) -> str:
     return f"x has {x[0]} pairs and y {pairs}: give as many views as plain items"
 
 
-def numbers(values: Any, name: str) -> np.ndarray:
+def numbers(values: Any, name: str) -> NDArray[Any]:
     """Return an array of finite real numbers.
 
     Args:
@@ -112,25 +105,28 @@ def numbers(values: Any, name: str) -> np.ndarray:
     """
     found = _array(values, name)
     if found.dtype.kind not in NUMBERS:
+        real = int | float | np.integer | np.floating
+        others = (each for each in np.ndenumerate(found) if not isinstance(each[1], real))
+        example = "".join(f", {_place(name, at)} = {shown(each)}" for at, each in [*others][:1])
         raise LeakageError(
-            f"{name}: dtype {found.dtype}{_first_other(found, name)}; expected real numbers; "
-            f"convert them, say {name}.astype(float)"
+            f"{name}: dtype {found.dtype}{example}; expected real numbers; convert them, for "
+            f"example with {name}.astype(float)"
         )
     if found.dtype.kind == "f" and found.dtype.itemsize > 8:
         with np.errstate(over="ignore"):
             found = found.astype(np.float64)
     if found.dtype.kind == "f" and not (finite := np.isfinite(found)).all():
         bad = int(found.size - np.count_nonzero(finite))
-        place = np.unravel_index(int(np.argmin(finite)), found.shape)
+        first = tuple(np.argwhere(~finite)[0].tolist())
         raise LeakageError(
             f"{name}: {bad} of {found.size} numbers are not finite, the first is "
-            f"{name}{_index(place)} = {found[place]}; expected finite numbers; remove those pairs "
+            f"{_place(name, first)} = {found[first]}; expected finite numbers; remove those pairs "
             "from x, y and groups"
         )
     return found
 
 
-def _array(values: Any, name: str) -> np.ndarray:
+def _array(values: Any, name: str) -> NDArray[Any]:
     """Return values as an array; refuse a masked one."""
     parts = values if isinstance(values, list | tuple) else [values]
     if any(isinstance(part, np.ma.MaskedArray) for part in parts):
@@ -148,19 +144,11 @@ def _array(values: Any, name: str) -> np.ndarray:
         ) from None
 
 
-def _first_other(found: np.ndarray, name: str) -> str:
-    """Return words for the first entry that is not a real number, or an empty text."""
-    for place, value in np.ndenumerate(found):
-        if not isinstance(value, int | float | np.integer | np.floating):
-            return f", {name}{_index(place)} = {shown(value)}"
-    return ""
+def _place(name: str, index: tuple[int, ...]) -> str:
+    return f"{name}[{', '.join(map(str, index))}]"
 
 
-def _index(place: tuple[int, ...]) -> str:
-    return f"[{', '.join(str(int(each)) for each in place)}]"
-
-
-def group_names(groups: Any, pairs: int) -> np.ndarray:
+def group_names(groups: Any, pairs: int) -> NDArray[Any]:
     """Return the picture of each pair, shape (pairs,), all of one type and none missing.
 
     Args:
@@ -171,81 +159,54 @@ def group_names(groups: Any, pairs: int) -> np.ndarray:
         LeakageError: they are masked, missing (None, NaN, NaT), of mixed types, or have another
             shape. The message names the first bad place.
     """
-    # Kept as objects because NumPy would turn [1, "a"] into text and [True, 2] into numbers.
-    plain = isinstance(groups, list | tuple)
-    found = _objects(groups) if plain and len(groups) else _array(groups, "groups")
+    import pandas as pd
+
+    found = _array(groups, "groups")
     if found.shape != (pairs,):
         raise LeakageError(
             f"groups: shape {found.shape}; expected ({pairs},), the picture of each pair"
         )
-    if found.dtype.kind == "O":
-        found = _of_one_kind(found)
+    # Kept as objects because NumPy would turn [1, "a"] into text and [True, 2] into numbers.
+    found = np.array(groups, object) if isinstance(groups, list | tuple) else found
+    _refuse_missing(found, pd.isna(found))
+    found = _of_one_type(found) if found.dtype.kind == "O" else found
     if found.dtype.kind not in NAMES:
         raise LeakageError(
             f"groups: dtype {found.dtype}; expected picture ids: whole numbers or text"
         )
-    if found.dtype.kind in "fMm":
-        missing = ~np.isfinite(found) if found.dtype.kind == "f" else np.isnat(found)
-        if missing.any():
-            raise _missing(int(np.argmax(missing)), found[missing][0], int(missing.sum()))
+    if found.dtype.kind == "f":
+        _refuse_missing(found, np.isinf(found))
     return found
 
 
-def _objects(groups: Sequence[Any]) -> np.ndarray:
-    """Return a list as an array of objects, (pairs,), with unchanged entries."""
-    if any(isinstance(each, list | tuple | np.ndarray) and np.ndim(each) for each in groups):
-        return _array(groups, "groups")  # has two dimensions, so its shape is refused later
-    found = np.empty(len(groups), object)
-    found[:] = groups
-    return found
-
-
-def _of_one_kind(found: np.ndarray) -> np.ndarray:
-    """Return an array of objects as one of numbers or text."""
-    missing = np.array([_is_missing(each) for each in found])
+def _refuse_missing(found: NDArray[Any], missing: NDArray[np.bool_]) -> None:
     if missing.any():
         place = int(np.argmax(missing))
-        raise _missing(place, found[place], int(missing.sum()))
-    kinds = [_kind(each) for each in found]
-    for place, kind in enumerate(kinds):
-        if kind != kinds[0]:
-            raise LeakageError(
-                f"groups: mixed types: groups[0] = {shown(found[0])} is {kinds[0]} and "
-                f"groups[{place}] = {shown(found[place])} is {kind}; expected picture ids of one "
-                "type; convert them, say [str(each) for each in groups]"
-            )
-    if kinds[0] == "a whole number":
+        raise LeakageError(
+            f"groups: {int(missing.sum())} missing or not finite, the first is groups[{place}] = "
+            f"{found[place]}; expected a picture id for every pair; give those pairs one, or "
+            "remove them from x, y and groups"
+        )
+
+
+def _of_one_type(found: NDArray[np.object_]) -> NDArray[Any]:
+    """Return an array of objects as one of numbers, text or bytes."""
+    from pandas.api.types import infer_dtype
+
+    kind = infer_dtype(found)
+    if kind.startswith("mixed"):
+        types = [type(each) for each in found]
+        place = next(index for index, each in enumerate(types) if each is not types[0])
+        raise LeakageError(
+            f"groups: found mixed types, groups[0] = {shown(found[0])} ({types[0].__name__}) and "
+            f"groups[{place}] = {shown(found[place])} ({types[place].__name__}); expected picture "
+            "ids of one type; convert them, for example with [str(each) for each in groups]"
+        )
+    if kind == "integer":
         # Beyond int64 NumPy would round to float64, and neighbours would become equal.
         fits = all(-(2**63) <= each < 2**63 for each in found)
         return found.astype(np.int64) if fits else found.astype(np.str_)
     return np.array(found.tolist())
-
-
-def _is_missing(value: Any) -> bool:
-    """Return whether a value is missing: None, NaN, NaT, NA or masked."""
-    if value is None or value is np.ma.masked or type(value).__name__ in ("NAType", "NaTType"):
-        return True
-    try:
-        return bool(value != value)
-    except (TypeError, ValueError):  # an array, refused later as another type
-        return False
-
-
-def _kind(value: Any) -> str:
-    if isinstance(value, bool | np.bool_):
-        return "a truth value"
-    if isinstance(value, int | np.integer):
-        return "a whole number"
-    if isinstance(value, float | np.floating):
-        return "a fraction"
-    return "text" if isinstance(value, str) else f"a {type(value).__name__}"
-
-
-def _missing(place: int, value: Any, count: int) -> LeakageError:
-    return LeakageError(
-        f"groups: {count} missing or not finite, the first is groups[{place}] = {value}; expected "
-        "a picture id for every pair; give those pairs one, or remove them from x, y and groups"
-    )
 
 
 def level_names(levels: Any, count: int) -> list[int]:
@@ -262,31 +223,17 @@ def level_names(levels: Any, count: int) -> list[int]:
     """
     if levels is None:
         return list(range(count))
-    expected = f"expected {count} different whole numbers, one per level of y"
-    if isinstance(levels, str | bytes | dict | set | frozenset) or np.ndim(levels) != 1:
-        raise LeakageError(f"levels: found {shown(levels)}; {expected}, as a list")
-    if isinstance(levels, np.ma.MaskedArray):
-        raise LeakageError(f"levels: found a masked array; {expected}")
-    found = [_level(value, place, expected) for place, value in enumerate(levels)]
-    if len(found) != count:
-        raise LeakageError(f"levels: found {len(found)} of them, {shown(found)}; {expected}")
-    for place, level in enumerate(found):
-        if (first := found.index(level)) < place:
+    expected = f"expected a list of {count} different whole numbers up to 2^62, one per level of y"
+    unordered = str | bytes | dict | set | frozenset | np.ma.MaskedArray
+    if isinstance(levels, unordered) or np.ndim(levels) != 1:
+        raise LeakageError(f"levels: found {shown(levels)}; {expected}")
+    for place, value in enumerate(levels):
+        whole = isinstance(value, int | np.integer) and not isinstance(value, bool)
+        if not whole or abs(value) > LARGEST_LEVEL:
             raise LeakageError(
-                f"levels: levels[{first}] and levels[{place}] are both {level}; {expected}"
+                f"levels: levels[{place}] = {shown(value)} ({type(value).__name__}); {expected}"
             )
-    return found
-
-
-def _level(value: Any, place: int, expected: str) -> int:
-    try:
-        if isinstance(value, bool | np.bool_):
-            raise TypeError
-        found = operator.index(value)
-    except TypeError:
-        raise LeakageError(
-            f"levels: levels[{place}] = {shown(value)}, a {type(value).__name__}; {expected}"
-        ) from None
-    if abs(found) > LARGEST_LEVEL:
-        raise LeakageError(f"levels: levels[{place}] = {shown(found)}; expected at most 2^62")
+    found = [int(value) for value in levels]
+    if len(found) != count or len(set(found)) != count:
+        raise LeakageError(f"levels: found {shown(found)}; {expected}")
     return found
