@@ -6,7 +6,7 @@ estimator's settings. `estimate` is the same from Python, by name and with array
 
 import sys
 from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, cast
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -126,18 +126,6 @@ class Trained(Estimator):
         """The device to run on."""
         return self.device
 
-    def estimate(
-        self,
-        x: NDArray[Any],
-        y: NDArray[Any],
-        groups: NDArray[Any] | None,
-        levels: list[int],
-        seed: int,
-        checkpoint: "Checkpoint | None" = None,
-    ) -> "pd.DataFrame":
-        """Return the tidy table; `checkpoint` keeps the state of an interrupted training."""
-        raise NotImplementedError
-
 
 def names() -> list[str]:
     """Return the names of the estimators of this folder, sorted."""
@@ -201,49 +189,44 @@ def _call(
     levels: list[int],
     *args: Any,
     **options: Any,
-) -> Any:
-    if not plugins.is_file(estimator.method):
-        return function(*args, **options)
-    where = f"estimator {estimator.method}"
-    return _checked(where, plugins.call(where, function, *args, **options), levels)
-
-
-def _checked(where: str, found: Any, levels: list[int]) -> "pd.DataFrame":
-    """Return a plug-in's answer as the tidy table, or raise an error that shows it."""
-    # Imported here because the settings of estimators are read whenever the Snakefile is parsed.
+) -> "pd.DataFrame":
+    """Return the tidy table that a method of an estimator returns; check that of a plug-in."""
+    # Imported here because the Snakefile imports every estimator whenever it is parsed.
     import pandas as pd
 
     from leakage.estimators import tables
 
-    if isinstance(found, np.ndarray):
-        if found.shape != (len(levels),) or found.dtype.kind not in "fiu":
-            raise LeakageError(
-                f"{where}: estimate returned {plugins.describe(found)}; expected one number per "
-                f"level, shape ({len(levels)},), or the table of leakage.estimators.tables.tidy"
-            )
+    if not plugins.is_file(estimator.method):
+        return cast(pd.DataFrame, function(*args, **options))
+    where = f"estimator {estimator.method}"
+    found = plugins.call(where, function, *args, **options)
+    if (
+        isinstance(found, np.ndarray)
+        and found.shape == (len(levels),)
+        and found.dtype.kind in "fiu"
+    ):
         found = tables.tidy({"level": levels, "nats": found, "estimand": "as the plug-in says"})
     if not isinstance(found, pd.DataFrame):
         raise LeakageError(
-            f"{where}: estimate returned {plugins.describe(found)}; expected an array of shape "
-            f"({len(levels)},) in nats, or the table of leakage.estimators.tables.tidy"
+            f"{where}: returned {plugins.describe(found)}; expected one number per level, in nats, "
+            f"shape ({len(levels)},), or the table of leakage.estimators.tables.tidy"
         )
-    missing = [name for name in NEEDED if name not in found]
-    if missing:
+    if missing := [name for name in NEEDED if name not in found]:
         raise LeakageError(
-            f"{where}: estimate returned a table without the column {missing[0]}; make it with "
+            f"{where}: returned a table without the column {missing[0]}; make it with "
             "leakage.estimators.tables.tidy"
         )
     answers = found[found["chosen"]]
     if set(answers["level"]) != set(levels):
         raise LeakageError(
-            f"{where}: estimate returned answers for the levels "
-            f"{sorted(set(answers['level']))}; expected {sorted(levels)}, each on a chosen row"
+            f"{where}: returned answers for the levels {sorted(set(answers['level']))}; expected "
+            f"{sorted(levels)}, each on a chosen row"
         )
-    values = answers["value"] if "value" in found else answers["nats"]
-    if not np.isfinite(values.to_numpy(float)).all():
-        level = answers["level"][~np.isfinite(values.to_numpy(float))].iloc[0]
+    values = answers["value" if "value" in found else "nats"].to_numpy(float)
+    if not np.isfinite(values).all():
+        level = answers["level"][~np.isfinite(values)].iloc[0]
         raise LeakageError(
-            f"{where}: estimate returned a value at level {level} that is not finite; expected nats"
+            f"{where}: returned a value at level {level} that is not finite; expected nats"
         )
     return found
 

@@ -3,9 +3,12 @@
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 if TYPE_CHECKING:
     import pandas as pd
+
+Floats = NDArray[np.float64]
 
 COLUMNS = {
     "level": "int64",
@@ -36,11 +39,11 @@ def tidy(rows: "dict[str, Any] | pd.DataFrame") -> "pd.DataFrame":
         The columns of `COLUMNS`, then any others. `nats` and `ceiling` are in nats, `value` and
         `standard_error` in `unit`.
     """
-    # Imported here because the settings of estimators are read whenever the Snakefile is parsed.
+    # Imported here because the Snakefile imports every estimator whenever it is parsed.
     import pandas as pd
 
     table = pd.DataFrame(rows)
-    defaults = {
+    defaults: dict[str, Any] = {
         "seed": 0,
         "fold": 0,
         "split": "test",
@@ -53,14 +56,12 @@ def tidy(rows: "dict[str, Any] | pd.DataFrame") -> "pd.DataFrame":
         "standard_error": np.nan,
         "ceiling": np.nan,
     }
-    for name, value in defaults.items():
-        if name not in table:
-            table[name] = value
+    table = table.assign(**{name: defaults[name] for name in defaults.keys() - set(table)})
     others = [name for name in table if name not in COLUMNS]
     return table[[*COLUMNS, *others]].astype(COLUMNS)
 
 
-def mean_over_groups(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def mean_over_groups(values: Floats) -> tuple[Floats, Floats]:
     """Return the mean of values (groups, levels) over groups, and its standard error.
 
     Both have shape (levels,). The standard error of a single group is NaN.
@@ -80,19 +81,19 @@ class Groups:
         mean: mean of their values, in the shape of one group's values.
     """
 
-    def __init__(self):
+    def __init__(self) -> None:
         self.count = 0
-        self.mean: np.ndarray | float = 0.0
-        self._squares: np.ndarray | float = 0.0
+        self.mean: Floats = np.zeros(())
+        self._squares: Floats = np.zeros(())
 
-    def add(self, values: np.ndarray) -> None:
+    def add(self, values: Floats) -> None:
         """Add one group's values."""
         self.count += 1
         off = values - self.mean
         self.mean = self.mean + off / self.count
         self._squares = self._squares + off * (values - self.mean)
 
-    def standard_error(self) -> np.ndarray:
+    def standard_error(self) -> Floats:
         """Return the standard error of the mean, in its shape; NaN for a single group."""
         if self.count < 2:
             return np.full(np.shape(self.mean), np.nan)
