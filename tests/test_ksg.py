@@ -236,7 +236,7 @@ def test_principal_components_find_what_many_noisy_coordinates_share():
 
 def test_few_pictures_are_refused_with_what_to_do():
     x, y = gaussian(6, 0.5)
-    with pytest.raises(LeakageError, match=r"has 2 pairs of other.*at least 3.*fewer neighbours"):
+    with pytest.raises(LeakageError, match=r"found 2 pairs of other.*at least 3.*fewer neighbours"):
         estimate("ksg", x, y, np.array([0, 0, 0, 0, 1, 1]))
     assert np.isfinite(nats(x, y, np.array([0, 0, 0, 0, 1, 1]), neighbours=2))
 

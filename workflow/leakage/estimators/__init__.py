@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from leakage.storage.checkpoints import Checkpoint
 
 # Modules of this folder that define no estimator.
-SHARED = {"arguments", "noisy", "frequencies", "tables"}
+SHARED = {"arguments", "noisy", "frequencies", "tables", "trained"}
 # Methods that an estimator overrides (one of them), and the arguments of each.
 METHODS = {
     "estimate": ("x", "y", "groups", "levels", "seed"),
@@ -107,24 +107,6 @@ class Estimator(Settings):
             seed: random seed.
         """
         raise NotImplementedError
-
-
-class Trained(Estimator):
-    """An estimator that trains networks."""
-
-    reads = frozenset({"pixels", "embeddings"})
-    trains = True
-    uses_gpu = True
-    resumes = True
-    inherits = ("device",)
-
-    device: Literal["auto", "cpu", "cuda"] = "auto"
-    """where the critics run; default: the top-level `device`"""
-
-    @property
-    def runs_on(self) -> Literal["auto", "cpu", "cuda"]:
-        """The device to run on."""
-        return self.device
 
 
 def names() -> list[str]:

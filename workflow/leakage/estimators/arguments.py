@@ -224,8 +224,8 @@ def level_names(levels: Any, count: int) -> list[int]:
     if levels is None:
         return list(range(count))
     expected = f"expected a list of {count} different whole numbers up to 2^62, one per level of y"
-    unordered = str | bytes | dict | set | frozenset | np.ma.MaskedArray
-    if isinstance(levels, unordered) or np.ndim(levels) != 1:
+    refused = (str, bytes, dict, set, frozenset, np.ma.MaskedArray)
+    if isinstance(levels, refused) or np.ndim(levels) != 1:
         raise LeakageError(f"levels: found {shown(levels)}; {expected}")
     for place, value in enumerate(levels):
         whole = isinstance(value, int | np.integer) and not isinstance(value, bool)

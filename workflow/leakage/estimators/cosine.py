@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from leakage.errors import LeakageError
 from leakage.estimators import Estimator, tables
+from leakage.estimators.tables import Floats
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -42,6 +43,8 @@ class Cosine(Estimator):
         Raises:
             LeakageError: x and y differ in their last dimension.
         """
+        import pandas as pd
+
         if x.shape[1] != y.shape[2]:
             raise LeakageError(
                 f"cosine: x has dim {x.shape[1]} and y {y.shape[2]}; expected the same"
@@ -49,29 +52,26 @@ class Cosine(Estimator):
         y = y.astype(np.float64)
         plain = np.broadcast_to(x.astype(np.float64), y.shape)
         variants = {"raw": (plain, y), "centred": (_centred(plain), _centred(y))}
-        rows = []
-        for statistic, (left, right) in variants.items():
-            mean, standard_error = tables.mean_over_groups(_cosine(left, right).T)
-            rows += [
-                {"level": level, "statistic": statistic, "value": value, "standard_error": error}
-                for level, value, error in zip(levels, mean, standard_error, strict=True)
-            ]
-        table = tables.tidy(
-            {name: [row[name] for row in rows] for name in rows[0]}
-            | {"unit": "cosine", "estimand": "mean over items", "nats": np.nan}
-        )
-        return table.assign(chosen=table["statistic"] == "raw")
+        parts = []
+        for statistic, pair in variants.items():
+            value, error = tables.mean_over_groups(_cosine(*pair).T)
+            row = {"level": levels, "statistic": statistic, "value": value, "standard_error": error}
+            parts.append(pd.DataFrame(row).assign(chosen=statistic == "raw"))
+        table = pd.concat(parts, ignore_index=True)
+        return tables.tidy(table.assign(unit="cosine", estimand="mean over items", nats=np.nan))
 
 
-def _centred(embeddings: np.ndarray) -> np.ndarray:
-    return embeddings - embeddings.mean(axis=1, keepdims=True)
+def _centred(embeddings: Floats) -> Floats:
+    means: Floats = embeddings.mean(axis=1, keepdims=True)
+    return embeddings - means
 
 
-def _cosine(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+def _cosine(x: Floats, y: Floats) -> Floats:
     """Return the similarities (levels, items) of two arrays of shape (levels, items, dim)."""
     lengths = np.linalg.norm(x, axis=-1) * np.linalg.norm(y, axis=-1)
-    product = (x * y).sum(axis=-1)
+    product: Floats = (x * y).sum(axis=-1)
     # If centring removes everything, rounding leaves a length of about 1e-7.
     present = lengths > 1e-12 * max(1.0, float(lengths.max()))
-    found = np.divide(product, lengths, out=np.zeros_like(product), where=present)
-    return np.clip(found, -1, 1)
+    found = np.zeros_like(product)
+    np.divide(product, lengths, out=found, where=present)
+    return found.clip(-1, 1)

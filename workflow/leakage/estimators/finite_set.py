@@ -1,4 +1,4 @@
-"""Exact mutual information over a finite set of items: whether they can be told apart at all.
+"""Exact mutual information over a finite set of items: can their views be told apart?
 
 One of the N items is drawn at random, and its view is a function of it. Then I(X;Y) = H(Y), the
 entropy of the distinct values of y. It is ln of their number if they are equally frequent. Nothing
@@ -59,7 +59,7 @@ class FiniteSet(Estimator):
         )
 
 
-def row_ids(values: np.ndarray) -> np.ndarray:
+def row_ids(values: NDArray[Any]) -> NDArray[Any]:
     """Return a number for each row of values (rows, dim), equal for equal rows, int64 (rows,)."""
     numbers: dict[bytes, int] = {}
     # Equal numbers have equal bits, except -0.0 and 0.0. Adding 0 turns -0.0 into 0.0.

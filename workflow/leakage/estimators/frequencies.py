@@ -1,6 +1,6 @@
-"""Entropy and mutual information from counts, in nats: plug-in and bias-corrected.
+"""Entropy and mutual information from counts, in nats: empirical and bias-corrected.
 
-The plug-in estimate uses frequencies as probabilities. It is exact for a complete population, and
+The empirical estimate uses frequencies as probabilities. It is exact for a complete population, and
 if one variable is a function of the other. Otherwise its mutual information is too large by about
 (Kx - 1)(Ky - 1) / 2N nats.
 """
@@ -9,9 +9,10 @@ import functools
 import math
 from collections.abc import Callable
 from decimal import Context, Decimal
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 
 BYTES = 256
 # With fewer pixels all pairs are counted, even if the view is a function of the pixel.
@@ -28,7 +29,7 @@ def logarithm(n: int) -> float:
     return float(_DIGITS.ln(Decimal(n)))
 
 
-def entropy(counts: np.ndarray) -> float:
+def entropy(counts: NDArray[Any]) -> float:
     """Return the entropy -sum p ln p in nats of non-negative integer `counts` of any shape."""
     # Cached because the entropy of a channel is needed at every level.
     if counts.size <= BYTES and counts.dtype == np.int64:
@@ -41,7 +42,7 @@ def _entropy_of_few(counts: bytes) -> float:
     return _entropy(np.frombuffer(counts, np.int64), _logarithms)
 
 
-def _logarithms(n: np.ndarray) -> np.ndarray:
+def _logarithms(n: NDArray[Any]) -> NDArray[Any]:
     """Return `logarithm` of positive int64 n, with long doubles if the machine has them."""
     if np.finfo(np.longdouble).nmant < 63:
         return np.array([logarithm(each) for each in n.tolist()])
@@ -55,7 +56,7 @@ def _logarithms(n: np.ndarray) -> np.ndarray:
     return found
 
 
-def grassberger_entropy(counts: np.ndarray) -> float:
+def grassberger_entropy(counts: NDArray[Any]) -> float:
     """Return Grassberger's estimate of the entropy in nats from non-negative integer `counts`.
 
     Grassberger, "Entropy Estimates from Insufficient Samplings", arXiv physics/0307138:
@@ -65,7 +66,7 @@ def grassberger_entropy(counts: np.ndarray) -> float:
     return _entropy(counts, lambda n: _grassberger(int(n.max()).bit_length())[n // 2])
 
 
-def _entropy(counts: np.ndarray, term: Callable[[np.ndarray], np.ndarray]) -> float:
+def _entropy(counts: NDArray[Any], term: Callable[[NDArray[Any]], NDArray[Any]]) -> float:
     """Return ln N - 1/N sum n term(n), with the sum rounded once; 0 for a single symbol."""
     # Few counts are distinct, so the term is computed once for each distinct count.
     n, times = _distinct(counts[counts > 0])
@@ -75,7 +76,7 @@ def _entropy(counts: np.ndarray, term: Callable[[np.ndarray], np.ndarray]) -> fl
     return logarithm(total) - math.fsum((times * n * term(n)).tolist()) / total
 
 
-def _distinct(counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _distinct(counts: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
     """Return the distinct positive counts, ascending, and how often each occurs."""
     if counts.size and counts.max() < counts.size:
         times = np.bincount(counts)
@@ -85,7 +86,7 @@ def _distinct(counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 @functools.cache
-def _grassberger(bits: int) -> np.ndarray:
+def _grassberger(bits: int) -> NDArray[Any]:
     """Return G(n) at n // 2, for all n below 2^bits.
 
     G(1) = -gamma - ln 2, G(2k + 1) = G(2k) and G(2k) = G(1) + sum over j < k of 2 / (2j + 1).
@@ -101,10 +102,10 @@ class Counts(NamedTuple):
     For bytes, `table` may hold the counts of all pairs, int64 (256, 256).
     """
 
-    x: np.ndarray
-    y: np.ndarray
-    joint: np.ndarray
-    table: np.ndarray | None = None
+    x: NDArray[Any]
+    y: NDArray[Any]
+    joint: NDArray[Any]
+    table: NDArray[Any] | None = None
 
     @property
     def is_function(self) -> bool:
@@ -118,13 +119,13 @@ class Counts(NamedTuple):
 
     @property
     def ceiling(self) -> float:
-        """The ln of the smaller number of symbols, the largest possible plug-in MI."""
+        """The ln of the smaller number of symbols, the largest possible empirical MI."""
         return logarithm(min(len(self.x), len(self.y)))
 
-    def information(self, of: Callable[[np.ndarray], float] = entropy) -> float:
+    def information(self, of: Callable[[NDArray[Any]], float] = entropy) -> float:
         """Return H(X) + H(Y) - H(X,Y) in nats, each entropy by `of`; exactly 0 for a constant side.
 
-        Plug-in values lie between 0 and the ceiling. Corrected values can lie outside.
+        Empirical values lie between 0 and the ceiling. Corrected values can lie outside.
         """
         if min(len(self.x), len(self.y)) < 2:
             return 0.0
@@ -133,7 +134,7 @@ class Counts(NamedTuple):
         return min(max(found, 0.0), self.ceiling) if of is entropy else found
 
 
-def count(x: np.ndarray, y: np.ndarray) -> Counts:
+def count(x: NDArray[Any], y: NDArray[Any]) -> Counts:
     """Return the counts of x and y, shape (pairs,); each distinct value is a symbol."""
     if _are_bytes(x) and _are_bytes(y):
         return count_table(byte_pairs(x.astype(np.uint8), y.astype(np.uint8)))
@@ -142,7 +143,7 @@ def count(x: np.ndarray, y: np.ndarray) -> Counts:
     return Counts(of_x, of_y, joint)
 
 
-def count_table(joint: np.ndarray) -> Counts:
+def count_table(joint: NDArray[Any]) -> Counts:
     """Return the counts of a table of bytes from `byte_pairs`, int64 (256, 256)."""
     x, y, pairs = (c[c > 0] for c in (joint.sum(axis=1), joint.sum(axis=0), joint.ravel()))
     return Counts(x, y, pairs, joint)
@@ -155,7 +156,7 @@ def shuffled(counts: Counts, generator: np.random.Generator) -> Counts:
     return Counts(counts.x, counts.y, joint)
 
 
-def _are_bytes(values: np.ndarray) -> bool:
+def _are_bytes(values: NDArray[Any]) -> bool:
     """Return whether values of any dtype are whole numbers from 0 to 255."""
     if values.dtype in (np.uint8, np.bool_):
         return True
@@ -163,7 +164,7 @@ def _are_bytes(values: np.ndarray) -> bool:
     return bool(inside and (values.dtype.kind in "iu" or (values == np.rint(values)).all()))
 
 
-def byte_pairs(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+def byte_pairs(x: NDArray[Any], y: NDArray[Any]) -> NDArray[Any]:
     """Return how often each pair of bytes occurs, int64 (256, 256), for flat uint8 x and y."""
     flat = x.astype(np.uint16) * BYTES + y
     return np.bincount(flat, minlength=BYTES * BYTES).reshape(BYTES, BYTES)
@@ -180,13 +181,13 @@ class LookUp:
     # Bytes that are looked up first. If they show that y is not a function, the rest is skipped.
     FEW = 4096
 
-    def __init__(self, x: np.ndarray, present: np.ndarray):
+    def __init__(self, x: NDArray[Any], present: NDArray[Any]):
         flat = x.tobytes()
         self._present = present
         self._place = [flat.index(byte) for byte in present.tolist()]
         self._parts = [(part, flat[part]) for part in (slice(self.FEW), slice(self.FEW, None))]
 
-    def table(self, y: np.ndarray) -> np.ndarray | None:
+    def table(self, y: NDArray[Any]) -> NDArray[Any] | None:
         """Return flat uint8 y as a function of the byte, uint8 (256,), or None if it is not one."""
         table = np.zeros(BYTES, np.uint8)
         table[self._present] = y[self._place]
@@ -207,7 +208,7 @@ class Picture:
         x: uint8 of shape (pixels, channels).
     """
 
-    def __init__(self, x: np.ndarray):
+    def __init__(self, x: NDArray[Any]):
         self._x = x
         self._counts = [np.bincount(channel, minlength=BYTES) for channel in x.T]
         self._present = [np.flatnonzero(counts) for counts in self._counts]
@@ -220,7 +221,7 @@ class Picture:
     def _channels(self) -> list[LookUp]:
         return [LookUp(x, present) for x, present in zip(self._x.T, self._present, strict=True)]
 
-    def count(self, y: np.ndarray, pool: np.ndarray) -> list[Counts]:
+    def count(self, y: NDArray[Any], pool: NDArray[Any]) -> list[Counts]:
         """Return the counts of each channel with a view.
 
         Args:
@@ -231,7 +232,7 @@ class Picture:
             ValueError: y has another shape than the picture.
         """
         if y.shape != self._x.shape:
-            raise ValueError(f"a view of shape {y.shape} of a picture of {self._x.shape}")
+            raise ValueError(f"view has shape {y.shape}; expected the picture's, {self._x.shape}")
         # Most views apply one function to the bytes of all channels.
         table = self._whole.table(y.ravel())
         found = []
@@ -241,7 +242,7 @@ class Picture:
         return found
 
     def _count(
-        self, channel: int, y: np.ndarray, table: np.ndarray | None, pool: np.ndarray
+        self, channel: int, y: NDArray[Any], table: NDArray[Any] | None, pool: NDArray[Any]
     ) -> Counts:
         if table is None or self._counts[channel].sum() < FEW:
             joint = byte_pairs(self._x[:, channel], y)
@@ -256,12 +257,12 @@ class Picture:
 
 
 def mutual_information(
-    x: np.ndarray, y: np.ndarray, of: Callable[[np.ndarray], float] = entropy
+    x: NDArray[Any], y: NDArray[Any], of: Callable[[NDArray[Any]], float] = entropy
 ) -> float:
     """Return I(X;Y) in nats of x and y, shape (pairs,); each distinct value is a symbol."""
     return count(x, y).information(of)
 
 
-def _symbols(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _symbols(values: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
     _, index, counts = np.unique(values, return_inverse=True, return_counts=True)
     return index.astype(np.int64), counts

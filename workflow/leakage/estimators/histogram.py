@@ -1,11 +1,11 @@
 """Mutual information of pixels and their view, by counting: the paper's Figure 2.
 
 Messadi, Cervia, Itier, arXiv 2508.08832, section IV: I(X;Y) from the joint histogram of a picture
-and its view, averaged over the pictures. If the view is a function of the pixel, the plug-in value
-equals the entropy of the view exactly; that entropy is also computed from the view alone. Otherwise
-(for example the whole ciphertext, with its encrypted bits) the plug-in value is too large by about
-(Kx - 1)(Ky - 1) / 2N nats, and `noisy` corrects it. The floor is the same estimate with the pixels
-of the view shuffled. A value near the floor shows nothing.
+and its view, averaged over the pictures. If the view is a function of the pixel, the empirical
+(plug-in) value equals the entropy of the view exactly; that entropy is also computed from the view
+alone. Otherwise (for example for the whole ciphertext, with its encrypted bits) the empirical value
+is too large by about (Kx - 1)(Ky - 1) / 2N nats, and `noisy` corrects it. The floor is the same
+estimate with the pixels of the view shuffled. A value near the floor shows nothing.
 """
 
 from collections.abc import Iterable
@@ -52,7 +52,7 @@ class Histogram(Estimator):
     """correction of the bias, for each picture and channel. auto: none if the view is a function
     of the pixel, because counting is then exact; otherwise clear bits are counted, and the rest is
     Grassberger's estimate minus the same for shuffled pixels. grassberger: Grassberger's estimate
-    alone, which is far too large below about 480 x 480 pixels. none: plug-in values"""
+    alone, which is far too large below about 480 x 480 pixels. none: the empirical values"""
 
     def estimate(
         self,
@@ -131,10 +131,7 @@ class Histogram(Estimator):
         return np.array([np.mean(each, axis=0) for each in values])
 
     def _values(self, counts: frequencies.Counts, generator: np.random.Generator) -> list[float]:
-        """Return MI, H(view), ceiling, plug-in MI, floor (nats), and whether y is a function of x.
-
-        The last is 1 or 0.
-        """
+        """Return MI, H(view), ceiling, empirical MI, floor (nats), whether y depends on x alone."""
         return [
             self._information(counts, generator),
             frequencies.entropy(counts.y),
@@ -172,11 +169,16 @@ class Histogram(Estimator):
     ) -> "pd.DataFrame":
         """Return the tidy table of groups with the values of `_values`, shape (levels, 6).
 
-        Additional columns in nats are `entropy` (the plug-in H(view)) and `plug_in` (the MI without
-        correction), both means over groups; `pooled` (the corrected MI of all groups and channels
-        together); and `floor` (the same estimate with the view's pixels shuffled, 0 if the view is
-        clearly a function of the pixel). `pictures` is the number of groups. `estimable` says
-        whether the floor is low enough for a meaningful value.
+        Additional columns in nats:
+
+        - `entropy`: the empirical H(view), mean over groups
+        - `plug_in`: the MI without correction, mean over groups
+        - `pooled`: the corrected MI of all groups and channels together
+        - `floor`: the same estimate with the view's pixels shuffled; 0 if the view is clearly a
+          function of the pixel
+
+        `pictures` is the number of groups. `estimable` says whether the floor is low enough for a
+        meaningful value.
         """
         nats, entropy, ceiling, raw, floor, functions = groups.mean.T
         estimable = floor <= HIGHEST_FLOOR * entropy

@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 from leakage import progress
 from leakage.errors import LeakageError
 from leakage.estimators import Estimator, tables
+from leakage.estimators.tables import Floats
 from leakage.protocol import permutation, preprocessing
 
 if TYPE_CHECKING:
@@ -90,6 +91,7 @@ class Ksg(Estimator):
         Raises:
             LeakageError: for some picture, the other pictures have fewer than k pairs.
         """
+        import pandas as pd
         from scipy.special import digamma
 
         from leakage.protocol import inference
@@ -98,9 +100,9 @@ class Ksg(Estimator):
         pictures, fewest = members.max() + 1, others(members).min()
         if fewest < self.neighbours:
             raise LeakageError(
-                f"ksg: {len(x)} pairs of {pictures} pictures, one of which has {fewest} pairs of "
-                f"other pictures beside it; expected at least {self.neighbours}, as many as "
-                "`neighbours`: give more pictures or fewer neighbours"
+                f"ksg: found {fewest} pairs of other pictures for one of the {pictures} pictures "
+                f"({len(x)} pairs in all); expected at least {self.neighbours}, the number of "
+                "`neighbours`; give more pictures, or set fewer neighbours"
             )
         resampled = inference.bootstrap(pictures, self.bootstraps, seed, 0).numpy()[1:]
         used = permutation.blocks(members, seed, len(members), len(members))
@@ -110,22 +112,20 @@ class Ksg(Estimator):
         for values in progress.over(y, "levels"):
             seen = Side(values, members, self.pca, [seed, 2])
             terms = _terms(plain, seen, self.neighbours)
-            row = {"nats": terms.mean()} | _interval(terms, members, resampled, self.confidence)
-            if self.permutations:
-                part = plain.of(used.pairs), seen.of(used.pairs)
-                null = [
-                    _terms(*part, self.neighbours, order).mean()
-                    for order in used.rows(orders.orders)
-                ]
-                row |= _null(np.array(null), self.confidence)
-            else:
-                row |= {"floor": np.nan, "null_high": np.nan, "p_value": np.nan}
-            rows.append(row)
+            part = plain.of(used.pairs), seen.of(used.pairs)
+            null = [
+                _terms(*part, self.neighbours, order).mean()
+                for order in used.rows(orders.orders)
+                if self.permutations
+            ]
+            rows.append(
+                {"nats": terms.mean()}
+                | _interval(terms, members, resampled, self.confidence)
+                | _null(np.array(null), self.confidence)
+            )
         ceiling = np.mean(digamma(others(members) + 1)) - digamma(self.neighbours + 1)
-        return tables.tidy(
-            {name: [row[name] for row in rows] for name in rows[0]}
-            | {"level": levels, "ceiling": ceiling, "estimand": ESTIMAND, "pictures": pictures}
-        )
+        about = {"level": levels, "ceiling": ceiling, "estimand": ESTIMAND, "pictures": pictures}
+        return tables.tidy(pd.DataFrame(rows).assign(**about))
 
 
 class Side:
@@ -144,7 +144,9 @@ class Side:
             (pairs, coordinates).
     """
 
-    def __init__(self, values: np.ndarray, members: np.ndarray, pca: int | None, seed: list[int]):
+    def __init__(
+        self, values: NDArray[Any], members: NDArray[np.int64], pca: int | None, seed: list[int]
+    ):
         coordinates = _principal(_tamed(values), pca)
         self.constant = not coordinates.any()
         self.coordinates = coordinates + JITTER * np.random.default_rng(seed).standard_normal(
@@ -155,32 +157,33 @@ class Side:
         if len(values) <= DENSE and not self.constant:
             self._kept = self._between(slice(None), np.arange(len(values)))
 
-    def of(self, index: np.ndarray) -> "Side":
+    def of(self, index: NDArray[np.integer[Any]]) -> "Side":
         """Return the side with only the pairs at `index`."""
         part = copy.copy(self)
         part.coordinates, part.members = self.coordinates[index], self.members[index]
         part._kept = None if self._kept is None else self._kept[np.ix_(index, index)]
         return part
 
-    def distances(self, rows: slice, order: np.ndarray) -> np.ndarray:
+    def distances(self, rows: slice, order: NDArray[np.int64]) -> Floats:
         """Return the distances of `order[rows]` to `order`, float64 (rows, pairs).
 
         They are in the maximum norm, and infinite between pairs of the same picture.
         """
         if self._kept is None:
             return self._between(rows, order)
-        return self._kept[np.ix_(order[rows], order)]
+        kept: Floats = self._kept[np.ix_(order[rows], order)]
+        return kept
 
-    def _between(self, rows: slice, order: np.ndarray) -> np.ndarray:
+    def _between(self, rows: slice, order: NDArray[np.int64]) -> Floats:
         from scipy.spatial.distance import cdist
 
         coordinates, members = self.coordinates[order], self.members[order]
-        found = cdist(coordinates[rows], coordinates, "chebyshev")
+        found: Floats = cdist(coordinates[rows], coordinates, "chebyshev")
         found[members[rows, None] == members] = np.inf
         return found
 
 
-def _tamed(values: np.ndarray) -> np.ndarray:
+def _tamed(values: Floats) -> Floats:
     """Return each coordinate of values (pairs, dim) as asinh((v - median) / (4 spread)).
 
     The spread is the interquartile range divided by that of a standard normal variable, or the
@@ -193,13 +196,13 @@ def _tamed(values: np.ndarray) -> np.ndarray:
     low, median, high = np.quantile(values.astype(np.float64), [0.25, 0.5, 0.75], axis=0)
     spread = (high - low) / NORMAL_RANGE
     spread = np.where((spread > 0) & np.isfinite(fitted.spread), spread, fitted.spread)
-    found = np.arcsinh((values - median) / spread / LINEAR)
+    found: Floats = np.arcsinh((values - median) / spread / LINEAR)
     found = np.where(np.isfinite(spread), found - found.mean(axis=0), 0)
     deviation = found.std(axis=0)
     return found / np.where(deviation > 0, deviation, 1)
 
 
-def _principal(values: np.ndarray, count: int | None) -> np.ndarray:
+def _principal(values: Floats, count: int | None) -> Floats:
     """Return the first `count` principal components of centred values (pairs, dim).
 
     The components keep their relative variances, so that faint ones, mostly noise, do not decide
@@ -214,11 +217,12 @@ def _principal(values: np.ndarray, count: int | None) -> np.ndarray:
     product = values.T @ values if dim <= pairs else values @ values.T
     last = len(product) - 1
     variances, axes = eigh(product, subset_by_index=(max(0, last - count + 1), last))
-    found = values @ axes if dim <= pairs else axes * np.sqrt(np.maximum(variances, 0))
-    return found / np.sqrt(np.mean(found**2))
+    found: Floats = values @ axes if dim <= pairs else axes * np.sqrt(np.maximum(variances, 0))
+    scaled: Floats = found / np.sqrt(np.mean(found**2))
+    return scaled
 
 
-def _terms(x: Side, y: Side, neighbours: int, order: np.ndarray | None = None) -> np.ndarray:
+def _terms(x: Side, y: Side, neighbours: int, order: NDArray[np.int64] | None = None) -> Floats:
     """Return psi(k) + psi(N) - psi(n_x + 1) - psi(n_y + 1) of every pair, shape (pairs,), in nats.
 
     Args:
@@ -243,11 +247,12 @@ def _terms(x: Side, y: Side, neighbours: int, order: np.ndarray | None = None) -
         reach = np.partition(joint, neighbours - 1, axis=1)[:, neighbours - 1, None]
         nearer = [np.count_nonzero(side < reach, axis=1) for side in (of_x, of_y)]
         terms[rows] = -sum(digamma(count + 1) for count in nearer)
-    return terms + digamma(neighbours) + digamma(others(x.members) + 1)
+    found: Floats = terms + digamma(neighbours) + digamma(others(x.members) + 1)
+    return found
 
 
 def _interval(
-    terms: np.ndarray, members: np.ndarray, resampled: np.ndarray, confidence: float
+    terms: Floats, members: NDArray[np.int64], resampled: Floats, confidence: float
 ) -> dict[str, float]:
     """Return the mean of the terms, its interval and its standard deviation over resamples.
 
@@ -267,8 +272,13 @@ def _interval(
     return found
 
 
-def _null(permuted: np.ndarray, confidence: float) -> dict[str, float]:
-    """Return floor, quantile and p-value of estimates (orders,), the observed order first."""
+def _null(permuted: Floats, confidence: float) -> dict[str, float]:
+    """Return floor, quantile and p-value of estimates (orders,), the observed order first.
+
+    Without estimates they are missing.
+    """
+    if not len(permuted):
+        return dict.fromkeys(("floor", "null_high", "p_value"), np.nan)
     others = permuted[1:] if len(permuted) > 1 else permuted
     return {
         "floor": others.mean(),
@@ -277,6 +287,6 @@ def _null(permuted: np.ndarray, confidence: float) -> dict[str, float]:
     }
 
 
-def others(members: np.ndarray) -> np.ndarray:
+def others(members: NDArray[np.int64]) -> NDArray[np.int64]:
     """Return the number of pairs of other pictures for each pair, int64 (pairs,)."""
     return len(members) - np.bincount(members)[members]

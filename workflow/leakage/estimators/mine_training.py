@@ -3,11 +3,11 @@
 Belghazi et al., "Mutual Information Neural Estimation", ICML 2018, arXiv 1801.04062. A network T
 maximises the Donsker-Varadhan bound (its equation 10), I(X;Y) >= E_joint[T] - ln E_product[exp T].
 The denominator of the gradient is an exponential moving average (its equation 12 and section 3.2).
-The paper draws the value on the training pairs. That value measures memory as well as leakage, so
-the value on held-out pictures is given beside it.
+The paper shows the value on the training pairs. It measures memorisation as well as leakage, so the
+value on held-out pictures stands beside it.
 """
 
-from functools import partial
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -15,8 +15,8 @@ import pydantic
 from numpy.typing import NDArray
 
 from leakage import devices
-from leakage.config.settings import Settings
-from leakage.estimators import Trained, tables
+from leakage.estimators import tables
+from leakage.estimators.trained import Pixels, Trained
 from leakage.protocol import byte_features, folds
 from leakage.protocol.preprocessing import Variable
 
@@ -34,17 +34,13 @@ ESTIMANDS = {
 }
 
 
-class Pixels(Settings):
+class PixelBatches(Pixels):
     """How pairs of pixel values (bytes) are drawn, read by the critic, and held out."""
 
     pairs: int = pydantic.Field(default=20_000, ge=10, le=1_000_000_000)
-    """pairs of pixel values drawn over the whole set, including the held-out ones"""
+    input: Literal["scalar", "bits", "fourier"] = "scalar"
     batch: int = pydantic.Field(default=500, ge=2)
     """pairs of pixel values per step"""
-    input: Literal["scalar", "bits", "fourier"] = "scalar"
-    """how the critic reads a byte: as a number, as 8 bits, or as sines and cosines of 8 octaves"""
-    split: Literal["pictures", "pairs"] = "pictures"
-    """unit that is held out: all pixels of a picture, or a single pair"""
 
 
 class MineTraining(Trained):
@@ -77,18 +73,8 @@ class MineTraining(Trained):
     """most pairs per split for the value after every epoch"""
     evaluation_shuffles: int = pydantic.Field(default=10, ge=1, le=10_000)
     """most mismatches of these pairs, in place of independent pairs"""
-    pixels: Pixels = Pixels()
+    pixels: PixelBatches = PixelBatches()
     """settings for pairs of pixel values, in place of embeddings"""
-
-    @property
-    def reads_bytes(self) -> bool:
-        """Whether it is configured for pixels, so that the calibration gives it pairs of bytes."""
-        return "pixels" in self.model_fields_set
-
-    @property
-    def pixel_pairs(self) -> int:
-        """Number of pairs of pixel values to draw from the pictures."""
-        return self.pixels.pairs
 
     def estimate(
         self,
@@ -117,53 +103,93 @@ class MineTraining(Trained):
         Raises:
             LeakageError: fewer than three groups, or the device does not exist.
         """
-        settings = self
         seeds = [seed + index for index in range(self.seeds)]
-        how = byte_features.choose(x, y, self)
-        together = groups is None or (how is not None and self.pixels.split == "pairs")
-        groups = np.arange(len(x)) if together else groups
+        how, batch = byte_features.choose(x, y, self), self.batch
+        if groups is None or (how is not None and self.pixels.split == "pairs"):
+            groups = np.arange(len(x))
         if how is not None:
-            settings = self.model_copy(update={"batch": self.pixels.batch})
+            batch = self.pixels.batch
             x, y = (byte_features.encode(values, how) for values in (x, y))
-        sides = [_split(groups, each, self) for each in seeds]
-        scaled = [_standardise(x, y, each.train, self.pca) for each in sides]
-        plain = np.stack([pair[0] for pair in scaled])
-        seen = np.stack([pair[1] for pair in scaled])
-        values = _train(plain, seen, sides, seeds, settings, checkpoint)
-        pairs = {name: [len(each.subsets()[name]) for each in sides] for name in ESTIMANDS}
+        splits = [
+            folds.split_by_group(
+                groups, self.validation, self.test, np.random.default_rng([each, 1])
+            )
+            for each in seeds
+        ]
+        scaled = [_standardise(x, y, each.train, self.pca) for each in splits]
+        plain, views = (np.stack(parts) for parts in zip(*scaled, strict=True))
+        values = _train(plain, views, splits, seeds, self, batch, checkpoint)
+        pairs = {name: [len(each.subsets()[name]) for each in splits] for name in ESTIMANDS}
         table = _table(values, levels, seeds, pairs, self, byte_features.note(how))
         return table.assign(pictures=float(len(np.unique(groups))))
 
 
-def _split(groups: np.ndarray, seed: int, settings: MineTraining) -> folds.Split:
-    generator = np.random.default_rng([seed, 1])
-    return folds.split_by_group(groups, settings.validation, settings.test, generator)
-
-
 def _standardise(
-    x: np.ndarray, y: np.ndarray, train: np.ndarray, pca: int | None
-) -> tuple[np.ndarray, np.ndarray]:
+    x: NDArray[Any], y: NDArray[Any], train: NDArray[np.int64], pca: int | None
+) -> tuple[NDArray[Any], NDArray[Any]]:
     """Return x and y, standardised on the training pairs, each level separately."""
-    plain, *seen = (Variable(values, train, pca, "standard").inputs for values in (x, *y))
-    return plain, np.stack(seen)
+    plain, *views = (Variable(values, train, pca, "standard").inputs for values in (x, *y))
+    return plain, np.stack(views)
+
+
+@dataclass(eq=False)
+class _Training:
+    """The state of a training.
+
+    Attributes:
+        critic: one network per seed and level.
+        optimiser: of all networks.
+        generators: one per seed, for batches and shuffles.
+        values: per split, the values after each epoch in nats, shape (seeds, levels).
+        average: ln of the moving average of E_product[exp T]; None before the first step.
+    """
+
+    critic: "JointCritic"
+    optimiser: "torch.optim.Optimizer"
+    generators: "list[torch.Generator]"
+    values: dict[str, list[NDArray[Any]]]
+    average: "torch.Tensor | None" = None
+
+    def state(self) -> dict[str, Any]:
+        """Return the state as a checkpoint keeps it."""
+        import torch
+
+        return {
+            "critic": self.critic.state_dict(),
+            "optimiser": self.optimiser.state_dict(),
+            "generators": [generator.get_state() for generator in self.generators],
+            "values": {each: torch.from_numpy(np.stack(v)) for each, v in self.values.items()},
+            "average": self.average,
+        }
+
+    def restore(self, state: dict[str, Any], device: "torch.device") -> None:
+        """Take up a state that a checkpoint kept."""
+        self.critic.load_state_dict(state["critic"])
+        self.optimiser.load_state_dict(state["optimiser"])
+        for generator, kept in zip(self.generators, state["generators"], strict=True):
+            generator.set_state(kept)
+        self.values = {name: list(kept.numpy()) for name, kept in state["values"].items()}
+        self.average = state["average"].to(device)
 
 
 def _train(
-    x: np.ndarray,
-    y: np.ndarray,
-    sides: list[folds.Split],
+    x: NDArray[Any],
+    y: NDArray[Any],
+    splits: list[folds.Split],
     seeds: list[int],
     settings: MineTraining,
+    batch: int,
     checkpoint: "Checkpoint | None",
-) -> dict[str, np.ndarray]:
+) -> dict[str, NDArray[Any]]:
     """Train all critics and return their values per split, shape (epochs, seeds, levels), in nats.
 
     Args:
         x: shape (seeds, pairs, dim_x).
         y: shape (seeds, levels, pairs, dim_y).
-        sides: the split of each seed.
+        splits: the split of each seed.
         seeds: for the parameters and shuffles.
         settings: widths, rates, epochs.
+        batch: most pairs per step.
         checkpoint: the state to resume from, or None.
     """
     import torch
@@ -176,98 +202,57 @@ def _train(
     critic = JointCritic(seeds, levels, dims, settings.hidden, settings.layers).to(device)
     optimiser = torch.optim.Adam(critic.parameters(), lr=settings.learning_rate, fused=True)
     generators = [torch.Generator().manual_seed(seed) for seed in seeds]
-    plain, seen = torch.from_numpy(x).to(device), torch.from_numpy(y).to(device)
-    trained = min(len(side.train) for side in sides)
-    batch = min(settings.batch, trained)
-    average: torch.Tensor | None = None  # ln of the moving average of E_product[exp T]
-    values: dict[str, list[np.ndarray]] = {name: [] for name in ESTIMANDS}
-    if kept := checkpoint and checkpoint.load():
-        average = _restore(kept, critic, optimiser, generators, values).to(device)
-    evaluation = _evaluation(sides, seeds, settings)
-    done = len(values["train"])
-    train = [torch.from_numpy(side.train) for side in sides]
+    run = _Training(critic, optimiser, generators, {name: [] for name in ESTIMANDS})
+    if checkpoint and (kept := checkpoint.load()):
+        run.restore(kept, device)
+    done = len(run.values["train"])
+    plain, views = torch.from_numpy(x).to(device), torch.from_numpy(y).to(device)
+    evaluation = _evaluation(splits, seeds, settings.evaluation_pairs)
+    train = [torch.from_numpy(split.train) for split in splits]
 
     def loss(positions: torch.Tensor) -> torch.Tensor:
-        nonlocal average
         index = torch.stack([of[each] for of, each in zip(train, positions, strict=True)])
-        halves = critic.halves(*_select(plain, seen, index.to(device)))
+        halves = critic.halves(*_select(plain, views, index.to(device)))
         joint = critic.head(halves[0] + halves[1]).mean(dim=-1)
         mismatched = shuffle(halves[1], levels, settings.self_pairs, generators)
         product = log_mean_exp(critic.head(halves[0] + mismatched))
-        average = moving_average(average, product.detach(), settings.ema_rate)
-        return (torch.exp(product - average) - joint).sum()
+        run.average = moving_average(run.average, product.detach(), settings.ema_rate)
+        return (torch.exp(product - run.average) - joint).sum()
 
     def after_epoch(epoch: int) -> bool:
-        for name, value in _evaluate(critic, plain, seen, evaluation, settings).items():
-            values[name].append(value)
+        for name, value in _evaluate(critic, plain, views, evaluation, settings).items():
+            run.values[name].append(value)
         if checkpoint:
-            checkpoint.keep(partial(_state, critic, optimiser, generators, values, average))
+            checkpoint.keep(run.state)
         return False
 
-    draws = training.Draws([side.train for side in sides], generators, batch)
+    batch = min(batch, *map(len, train))
+    draws = training.Draws([split.train for split in splits], generators, batch)
     training.run(draws, loss, optimiser, settings.epochs, lambda: None, after_epoch, done)
-    return {name: np.stack(rows) for name, rows in values.items()}
-
-
-def _state(
-    critic: "JointCritic",
-    optimiser: "torch.optim.Optimizer",
-    generators: "list[torch.Generator]",
-    values: dict[str, list[np.ndarray]],
-    average: "torch.Tensor",
-) -> dict[str, Any]:
-    """Return the state from which the training can resume."""
-    import torch
-
-    return {
-        "critic": critic.state_dict(),
-        "optimiser": optimiser.state_dict(),
-        "generators": [generator.get_state() for generator in generators],
-        "values": {name: torch.from_numpy(np.stack(rows)) for name, rows in values.items()},
-        "average": average,
-    }
-
-
-def _restore(
-    state: dict[str, Any],
-    critic: "JointCritic",
-    optimiser: "torch.optim.Optimizer",
-    generators: "list[torch.Generator]",
-    values: dict[str, list[np.ndarray]],
-) -> "torch.Tensor":
-    """Restore a state of `_state`, in place, and return the moving average."""
-    critic.load_state_dict(state["critic"])
-    optimiser.load_state_dict(state["optimiser"])
-    for generator, kept in zip(generators, state["generators"], strict=True):
-        generator.set_state(kept)
-    for name, rows in values.items():
-        rows += list(state["values"][name].numpy())
-    return state["average"]
+    return {name: np.stack(rows) for name, rows in run.values.items()}
 
 
 def _evaluation(
-    sides: list[folds.Split], seeds: list[int], settings: MineTraining
-) -> dict[str, list[np.ndarray]]:
-    """Return the evaluation pairs of each side and seed, in random order."""
-    chosen = {}
-    for name in ESTIMANDS:
-        chosen[name] = [
-            np.random.default_rng([seed, 2]).permutation(side.subsets()[name])[
-                : settings.evaluation_pairs
-            ]
-            for side, seed in zip(sides, seeds, strict=True)
+    splits: list[folds.Split], seeds: list[int], limit: int
+) -> dict[str, list[NDArray[np.int64]]]:
+    """Return at most `limit` pairs of each subset and seed, in random order."""
+    return {
+        name: [
+            np.random.default_rng([seed, 2]).permutation(split.subsets()[name])[:limit]
+            for split, seed in zip(splits, seeds, strict=True)
         ]
-    return chosen
+        for name in ESTIMANDS
+    }
 
 
 def _evaluate(
     critic: "JointCritic",
     x: "torch.Tensor",
     y: "torch.Tensor",
-    chosen: dict[str, list[np.ndarray]],
+    chosen: dict[str, list[NDArray[np.int64]]],
     settings: MineTraining,
-) -> dict[str, np.ndarray]:
-    """Return the value of every critic on every side, shape (seeds, levels), in nats.
+) -> dict[str, NDArray[Any]]:
+    """Return the value of every critic on every subset, shape (seeds, levels), in nats.
 
     `evaluation_shuffles` fixed mismatches represent the product of the marginals. No item meets
     itself in them. With `self_pairs` the matched pairs are added with their weight in a random
@@ -303,13 +288,12 @@ def _select(
     import torch
 
     rows = torch.arange(len(x), device=x.device)[:, None]
-    return x[rows, index], y[
-        rows[:, :, None], torch.arange(y.shape[1], device=x.device)[None, :, None], index[:, None]
-    ]
+    levels = torch.arange(y.shape[1], device=x.device)[None, :, None]
+    return x[rows, index], y[rows[:, :, None], levels, index[:, None]]
 
 
 def _table(
-    values: dict[str, np.ndarray],
+    values: dict[str, NDArray[Any]],
     levels: list[int],
     seeds: list[int],
     pairs: dict[str, list[int]],

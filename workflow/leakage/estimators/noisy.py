@@ -1,8 +1,8 @@
 """Mutual information of bytes and a noisy view of them, from their counts in few pixels.
 
-If the view of a pixel holds encrypted bits, most of the 256 x 256 cells of the joint histogram are
-hit once or never. Even a corrected estimate is then far too large: 3.8 bits on a picture of 32 x 32
-pixels with a truth of 0. Three steps remove this bias:
+If a view holds encrypted bits, most of the 256 x 256 cells of the joint histogram are hit once or
+never. Even a corrected estimate is then far too large: 3.8 bits on a picture of 32 x 32 pixels,
+where the truth is 0. Three steps remove this bias:
 
 1. Bits of the view that are a function of the pixel (its clear bits D) are counted exactly. By the
    chain rule I(X;Y) = H(D) + I(X;Y|D), and only the second term is estimated.
@@ -18,7 +18,10 @@ Petersen, "Correcting for the sampling bias problem in spike train information m
 Neurophysiology 98 (2007).
 """
 
+import math
+
 import numpy as np
+from numpy.typing import NDArray
 
 from leakage.estimators.frequencies import BYTES, Counts, count_table, entropy, grassberger_entropy
 
@@ -31,7 +34,7 @@ SMALL = 0.01
 SHUFFLES, FEW_PIXELS = 4, 1 << 15
 
 
-def information(table: np.ndarray, generator: np.random.Generator) -> float:
+def information(table: NDArray[np.int64], generator: np.random.Generator) -> float:
     """Return I(X;Y) in nats of bytes and a noisy view.
 
     Args:
@@ -41,21 +44,21 @@ def information(table: np.ndarray, generator: np.random.Generator) -> float:
     clear = clear_bits(table)
     repeats = SHUFFLES if table.sum() < FEW_PIXELS else 1
     apart = [shuffled(table, clear, generator) for _ in range(repeats)]
-    best = -np.inf
+    best = -math.inf
     for count in range(BITS, 0, -1):
         kept = BYTES - (BYTES >> count) | clear
-        chance = np.mean([_corrected(each, kept, kept) for each in apart])
+        chance = float(np.mean([_corrected(each, kept, kept) for each in apart]))
         best = max(best, _corrected(table, kept, kept) - chance)
         if chance - _corrected(table, kept, clear) < SMALL:
             break
     return entropy(folded(table, BYTES - 1, clear).y) + best
 
 
-def _corrected(table: np.ndarray, of_x: int, of_y: int) -> float:
+def _corrected(table: NDArray[np.int64], of_x: int, of_y: int) -> float:
     return folded(table, of_x, of_y).information(grassberger_entropy)
 
 
-def clear_bits(table: np.ndarray) -> int:
+def clear_bits(table: NDArray[np.int64]) -> int:
     """Return the bits of the view that are a function of x, as a bit mask.
 
     Args:
@@ -64,7 +67,7 @@ def clear_bits(table: np.ndarray) -> int:
     Example:
         >>> x = np.arange(256, dtype=np.uint8).repeat(4)
         >>> view = x & 15 | np.tile(np.arange(4, dtype=np.uint8), 256) << 4
-        >>> clear_bits(plug_in.byte_pairs(x, view))  # 32 and 64 vary at random, 128 is always 0
+        >>> clear_bits(byte_pairs(x, view))  # 32 and 64 vary at random, 128 is always 0
         143
     """
     ones, all_of_x = table @ BIT_OF, table.sum(axis=1)[:, None]
@@ -72,7 +75,7 @@ def clear_bits(table: np.ndarray) -> int:
     return int(function @ (1 << np.arange(BITS)))
 
 
-def folded(table: np.ndarray, of_x: int, of_y: int) -> Counts:
+def folded(table: NDArray[np.int64], of_x: int, of_y: int) -> Counts:
     """Return the counts after keeping only some bits of both sides.
 
     Args:
@@ -87,7 +90,9 @@ def folded(table: np.ndarray, of_x: int, of_y: int) -> Counts:
     return count_table(counts.astype(np.int64).reshape(BYTES, BYTES))
 
 
-def shuffled(table: np.ndarray, clear: int, generator: np.random.Generator) -> np.ndarray:
+def shuffled(
+    table: NDArray[np.int64], clear: int, generator: np.random.Generator
+) -> NDArray[np.int64]:
     """Return the counts after shuffling the views among pixels with equal clear bits.
 
     Args:

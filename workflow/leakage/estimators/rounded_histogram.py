@@ -1,4 +1,4 @@
-"""Plug-in mutual information of rounded features: the paper's Figure 3b.
+"""Empirical mutual information of rounded features: the paper's Figure 3b.
 
 Messadi, Cervia, Itier, arXiv 2508.08832, section IV. The paper is ambiguous here. We take the
 coordinates of one picture's embedding as the samples, not normalised, rounded to a number of
@@ -68,7 +68,7 @@ class RoundedHistogram(Estimator):
         )
 
 
-def rounded(values: np.ndarray, decimals: int) -> np.ndarray:
+def rounded(values: NDArray[Any], decimals: int) -> NDArray[Any]:
     """Return values rounded to a number of decimals; integer dtypes stay unchanged.
 
     Args:

@@ -15,8 +15,7 @@ import pydantic
 from numpy.typing import NDArray
 
 from leakage import devices, progress
-from leakage.config.settings import Settings
-from leakage.estimators import Trained
+from leakage.estimators.trained import Trained
 from leakage.protocol import byte_features, folds
 from leakage.protocol.problem import MATCHED, MISMATCHED, BaseKey, Problem
 
@@ -32,17 +31,6 @@ if TYPE_CHECKING:
 STACK = 96
 # For `pca: auto`: training pairs per principal component, and the largest number of components.
 PAIRS_PER_COMPONENT, MOST_COMPONENTS = 32, 64
-
-
-class Pixels(Settings):
-    """How pairs of pixel values (bytes) are drawn, read by the critic, and held out."""
-
-    pairs: int = pydantic.Field(default=60_000, ge=10, le=1_000_000_000)
-    """pairs of pixel values drawn over the whole set"""
-    input: Literal["scalar", "bits", "fourier"] = "bits"
-    """how critics read a byte: as a number, as its 8 bits, or as sines and cosines of 8 octaves"""
-    split: Literal["pictures", "pairs"] = "pictures"
-    """unit that is held out: all pixels of a picture, or a single pair"""
 
 
 class CrossFitted(Trained):
@@ -80,18 +68,6 @@ class CrossFitted(Trained):
     """confidence of the interval and of the null's quantile; default: `verdict.confidence`"""
     scored_pairs: int = pydantic.Field(default=4_000, ge=4)
     """most test pairs per fold; the ceiling of the value is the ln of their number"""
-    pixels: Pixels = Pixels()
-    """settings for pairs of pixel values, in place of embeddings"""
-
-    @property
-    def pixel_pairs(self) -> int:
-        """Number of pairs of pixel values to draw from the pictures."""
-        return self.pixels.pairs
-
-    @property
-    def reads_bytes(self) -> bool:
-        """Whether it is configured for pixels, so that the calibration gives it pairs of bytes."""
-        return "pixels" in self.model_fields_set
 
     def bound(self) -> "Bound":
         """Return how the critics are read: by default as Donsker and Varadhan's bound."""
@@ -133,8 +109,8 @@ class CrossFitted(Trained):
         from leakage.protocol.evaluation import FoldResult
 
         bound, problem = self.bound(), prepare(x, y, groups, seed, self)
-        kept: list[dict[str, Any]] = (checkpoint and checkpoint.load()) or []
-        finished = [FoldResult(**each) for each in kept]
+        kept = checkpoint.load() if checkpoint else None
+        finished = [FoldResult(**each) for each in kept["units"]] if kept else []
         parts = _parts(problem)
         done = sum(len(finished) >= end for end in np.cumsum(list(map(len, parts))))
         if done < len(parts):
@@ -142,7 +118,7 @@ class CrossFitted(Trained):
             for units in progress.over(parts[done:], "stacks of networks", done=done):
                 finished += _fit(bound, problem, units, bases, self)
                 if checkpoint:
-                    checkpoint.keep(partial(_plain, finished))
+                    checkpoint.keep(partial(_state, finished))
         return inference.table(finished, problem, levels, self, self.estimand + problem.note)
 
 
@@ -185,13 +161,13 @@ class CrossFittedNetworks(CrossFitted):
     """most validation pairs per fold for choosing the noise and the step"""
 
 
-def _plain(units: "list[FoldResult]") -> list[dict[str, Any]]:
+def _state(units: "list[FoldResult]") -> dict[str, Any]:
     """Return the units as a checkpoint keeps them."""
-    return [each.plain() for each in units]
+    return {"units": [each.plain() for each in units]}
 
 
 def prepare(
-    x: np.ndarray, y: np.ndarray, groups: np.ndarray | None, seed: int, settings: CrossFitted
+    x: NDArray[Any], y: NDArray[Any], groups: NDArray[Any] | None, seed: int, settings: CrossFitted
 ) -> Problem:
     """Return the pairs and their folds. See `CrossFitted.estimate` for arguments and errors."""
     how = byte_features.choose(x, y, settings)
