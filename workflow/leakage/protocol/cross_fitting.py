@@ -178,7 +178,7 @@ def prepare(
         x, y = (byte_features.encode(values, how) for values in (x, y))
     generator = np.random.default_rng([seed, 5])
     parts = folds.parts_by_group(groups, settings.folds, generator)
-    partner = {MATCHED: np.arange(len(x))}
+    partner: dict[str, NDArray[np.integer[Any]]] = {MATCHED: np.arange(len(x))}
     if settings.floor:
         partner[MISMATCHED] = folds.mismatch(groups, parts, generator)
     splits = folds.cross_fit(parts)
