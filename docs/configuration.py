@@ -8,17 +8,19 @@ import re
 import sys
 import types
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 import yaml
+from pydantic.fields import FieldInfo
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "workflow"))
 
 from leakage import datasets, encoders, estimators, schemes
-from leakage.config import workflow
+from leakage.config import models
+from leakage.config.entries import Choice
 from leakage.config.settings import Settings
 
 HEAD = """# Every key of the configuration
@@ -41,56 +43,38 @@ Row = tuple[str, str, str, str]
 
 
 @dataclass(frozen=True)
-class Choice:
-    """A branch whose keys depend on a module: of each there is a model.
+class Branch:
+    """A branch whose entries are of several classes.
 
     Attributes:
-        branch: where it stands in the configuration.
-        noun: what it describes.
-        names: returns the modules' names.
-        model: returns the model of a name.
-        key: which of its keys names the module; empty where the branch's own name does.
-        unnamed: what is taken where that key is left out; empty where it is required.
-        plug_in: the base class of the models in users' files; None if there are none.
+        where: its place in the configuration.
+        noun: what an entry is.
+        classes: the classes of its entries, by name.
+        key: the key of an entry that names its class; empty if the entry's own name does.
+        unnamed: the class of an entry without that key; empty if the key is required.
+        plug_in: the base class of plug-ins; None if there are none.
     """
 
-    branch: str
+    where: str
     noun: str
-    names: Callable[[], list[str]]
-    model: Callable[[str], type[Settings]]
+    classes: dict[str, type[Settings]]
     key: str = ""
     unnamed: str = ""
     plug_in: type[Settings] | None = None
 
-    def models(self) -> dict[str, type[Settings]]:
-        """Return the model of every module, by its name."""
-        return {name: self.model(name) for name in self.names()}
+
+def _entries(where: str, noun: str, choice: Choice[Any], plug_in: type[Settings]) -> Branch:
+    unnamed = "the entry's name" if choice.named else ""
+    return Branch(where, noun, choice.classes(), choice.key, unnamed, plug_in)
 
 
-# By the top-level key that they stand below.
-CHOICES = {
-    "dataset": Choice("dataset", "dataset", datasets.kinds, datasets.dataset_class),
-    "encryption": Choice(
-        "encryption.schemes",
-        "scheme",
-        schemes.names,
-        schemes.cipher_class,
-        "cipher",
-        "the entry's name",
-        schemes.Cipher,
-    ),
-    "encoders": Choice(
-        "encoders", "encoder", encoders.kinds, encoders.encoder_class, "kind", "", encoders.Encoder
-    ),
-    "estimators": Choice(
-        "estimators",
-        "estimator",
-        estimators.names,
-        estimators.estimator_class,
-        "method",
-        "the entry's name",
-        estimators.Estimator,
-    ),
+DATASETS = {kind: datasets.dataset_class(kind) for kind in datasets.kinds()}
+# By the top-level key that they are below.
+BRANCHES = {
+    "dataset": Branch("dataset", "dataset", DATASETS),
+    "encryption": _entries("encryption.schemes", "scheme", models.CIPHERS, schemes.Cipher),
+    "encoders": _entries("encoders", "encoder", models.ENCODERS, encoders.Encoder),
+    "estimators": _entries("estimators", "estimator", models.ESTIMATORS, estimators.Estimator),
 }
 
 
@@ -113,8 +97,13 @@ def meaning(model: type[Settings], name: str) -> str:
 
 def inner_model(model: type[Settings], name: str) -> type[Settings] | None:
     """Return the model of a key that is a branch with keys of its own; None of any other."""
-    annotation = model.model_fields[name].annotation
+    field = model.model_fields[name]
+    annotation = field.annotation
+    if get_origin(annotation) in (Union, types.UnionType):  # a branch that may be left out
+        annotation = next((each for each in get_args(annotation) if each is not type(None)), None)
     is_model = isinstance(annotation, type) and issubclass(annotation, Settings)
+    is_model = is_model and annotation not in DATASETS.values()
+    is_model = is_model and not any(isinstance(each, Choice) for each in field.metadata)
     return annotation if is_model else None
 
 
@@ -123,7 +112,10 @@ def readable(annotation: Any, metadata: Iterable[Any] = ()) -> str:
     origin, parts = get_origin(annotation), get_args(annotation)
     if origin is Annotated:
         inner, *given = parts
-        return readable(inner, [each for field in given for each in field.metadata])
+        bounds = [
+            each for field in given if isinstance(field, FieldInfo) for each in field.metadata
+        ]
+        return readable(inner, bounds)
     if origin in (Union, types.UnionType):
         return " or ".join(readable(part, metadata) for part in parts)
     if origin is Literal:
@@ -156,52 +148,52 @@ def _plural(name: str) -> str:
 
 def _sections() -> Iterator[str]:
     yield "## Top level"
-    yield _table(_rows(workflow.Config, workflow.Config.model_fields))
-    for name in workflow.Config.model_fields:
-        model = inner_model(workflow.Config, name)
-        if model or name in CHOICES:
+    yield _table(_rows(models.Config, models.Config.model_fields))
+    for name in models.Config.model_fields:
+        model = inner_model(models.Config, name)
+        if model or name in BRANCHES:
             yield f"## `{name}`"
-            about = meaning(workflow.Config, name)
+            about = meaning(models.Config, name)
             yield _summary(model) if model else f"{about[0].upper()}{about[1:]}."
         if model:
             yield _table(_rows(model, model.model_fields))
-        if name in CHOICES:
-            yield from _choice(CHOICES[name])
+        if name in BRANCHES:
+            yield from _branch(BRANCHES[name])
 
 
-def _choice(choice: Choice) -> Iterator[str]:
-    """Yield what is shared by several models of a branch once, then what each one adds to it."""
-    models = choice.models()
-    if choice.key:
-        known = ", ".join(f"`{name}`" for name in models)
-        about = f"which {choice.noun} it is; the other keys of the entry depend on it"
+def _branch(branch: Branch) -> Iterator[str]:
+    """Yield what is shared by several classes of a branch once, then what each one adds to it."""
+    classes = branch.classes
+    if branch.key:
+        known = ", ".join(f"`{name}`" for name in classes)
+        about = f"which {branch.noun} it is; the other keys of the entry depend on it"
         known = f"one of {known}; or the path of a Python file"
-        yield f"### An entry of `{choice.branch}`"
-        yield _table([(f"`{choice.key}`", known, choice.unnamed or "required", about)])
+        yield f"### An entry of `{branch.where}`"
+        yield _table([(f"`{branch.key}`", known, branch.unnamed or "required", about)])
     # A class is listed after those that it is made from.
-    counts = Counter(base for model in models.values() for base in _ancestry(model))
+    counts = Counter(base for model in classes.values() for base in _ancestry(model))
     shared = sorted((base for base in counts if counts[base] > 1), key=lambda b: len(b.__mro__))
-    shared = [base for base in shared if _own(base, shared, choice.key)]
+    shared = [base for base in shared if _own(base, shared, branch.key)]
     for base in shared:
-        *most, last = [f"`{name}`" for name, model in models.items() if issubclass(model, base)]
+        *most, last = [f"`{name}`" for name, model in classes.items() if issubclass(model, base)]
         some = f"{', '.join(most)} and {last}"
-        who = some if len(most) + 1 < len(models) else f"every {choice.noun}"
+        who = some if len(most) + 1 < len(classes) else f"every {branch.noun}"
         yield f"### Keys of {who}"
         yield _summary(base)
-        yield _table(_rows(base, _own(base, shared, choice.key)))
-    for name, model in models.items():
-        yield f"### {choice.key} `{name}`" if choice.key else f"### `{choice.branch}.{name}`"
+        yield _table(_rows(base, _own(base, shared, branch.key)))
+    for name, model in classes.items():
+        yield f"### {branch.key} `{name}`" if branch.key else f"### `{branch.where}.{name}`"
         yield _summary(sys.modules[model.__module__])
-        yield from _additions(model, shared, choice.key)
-    if choice.plug_in:
-        yield f"### {choice.key}: a Python file"
-        base = f"{choice.plug_in.__module__}.{choice.plug_in.__name__}"
+        yield from _additions(model, shared, branch.key)
+    if branch.plug_in:
+        yield f"### {branch.key}: a Python file"
+        base = f"{branch.plug_in.__module__}.{branch.plug_in.__name__}"
         yield (
             f"The file contains one class derived from `{base}`. Its fields are the other keys of "
             "the entry. How to write one: [plugins.md](plugins.md)."
         )
-        if choice.plug_in not in shared:
-            yield from _additions(choice.plug_in, shared, choice.key)
+        if branch.plug_in not in shared:
+            yield from _additions(branch.plug_in, shared, branch.key)
 
 
 def _additions(model: type[Settings], shared: list[type[Settings]], key: str) -> Iterator[str]:
@@ -234,7 +226,7 @@ def _rows(model: type[Settings], names: Iterable[str], prefix: str = "") -> list
         field, inner = model.model_fields[name], inner_model(model, name)
         about = meaning(model, name)
         shown, kind = f"`{prefix}{name}`", readable(field.annotation, field.metadata)
-        has_section = model is workflow.Config and (inner or name in CHOICES)
+        has_section = model is models.Config and (inner or name in BRANCHES)
         found.append(
             (f"[{shown}](#{name})" if has_section else shown, kind, _default(field), about)
         )

@@ -10,7 +10,7 @@ from typing import Annotated, Literal
 import pydantic
 import pytest
 import yaml
-from leakage.config import workflow
+from leakage.config import models as config_models
 from leakage.config.settings import Settings
 from snake import REPOSITORY
 
@@ -23,7 +23,7 @@ SPEC.loader.exec_module(configuration)
 
 # Names of the user's choice, and what stands below one.
 NAMED = re.compile(
-    r"((?:encryption\.schemes|encoders|estimators|controls"
+    r"((?:encryption\.schemes|encoders|estimators|controls|comparisons\.pixel_critics"
     r"|calibration\.(?:tasks|draws|subsets|encoder|settings))\.[^.]+)"
     r"(?:\.(.+))?"
 )
@@ -32,10 +32,10 @@ KIND = re.compile(r"dataset\.[^.]+\.(.+)")
 
 def models():
     """Return every model that the configuration reaches, with the key that chooses it."""
-    found = [(workflow.Config, "")]
-    for choice in configuration.CHOICES.values():
-        found += [(model, choice.key) for model in choice.models().values()]
-        found += [(choice.plug_in, choice.key)] if choice.plug_in else []
+    found = [(config_models.Config, "")]
+    for branch in configuration.BRANCHES.values():
+        found += [(model, branch.key) for model in branch.classes.values()]
+        found += [(branch.plug_in, branch.key)] if branch.plug_in else []
     for model, _ in found:
         inner = (configuration.inner_model(model, name) for name in model.model_fields)
         found += [(each, "") for each in inner if each]

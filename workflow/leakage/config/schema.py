@@ -4,63 +4,89 @@ python -m leakage.config.schema > workflow/schemas/config.schema.json
 """
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
-from leakage.config.models import CIPHERS, ESTIMATORS, Config
+from leakage.config.entries import Choice
+from leakage.config.models import CIPHERS, ENCODERS, ESTIMATORS, Config
 
+Schema = dict[str, Any]
 TITLE = "Configuration of the leakage workflow"
-NAMED = {("encryption", "schemes"): CIPHERS, ("estimators",): ESTIMATORS}
+ENTRIES: dict[tuple[str, ...], Choice[Any]] = {
+    ("encryption", "schemes"): CIPHERS,
+    ("encoders",): ENCODERS,
+    ("estimators",): ESTIMATORS,
+}
+# Branches of other values, in which null removes one too.
+REMOVABLE = [("controls",), ("comparisons", "pixel_critics"), ("calibration", "tasks")]
 
 
-def schema() -> dict[str, Any]:
+def schema() -> Schema:
     """Return the JSON schema of a configuration file.
 
-    No key is required, because a file given with --configfile holds only what differs. An entry may
-    be null, which removes it. An entry of a scheme or an estimator that is named like a module need
-    not repeat that name.
+    No key is required, because a file given with --configfile has only the keys that it changes. A
+    null removes an entry. An entry that is named like a module need not repeat that name.
     """
     found = Config.model_json_schema()
-    definitions = found.get("$defs", {})
     for each in _objects(found):
-        each.pop("required", None) if "properties" in each else None
-    for path, choice in NAMED.items():
-        entries = found
-        for key in path:
-            entries = _resolved(entries["properties"][key], definitions)
-        entry = entries["additionalProperties"]
-        entries["properties"] = {
-            name: _nullable({"if": {"required": [choice.key]}, "then": entry, "else": member})
-            for name, member in _members(entry, choice.key).items()
+        if "properties" in each:
+            each.pop("required", None)
+        if isinstance(each.get("title"), str):
+            del each["title"]
+    for path, choice in ENTRIES.items():
+        _share_classes(found, _at(found, path), choice)
+    _share_classes(found, _at(found, ("calibration",))["properties"], ENCODERS, "encoder")
+    for path in REMOVABLE:
+        branch = _at(found, path)
+        branch["additionalProperties"] = _nullable(branch["additionalProperties"])
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": TITLE, **found}
+
+
+def _share_classes(
+    whole: Schema, branch: Schema, choice: Choice[Any], name: str = "additionalProperties"
+) -> None:
+    """Write each class of a branch's entries once, below `$defs`, and refer to it."""
+    entry = branch[name]
+    references = {}
+    for each in entry["allOf"]:
+        member = each["if"]["properties"][choice.key]["const"]
+        key = f"{choice.key}.{member}"
+        whole["$defs"][key] = each["then"]
+        each["then"] = references[member] = {"$ref": f"#/$defs/{key}"}
+    if name != "additionalProperties":
+        return
+    given = {"required": [choice.key]}
+    if choice.named:
+        branch["properties"] = {
+            member: _nullable({"if": given, "then": entry, "else": reference})
+            for member, reference in references.items()
         }
-        entries["additionalProperties"] = _nullable(entry)
-    encoders = found["properties"]["encoders"]
-    encoders["additionalProperties"] = _nullable(encoders["additionalProperties"])
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **found, "title": TITLE}
+    branch[name] = _nullable({"if": given, "then": entry, "else": {"type": "object"}})
 
 
-def _members(entry: dict[str, Any], key: str) -> dict[str, dict[str, Any]]:
-    """Return the schema of each class of an entry, by name."""
-    return {each["if"]["properties"][key]["const"]: each["then"] for each in entry["allOf"]}
-
-
-def _nullable(schema: dict[str, Any]) -> dict[str, Any]:
-    return {"anyOf": [schema, {"type": "null"}]}
-
-
-def _resolved(schema: dict[str, Any], definitions: dict[str, Any]) -> dict[str, Any]:
-    if "$ref" not in schema:
-        return schema
-    found: dict[str, Any] = definitions[schema["$ref"].rpartition("/")[2]]
+def _at(whole: Schema, path: tuple[str, ...]) -> Schema:
+    """Return the schema of a key of the configuration."""
+    found = whole
+    for key in path:
+        found = found["properties"][key]
+        if "$ref" in found:
+            found = whole["$defs"][found["$ref"].rpartition("/")[2]]
     return found
 
 
-def _objects(value: object) -> list[dict[str, Any]]:
-    """Return every object inside a schema."""
+def _nullable(schema: Schema) -> Schema:
+    return {"anyOf": [schema, {"type": "null"}]}
+
+
+def _objects(value: object) -> Iterator[Schema]:
+    """Yield every object inside a schema."""
     if isinstance(value, list):
-        return [each for item in value for each in _objects(item)]
-    if not isinstance(value, dict):
-        return []
-    return [value, *(each for item in value.values() for each in _objects(item))]
+        for item in value:
+            yield from _objects(item)
+    elif isinstance(value, dict):
+        yield value
+        for item in list(value.values()):
+            yield from _objects(item)
 
 
 if __name__ == "__main__":
