@@ -2,8 +2,8 @@
 
     python workflow/recover.py [options of snakemake, such as --configfile demo.yaml]
 
-Does nothing where nothing is locked. What runs on another machine, or as another user, cannot be
-seen from here: on a cluster, look at the queue first. Then run Snakemake again.
+It does nothing if the folder is not locked. It cannot see processes on other machines or of other
+users: on a cluster, look at the queue first. Then run Snakemake again.
 """
 
 import subprocess
@@ -16,8 +16,8 @@ LOCKS = Path(".snakemake") / "locks"
 PROGRAMS = ("snakemake", "leakage")
 
 
-def at_work(folder: Path) -> list[str]:
-    """Return pid and command of every process of a run in `folder`, this one's own line apart."""
+def running(folder: Path) -> list[str]:
+    """Return pid and command of every process of a run in `folder`, except this one's parents."""
     me = psutil.Process()
     own = {process.pid for process in (me, *me.parents())}
     found = []
@@ -27,27 +27,27 @@ def at_work(folder: Path) -> list[str]:
                 continue
             command = process.cmdline()
         except psutil.Error:
-            continue  # it has ended, or is another user's
+            continue  # it has ended, or belongs to another user
         if is_run(command):
             found.append(f"{process.pid} ({' '.join(command)[:80]})")
     return found
 
 
 def is_run(command: list[str]) -> bool:
-    """Tell whether a command is Python with one of `PROGRAMS`, as a script or with -m."""
+    """Return whether a command is Python with one of `PROGRAMS`, as a script or with -m."""
     python, *words = command or [""]
     program = next((word for word in words if not word.startswith("-")), "")
     return "python" in Path(python).name and Path(program).name in PROGRAMS
 
 
 def main(options: list[str]) -> None:
-    """Unlock the working directory if it is locked and nothing lives in it."""
+    """Unlock the working directory if it is locked and no run works in it."""
     if not (LOCKS.is_dir() and any(LOCKS.iterdir())):
         return
-    if processes := at_work(Path.cwd()):
+    if processes := running(Path.cwd()):
         sys.exit(
-            "error: this folder is locked by a run that is still at work: process "
-            f"{'; '.join(processes)}; wait until it has ended, or end it, and try again"
+            "error: this folder is locked by a run that is still working: process "
+            f"{'; '.join(processes)}; wait until it has ended, or stop it, and try again"
         )
     print("unlocking after an interrupted run", file=sys.stderr)
     sys.exit(subprocess.run([sys.executable, "-m", "snakemake", "--unlock", *options]).returncode)

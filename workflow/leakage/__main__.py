@@ -1,4 +1,4 @@
-"""`python -m leakage`: the command line of `leakage.cli`, for a checkout that is not installed."""
+"""`python -m leakage`: the command line of `leakage.cli`, also for a checkout without installation."""
 
 from leakage import cli
 

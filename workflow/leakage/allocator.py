@@ -3,19 +3,19 @@
 import ctypes
 import os
 
-# Options of glibc's malloc.h: free memory at the heap's end that is kept, step by which the heap
-# grows, and largest number of pieces outside the heap.
+# Options in glibc's malloc.h: free memory that is kept at the end of the heap, step by which the
+# heap grows, and largest number of pieces outside the heap.
 M_TRIM_THRESHOLD, M_TOP_PAD, M_MMAP_MAX = -1, -2, -4
 KEPT, GROWTH = 1 << 30, 1 << 26
 
 
 def keep() -> None:
-    """Let this process keep freed memory, if the C library can.
+    """Keep freed memory in this process, if the C library supports it.
 
-    glibc gives large pieces back to the system at once and asks for new ones, which the system
-    first fills with zeros. This takes a seventh of a ResNet's time. The price is that holes in the
-    heap stay with the process, and a large buffer that grows is copied. Call it in steps that run
-    networks, before torch is imported, which then asks for large pages as well.
+    By default, glibc returns large pieces to the system at once. The system fills new pieces with
+    zeros, which takes a seventh of a ResNet's run time. In return, holes in the heap stay with the
+    process, and a large buffer that grows is copied. Call this before torch is imported: torch then
+    also uses large pages.
     """
     os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
     try:

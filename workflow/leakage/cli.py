@@ -1,7 +1,7 @@
 """The command line `leakage STEP …`: one step per module of `leakage.steps`.
 
-Only the module of the step that is asked for is imported, after the number of threads is set:
-a library that is imported earlier would start with as many threads as the machine has cores.
+Only the requested step's module is imported, after the number of threads is set: a library that is
+imported earlier would start as many threads as the machine has cores.
 """
 
 import ast
@@ -13,7 +13,6 @@ import sys
 from pathlib import Path
 from typing import Annotated, Any
 
-import click
 import typer
 from typer.core import TyperGroup
 
@@ -30,26 +29,26 @@ THREAD_VARIABLES = (
     "NUMEXPR_NUM_THREADS",
 )
 # The steps that run networks.
-NETWORKS = {"weights", "embed", "estimate", "calibrate", "calibrate_verdict"}
+NETWORKS = {"find_weights", "embed", "estimate", "calibrate_estimator", "calibrate_verdict"}
 
 
 class Steps(TyperGroup):
-    """The steps as commands, each imported when it is called."""
+    """The steps as commands; each is imported when it is called."""
 
-    def list_commands(self, ctx: click.Context) -> list[str]:
+    def list_commands(self, ctx: Any) -> list[str]:
         """Return the names of the modules in `leakage.steps`."""
         return sorted(module.name for module in pkgutil.iter_modules([str(STEPS)]))
 
-    def get_command(self, ctx: click.Context, name: str) -> Any:
-        """Return the command of one step, or None where there is no such step."""
+    def get_command(self, ctx: Any, name: str) -> Any:
+        """Return the command of a step; None if there is no such step."""
         if name not in self.list_commands(ctx):
             return None
         step = typer.Typer(add_completion=False)
         step.command(name)(importlib.import_module(f"leakage.steps.{name}").main)
         return typer.main.get_command(step)
 
-    def format_commands(self, ctx: click.Context, formatter: Any) -> None:
-        """List the steps with the first line of their documentation, importing none of them."""
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """List the steps with the first line of their docstrings, importing none of them."""
         rows = []
         for name in self.list_commands(ctx):
             text = ast.get_docstring(ast.parse((STEPS / f"{name}.py").read_text())) or ""
@@ -71,7 +70,7 @@ def _print_version(wanted: bool) -> None:
 def main(
     context: typer.Context,
     threads: Annotated[
-        int | None, typer.Option(help="Threads of every library; default: the environment's.")
+        int | None, typer.Option(help="Threads of every library; default: as the environment says.")
     ] = None,
     version: Annotated[
         bool,
@@ -93,10 +92,10 @@ def main(
 
 
 def run(program: str = "leakage") -> None:
-    """Run the command line; end with one line of text where the user can do something about it.
+    """Run the command line; report errors that the user can fix as one line of text.
 
     Args:
-        program: the name of the command in its own help.
+        program: the name of the command in its help.
     """
     try:
         with extras.named():
@@ -104,5 +103,5 @@ def run(program: str = "leakage") -> None:
     except LeakageError as error:
         sys.exit(f"error: {error}")
     except OSError as error:
-        # For example a full disk or a folder without write permission.
+        # For example, the disk is full or the folder is not writable.
         sys.exit(f"error: {error.filename or 'files'}: {error.strerror or error}")

@@ -1,4 +1,4 @@
-"""Where tensors live: the GPU when there is one, or what the configuration demands."""
+"""The device of tensors: a GPU if there is one, or as configured."""
 
 import os
 from pathlib import Path
@@ -9,13 +9,12 @@ from leakage.errors import LeakageError
 if TYPE_CHECKING:
     import torch
 
-
-# What the drivers of NVIDIA, of AMD and of Windows' Linux leave there.
+# Device files of the drivers of NVIDIA, of AMD, and of Linux under Windows.
 DRIVERS = ("nvidiactl", "kfd", "dxg")
 
 
 def has_gpu(devices: Path = Path("/dev")) -> bool:
-    """Return whether this machine has a GPU that this process may use, without importing torch."""
+    """Return whether this process may use a GPU, without importing torch."""
     hidden = os.environ.get("CUDA_VISIBLE_DEVICES", "all") in ("", "-1")
     return not hidden and any((devices / name).exists() for name in DRIVERS)
 
@@ -24,15 +23,15 @@ def resolve(name: str) -> "torch.device":
     """Return the torch device for `auto` (the GPU if there is one), `cuda` or `cpu`.
 
     Raises:
-        LeakageError: `cuda` was asked for and there is none; nothing falls back silently.
+        LeakageError: the name is `cuda`, and there is no GPU.
     """
-    # Imported here: what only checks a configuration must not wait for torch.
+    # torch takes 2.5 s to import, and parsing the Snakefile does not need it.
     import torch
 
     present = torch.cuda.is_available()
     if name == "cuda" and not present:
         raise LeakageError(
-            "device: found 'cuda', and torch sees no GPU here; expected a machine with one, or "
-            "device: auto or cpu"
+            "device: found 'cuda', but torch finds no GPU; run on a machine with one, or set "
+            "device: auto or device: cpu"
         )
     return torch.device("cuda" if present and name != "cpu" else "cpu")

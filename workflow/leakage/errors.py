@@ -1,8 +1,8 @@
-"""The one exception that a user of the workflow is meant to read."""
+"""The exception for problems that the user can fix."""
 
 
 class LeakageError(Exception):
-    """A problem in the user's hands: one clear message, no traceback.
+    """A problem that the user can fix, shown as one message without a traceback.
 
-    The message names the file or key, what was found, what was expected and what to do next.
+    The message names the file or key, and says what was found, what was expected and what to do.
     """

@@ -1,11 +1,11 @@
-"""The extras of pyproject.toml: packages that only some features need."""
+"""The extras in pyproject.toml: packages that only some features need."""
 
 import contextlib
 from collections.abc import Iterator
 
 from leakage.errors import LeakageError
 
-# The modules that each extra brings, by the name that `import` takes.
+# The modules of each extra, by their import names.
 EXTRAS = {
     "networks": ("huggingface_hub", "open_clip", "safetensors", "timm", "torchvision"),
     "workflow": (
@@ -25,11 +25,10 @@ EXTRAS = {
 
 @contextlib.contextmanager
 def named() -> Iterator[None]:
-    """Let an import that fails name the extra to install; also usable as a decorator.
+    """Name the extra to install if an import fails; also usable as a decorator.
 
     Raises:
-        LeakageError: a module of an extra is not installed. The import of any other module fails as
-            usual.
+        LeakageError: a module of an extra is not installed.
     """
     try:
         yield

@@ -1,12 +1,12 @@
-"""How far a long loop has come: a bar on a terminal, now and then a line in a log.
+"""Progress of long loops: a bar on a terminal, a line now and then in a log.
 
-Quiet by default, so that an estimator that is called from Python writes nothing. The command line
-lets its steps be heard, and a step can say what it is about.
+Loops are quiet by default, so that estimators called from Python write nothing. The command line
+turns progress on for its steps.
 """
 
 import sys
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sized
 from contextlib import contextmanager
 from typing import TypeVar
 
@@ -14,13 +14,13 @@ EVERY = 10.0  # seconds between two lines of a loop; a shorter loop writes none
 
 Item = TypeVar("Item")
 
-# What the lines begin with, the step's name first; None keeps all loops quiet.
+# The beginning of every line: the step's name, then its subject. With None, all loops are quiet.
 _title: str | None = None
 
 
 @contextmanager
 def shown(title: str) -> Iterator[None]:
-    """Let the loops of a step be followed on standard error, under this title."""
+    """Show the progress of loops on standard error, with this title."""
     global _title
     before, _title = _title, title
     try:
@@ -29,37 +29,40 @@ def shown(title: str) -> Iterator[None]:
         _title = before
 
 
-def about(what: str) -> None:
-    """Add to the title what the step works on; many run at once, and write to one terminal."""
+def about(subject: str) -> None:
+    """Add the step's subject to the title: many steps run at once and share a terminal."""
     global _title
     if _title is not None:
-        _title = f"{_title} {what}"
+        _title = f"{_title} {subject}"
 
 
 def over(
     items: Iterable[Item], unit: str, total: int | None = None, done: int = 0
 ) -> Iterator[Item]:
-    """Yield the items, telling how many of them are done.
+    """Yield the items and show the progress.
 
     Args:
-        items: what the loop goes over.
+        items: the items of the loop.
         unit: what they are, in the plural.
-        total: how many there are, `done` ones included; None takes their length.
-        done: how many an earlier run has done.
+        total: their number, including the `done` ones; None takes their length.
+        done: number of items that an earlier run has done.
     """
     if _title is None:
         yield from items
         return
-    total = done + len(items) if total is None else total
+    if total is None:
+        assert isinstance(items, Sized), "give the total of items without a length"
+        total = done + len(items)
     if sys.stderr.isatty():
         from tqdm import tqdm
 
-        # Of loops in loops only the outermost leaves its bar behind.
+        # Of nested loops, only the outermost leaves its bar behind.
         yield from tqdm(items, _title, total, leave=None, unit=f" {unit}", initial=done)
     else:
         yield from _lines(items, unit, total, done)
 
 
+# tqdm redraws one line with carriage returns, which fills a log.
 def _lines(items: Iterable[Item], unit: str, total: int, done: int) -> Iterator[Item]:
     start = last = time.monotonic()
     for count, item in enumerate(items, 1):
@@ -71,7 +74,7 @@ def _lines(items: Iterable[Item], unit: str, total: int, done: int) -> Iterator[
 
 
 def line(unit: str, done: int, total: int, new: int, seconds: float) -> str:
-    """Return how far a loop is; its pace is that of the `new` items that took the `seconds`."""
+    """Return the progress of a loop, at the pace of the `new` items of these `seconds`."""
     rate = new / max(seconds, 1e-9)
     pace = f"{rate:.1f} {unit}/s" if rate >= 1 else f"{1 / rate:.1f} s each"
     return f"{_title}: {done} of {total} {unit}, {seconds:.0f} s, {pace}"

@@ -1,11 +1,11 @@
-"""The one check of every seed that comes from Python."""
+"""The check of every seed that a Python caller passes."""
 
 import operator
 
 from leakage.config.settings import shown
 from leakage.errors import LeakageError
 
-# Tables hold a seed as int64, and an estimator counts up from it.
+# Tables store a seed as int64, and estimators count up from it.
 LARGEST = 2**62
 
 
@@ -14,17 +14,16 @@ def checked(seed: object, name: str = "seed") -> int:
 
     Args:
         seed: a whole number, Python's or NumPy's.
-        name: of the argument, for the message.
+        name: the argument's name, for the message.
 
     Raises:
-        LeakageError: it is negative, larger than 2^62, has a fraction, or is not a number (True,
-            False and None are not).
+        LeakageError: it is negative, larger than 2^62, has a fraction, or is not a number.
 
     Example:
         >>> checked(np.int64(3))
         3
     """
-    expected = f"expected a whole number from 0 to 2^62; give one, say {name}=0"
+    expected = f"expected a whole number from 0 to 2^62; for example {name}=0"
     if isinstance(seed, bool):
         raise LeakageError(f"{name}: found {seed}; {expected}")
     try:

@@ -1,4 +1,4 @@
-"""Checkpoints: a training that is interrupted goes on where it was, to the same result."""
+"""Checkpoints: an interrupted training resumes, and gives the same result."""
 
 import io
 import sys
@@ -14,13 +14,13 @@ EVERY = 60.0
 
 
 class Checkpoint:
-    """Where one training keeps its state, until it has ended.
+    """The file in which a training keeps its state until it has ended.
 
     Args:
-        path: the file; it belongs to one job at a time.
-        identity: digest of all that the training depends on (data, settings, code, device): a
-            state of another training is not taken up.
-        every: seconds between two states that are kept.
+        path: the file; one job uses it at a time.
+        identity: digest of everything that the training depends on (data, settings, code, device).
+            The state of another training is ignored.
+        every: seconds between two states.
     """
 
     def __init__(self, path: Path | str, identity: str, every: float = EVERY):
@@ -28,19 +28,19 @@ class Checkpoint:
         self._last = time.monotonic()
 
     def load(self) -> dict[str, Any] | None:
-        """Return the state that was kept; None where there is none, or one of another training."""
+        """Return the state; None if there is none or it is of another training."""
         import torch
 
         if not self.path.is_file():
             return None
         try:
-            # A state is a zip, and torch does not look at the checksums in it.
+            # The file is a zip, and torch does not check the checksums in it.
             with zipfile.ZipFile(self.path) as parts:
                 if damaged := parts.testzip():
                     raise zipfile.BadZipFile(f"its part {damaged} is damaged")
             kept = torch.load(self.path, map_location="cpu", weights_only=True)
             identity, state = kept["identity"], kept["state"]
-        # Damaged bytes make the reader raise almost anything; the training then starts afresh.
+        # Damaged bytes make the reader raise almost any exception.
         except Exception as error:
             why = str(error).partition("\n")[0]
             print(f"{self.path}: unreadable ({why}); training from the start", file=sys.stderr)
@@ -48,10 +48,11 @@ class Checkpoint:
         if identity != self.identity:
             print(f"{self.path}: of another training; training from the start", file=sys.stderr)
             return None
-        return state
+        found: dict[str, Any] = state
+        return found
 
     def keep(self, state: Callable[[], dict[str, Any]]) -> None:
-        """Keep what `state` returns (tensors, numbers, text, lists and dicts), if it is time to."""
+        """Write what `state` returns (tensors, numbers, text, lists and dicts), if it is time."""
         if time.monotonic() - self._last < self.every:
             return
         import torch
@@ -63,5 +64,5 @@ class Checkpoint:
         self._last = time.monotonic()
 
     def remove(self) -> None:
-        """Forget the state: the training has ended and its result is kept."""
+        """Delete the file: the training has ended and its result is written."""
         self.path.unlink(missing_ok=True)

@@ -8,19 +8,19 @@ from typing import Any, Literal
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
 from leakage import seeds
 from leakage.config.settings import shown
 from leakage.errors import LeakageError
 from leakage.storage import files
 
-# What `patch`, `top` and `left` are in the row of a whole picture.
 WHOLE = -1
-# Which rows of a file can be read.
+"""`patch`, `top` and `left` in the row of a whole picture"""
 ROWS = ("patches", "whole")
-
-# Rows that are held in memory and written at once.
+"""the rows of a file that can be read"""
 GROUP = 1024
+"""smallest number of rows that are written at once"""
 
 SCHEMA = pa.schema(
     [
@@ -31,13 +31,14 @@ SCHEMA = pa.schema(
     ]
 )
 
-# A row before it has its embedding: image id, patch, top and left in pixels.
 Row = tuple[str, int, int, int]
+"""image id, patch, and top and left in pixels; the last three are `WHOLE` for a whole picture"""
+Vectors = NDArray[np.float32]
 
 
 def write(
     path: Path | str,
-    parts: Iterable[tuple[Sequence[Row], np.ndarray]],
+    parts: Iterable[tuple[Sequence[Row], Vectors]],
     dim: int,
     metadata: dict[str, Any],
 ) -> None:
@@ -45,11 +46,9 @@ def write(
 
     Args:
         path: the Parquet file to make, in row groups of about `GROUP` rows.
-        parts: the rows that say whose the embeddings are (of each its image id, patch, top and
-            left; the last three -1 for a whole picture), and as many embeddings, float32 of shape
-            (rows, dim).
+        parts: rows and their embeddings, float32 of shape (rows, dim).
         dim: length of an embedding.
-        metadata: what `read` will give back.
+        metadata: returned by `read`.
     """
     schema = SCHEMA.append(pa.field("embedding", pa.list_(pa.float32(), dim)))
     schema = schema.with_metadata(files.encode(metadata))
@@ -68,11 +67,11 @@ def write(
 
 
 def _grouped(
-    parts: Iterable[tuple[Sequence[Row], np.ndarray]],
-) -> Iterator[tuple[list[Row], np.ndarray]]:
-    """Yield the parts put together to at least `GROUP` rows, but for the last."""
+    parts: Iterable[tuple[Sequence[Row], Vectors]],
+) -> Iterator[tuple[list[Row], Vectors]]:
+    """Yield the parts joined to at least `GROUP` rows; the last may have fewer."""
     rows: list[Row] = []
-    waiting: list[np.ndarray] = []
+    waiting: list[Vectors] = []
     for more, embeddings in parts:
         rows += more
         waiting.append(embeddings)
@@ -84,15 +83,15 @@ def _grouped(
 
 
 def gather(shards: Sequence[Path | str], output: Path | str) -> None:
-    """Put the embeddings of all shards of one level into one file, one row group at a time.
+    """Join the embeddings of all shards of one level in one file, one row group at a time.
 
     Raises:
-        LeakageError: a shard is missing or damaged, or they are not of the same making.
+        LeakageError: a shard is missing or damaged, or their metadata differ.
     """
     of_first: dict[str, Any] = {}
     with files.kept_file(output) as temporary, contextlib.ExitStack() as stack:
         writer = None
-        for index, path in enumerate(shards):
+        for path in shards:
             opened = pq.ParquetFile(files.check(path))
             metadata = _of_all_shards(files.decode(opened.schema_arrow.metadata))
             if writer is None:
@@ -103,17 +102,17 @@ def gather(shards: Sequence[Path | str], output: Path | str) -> None:
                     pq.ParquetWriter(temporary, schema, compression="zstd")
                 )
             if metadata != of_first:
+                different = [key for key in metadata if metadata[key] != of_first.get(key)]
                 raise LeakageError(
-                    f"{path}: of another making than {shards[0]} (another encoder, view or device);"
-                    f" delete the shards and run the same command again; shard {index} differs in "
-                    f"{', '.join(k for k in metadata if metadata[k] != of_first.get(k))}"
+                    f"{path}: made differently from {shards[0]} ({', '.join(different)}); delete "
+                    "the shards and run the same command again"
                 )
             for group in range(opened.num_row_groups):
                 writer.write_table(opened.read_row_group(group).cast(schema))
 
 
 def _of_all_shards(metadata: dict[str, Any]) -> dict[str, Any]:
-    """Return the metadata without what is one shard's alone."""
+    """Return the metadata without the parts that differ between shards."""
     view = {key: value for key, value in metadata["view"].items() if key != "shard"}
     return {key: value for key, value in metadata.items() if key != "inputs"} | {"view": view}
 
@@ -127,33 +126,32 @@ def read(
     rows: Literal["patches", "whole"],
     limit: int | None = None,
     seed: int = 0,
-) -> tuple[np.ndarray, np.ndarray, dict[str, Any]]:
+) -> tuple[NDArray[np.str_], Vectors, dict[str, Any]]:
     """Return the embeddings of the patches or of the whole pictures, in the view's order.
 
-    The order is the same at every level, and so are the rows that a limit leaves: the rows of two
-    levels are pairs.
+    The order is the same at every level, also with a limit: the rows of two levels are pairs.
 
     Args:
-        path: what `write` or `gather` made.
-        rows: which of them.
-        limit: the most rows to read, from as many pictures as possible; None for all.
-        seed: draws which.
+        path: a file made by `write` or `gather`.
+        rows: patches or whole pictures.
+        limit: largest number of rows to read, from as many pictures as possible; None for all.
+        seed: draws the rows.
 
     Returns:
         image_ids: str of shape (n,).
         embeddings: float32 of shape (n, dim).
-        metadata: what was written beside them.
+        metadata: the metadata given to `write`.
 
     Raises:
-        LeakageError: the file is missing or damaged, or holds none of these rows; `rows` is another
-            word, `limit` is below 1, or the seed is not a whole number from 0.
+        LeakageError: the file is missing or damaged, or holds none of these rows; `rows` is
+            unknown, `limit` is below 1, or the seed is not a whole number from 0.
     """
     if rows not in ROWS:
         raise LeakageError(f"rows: found {shown(rows)}; expected {' or '.join(ROWS)}")
     if limit is not None and limit < 1:
         raise LeakageError(f"limit: found {limit}; expected at least 1 embedding, or None for all")
     seed = seeds.checked(seed)
-    # As a dictionary, a picture's id is held once, not once per patch.
+    # A dictionary holds each picture's id once, not once per patch.
     opened = pq.ParquetFile(files.check(path), read_dictionary=["image_id"])
     names = opened.read(["image_id", "patch"]).unify_dictionaries()
     patch = names["patch"].to_numpy()
@@ -181,14 +179,16 @@ def read(
     )
 
 
-def draw(image_ids: pa.DictionaryArray, patch: np.ndarray, limit: int, seed: int) -> np.ndarray:
-    """Return the sorted indices of `limit` rows: a patch of each picture first, then a second one.
+def draw(
+    image_ids: pa.DictionaryArray, patch: NDArray[np.int32], limit: int, seed: int
+) -> NDArray[np.intp]:
+    """Return the sorted indices of `limit` rows: the first patch of each picture, then the second.
 
     Args:
-        image_ids: per row, its picture.
-        patch: per row, the number of the patch in its picture, shape (rows,).
-        limit: how many.
-        seed: draws which pictures, where there are more than `limit`.
+        image_ids: the picture of each row.
+        patch: the number of each row's patch in its picture, shape (rows,).
+        limit: number of rows.
+        seed: draws the pictures if there are more than `limit`.
     """
     pictures = len(image_ids.dictionary)
     order = np.random.default_rng([seed, 4]).permutation(pictures)

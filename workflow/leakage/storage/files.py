@@ -1,4 +1,4 @@
-"""Files that are kept: written whole or not at all, with a checksum that is checked when read."""
+"""Files: written completely or not at all, with a checksum that is verified on reading."""
 
 import contextlib
 import errno
@@ -18,27 +18,28 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
 from leakage.errors import LeakageError
 
 METADATA_KEY = b"leakage"
-# The end of a temporary name: the writer's machine (a hash of its name) and process, and chance.
+# The end of a temporary name: a hash of the writer's machine name, its process id, and random digits.
 TEMPORARY = re.compile(r"\.([0-9a-f]{8})-(\d+)-[0-9a-f]{8}\.part$")
-# Seconds after which a file that a process of another machine began counts as given up.
-GIVEN_UP = 24 * 3600
-# By how many seconds the clock of a file system may be behind the machine's.
+# Seconds without a change after which a temporary file of another machine counts as abandoned.
+ABANDONED = 24 * 3600
+# Largest delay of a file system's clock, in seconds.
 CLOCKS_DIFFER = 60
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 @contextlib.contextmanager
 def whole_file(path: Path | str) -> Iterator[Path]:
-    """Yield a temporary name beside `path`; rename it to `path` once the block has succeeded.
+    """Yield a temporary path beside `path`, which is renamed to `path` if the block succeeds.
 
-    The name is unique, so an orphaned writer of an interrupted run cannot spoil a later one.
+    The name is unique, so a writer left over from an interrupted run cannot damage a later file.
 
     Raises:
-        LeakageError: there is no room, or the folder may not be written.
+        LeakageError: the disk is full, or the folder is not writable.
     """
     path = Path(path)
     temporary = temporary_name(path)
@@ -56,13 +57,13 @@ def whole_file(path: Path | str) -> Iterator[Path]:
 
 
 def temporary_name(path: Path) -> Path:
-    """Return a name beside `path` for what this process writes, which no other process uses."""
+    """Return a path beside `path` that no other process uses."""
     return path.with_name(f".{path.name}.{_machine()}-{os.getpid()}-{secrets.token_hex(4)}.part")
 
 
 @contextlib.contextmanager
 def temporary_folder(path: Path) -> Iterator[Path]:
-    """Yield a new folder beside `path` that is gone afterwards; none is made at `path`."""
+    """Yield a new folder beside `path`, which is removed afterwards."""
     folder = temporary_name(path)
     folder.mkdir(parents=True)
     try:
@@ -72,10 +73,10 @@ def temporary_folder(path: Path) -> Iterator[Path]:
 
 
 def remove_abandoned(folder: Path) -> None:
-    """Remove what processes that have ended left half written in a folder and below it.
+    """Remove the temporary files of processes that have ended, in a folder and below it.
 
-    What a living process writes stays: two runs may share a folder. Whether a process of another
-    machine lives cannot be seen from here; its files go when nothing was added for a day.
+    Those of live processes stay: two runs may share a folder. Processes of other machines cannot be
+    seen from here; their files are removed if they have not changed for a day.
     """
     for path in folder.rglob(".*.part"):
         with contextlib.suppress(FileNotFoundError):  # its writer has just renamed it
@@ -88,7 +89,7 @@ def remove_abandoned(folder: Path) -> None:
 
 
 def refuse_unwritable(folder: Path) -> None:
-    """Raise a LeakageError where nothing can be written into a folder, which is made if need be."""
+    """Raise a LeakageError if a folder is not writable; make the folder if it is missing."""
     probe = temporary_name(folder / "probe")
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -107,38 +108,38 @@ def _machine() -> str:
 
 
 def _is_written(path: Path) -> bool:
-    """Tell whether a process that lives, as far as can be seen, writes a temporary file."""
+    """Return whether a live process, as far as can be seen, writes a temporary file."""
     import psutil
 
     found, changed = TEMPORARY.search(path.name), path.stat().st_mtime
     if found is None:
         return False
     if found[1] != _machine():
-        return time.time() - changed < GIVEN_UP
+        return time.time() - changed < ABANDONED
     try:
         process = psutil.Process(int(found[2]))
-        # The number of a process that has ended is given to another one.
-        return process.create_time() <= changed + CLOCKS_DIFFER and process.is_running()
+        # A younger process has the same id by chance.
+        return bool(process.create_time() <= changed + CLOCKS_DIFFER and process.is_running())
     except psutil.NoSuchProcess:
         return False
 
 
 def _is_of(error: OSError, temporary: Path) -> bool:
-    """Tell whether an error is about a temporary file, or about the folder for it."""
+    """Return whether an error is about a temporary file or its folder."""
     return error.filename is not None and Path(error.filename) in (temporary, *temporary.parents)
 
 
 def _unwritable(path: Path, error: OSError) -> LeakageError:
-    remedy = "make room there" if error.errno in NO_ROOM else "let that folder be written to"
+    remedy = "free disk space" if error.errno in NO_ROOM else "make the folder writable"
     return LeakageError(
         f"{path}: cannot be written ({os.strerror(error.errno or errno.EIO)}); {remedy}, and run "
-        "the same command again: what is finished stays"
+        "the same command again: finished results are kept"
     )
 
 
 @contextlib.contextmanager
 def kept_file(path: Path | str) -> Iterator[Path]:
-    """Like `whole_file`, and leaves the SHA-256 of what was written in `checksum_path(path)`."""
+    """Like `whole_file`, and write the SHA-256 of the file to `checksum_path(path)`."""
     with whole_file(path) as temporary:
         yield temporary
         digest = sha256(temporary)
@@ -147,12 +148,12 @@ def kept_file(path: Path | str) -> Iterator[Path]:
 
 
 def checksum_path(path: Path | str) -> Path:
-    """Return where the SHA-256 of a kept file lies (a line that `sha256sum --check` reads)."""
+    """Return the path of a file's checksum (a line that `sha256sum --check` accepts)."""
     return Path(f"{path}.sha256")
 
 
 def recorded(path: Path | str) -> list[str]:
-    """Return the SHA-256 that was written beside a kept file, or beside each one of a folder."""
+    """Return the SHA-256 written beside a file, or beside each file of a folder."""
     beside = sorted(Path(path).glob("*.sha256")) or [checksum_path(path)]
     return [each.read_text(errors="replace").partition(" ")[0] for each in beside]
 
@@ -164,13 +165,13 @@ def sha256(path: Path | str) -> str:
 
 
 def check(path: Path | str) -> Path:
-    """Return `path` if it holds what was written there.
+    """Return `path` after verifying its checksum.
 
     Raises:
-        LeakageError: the file or its checksum is missing, or they disagree.
+        LeakageError: the file or its checksum is missing, or they do not match.
     """
     path, sidecar = Path(path), checksum_path(path)
-    # By its name: Snakemake does not miss what stands between pictures and figures that are there.
+    # By its name: Snakemake does not notice missing files between existing pictures and figures.
     again = f"delete it and run again, asking for it: snakemake … -- {path} figures"
     refuse_missing(path)
     if not sidecar.is_file():
@@ -178,19 +179,19 @@ def check(path: Path | str) -> Path:
     (expected, *_), found = recorded(path), sha256(path)
     if found != expected:
         raise LeakageError(
-            f"{path}: damaged: its SHA-256 is {found}, and {expected} was written; {again}"
+            f"{path}: damaged: found SHA-256 {found}, expected {expected}; {again}"
         )
     return path
 
 
 def refuse_missing(path: Path) -> None:
-    """Raise a LeakageError where there is no file."""
+    """Raise a LeakageError if there is no file."""
     if not path.is_file():
         raise LeakageError(f"{path}: no such file; run the step that makes it")
 
 
 def write_table(path: Path | str, table: pa.Table, metadata: dict[str, Any]) -> None:
-    """Write a Parquet table (zstd) with `metadata` as JSON in its schema, and its checksum."""
+    """Write a Parquet table (zstd), with `metadata` as JSON in its schema, and its checksum."""
     with kept_file(path) as temporary:
         pq.write_table(
             table.replace_schema_metadata(encode(metadata)), temporary, compression="zstd"
@@ -198,13 +199,13 @@ def write_table(path: Path | str, table: pa.Table, metadata: dict[str, Any]) -> 
 
 
 def read_table(path: Path | str) -> tuple[pa.Table, dict[str, Any]]:
-    """Return a Parquet table written by `write_table` and its metadata, after `check`."""
+    """Return the table and the metadata that `write_table` wrote, after `check`."""
     table = pq.read_table(check(path))
     return table, decode(table.schema.metadata)
 
 
 def read_metadata(path: Path | str) -> dict[str, Any]:
-    """Return only the metadata of a table written by `write_table`."""
+    """Return the metadata that `write_table` wrote."""
     return decode(pq.read_schema(path).metadata)
 
 
@@ -214,24 +215,25 @@ def encode(metadata: dict[str, Any]) -> dict[bytes, bytes]:
 
 
 def decode(metadata: dict[bytes, bytes] | None) -> dict[str, Any]:
-    """Return what `encode` stored, or nothing where nothing was stored."""
-    return json.loads((metadata or {}).get(METADATA_KEY, b"{}"))
+    """Return the metadata that `encode` stored; empty if there is none."""
+    found: dict[str, Any] = json.loads((metadata or {}).get(METADATA_KEY, b"{}"))
+    return found
 
 
-def read_array(path: Path) -> np.ndarray:
+def read_array(path: Path) -> NDArray[Any]:
     """Return the array in a .npy file.
 
     Raises:
-        LeakageError: the file is missing or holds something else.
+        LeakageError: the file is missing or is not an array of numbers.
     """
     try:
         found = np.load(path, allow_pickle=False)
         if not isinstance(found, np.ndarray):
-            raise ValueError("it is a zip")
+            raise ValueError("it is a zip file")
         return found
     except (OSError, ValueError, EOFError, MemoryError, OverflowError) as error:
         why = "the file is empty" if isinstance(error, EOFError) else str(error) or "too large"
         why = why.partition("\n")[0]
         raise LeakageError(
-            f"{path}: not an array of numbers in a .npy file ({why}); save it by numpy.save"
+            f"{path}: not an array of numbers in a .npy file ({why}); save it with numpy.save"
         ) from None

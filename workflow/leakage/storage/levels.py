@@ -1,10 +1,11 @@
-"""The plain pictures and the views of all levels, as one representation holds them."""
+"""The embeddings of the plain pictures and of the views of all levels."""
 
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from leakage.errors import LeakageError
 from leakage.storage import embeddings
@@ -16,15 +17,15 @@ class Levels:
 
     Attributes:
         plain: float32 (rows, dim).
-        views: float32 (levels, rows, dim); row by row the same pictures and places.
+        views: float32 (levels, rows, dim); each row shows the same place as that row of `plain`.
         image_ids: the picture of each row, str (rows,).
-        levels: the levels, as many.
-        source: what is known of the encoder, the scheme and its levels.
+        levels: the levels of `views`.
+        source: description of the encoder, the scheme and its levels.
     """
 
-    plain: np.ndarray
-    views: np.ndarray
-    image_ids: np.ndarray
+    plain: NDArray[np.float32]
+    views: NDArray[np.float32]
+    image_ids: NDArray[np.str_]
     levels: list[int]
     source: dict[str, Any]
 
@@ -38,18 +39,20 @@ def read(
         x: the plain pictures' embeddings.
         y: those of each level.
         rows: patches or whole pictures.
-        limit: the most rows to read; None for all.
-        seed: draws which.
+        limit: largest number of rows to read; None for all.
+        seed: draws the rows.
 
     Raises:
-        LeakageError: a file is missing or damaged, or holds other pictures than `x`.
+        LeakageError: a file is missing or damaged, or its pictures differ from those of `x`.
     """
     image_ids, plain, metadata = embeddings.read(x, rows, limit, seed)
     views, levels, abouts = np.empty((len(y), *plain.shape), plain.dtype), [], []
     for index, path in enumerate(y):
         ids, values, of_level = embeddings.read(path, rows, limit, seed)
         if not np.array_equal(ids, image_ids):
-            raise LeakageError(f"{path}: its pictures are not those of {x}; make both anew")
+            raise LeakageError(
+                f"{path}: its pictures differ from those of {x}; delete both and run again"
+            )
         views[index] = values
         levels.append(of_level["level"])
         abouts.append(of_level["view"])
@@ -57,10 +60,8 @@ def read(
 
 
 def source(views: list[dict[str, Any]]) -> dict[str, Any]:
-    """Return what is known of a scheme's levels, from the metadata of their views.
-
-    Level 0 is no scheme's; what the scheme says of itself stands in the last level.
-    """
+    """Return the description of a scheme and its levels, from the metadata of their views."""
+    # The view of level 0 does not depend on the scheme.
     last = views[-1]
     return {
         "scheme": last["scheme"],

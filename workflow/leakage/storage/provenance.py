@@ -1,9 +1,9 @@
-"""Provenance: what a figure was made of, in a file beside it.
+"""Provenance: a record beside each figure of everything that it was made from.
 
-`figures/{name}.json` holds the configuration, the digest of the code of every job behind the
-figure, the versions, and each table that was read with its SHA-256 and its own metadata (settings,
-seed, device, versions, and in turn the SHA-256 of what it was made of). So the chain reaches from
-the figure's files through estimates, embeddings and views to the pictures.
+`figures/{name}.json` holds the configuration, the code digest of every job behind the figure, the
+versions, and each table that was read with its SHA-256 and its metadata (settings, seed, device,
+versions, and the SHA-256 of its own inputs). The chain reaches from the figure through estimates,
+embeddings and views to the pictures.
 """
 
 import importlib.metadata
@@ -19,7 +19,7 @@ from leakage.storage import files
 SUFFIX = ".json"
 PICTURES = (".png", ".pdf", ".csv")
 LIBRARIES = ("numpy", "pandas", "pyarrow", "matplotlib", "seaborn", "torch")
-# The environment variable by which the workflow tells a figure's job what to record.
+# The environment variable with which the workflow passes its part of the record to figure jobs.
 VARIABLE = "LEAKAGE_PROVENANCE"
 
 
@@ -30,16 +30,16 @@ def write(
     read: Mapping[str, tuple[Path, Mapping[str, Any]]],
     workflow: Mapping[str, Any],
 ) -> None:
-    """Write what a figure was made of to `stem`.json.
+    """Write the provenance of a figure to `stem`.json.
 
     Args:
-        stem: the figure's path without suffix; its picture files are there already.
+        stem: the figure's path without suffix; its picture files exist.
         figure: name of the module that drew it.
-        code: digest of what drew it.
+        code: digest of the code that drew it.
         read: path and metadata of each table and view that it read, by role.
-        workflow: the `configuration`, but for the place of its results, and the `code` of all jobs
-            (`Jobs.digests`); empty where the step was called by hand: then nothing can tell later
-            whether the code is still the same.
+        workflow: the `configuration` without the place of its results, and the `code` of all jobs
+            (`Jobs.digests`). If the step was called by hand, it is empty, and later changes of the
+            code cannot be detected.
     """
     inputs = {
         role: {
@@ -65,20 +65,20 @@ def write(
 
 
 def versions() -> dict[str, str]:
-    """Return the versions of Python and of the libraries that figures rest on."""
+    """Return the versions of Python and of the libraries that figures depend on."""
     found = {name: importlib.metadata.version(name) for name in LIBRARIES}
     return {"python": platform.python_version(), **found}
 
 
 def jobs(read: Iterable[Mapping[str, Any]]) -> set[str]:
-    """Return which jobs made tables, and what those read: keys of `Jobs.digests`.
+    """Return the jobs that made tables and views and their inputs: keys of `Jobs.digests`.
 
     Args:
         read: the metadata of each table or view.
     """
-    found = set()
+    found: set[str] = set()
     for about in read:
-        if "behind" in about:  # made from tables: it says so itself
+        if "behind" in about:  # a table made from tables lists them itself
             found |= set(about["behind"])
             continue
         if "calibrated" in about:
