@@ -11,8 +11,13 @@ FILES = {
     "__init__.py": "",
     "steps/__init__.py": "",
     "steps/view.py": '''"""Make views."""
+from typing import TYPE_CHECKING
+
 from leakage.storage import files
 from leakage.schemes import cipher
+
+if TYPE_CHECKING:
+    from leakage import other
 
 
 class Settings:
@@ -27,7 +32,8 @@ def main(x):
 
     return files.kept(cipher.TABLE[x] + value)
 ''',
-    "files.py": "def kept(x):\n    return x\n",
+    "storage/__init__.py": "",
+    "storage/files.py": "def kept(x):\n    return x\n",
     "schemes/__init__.py": "from leakage import errors\n",
     "schemes/cipher.py": "TABLE = [1, 2]\n",
     "errors.py": "class LeakageError(Exception):\n    pass\n",
@@ -72,6 +78,7 @@ def test_everything_that_a_step_imports_counts_inside_functions_and_in_turn(pack
         "leakage",
         "leakage.steps",
         "leakage.steps.view",
+        "leakage.storage",
         "leakage.storage.files",
         "leakage.schemes",
         "leakage.schemes.cipher",
@@ -89,6 +96,7 @@ def test_everything_that_a_step_imports_counts_inside_functions_and_in_turn(pack
         ('    """Return x."""\n', ""),
         ('"""of what is drawn"""', '"""what is drawn is in it"""'),
         ('    """of what is drawn"""\n', ""),
+        ("    from leakage import other\n", "    from leakage import other, another\n"),
         ("    return files.kept(", "\n\n    return files.kept( "),
         ("\n\n\ndef main", "\n\n\n\n\ndef main"),
     ],
@@ -98,6 +106,7 @@ def test_everything_that_a_step_imports_counts_inside_functions_and_in_turn(pack
         "docstring of a function",
         "docstring of a field",
         "no docstring of a field",
+        "import for type checkers",
         "layout",
         "empty lines",
     ],
@@ -113,7 +122,7 @@ def test_how_a_module_is_written_leaves_the_digest(package, old, new):
     [
         ("steps/view.py", "+ value", "- value"),
         ("steps/view.py", '"nats"', '"bits"'),
-        ("files.py", "return x", "return -x"),
+        ("storage/files.py", "return x", "return -x"),
         ("schemes/cipher.py", "2", "3"),
         ("schemes/__init__.py", "\n", "\nX = 1\n"),
         ("schemes/cipher.css", "td", "th"),
@@ -168,6 +177,6 @@ def test_two_modules_that_import_each_other_have_a_digest(package):
 
 
 def test_the_digest_is_the_same_in_another_process():
-    program = "from leakage import digest; print(digest.code_digest('leakage.steps.estimate'))"
+    program = "from leakage.storage import digest; print(digest.code_digest('leakage.steps.estimate'))"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert done.stdout.strip() == digest.code_digest("leakage.steps.estimate"), done.stderr

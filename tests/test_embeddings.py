@@ -107,11 +107,11 @@ def test_a_damaged_file_is_refused(tmp_path, places):
 def test_a_picture_without_places_and_places_without_a_picture_are_refused(tmp_path):
     table = small_views.places(SIZE)
     fewer = small_views.write_places(tmp_path / "fewer.csv", table[table.image_id != "camera"])
-    with pytest.raises(LeakageError, match="the view has picture camera, the places have not"):
+    with pytest.raises(LeakageError, match="picture camera of the view is missing from the places"):
         embedded(tmp_path, fewer)
     table.loc[len(table)] = ("lake", 0, 0, 0)
     more = small_views.write_places(tmp_path / "more.csv", table)
-    with pytest.raises(LeakageError, match="the places have picture lake, the view has not"):
+    with pytest.raises(LeakageError, match="picture lake of the places is missing from the view"):
         embedded(tmp_path, more)
     assert not (tmp_path / "0.parquet").exists()
 

@@ -95,7 +95,7 @@ def test_an_encrypted_picture_that_changes_is_told_of_the_figures_that_show_it(r
     picture.write_bytes(content)
     assert after.status == 1
     told = "encrypted/2/coffee.png: the encrypted picture has changed"
-    assert any("schemes-statistics: does not belong" in line for line in after.lines_with(told))
+    assert any("schemes-statistics: does not match" in line for line in after.lines_with(told))
 
 
 def test_the_user_s_encoder_has_its_name_and_its_options(ran: Path) -> None:

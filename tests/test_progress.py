@@ -1,4 +1,4 @@
-"""How far a step is: lines in a log, a bar on a terminal, nothing from a library call."""
+"""Progress: lines in a log, a bar on a terminal, nothing from a library call."""
 
 import io
 import json
@@ -73,13 +73,19 @@ def steps(folder: Path) -> dict[str, list[object]]:
         "cca": ["estimate", "cca", *arrays, few],
         "mine_training": ["estimate", "mine_training", *arrays, curves],
         "ksg": ["estimate", "ksg", *arrays, '{"permutations": 2}'],
-        "calibrate": ["calibrate", "staircase", "cca", folder / "c.parquet", *pairs],
+        "calibrate_estimator": [
+            "calibrate_estimator",
+            "staircase",
+            "cca",
+            folder / "c.parquet",
+            *pairs,
+        ],
         "calibrate_verdict": ["calibrate_verdict", "cca", folder / "v.parquet", *families],
     }
 
 
-# Per command: what its lines begin with, and what the loops go over.
-HEARD = {
+# Per command: the title of its lines, and the total of each loop.
+LOOPS = {
     "own": ("manifest folder", {"pictures": 3}),
     "plain": ("view msb 0", {"pictures": 3}),
     "view": ("view msb 4", {"pictures": 3}),
@@ -90,7 +96,10 @@ HEARD = {
     "cca": ("estimate cca", {"stacks of networks": 1}),
     "mine_training": ("estimate mine_training", {"epochs": 3}),
     "ksg": ("estimate ksg", {"levels": 1}),
-    "calibrate": ("calibrate cca staircase", {"draws": 2, "stacks of networks": 1}),
+    "calibrate": (
+        "calibrate_estimator cca staircase",
+        {"draws": 2, "stacks of networks": 1},
+    ),
     "calibrate_verdict": (
         "calibrate_verdict cca",
         {"sets of families": 4, "stacks of networks": 3},
@@ -100,13 +109,13 @@ HEARD = {
 
 @pytest.fixture
 def always(monkeypatch):
-    """A line after everything that is done, as if each had taken ten seconds."""
+    """Write a line after every item, as if each took ten seconds."""
     monkeypatch.setattr(progress, "EVERY", 0.0)
 
 
 @pytest.fixture(scope="module")
 def logs(tmp_path_factory) -> dict[str, str]:
-    """What each step writes into its log when every item takes long."""
+    """The log of each step if every item takes long."""
     folder = tmp_path_factory.mktemp("progress")
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(progress, "EVERY", 0.0)
@@ -114,11 +123,11 @@ def logs(tmp_path_factory) -> dict[str, str]:
         return {name: step(*arguments) for name, arguments in steps(folder).items()}
 
 
-@pytest.mark.parametrize("name", HEARD)
-def test_the_log_of_a_long_step_says_line_by_line_how_far_it_is(logs, name):
+@pytest.mark.parametrize("name", LOOPS)
+def test_the_log_of_a_long_step_has_a_line_per_item(logs, name):
     assert "\r" not in logs[name]
     found = [match for each in logs[name].splitlines() if (match := LINE.fullmatch(each))]
-    title, loops = HEARD[name]
+    title, loops = LOOPS[name]
     assert {match["title"] for match in found} == {title}
     assert {match["unit"]: int(match["total"]) for match in found} == loops
     for unit, total in loops.items():
@@ -126,47 +135,34 @@ def test_the_log_of_a_long_step_says_line_by_line_how_far_it_is(logs, name):
         assert counts[:total] == list(range(1, total + 1))
 
 
-def test_a_short_step_writes_no_line(tmp_path):
+def test_a_short_step_writes_no_line(tmp_path, monkeypatch):
+    monkeypatch.setattr(progress, "EVERY", float("inf"))
     commands = steps(tmp_path)
     assert step(*commands["manifest"]).count("\n") == 1
-    assert [step(*commands[name]) for name in ("places", "view", "measure", "mine")] == [""] * 4
+    assert [step(*commands[name]) for name in ("view", "mine")] == ["", ""]
 
 
-@pytest.mark.parametrize("name", ["view", "mine"])
-def test_a_step_on_a_terminal_draws_a_bar_and_no_lines(tmp_path, name, monkeypatch, always):
-    commands = steps(tmp_path)
-    step(*commands["manifest"])
-    title, loops = HEARD[name]
+def test_a_loop_on_a_terminal_draws_a_bar_and_no_lines(monkeypatch, always):
     terminal = Terminal()
-    shown = progress.over
-
-    def on_terminal(*arguments, **options):
-        monkeypatch.setattr(sys, "stderr", terminal)
-        return shown(*arguments, **options)
-
-    monkeypatch.setattr(progress, "over", on_terminal)
-    step(*commands[name])
+    monkeypatch.setattr(sys, "stderr", terminal)
+    with progress.shown("view"):
+        progress.about("msb 4")
+        assert list(progress.over([1, 2], "pictures")) == [1, 2]
     drawn = terminal.getvalue()
-    assert f"\r{title}: 100%|" in drawn
-    assert all(f" 0/{total} [" in drawn for total in loops.values())
+    assert "\rview msb 4: 100%|" in drawn and " 0/2 [" in drawn
     assert not any(map(LINE.fullmatch, re.split(r"[\r\n]", drawn)))
 
 
 @pytest.mark.parametrize("stream", [io.StringIO, Terminal])
-def test_an_estimate_of_arrays_from_python_is_quiet(stream, monkeypatch, always):
-    heard = stream()
-    monkeypatch.setattr(sys, "stderr", heard)
+def test_python_callers_see_no_progress_also_after_a_step(stream, monkeypatch, always):
+    written = stream()
+    with progress.shown("step"):
+        pass
+    monkeypatch.setattr(sys, "stderr", written)
     x = np.random.default_rng(0).normal(size=(60, 2))
-    estimate("mine", x, x, **TRAINED)
+    estimate("cca", x, x, **FEW)
     estimate("ksg", x, x, permutations=2)
-    assert heard.getvalue() == ""
-
-
-def test_a_step_that_has_ended_lets_nothing_more_be_heard(tmp_path, capsys, always):
-    commands = steps(tmp_path)
-    assert "estimate ksg: 1 of 1 levels" in step(*commands["ksg"])
-    assert list(progress.over([1, 2], "things")) == [1, 2]
-    assert capsys.readouterr().err == ""
+    assert written.getvalue() == ""
 
 
 def test_lines_are_ten_seconds_apart_and_the_pace_is_that_of_this_run(monkeypatch, capsys):
@@ -182,7 +178,7 @@ def test_lines_are_ten_seconds_apart_and_the_pace_is_that_of_this_run(monkeypatc
     ]
 
 
-def test_a_loop_that_is_left_early_gives_its_items_up():
+def test_a_loop_that_is_left_early_closes_its_items():
     closed = []
 
     def items():

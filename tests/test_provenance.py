@@ -1,15 +1,16 @@
-"""Whether a figure on disk still belongs to the code and the data that are present."""
+"""The step verify: whether a figure on disk matches the present code and data."""
 
 import json
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from leakage.storage import files
-from snake import REPOSITORY, copy_checkout, snakemake, surroundings
+from leakage import cli
+from leakage.steps.verify import Present
+from leakage.storage import digest, files
+from snake import REPOSITORY, TINY_RESULTS, TinyRun, snakemake
+from typer.testing import CliRunner
 
 FIGURES = ["fig1", "fig2", "fig5", "visual_security"]
 TABLE = "estimates/mine_training/statistics/msb_xor.parquet"
@@ -17,32 +18,22 @@ EMBEDDING = "embeddings/statistics/msb_xor/4.parquet"
 VIEW = "views/msb_xor/4.parquet"
 
 
-@pytest.fixture(scope="module")
-def drawn(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run with four figures."""
-    results = tmp_path_factory.mktemp("run") / "tiny"
-    run = snakemake(results, config={"figures": FIGURES})
-    assert run.status == 0, run.output
-    return results
+@pytest.fixture(autouse=True)
+def where_snakemake_ran(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(REPOSITORY)
 
 
 @pytest.fixture
-def results(drawn: Path, tmp_path: Path) -> Path:
-    """A copy of it, for one test: a run's folder can be moved."""
-    return Path(shutil.copytree(drawn, tmp_path / "moved"))
+def results(tiny_run: TinyRun, tmp_path: Path) -> Path:
+    """A copy of a run's folder, elsewhere."""
+    return Path(shutil.copytree(tiny_run.results, tmp_path / "moved"))
 
 
-def verify(results: Path, *figures: str, checkout: Path = REPOSITORY) -> tuple[int, dict[str, str]]:
-    """Return the exit status and what is said of each figure."""
-    done = subprocess.run(
-        [sys.executable, "-m", "leakage", "verify", str(results), *figures],
-        cwd=checkout,
-        env=surroundings() | {"PYTHONPATH": str(checkout / "workflow")},
-        capture_output=True,
-        text=True,
-    )
-    assert "Traceback" not in done.stderr
-    return done.returncode, dict(line.split(": ", 1) for line in done.stdout.splitlines())
+def problems(results: Path) -> dict[str, str]:
+    """Return the figures that do not match, and why."""
+    present = Present(results)
+    found = {name: present.problems(results / f"figures/{name}.json") for name in FIGURES}
+    return {name: "; ".join(why) for name, why in found.items() if why}
 
 
 def append(path: Path) -> None:
@@ -50,103 +41,117 @@ def append(path: Path) -> None:
 
 
 def rewrite(path: Path) -> None:
-    """Put another whole file in the place of one, as another run would."""
+    """Replace a table by another complete one, as another run would."""
     table, metadata = files.read_table(path)
     files.write_table(path, table.slice(1), metadata)
 
 
-# What is done to which file; what is then said, and of which figures.
+# The changed file and the change; then the problem, and the figures that have it.
 CHANGES: dict[str, tuple[str, Callable[[Path], None], str, set[str]]] = {
-    "picture altered": ("figures/fig5.png", append, "fig5.png is not the file", {"fig5"}),
-    "table altered": ("figures/fig2.csv", append, "fig2.csv is not the file", {"fig2"}),
-    "sidecar cut": ("figures/fig2.json", lambda p: p.write_text("{"), "fig2.json is", {"fig2"}),
-    "estimate made anew": (TABLE, rewrite, f"{TABLE}: what was read is not there", {"fig5"}),
-    "estimate gone": (TABLE, Path.unlink, "mine/statistics/msb_xor.parquet is damaged", {"fig5"}),
-    "embedding damaged": (
-        EMBEDDING,
-        append,
-        f"{EMBEDDING} is damaged",
-        {"fig5", "visual_security"},
-    ),
-    "view made anew": (VIEW, rewrite, "what was read is not there any more", set(FIGURES)),
-    "places changed": ("patches.csv", append, "patches.csv", {"fig5", "visual_security"}),
-    "photograph changed": ("pictures/coffee.png", append, "coffee.png: the picture", set(FIGURES)),
+    "picture": ("figures/fig5.png", append, "fig5.png has changed", {"fig5"}),
+    "table": ("figures/fig2.csv", append, "fig2.csv has changed", {"fig2"}),
+    "sidecar": ("figures/fig2.json", lambda p: p.write_text("{"), "fig2.json is", {"fig2"}),
+    "new estimate": (TABLE, rewrite, f"{TABLE}: the version that was read", {"fig5"}),
+    "missing estimate": (TABLE, Path.unlink, f"{TABLE} is damaged or missing", {"fig5"}),
+    "embedding": (EMBEDDING, append, f"{EMBEDDING} is damaged", {"fig5", "visual_security"}),
+    "new view": (VIEW, rewrite, "the version that was read no longer exists", set(FIGURES)),
+    "places": ("patches.csv", append, "patches.csv", {"fig5", "visual_security"}),
+    "photograph": ("pictures/coffee.png", append, "coffee.png: the picture", set(FIGURES)),
 }
 
 
-def test_all_figures_of_a_complete_run_belong_wherever_it_lies(results: Path) -> None:
-    assert verify(results) == (0, dict.fromkeys(FIGURES, "belongs"))
-    assert verify(results, "fig2") == (0, {"fig2": "belongs"})
-
-
-@pytest.mark.parametrize(("name", "change", "words", "whose"), CHANGES.values(), ids=CHANGES)
-def test_a_change_of_what_a_figure_was_made_of_is_told_of_that_figure_and_of_no_other(
-    results: Path, name: str, change: Callable[[Path], None], words: str, whose: set[str]
+@pytest.mark.parametrize(("name", "change", "problem", "affected"), CHANGES.values(), ids=CHANGES)
+def test_a_changed_file_is_reported_for_the_figures_made_from_it_and_no_other(
+    results: Path, name: str, change: Callable[[Path], None], problem: str, affected: set[str]
 ) -> None:
     change(results / name)
-    status, said = verify(results)
-    assert status == 1
-    assert {figure for figure, line in said.items() if line != "belongs"} == whose
-    assert all("does not belong" in said[each] and words in said[each] for each in whose), said
+    found = problems(results)
+    assert found.keys() == affected
+    assert all(problem in why for why in found.values()), found
 
 
 @pytest.mark.parametrize(
-    ("module", "job", "whose"),
+    ("module", "job", "affected"),
     [
-        ("estimators/mine_training.py", "estimate mine", {"fig5"}),
-        ("figures/fig1.py", "figure fig1", {"fig1"}),
-        ("schemes/msb_xor.py", "view msb_xor", set(FIGURES)),
-        ("steps/manifest.py", "manifest", set(FIGURES)),
+        ("estimators.mine_training", "estimate mine_training", {"fig5"}),
+        ("figures.fig1", "figure fig1", {"fig1"}),
+        ("schemes.msb_xor", "view msb_xor", set(FIGURES)),
+        ("steps.manifest", "manifest", set(FIGURES)),
+        ("steps.find_weights", "find_weights statistics", {"fig5", "visual_security"}),
     ],
 )
-def test_a_change_of_the_code_behind_a_figure_is_told_by_job(
-    results: Path, tmp_path: Path, module: str, job: str, whose: set[str]
+def test_changed_code_is_reported_by_job(
+    results: Path, monkeypatch: pytest.MonkeyPatch, module: str, job: str, affected: set[str]
 ) -> None:
-    checkout = copy_checkout(tmp_path)
-    with open(checkout / "workflow" / "leakage" / module, "a") as source:
-        source.write("\nCHANGED = True\n")
-    status, said = verify(results, checkout=checkout)
-    assert status == 1
-    assert {figure for figure, line in said.items() if line != "belongs"} == whose
-    assert all(job in said[each].partition("the code has changed of: ")[2] for each in whose)
+    module_of = digest._module
+
+    def changed(name: str) -> tuple[str, tuple[str, ...]]:
+        found, imports = module_of(name)
+        return ("changed" if name == f"leakage.{module}" else found), imports
+
+    monkeypatch.setattr(digest, "_module", changed)
+    found = problems(results)
+    assert found.keys() == affected
+    assert all(job in why.partition("the code has changed: ")[2] for why in found.values()), found
 
 
-def test_the_provenance_names_configuration_code_versions_seeds_and_inputs(results: Path) -> None:
-    said = json.loads((results / "figures" / "fig5.json").read_text())
-    (table,) = said["inputs"].values()
+def test_the_command_prints_a_line_per_figure_and_fails_if_one_does_not_match(
+    results: Path, tmp_path: Path
+) -> None:
+    def verify(*arguments: object) -> tuple[int, list[str]]:
+        done = CliRunner().invoke(cli.app, ["verify", *map(str, arguments)])
+        lines = [line for line in done.stdout.splitlines() if not line.startswith("error: ")]
+        return done.exit_code, lines
+
+    status, lines = verify(results)
+    assert status == 0 and set(FIGURES) < {line.removesuffix(": matches") for line in lines}
+    append(results / "figures/fig2.png")
+    assert verify(results, "fig1") == (0, ["fig1: matches"])
+    wrong = "fig2: does not match: fig2.png has changed since it was drawn"
+    assert verify(results, "fig1", "fig2") == (1, ["fig1: matches", wrong])
+    assert verify(results, "fig99") == verify(tmp_path / "empty") == (1, [])
+
+
+def test_the_provenance_holds_configuration_code_versions_seeds_and_inputs(
+    tiny_run: TinyRun,
+) -> None:
+    results = tiny_run.results
+    record = json.loads((results / "figures/fig5.json").read_text())
+    (table,) = record["inputs"].values()
     path = results / "figures" / table["file"]
     assert table["sha256"] == [files.sha256(path)]
     assert table["metadata"] == files.read_metadata(path)
-    assert table["metadata"]["seed"] == said["configuration"]["seed"] == 0
-    assert said["configuration"]["estimators"]["mine_training"]["epochs"] == 4
-    assert said["versions"].keys() >= {"python", "numpy", "torch", "matplotlib"}
-    assert said["files"][".png"] == files.sha256(results / "figures" / "fig5.png")
+    assert table["metadata"]["seed"] == record["configuration"]["seed"] == 0
+    assert record["configuration"]["estimators"]["mine_training"]["epochs"] == 4
+    assert record["versions"].keys() >= {"python", "numpy", "torch", "matplotlib"}
+    assert record["files"][".png"] == files.sha256(results / "figures/fig5.png")
 
 
-def test_the_code_that_is_recorded_with_a_figure_is_that_of_the_jobs_that_ran(
-    results: Path,
+def test_the_recorded_code_of_every_figure_is_known_and_is_that_of_the_jobs(
+    tiny_run: TinyRun,
 ) -> None:
-    code = json.loads((results / "figures" / "fig5.json").read_text())["code"]
-    ran = {"estimate mine": TABLE, "embed statistics": EMBEDDING, "view msb_xor": VIEW}
-    ran["view plain"] = VIEW.replace("4", "0")
-    for job, path in ran.items():
-        assert files.read_metadata(results / path)["code"] == code[job]
+    sidecars = sorted(tiny_run.results.glob("*/*.json"))
+    codes = {path.stem: json.loads(path.read_text())["code"] for path in sidecars}
+    assert {"fig5", "verdict", "scorecard"} <= codes.keys()
+    unknown = {(name, job) for name, code in codes.items() for job in code if code[job] is None}
+    assert not unknown
+    jobs = {"estimate mine_training": TABLE, "embed statistics": EMBEDDING, "view msb_xor": VIEW}
+    jobs["view plain"] = VIEW.replace("4", "0")
+    for job, path in jobs.items():
+        assert files.read_metadata(tiny_run.results / path)["code"] == codes["fig5"][job]
 
 
-def test_a_folder_without_figures_or_a_figure_of_another_name_is_one_line(
-    results: Path, tmp_path: Path
-) -> None:
-    assert verify(tmp_path) == (1, {})
-    assert verify(results, "fig2", "fig99") == (1, {})
-
-
-def test_the_remedy_for_a_damaged_file_lets_all_figures_belong_again(results: Path) -> None:
-    append(results / EMBEDDING)
-    refused = snakemake(results, "--forcerun", "estimate", config={"figures": FIGURES})
+def test_the_remedy_for_a_damaged_file_makes_its_figure_match_again(tiny_copy: Path) -> None:
+    config = {"figures": ["fig5"]}
+    damaged = TINY_RESULTS / EMBEDDING
+    append(tiny_copy / damaged)
+    refused = snakemake(TINY_RESULTS, "--forcerun", "estimate", config=config, checkout=tiny_copy)
     assert refused.status != 0
     (told,) = {line for line in refused.output.splitlines() if line.startswith("error: ")}
-    assert f"-- {results / EMBEDDING} figures" in told
-    (results / EMBEDDING).unlink()
-    again = snakemake(results, targets=(EMBEDDING, "figures"), config={"figures": FIGURES})
+    assert f"-- {damaged} figures" in told
+    (tiny_copy / damaged).unlink()
+    again = snakemake(
+        TINY_RESULTS, targets=(EMBEDDING, "figures"), config=config, checkout=tiny_copy
+    )
     assert again.status == 0, again.output
-    assert verify(results) == (0, dict.fromkeys(FIGURES, "belongs"))
+    assert "fig5" not in problems(tiny_copy / TINY_RESULTS)

@@ -1,4 +1,4 @@
-"""`python -m leakage`: the command line of `leakage.cli`, also for a checkout without installation."""
+"""`python -m leakage`: the command line, also for a checkout that is not installed."""
 
 from leakage import cli
 

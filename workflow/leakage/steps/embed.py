@@ -3,7 +3,7 @@
 import importlib.metadata
 import itertools
 import platform
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,6 +12,7 @@ import pandas as pd
 import typer
 
 from leakage import encoders, patches, progress
+from leakage.encoders import Pixels, Vectors
 from leakage.encoders.weights import Weights, read
 from leakage.errors import LeakageError
 from leakage.storage import embeddings, files
@@ -22,12 +23,12 @@ from leakage.storage.views import View
 
 def main(
     view: Annotated[Path, typer.Argument(help="the view of one level")],
-    places: Annotated[Path, typer.Argument(help="the CSV of places")],
+    places: Annotated[Path, typer.Argument(help="the CSV of patch places")],
     output: Annotated[Path, typer.Argument(help="the Parquet file to make")],
     encoder: Annotated[str, typer.Option(help="the encoder's key in the configuration")],
     settings: Annotated[str, typer.Option(help="its entry, as JSON")],
     size: Annotated[int, typer.Option(help="side of a patch in pixels")],
-    code: Annotated[str, typer.Option(help="digest of the code, to be recorded")],
+    code: Annotated[str, typer.Option(help="digest of the code, recorded with the file")],
     weights: Annotated[Path | None, typer.Option(help="the weights record")] = None,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda")] = "auto",
 ) -> None:
@@ -36,8 +37,8 @@ def main(
     entry = encoders.parse(settings, where)
     where = f"{where} ({entry.kind})"
     opened = View(view)
-    record = _weights(entry, weights, where)
-    ready = entry.load(record, device)
+    found = _weights(entry, weights, where)
+    ready = entry.load(found, device)
     about = _of_view(opened)
     progress.about(f"{encoder} {about['scheme']} {about['level']}")
     pictures = progress.over(opened, "pictures")
@@ -48,7 +49,7 @@ def main(
         "encoder": encoder,
         "label": ready.label,
         "untrained": ready.untrained,
-        "weights": record.record.model_dump() if record else None,
+        "weights": found.record.model_dump() if found else None,
         **about,
         "patch_size": size,
         "dim": dim,
@@ -74,54 +75,58 @@ def _weights(entry: encoders.Encoder, path: Path | None, where: str) -> Weights 
 
 
 def _places(path: Path, view: View) -> dict[str, pd.DataFrame]:
-    """Return the places by picture, of the pictures that a view (or a shard of it) should have."""
+    """Return the places by picture, for the pictures of a view or of one shard of it."""
     shard, shards = view.metadata.get("shard", 0), view.metadata.get("shards", 1)
-    return dict(list(rows(files.check(path), shard, shards).groupby("image_id", sort=False)))
+    table = rows(files.check(path), shard, shards)
+    return {str(image_id): own for image_id, own in table.groupby("image_id", sort=False)}
 
 
 def of_pictures(
-    pictures: Any, places: dict[str, pd.DataFrame], size: int
-) -> Iterator[tuple[Row, np.ndarray]]:
-    """Yield each picture's patches and then the whole of it, and whose they are.
+    pictures: Iterable[tuple[str, Pixels]], places: dict[str, pd.DataFrame], size: int
+) -> Iterator[tuple[Row, Pixels]]:
+    """Yield each picture's patches and then the whole picture, each after its row.
 
     Raises:
-        LeakageError: the view and the places are not of the same pictures.
+        LeakageError: the view and the places are of different pictures.
     """
-    left = dict(places)
+    remaining = dict(places)
     for image_id, pixels in pictures:
-        if image_id not in left:
-            raise _other_pictures(f"the view has picture {image_id}, the places have not")
-        own = left.pop(image_id)
-        for place, patch in zip(own.itertuples(), patches.crop(pixels, own, size), strict=True):
-            yield (image_id, place.patch, place.top, place.left), patch
+        if image_id not in remaining:
+            raise _other_pictures(f"picture {image_id} of the view is missing from the places")
+        own = remaining.pop(image_id)
+        where = own[["patch", "top", "left"]].to_numpy().tolist()
+        cut = patches.crop(pixels, own, size)
+        for (number, top, left), patch in zip(where, cut, strict=True):
+            yield (image_id, number, top, left), patch
         yield (image_id, WHOLE, WHOLE, WHOLE), encoders.resize_whole(pixels, size)
-    if left:
-        raise _other_pictures(f"the places have picture {next(iter(left))}, the view has not")
+    if remaining:
+        absent = next(iter(remaining))
+        raise _other_pictures(f"picture {absent} of the places is missing from the view")
 
 
 def _other_pictures(found: str) -> LeakageError:
-    return LeakageError(f"{found}; make both from the same manifest (delete both, and run again)")
+    return LeakageError(f"{found}; make both from the same manifest: delete both and run again")
 
 
-def refuse_nan(rows: list[Row], found: np.ndarray, where: str) -> tuple[list[Row], np.ndarray]:
-    """Return rows and embeddings; refuse those with a NaN or infinity, naming the first picture."""
+def refuse_nan(rows: list[Row], found: Vectors, where: str) -> tuple[list[Row], Vectors]:
+    """Return rows and embeddings; raise if any is NaN or infinite, naming the first picture."""
     wrong = np.flatnonzero(~np.isfinite(found).all(axis=1))
     if wrong.size:
         raise LeakageError(
             f"{where}: the embedding of picture {rows[wrong[0]][0]} is not finite (NaN or "
-            "infinity): of a plug-in, mend its code; of a network, the weights are damaged or not "
-            "this model's"
+            "infinity); fix the plug-in, or give the network weights that are undamaged and of "
+            "this model"
         )
     return rows, found
 
 
 def _of_view(view: View) -> dict[str, Any]:
-    """Return the scheme and the level of a view, and under `view` all that is known of it."""
+    """Return the scheme and the level of a view, and all of its metadata under `view`."""
     missing = [key for key in ("scheme", "level") if key not in view.metadata]
     if missing:
         raise LeakageError(
-            f"{view.path}: its metadata has no {missing[0]}, so it is no view of this workflow; "
-            "make it by the step `view`"
+            f"{view.path}: not a view of this workflow: its metadata has no {missing[0]}; make it "
+            "with the step `view`"
         )
     known = view.metadata
     return {"scheme": known["scheme"], "level": known["level"], "view": known}

@@ -1,4 +1,4 @@
-"""Put the embeddings of all shards of one level into one file."""
+"""Join the embeddings of all shards of one level in one file."""
 
 from pathlib import Path
 from typing import Annotated
@@ -10,7 +10,7 @@ from leakage.storage import embeddings
 
 def main(
     output: Annotated[Path, typer.Argument(help="the Parquet file to make")],
-    shards: Annotated[list[Path], typer.Argument(help="those of the shards, in order")],
+    shards: Annotated[list[Path], typer.Argument(help="the embeddings of the shards, in order")],
 ) -> None:
-    """Put the embeddings of all shards of one level into one file."""
+    """Join the embeddings of all shards of one level in one file."""
     embeddings.gather(shards, output)

@@ -20,41 +20,41 @@ from leakage.errors import LeakageError
 from leakage.storage import files, provenance
 from leakage.storage.digest import PACKAGE
 
-# The one figure that lies elsewhere.
+# The one figure in a folder of the same name.
 CALIBRATION = "calibration"
 
 
 def main(
     results: Annotated[Path, typer.Argument(help="the run's folder")],
     figure: Annotated[
-        list[str] | None, typer.Argument(help="which figures, say fig5; default: all")
+        list[str] | None, typer.Argument(help="figures, such as fig5; default: all")
     ] = None,
 ) -> None:
     """Check whether figures on disk match the present code and data.
 
-    A line per figure, with every reason why one does not; the exit status says whether all do.
-    Nothing is changed. Whether the configuration is still the same: `snakemake -n`.
+    Print one line per figure, with all reasons if it does not match; the exit status is 1 if any
+    does not. Nothing is changed. To compare the configuration, use `snakemake -n`.
     """
     drawn = sorted(_drawn(results))
     if not drawn:
-        raise LeakageError(f"{results}: no figure was drawn there; name the folder of a run")
+        raise LeakageError(f"{results}: found no figures; give the results folder of a run")
     names = figure or drawn
     if unknown := [name for name in names if name not in drawn]:
-        raise LeakageError(f"{unknown[0]}: no figure of that name; drawn are {', '.join(drawn)}")
+        raise LeakageError(f"{unknown[0]}: not a figure of this run (known: {', '.join(drawn)})")
     print(f"compared with the code in {PACKAGE}", file=sys.stderr)
     present = Present(results)
     wrong = 0
     for name in progress.over(names, "figures"):
         folder = CALIBRATION if name == CALIBRATION else "figures"
         sidecar = results / folder / f"{name}{provenance.SUFFIX}"
-        doubts = present.doubts(sidecar)
-        wrong += bool(doubts)
-        print(f"{name}: {'does not belong: ' + '; '.join(doubts) if doubts else 'belongs'}")
+        problems = present.problems(sidecar)
+        wrong += bool(problems)
+        print(f"{name}: {'does not match: ' + '; '.join(problems) if problems else 'matches'}")
     if wrong:
         sys.exit(
-            f"error: {wrong} of {len(names)} figures do not belong to what is present; "
-            "delete what is damaged or altered and run again, asking for it: snakemake … -- FILE "
-            "figures (for pictures: snakemake … --forcerun manifest -- figures)"
+            f"error: {wrong} of {len(names)} figures do not match the present code and data; "
+            "delete damaged and altered files and make them again: snakemake … -- FILE figures "
+            "(for pictures: snakemake … --forcerun manifest -- figures)"
         )
 
 
@@ -65,7 +65,7 @@ def _drawn(results: Path) -> Iterator[str]:
 
 
 class Present:
-    """What lies in a run's folder now.
+    """The present code, and the present data in a run's folder.
 
     Args:
         results: the run's folder.
@@ -73,55 +73,58 @@ class Present:
 
     def __init__(self, results: Path):
         self.results = results
-        self._kept = {}
+        self._kept: dict[str, Path] = {}
         for sidecar in results.rglob(f"*{files.checksum_path('')}"):
             self._kept[sidecar.read_text().split()[0]] = Path(str(sidecar).removesuffix(".sha256"))
-        self._pictures_say: dict[Path, list[str]] = {}
+        self._picture_problems: dict[Path, list[str]] = {}
 
-    def doubts(self, sidecar: Path) -> list[str]:
-        """Return why a figure does not belong to the code and data present; nothing if it does."""
+    def problems(self, sidecar: Path) -> list[str]:
+        """Return the reasons why a figure does not match; none if it does."""
         try:
-            said = json.loads(sidecar.read_text())
-            recorded, inputs, code = said["files"], said["inputs"], said["code"]
+            record = json.loads(sidecar.read_text())
+            recorded, inputs, code = record["files"], record["inputs"], record["code"]
         except (OSError, ValueError, KeyError, TypeError):
-            return [f"{sidecar.name} is missing or damaged, so nothing is known"]
+            return [f"{sidecar.name} is missing or damaged"]
         stem = str(sidecar).removesuffix(provenance.SUFFIX)
         found = [
-            f"{Path(stem).name}{suffix} is not the file that was drawn"
+            f"{Path(stem).name}{suffix} has changed since it was drawn"
             for suffix, digest in recorded.items()
             if _digest(Path(f"{stem}{suffix}")) != digest
         ]
-        found += self._of_code(said)
+        found += self._of_code(record)
         for each in inputs.values():
             for digest in each["sha256"]:
                 found += self._of_input(each["file"], digest)
         if "manifest" in code:
-            found += self._of_pictures(said["configuration"])
+            found += self._of_pictures(record["configuration"])
         return list(dict.fromkeys(found))
 
-    def _of_code(self, said: dict[str, Any]) -> list[str]:
-        if said["configuration"] is None:
-            return ["it was drawn by hand, so its code is not known"]
+    def _of_code(self, record: dict[str, Any]) -> list[str]:
+        if record["configuration"] is None:
+            return ["it was drawn by hand, so its code is unknown"]
         try:
-            now = Jobs(Workflow({**said["configuration"], "results": "results"})).digests()
+            now = Jobs(Workflow({**record["configuration"], "results": "results"})).digests()
         except LeakageError as error:
-            return [f"its configuration is none here; run this where snakemake ran ({error})"]
-        name = said["figure"]
+            return [
+                f"its configuration is not valid in this directory; run this where snakemake ran "
+                f"({error})"
+            ]
+        name = record["figure"]
         now[f"figure {name}"] = code("figure", figures.named(name))
-        changed = [job for job, digest in said["code"].items() if now.get(job) != digest]
-        return [f"the code has changed of: {', '.join(changed)}"] if changed else []
+        changed = [job for job, digest in record["code"].items() if now.get(job) != digest]
+        return [f"the code has changed: {', '.join(changed)}"] if changed else []
 
     def _of_input(self, name: str, digest: str) -> list[str]:
-        """Return what is amiss with a kept file that was read, and with what that was made of."""
+        """Return the problems of a file that was read, and of the files that it was made from."""
         path = self._kept.get(digest)
         if path is None:
-            return [f"{name}: what was read is not there any more"]
-        return self._of_kept(path, digest)
+            return [f"{name}: the version that was read no longer exists"]
+        return self._of_file(path, digest)
 
     @functools.cache  # noqa: B019 - one object per command
-    def _of_kept(self, path: Path, digest: str) -> list[str]:
+    def _of_file(self, path: Path, digest: str) -> list[str]:
         if _digest(path) != digest:
-            return [f"{path.relative_to(self.results)} is damaged or gone"]
+            return [f"{path.relative_to(self.results)} is damaged or missing"]
         if path.suffix != ".parquet":
             return []
         found = []
@@ -137,27 +140,27 @@ class Present:
         return found
 
     def _of_pictures(self, configuration: dict[str, Any] | None) -> list[str]:
-        """Return what is amiss with the pictures that the manifest lists."""
+        """Return the problems of the pictures in the manifest."""
         dataset = (configuration or {}).get("dataset", {})
         own = (dataset.get("folder") or {}).get("path") if dataset.get("name") == "folder" else None
         root = self.results / "pictures" if own is None else Path(own)
-        if root not in self._pictures_say:
+        if root not in self._picture_problems:
             listed = _pictures(self.results / "manifest.csv", root)
-            self._pictures_say[root] = list(_changed(listed, "the picture"))
-        return self._pictures_say[root]
+            self._picture_problems[root] = list(_changed(listed, "the picture"))
+        return self._picture_problems[root]
 
 
 def _changed(recorded: dict[str, str], what: str) -> Iterator[str]:
-    """Yield which of the user's files, by path, are not those whose SHA-256 was recorded."""
+    """Yield a problem for each file, by path, whose SHA-256 is not the recorded one."""
     for path, digest in recorded.items():
         if _digest(Path(path)) != digest:
-            yield f"{path}: {what} has changed or is gone"
+            yield f"{path}: {what} has changed or is missing"
 
 
 def _pictures(manifest: Path, root: Path) -> dict[str, str]:
-    """Return the SHA-256 that a manifest lists, by path; nothing where there is none."""
+    """Return the SHA-256 of each picture in a manifest, by path; none without a manifest."""
     if not manifest.is_file():
-        return {}  # the views say that
+        return {}  # the views are then reported
     with open(manifest, encoding="utf-8", newline="") as stream:
         rows = csv.DictReader(stream)
         return {str(root / row["file_name"]): row["sha256"] for row in rows}

@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from leakage.errors import LeakageError
 
 METADATA_KEY = b"leakage"
-# The end of a temporary name: a hash of the writer's machine name, its process id, and random digits.
+# The end of a temporary name: hash of the machine's name, process id, and random digits.
 TEMPORARY = re.compile(r"\.([0-9a-f]{8})-(\d+)-[0-9a-f]{8}\.part$")
 # Seconds without a change after which a temporary file of another machine counts as abandoned.
 ABANDONED = 24 * 3600
@@ -178,9 +178,7 @@ def check(path: Path | str) -> Path:
         raise LeakageError(f"{path}: its checksum {sidecar.name} is missing; {again}")
     (expected, *_), found = recorded(path), sha256(path)
     if found != expected:
-        raise LeakageError(
-            f"{path}: damaged: found SHA-256 {found}, expected {expected}; {again}"
-        )
+        raise LeakageError(f"{path}: damaged: found SHA-256 {found}, expected {expected}; {again}")
     return path
 
 

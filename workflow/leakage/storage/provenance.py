@@ -41,7 +41,7 @@ def write(
             (`Jobs.digests`). If the step was called by hand, it is empty, and later changes of the
             code cannot be detected.
     """
-    inputs = {
+    inputs: dict[str, dict[str, Any]] = {
         role: {
             # Relative to the figure, so that a run's folder can be moved.
             "file": os.path.relpath(path, stem.parent),
