@@ -96,7 +96,7 @@ LOOPS = {
     "cca": ("estimate cca", {"stacks of networks": 1}),
     "mine_training": ("estimate mine_training", {"epochs": 3}),
     "ksg": ("estimate ksg", {"levels": 1}),
-    "calibrate": (
+    "calibrate_estimator": (
         "calibrate_estimator cca staircase",
         {"draws": 2, "stacks of networks": 1},
     ),
