@@ -9,6 +9,7 @@ from pathlib import Path
 import pandas as pd
 from leakage.analysis import tables
 from leakage.analysis.verdicts import NO_EVIDENCE
+from leakage.config.paths import Paths
 from leakage.figures import style, verdict
 from leakage.report import answers
 from leakage.storage import files, views
@@ -27,7 +28,7 @@ def main(results: Path, output: Path) -> None:
     levels = rows["level"].tolist()
     figure, axes = style.panels(2 * len(levels), 1.35, 1.7, rows=2)
     for axis, level in zip(axes, levels, strict=False):
-        axis.imshow(thumbnail(results / "views" / SCHEME / f"{level}.parquet"))
+        axis.imshow(thumbnail(Paths(results).view(SCHEME, level)))
         axis.set_title("plain" if level == 0 else f"n = {level}", fontsize=10)
         axis.axis("off")
         said = "" if level == 0 else found[level]
@@ -46,7 +47,7 @@ def main(results: Path, output: Path) -> None:
 
 
 def curve(axis, rows: pd.DataFrame, label: str) -> None:
-    """Draw the share of views whose own patch is found first, and what guessing finds."""
+    """Draw the share of views whose own patch is found first, and the share of guessing."""
     places = range(len(rows))  # below the pictures
     style.band(axis, places, rows["mean"], rows["low"], rows["high"], "C0", "", marker="o")
     axis.plot(places, rows["chance"], color="0.3", ls=":")
