@@ -1,4 +1,4 @@
-"""Runs of the workflow whose jobs are metered: time, memory, and what the start of each costs."""
+"""Run the workflow and measure each job: time, memory, and the time until it has started."""
 
 import contextlib
 import json
@@ -15,12 +15,12 @@ from pathlib import Path
 import psutil
 
 REPOSITORY = Path(__file__).resolve().parent.parent
-# Between two looks at the memory of all processes together.
-LOOK = 0.5
+# Seconds between two samples of the memory of all processes together.
+INTERVAL = 0.5
 
-# Snakemake's own benchmark files sample a job's memory at most twice a second, and hold none for a
-# job that ends before the first sample. So the `python` that the rules call is this script: it runs
-# the real one and keeps what the kernel counted of it.
+# Snakemake's benchmark files sample memory at most twice a second, and have none for a job that
+# ends before the first sample. So the rules call this script as `python`: it runs the real Python
+# and records what the kernel counted.
 METER = """#!{python} -IS
 import json, os, sys, time
 
@@ -44,8 +44,8 @@ with open({jobs!r}, "a") as stream:
     stream.write(json.dumps(job) + chr(10))
 sys.exit(abs(os.waitstatus_to_exitcode(status)))
 """
-# What every Python imports first: it adds up the CPU time of the interpreter's start and of all
-# imports, and leaves it in a file named by the process.
+# Every Python imports this first. It adds up the CPU time of the interpreter's start and of all
+# imports, and writes it to a file named after the process.
 TIMER = """import atexit, builtins, os, time
 
 spent, within, importing = time.process_time(), False, builtins.__import__
@@ -75,14 +75,14 @@ atexit.register(keep)
 
 @dataclass(frozen=True)
 class Job:
-    """What a job used.
+    """The time and memory of a job.
 
     Attributes:
-        arguments: of its `python`.
-        seconds: on the clock.
+        arguments: arguments of `python`.
+        seconds: wall-clock time.
         cpu: CPU seconds.
-        peak_mb: its peak resident memory, in MiB.
-        start: those of its CPU seconds that the interpreter's start and imports took.
+        peak_mb: peak resident memory, in MiB.
+        start: CPU seconds of the interpreter's start and of imports.
     """
 
     arguments: list[str]
@@ -93,7 +93,7 @@ class Job:
 
     @property
     def step(self) -> str:
-        """The step that `python -m leakage --threads 1 STEP …` ran, and with what."""
+        """Its name: the STEP of `python -m leakage --threads 1 STEP …`, and its entries."""
         _, _, _, _, name, *rest = self.arguments
         of = [
             rest[rest.index(option) + 1]
@@ -104,20 +104,20 @@ class Job:
 
     @property
     def work(self) -> float:
-        """The CPU seconds that are left without the start."""
+        """CPU seconds without the start."""
         return self.cpu - self.start
 
 
 @dataclass(frozen=True)
 class Usage:
-    """What some jobs used.
+    """The time and memory of several jobs.
 
     Attributes:
-        jobs: how many they are.
-        seconds: their sum on the clock.
-        cpu: their sum of CPU seconds.
-        start: the part of it that their starts took.
-        peak_mb: the peak resident memory of the largest, in MiB.
+        jobs: number of jobs.
+        seconds: sum of wall-clock times.
+        cpu: sum of CPU seconds.
+        start: sum of the CPU seconds of their starts.
+        peak_mb: largest peak resident memory of a job, in MiB.
     """
 
     jobs: int
@@ -128,7 +128,7 @@ class Usage:
 
     @classmethod
     def of(cls, jobs: list[Job]) -> "Usage":
-        """Add jobs up."""
+        """Return the sum over jobs."""
         return cls(
             len(jobs),
             sum(job.seconds for job in jobs),
@@ -143,9 +143,9 @@ class Run:
     """A run of the workflow.
 
     Attributes:
-        seconds: that it took.
-        jobs: what its jobs used.
-        peak_mb: the most resident memory that all its processes had at one moment, in MiB.
+        seconds: wall-clock time.
+        jobs: its jobs.
+        peak_mb: peak resident memory of all processes together, in MiB.
     """
 
     seconds: float
@@ -154,7 +154,7 @@ class Run:
 
 
 def usage(jobs: list[Job]) -> dict[str, Usage]:
-    """Return what the jobs of every step used, in the order in which the first of each ended."""
+    """Return time and memory per step, in the order in which their first jobs ended."""
     steps: dict[str, list[Job]] = {}
     for job in jobs:
         steps.setdefault(job.step, []).append(job)
@@ -162,7 +162,7 @@ def usage(jobs: list[Job]) -> dict[str, Usage]:
 
 
 def table(jobs: list[Job]) -> str:
-    """Return what the jobs of every step used as a table in Markdown."""
+    """Return time and memory per step as a Markdown table."""
     lines = [
         "| step | jobs | seconds | CPU seconds | of them start | peak MiB |",
         "|---|---:|---:|---:|---:|---:|",
@@ -174,14 +174,12 @@ def table(jobs: list[Job]) -> str:
 
 
 def run(folder: Path, configuration: list[str | Path], cores: int) -> Run:
-    """Draw all figures in a folder, which the paths of the configuration are of.
-
-    Exits with the end of Snakemake's output where the run fails.
+    """Make the target `figures` in a folder; if it fails, exit with the end of Snakemake's output.
 
     Args:
-        folder: where all is made; the test key is put there.
-        configuration: what is merged over config.yaml: paths, of this folder where they are names.
-        cores: to run on.
+        folder: working directory of the run; the test key is copied there.
+        configuration: files to merge over config.yaml: absolute paths, or names in this folder.
+        cores: number of cores.
     """
     key = folder / "test.key"
     if not key.exists():
@@ -214,9 +212,9 @@ def run(folder: Path, configuration: list[str | Path], cores: int) -> Run:
 
 
 def _watched(process: subprocess.Popen) -> float:
-    """Wait for a process and return the peak of the memory that it and its children had, in MiB.
+    """Wait for a process; return the peak memory of it and its children together, in MiB.
 
-    Pages that several of them share are counted for each, so it is no less than what they need.
+    Shared pages are counted for each process, so the true peak is no higher.
     """
     peak = 0.0
     while process.poll() is None:
@@ -226,7 +224,7 @@ def _watched(process: subprocess.Popen) -> float:
         except psutil.NoSuchProcess:
             pass
         with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(LOOK)
+            process.wait(INTERVAL)
     return peak
 
 
@@ -238,7 +236,7 @@ def _resident(process: psutil.Process) -> float:
 
 
 def machine(cores: int) -> str:
-    """Return the processor, how many of its cores were used, and the memory (of a Linux system)."""
+    """Return processor, cores and memory of this Linux machine in words."""
     model = platform.machine()
     for line in Path("/proc/cpuinfo").read_text().splitlines():
         if line.startswith("model name"):

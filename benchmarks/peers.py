@@ -1,21 +1,22 @@
-"""Run other packages once on the calibration's tasks: benchmarks/peers.csv, a column each there.
+"""Run other packages once on the calibration's tasks, and write benchmarks/peers.csv.
 
-The project does not depend on them, and they need older libraries, so they get an environment of
-their own:
+The project does not depend on these packages. They need older libraries and so their own
+environment:
 
     python -m venv /tmp/peers
     /tmp/peers/bin/pip install benchmark-mi==0.1.3 jax==0.4.30 jaxlib==0.4.30 "scipy<1.14"
     /tmp/peers/bin/pip install torch-mist==0.2.17
 
-The first command draws the pairs, in the project's environment; the second reads them. Each peer
-runs on each task in a process of its own on one thread, one after the other, for three minutes of
-processor time at most. Peers whose row is in the file already are not run again.
+The first command draws the pairs, in the project's environment. The second reads them. Each package
+runs on each task in its own process, on one thread, for at most three minutes of CPU time. Rows in
+the file are not computed again.
 
     python benchmarks/peers.py draw /tmp/pairs
     /tmp/peers/bin/python benchmarks/peers.py run /tmp/pairs benchmarks/peers.csv
 
-Every peer has its own defaults. mist-MINE has two hidden layers of 128; it trains on 80 % of the
-pairs, standardised, and is read on the rest. bmi's two critics train on half and are read on half.
+Every package runs with its defaults. mist-MINE has two hidden layers of 128 units, trains on 80 %
+of the standardised pairs, and is evaluated on the rest. bmi's two critics train on one half and are
+evaluated on the other.
 """
 
 import argparse
@@ -31,7 +32,7 @@ from pathlib import Path
 
 import numpy as np
 
-# The task, its levels, and the pairs, as in accuracy.md: 5,000 pictures, 10,000 of all else.
+# Task, levels and number of pairs, as in docs/calibration.md.
 TASKS = [
     ("additive_noise", [0], 10_000),
     ("swissroll", [0], 10_000),
@@ -64,7 +65,7 @@ ONE_THREAD = {
 
 
 def bmi(name: str) -> Callable[[np.ndarray, np.ndarray], float]:
-    """Return what estimates with a class of `bmi.estimators`, at its defaults."""
+    """Return a function that estimates with a class of `bmi.estimators`."""
 
     def estimate(x: np.ndarray, y: np.ndarray) -> float:
         import bmi.estimators
@@ -76,7 +77,7 @@ def bmi(name: str) -> Callable[[np.ndarray, np.ndarray], float]:
 
 
 def mist_mine(x: np.ndarray, y: np.ndarray) -> float:
-    """Return torch-mist's MINE, read on a fifth of the pairs."""
+    """Return the estimate of torch-mist's MINE, evaluated on a fifth of the pairs."""
     import torch
     from torch_mist import estimate_mi
 
@@ -107,7 +108,7 @@ PEERS = {
 
 
 def draw(folder: Path) -> None:
-    """Write the pairs of every task as .npz, with the project's own package."""
+    """Write the pairs of every task as .npz."""
     from leakage import truths
 
     folder.mkdir(parents=True, exist_ok=True)
@@ -118,7 +119,7 @@ def draw(folder: Path) -> None:
 
 
 def run(folder: Path, table: Path) -> None:
-    """Append a row per task, level and peer that the table lacks."""
+    """Append the missing rows to the table: one per task, level and package."""
     rows = list(csv.DictReader(table.open())) if table.is_file() else []
     known = {(row["task"], row["level"], row["peer"]) for row in rows}
     wanted = [
@@ -140,7 +141,7 @@ def run(folder: Path, table: Path) -> None:
 
 
 def one(pairs: Path, peer: str) -> dict[str, str]:
-    """Return the value of one peer on one file, from a process of its own."""
+    """Return the estimate of one package on one file, made in its own process."""
     command = [sys.executable, "-W", "ignore", __file__, "one", str(pairs), peer]
     environment = os.environ | ONE_THREAD
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -159,7 +160,7 @@ def one(pairs: Path, peer: str) -> dict[str, str]:
 
 
 def main() -> None:
-    """Draw, run, or (in its own process) estimate once."""
+    """Run one of the commands `draw`, `run` and `one`."""
     parser = argparse.ArgumentParser(description="Other packages on the calibration's tasks.")
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("draw").add_argument("folder", type=Path)

@@ -19,23 +19,24 @@ from pathlib import Path
 
 import metered
 import numpy as np
-from metered import REPOSITORY, Job, Usage
+from metered import REPOSITORY, Usage
 from PIL import Image
 
-# Height and width; both runs have all of them, so that their largest picture is the same.
+# Heights and widths. Both runs have all of them, so their largest pictures are equally large.
 SIZES = ((96, 96), (96, 128), (128, 96), (112, 112))
-# Fewer are no two shards, or not more than the estimators are given (see scale.yaml).
+# Enough for two shards, and for more patches than the estimators read (see scale.yaml).
 FEWEST = 200
 MEMORY_GROWTH = 0.2
-# The jobs of a step in shards are all alike, so their number grows in proportion; the CPU time of
-# each differs by some per cent with what runs beside it. The sum over all jobs gets no tolerance.
+# The CPU time of a job varies by a few per cent with the other jobs. All jobs together have no
+# tolerance.
 TOLERANCE = 0.1
+TOTAL = "all jobs"
 LIBRARIES = ("snakemake", "numpy", "pandas", "pyarrow", "torch", "torchvision")
 
 
 @dataclass(frozen=True)
 class Run:
-    """A run of the workflow: its pictures, the seconds that it took, and what its steps used."""
+    """A run of the workflow: number of pictures, seconds, and time and memory per step."""
 
     pictures: int
     seconds: float
@@ -53,7 +54,7 @@ def main() -> None:
         parser.error(f"--pictures: expected two numbers, {FEWEST} or more and then a larger one")
     with tempfile.TemporaryDirectory() as folder:
         few, many = (
-            measured(run_workflow(Path(folder) / str(pictures), pictures, options.cores), pictures)
+            measured(Path(folder) / str(pictures), pictures, options.cores)
             for pictures in options.pictures
         )
     missed = list(missed_targets(few, many))
@@ -67,19 +68,20 @@ def run_workflow(folder: Path, pictures: int, cores: int, *more: str) -> metered
     """Make a folder with pictures and draw all figures in it.
 
     Args:
-        folder: to be made.
-        pictures: how many.
-        cores: to run on.
-        more: configurations of this folder that are merged over `scale.yaml`.
+        folder: a new folder.
+        pictures: number of pictures.
+        cores: number of cores.
+        more: configuration files of benchmarks/ to merge over scale.yaml.
     """
     make_pictures(folder / "pictures", pictures)
     print(f"{pictures} pictures …", file=sys.stderr)
     return metered.run(folder, ["scale.yaml", *more], cores)
 
 
-def measured(run: metered.Run, pictures: int) -> Run:
-    """Return what a run took, by the names in `STEPS`."""
-    return Run(pictures, run.seconds, usage(run.jobs))
+def measured(folder: Path, pictures: int, cores: int) -> Run:
+    """Run the workflow and return time and memory per step, and of all jobs together."""
+    run = run_workflow(folder, pictures, cores)
+    return Run(pictures, run.seconds, metered.usage(run.jobs) | {TOTAL: Usage.of(run.jobs)})
 
 
 def make_pictures(folder: Path, pictures: int) -> None:
@@ -93,45 +95,6 @@ def make_pictures(folder: Path, pictures: int) -> None:
         smooth = rows[..., None] * slopes[0] + columns[..., None] * slopes[1]
         pixels = smooth + generator.integers(0, 16, smooth.shape)
         Image.fromarray(pixels.astype(np.uint8)).save(folder / f"{number:06}.png")
-
-
-def usage(jobs: list[Job]) -> dict[str, Usage]:
-    """Return what the jobs of every step used, in the order of the workflow, and all together."""
-    steps: dict[str, list[Job]] = {name: [] for name in STEPS}
-    for job in jobs:
-        steps[step(job.arguments)].append(job)
-    return {name: Usage.of(own) for name, own in steps.items()} | {TOTAL: Usage.of(jobs)}
-
-
-TOTAL = "all jobs"
-STEPS = (
-    "manifest",
-    "places",
-    "view",
-    "find_weights",
-    "embedding, statistics",
-    "embedding, resnet18",
-    "gather",
-    "estimate, histogram",
-    "estimate, cosine",
-    "estimate, rounded histogram",
-    "estimate, MINE on pixels",
-    "estimate, MINE on embeddings",
-    "figure",
-)
-
-
-def step(arguments: list[str]) -> str:
-    """Return the name in `STEPS` of the step that `python -m leakage --threads 1 STEP …` runs."""
-    _, _, _, _, name, *rest = arguments
-    if name == "embed":
-        return f"embedding, {rest[rest.index('--encoder') + 1]}"
-    if name != "estimate":
-        return name
-    if rest[0] != "mine_training":
-        return f"estimate, {rest[0].replace('_', ' ')}"
-    pixels = rest[rest.index("--representation") + 1] == "pixels"
-    return f"estimate, MINE on {'pixels' if pixels else 'embeddings'}"
 
 
 def missed_targets(few: Run, many: Run) -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""Run our estimates and the simple attacks level by level, and print the table in Markdown."""
+"""Run the estimates and the simple attacks per level, and print a Markdown table."""
 
 import argparse
 import sys
@@ -14,9 +14,9 @@ import coco_attack
 from coco_attack import attacks, embedding
 
 MIRROR = Path(__file__).resolve().parents[3] / "shared" / "coco-mirror"
-# Nats, and share re-identified, that ours may be below the best simple attack.
+# How far an estimate may be below the best simple attack: in nats, and in re-identified share.
 BELOW = {"nats": 0.05, "top 1": 0.02}
-# Nats that a value may be from 0 where nothing is left.
+# Largest distance from 0, in nats, of an estimate on a view that holds nothing.
 NOTHING = 0.03
 HEADS = (
     *("n", "`mine`", "interval", "p", "cosine", "whitened", "holds"),
@@ -26,7 +26,7 @@ HEADS = (
 
 @dataclass(frozen=True)
 class Ours:
-    """What the package says of one level: nats or share, its interval, p-value, and guessing."""
+    """The package's estimate at one level: nats or share, interval, p-value, and chance."""
 
     mean: float
     low: float
@@ -36,11 +36,11 @@ class Ours:
 
 
 def main() -> None:
-    """Read or make the embeddings, print the table, and exit with 1 where a bar is missed."""
+    """Read or make the embeddings, print the table, and exit with 1 if a target is missed."""
     parser = argparse.ArgumentParser(description=(coco_attack.__doc__ or "").partition("\n")[0])
     parser.add_argument("embeddings", type=Path, help=".npz with x, y and groups; made if missing")
     parser.add_argument("--mirror", type=Path, default=MIRROR, help="folder with val2017/*.jpg")
-    parser.add_argument("--levels", type=int, nargs="*", help="of y, by place; default: all")
+    parser.add_argument("--levels", type=int, nargs="*", help="indices into y; default: all")
     parser.add_argument("--output", type=Path, help="Markdown file to write as well")
     given = parser.parse_args()
     if not given.embeddings.is_file():
@@ -56,13 +56,13 @@ def main() -> None:
 
 
 def table(x: np.ndarray, y: np.ndarray, groups: np.ndarray, levels: list[int]) -> tuple[str, int]:
-    """Return the table in Markdown, and how many bars are missed.
+    """Return the Markdown table, and the number of missed targets.
 
     Args:
         x: shape (pairs, dim).
         y: shape (levels, pairs, dim).
         groups: picture of each pair, shape (pairs,).
-        levels: their names.
+        levels: the level of each view.
     """
     start = time.perf_counter()
     mine = ours("mine", "mutual information", x, y, groups, levels)
@@ -75,24 +75,24 @@ def table(x: np.ndarray, y: np.ndarray, groups: np.ndarray, levels: list[int]) -
         white = attacks.whitened_similarity(wide, view, fold)
         of_all = attacks.nearest_of_all(wide, view)
         nats, share = mine[level], found[level]
-        # Guessing says among how many items ours was looked for.
+        # Chance tells among how many items the package searched.
         nearest = cosine.top_1 if share.chance > 2 / len(x) else of_all
-        bars = [
+        targets = [
             nats.mean >= max(cosine.nats, white.nats) - BELOW["nats"]
             and (level < 8 or abs(nats.mean) < NOTHING),
             share.mean >= nearest - BELOW["top 1"],
         ]
-        missed += bars.count(False)
+        missed += targets.count(False)
         interval = f"{nats.low:.2f} to {nats.high:.2f}"
-        values = (nats.mean, interval, nats.p_value, cosine.nats, white.nats, bars[0])
-        shares = (share.mean, cosine.top_1, of_all, bars[1])
+        values = (nats.mean, interval, nats.p_value, cosine.nats, white.nats, targets[0])
+        shares = (share.mean, cosine.top_1, of_all, targets[1])
         rows.append("| " + " | ".join(map(_cell, (level, *values, *shares))) + " |")
     lines = ["| " + " | ".join(HEADS) + " |", "|" + " ---: |" * len(HEADS), *rows]
     about = (
         f"{len(x)} patches of {len(np.unique(groups))} pictures, {x.shape[1]} coordinates; nats, "
         "and share of views whose own patch is found first. Holds: at most "
-        f"{BELOW['nats']} nat and {BELOW['top 1']} below the best simple attack. Our two estimates "
-        f"took {seconds:.0f} s."
+        f"{BELOW['nats']} nat and {BELOW['top 1']} below the best simple attack. The package's two "
+        f"estimates took {seconds:.0f} s."
     )
     return "\n".join([about, "", *lines]), missed
 
@@ -105,7 +105,7 @@ def ours(
     groups: np.ndarray,
     levels: list[int],
 ) -> dict[int, Ours]:
-    """Return what one of our estimators says with its defaults, by level."""
+    """Return one estimator's results with default settings, by level."""
     rows = estimate(name, x, y, groups, levels=levels, device="cpu")
     rows = rows[(rows["split"] == "test") & (rows["statistic"] == statistic)]
     rows = rows[rows["mean"].notna()].groupby("level").first()

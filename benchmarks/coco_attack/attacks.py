@@ -1,12 +1,12 @@
-"""Simple attacks on pairs of embeddings, independent of the package: hardly anything is chosen.
+"""Simple attacks on pairs of embeddings, with few choices and independent of the package.
 
-Both sides come from one encoder, so a plain embedding and its view's are compared as they are:
-every coordinate is standardised on the training fold (x once, y per level), both are divided by
-their length, and the score is T(x, y) = a cos(x, y). Whitening turns each side before that, by the
-inverse root of its covariance plus lambda times the mean eigenvalue.
+Both sides come from one encoder, so a plain embedding is compared directly with that of a view.
+Every coordinate is standardised on the training fold (x once, y per level), and the score is
+T(x, y) = a cos(x, y). Whitening first multiplies each side by the inverse root of its covariance
+plus lambda times the mean eigenvalue.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,12 +15,10 @@ FOLDS = 5
 TEMPERATURES = np.geomspace(0.1, 300, 60)
 SHRINKAGES = (0.1, 1.0, 10.0)
 
-Fit = Callable[[np.ndarray, np.ndarray], np.ndarray]
-
 
 @dataclass(frozen=True)
 class Attack:
-    """What one attack reaches at one level, mean over the folds.
+    """The result of one attack at one level, averaged over the folds.
 
     Attributes:
         nats: InfoNCE's bound on held-out pairs.
@@ -32,7 +30,7 @@ class Attack:
 
 
 def folds(groups: np.ndarray, seed: int = 0) -> np.ndarray:
-    """Return the fold of each pair, 0 to 4, shape (pairs,); a picture lies in one fold."""
+    """Return the fold of each pair, 0 to 4, shape (pairs,); a picture is in one fold."""
     names, members = np.unique(groups, return_inverse=True)
     fold = np.empty(len(names), np.int64)
     order = np.random.default_rng(seed).permutation(len(names))
@@ -41,7 +39,7 @@ def folds(groups: np.ndarray, seed: int = 0) -> np.ndarray:
 
 
 def sides(fold: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-    """Yield which pairs train, validate and test, each bool of shape (pairs,)."""
+    """Yield the training, validation and test pairs per fold, each bool of shape (pairs,)."""
     for each in range(FOLDS):
         test, validation = fold == each, fold == (each + 1) % FOLDS
         yield ~(test | validation), validation, test
@@ -87,13 +85,13 @@ def infonce(scores: np.ndarray) -> float:
 
 
 def top_1(scores: np.ndarray) -> float:
-    """Return the share of views whose own item scores highest; ties share the place."""
+    """Return the share of views whose own item scores highest; ties count in part."""
     best = scores == scores.max(axis=0)
     return float((best.diagonal() / best.sum(axis=0)).mean())
 
 
 def similarity(x: np.ndarray, y: np.ndarray, fold: np.ndarray) -> Attack:
-    """Return what the cosine of standardised embeddings reaches.
+    """Return the result of the cosine of standardised embeddings.
 
     Args:
         x: shape (pairs, dim).
@@ -110,7 +108,7 @@ def similarity(x: np.ndarray, y: np.ndarray, fold: np.ndarray) -> Attack:
 
 
 def whitened_similarity(x: np.ndarray, y: np.ndarray, fold: np.ndarray) -> Attack:
-    """Return what the cosine reaches after whitening; lambda and a are chosen on validation."""
+    """Return the result of the cosine after whitening; validation chooses lambda and a."""
     found = []
     for train, validation, test in sides(fold):
         tried = []
@@ -124,7 +122,7 @@ def whitened_similarity(x: np.ndarray, y: np.ndarray, fold: np.ndarray) -> Attac
 
 
 def nearest_of_all(x: np.ndarray, y: np.ndarray) -> float:
-    """Return top 1 of the untrained cosine among all items, standardised over all of them."""
+    """Return the top-1 share of the cosine among all items, standardised over all of them."""
     everything = np.ones(len(x), bool)
     return top_1(cosines(*(standardised(side, everything) for side in (x, y))))
 

@@ -1,4 +1,4 @@
-"""Embeddings of a COCO mirror's patches by EfficientNet-Lite0, whose weights come in a package."""
+"""Embed patches from a COCO mirror with EfficientNet-Lite0, whose weights come in a package."""
 
 from pathlib import Path
 
@@ -21,7 +21,7 @@ def write(path: Path, mirror: Path, levels: range) -> None:
 
 
 def cut(mirror: Path, seed: int = 0) -> tuple[list[np.ndarray], np.ndarray]:
-    """Return patches of every picture that holds one, uint8 (224, 224, 3), and whose they are."""
+    """Return patches, uint8 (224, 224, 3), and the picture of each; small pictures are skipped."""
     from PIL import Image
 
     generator = np.random.default_rng(seed)

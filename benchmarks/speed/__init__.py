@@ -1,10 +1,10 @@
-"""How far each stage is from what the machine can do, and from the usual way of doing it.
+"""Compare each stage with the limits of the machine, or with the usual way to do it.
 
     make bench                                        every row; writes benchmarks/results.md
     PYTHONPATH=benchmarks python -m speed counting    one module's rows, printed only
 
-A module of this folder offers `rows()`. Most rows are a ratio of two things that are measured in
-turn, several times: it says more than seconds on a machine that others use as well.
+Each module has a function `rows()`. Most rows are a ratio of two things measured alternately, which
+depends less on other load on the machine than seconds do.
 """
 
 import statistics
@@ -21,14 +21,14 @@ class Row:
 
     Attributes:
         title: what is measured.
-        against: with what it is compared.
-        asked: the limit, `at least` or `at most` which the median should be.
-        at_least: which of the two.
-        values: ratios, one per repeat (seconds or GiB, where the title says so); none where it
-            could not be measured, and `note` says why.
-        note: what else was measured.
-        memory: peak of the processes, in MiB; None where it says nothing.
-        detail: Markdown that stands below the table.
+        against: what it is compared with.
+        asked: the target for the median.
+        at_least: whether the target is a lower limit, not an upper one.
+        values: one ratio per repeat (seconds or GiB if the title says so); empty if it could not be
+            measured, for the reason in `note`.
+        note: other measurements.
+        memory: peak memory of the processes, in MiB, if it matters.
+        detail: Markdown below the table.
     """
 
     title: str
@@ -42,17 +42,17 @@ class Row:
 
     @property
     def median(self) -> float:
-        """The middle of the repeats."""
+        """Median of the repeats."""
         return statistics.median(self.values)
 
     @property
     def holds(self) -> bool:
-        """Whether the limit is kept."""
+        """Whether the target is met."""
         return self.median >= self.asked if self.at_least else self.median <= self.asked
 
 
 def seconds(run: Callable[[], object]) -> float:
-    """Return how long one call takes."""
+    """Return the seconds that one call takes."""
     start = time.perf_counter()
     run()
     return time.perf_counter() - start
@@ -61,5 +61,5 @@ def seconds(run: Callable[[], object]) -> float:
 def paired(
     ours: Callable[[], object], other: Callable[[], object], repeats: int = REPEATS
 ) -> list[tuple[float, float]]:
-    """Return the seconds of both, run in turn; the first pair warms up and is not counted."""
+    """Return the seconds of both, run alternately; a first pair only warms up."""
     return [(seconds(ours), seconds(other)) for _ in range(repeats + 1)][1:]

@@ -1,4 +1,4 @@
-"""The exact mutual information of pixels, against counting every pair anew."""
+"""The exact mutual information of pixels, compared with numpy.histogram2d."""
 
 from collections.abc import Iterator
 
@@ -11,12 +11,12 @@ from speed import Row, paired
 
 LEVELS = list(range(9))
 HEIGHT, WIDTH = 480, 640
-# Both take time in proportion to the pictures; of the paper's hundred so many are counted.
+# Both take time in proportion to the pictures, so a few of the paper's hundred are enough.
 PICTURES = 8
 
 
 def pictures() -> list[tuple[np.ndarray, np.ndarray]]:
-    """Return per picture x (pixels, 3) and y (levels, pixels, 3), uint8, smooth as photographs."""
+    """Return per picture x (pixels, 3) and y (levels, pixels, 3), uint8 and smooth."""
     generator = np.random.default_rng(0)
     found = []
     for _ in range(PICTURES):
@@ -27,7 +27,7 @@ def pictures() -> list[tuple[np.ndarray, np.ndarray]]:
 
 
 def usual(given: list[tuple[np.ndarray, np.ndarray]]) -> np.ndarray:
-    """Return what everyone writes: numpy.histogram2d per picture, level and channel; (levels,)."""
+    """Return the mean of numpy.histogram2d's values over pictures and channels, shape (levels,)."""
     return np.mean([list(_of_picture(x, y)) for x, y in given], axis=0)
 
 
@@ -37,7 +37,7 @@ def _of_picture(x: np.ndarray, y: np.ndarray) -> Iterator[float]:
 
 
 def information(x: np.ndarray, y: np.ndarray) -> float:
-    """Return the plug-in mutual information of two flat uint8 arrays, in nats."""
+    """Return the empirical mutual information of two flat uint8 arrays, in nats."""
     counts, _, _ = np.histogram2d(x, y, bins=256, range=[[0, 256], [0, 256]])
     p = counts / counts.sum()
     alone = p.sum(axis=1, keepdims=True) * p.sum(axis=0, keepdims=True)

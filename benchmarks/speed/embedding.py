@@ -1,4 +1,4 @@
-"""Embedding a view, against the rate at which this machine multiplies matrices."""
+"""Embedding a view, compared with the rate of matrix products on this machine."""
 
 import multiprocessing
 import resource
@@ -15,11 +15,11 @@ from leakage.storage import views
 
 from speed import REPEATS, Row, seconds
 
-# As the workflow runs it: a job of one thread per core.
+# As in the workflow: one job with one thread per core.
 PROCESSES = 2
 SIDE, SIZE, PRODUCTS = 2048, 224, 10
 PICTURES, PER_IMAGE = 4, 9
-# Of each picture so many places, and the whole.
+# Of each picture, its patches and the whole picture.
 PATCHES = PICTURES * (PER_IMAGE + 1)
 ENCODERS = {
     "CLIP ViT-B/32": ("open_clip", "ViT-B-32-quickgelu", 0.80),
@@ -39,7 +39,7 @@ def _row(name: str, kind: str, model: str, asked: float) -> Row:
         given = [(folder, number, kind, model, barrier) for number in range(PROCESSES)]
         with context.Pool(PROCESSES) as pool:
             found = pool.starmap(worker, given)
-    # Both processes at the same time, repeat by repeat: their rates add up.
+    # Both processes run at the same time, so their rates add up.
     embedded, limit = (np.sum([each[what] for each in found], axis=0) for what in (0, 1))
     work = per_patch(kind, model)
     rate = statistics.median(embedded)
@@ -55,7 +55,7 @@ def _row(name: str, kind: str, model: str, asked: float) -> Row:
 
 
 def worker(folder: str, number: int, kind: str, model: str, barrier: Any) -> tuple[Any, ...]:
-    """Return per repeat the patches and the FLOP of products per second, and the peak memory."""
+    """Return patches per second and FLOP per second, one value per repeat, and the peak memory."""
     allocator.keep()
     import torch
 
@@ -87,14 +87,14 @@ def ready(kind: str, model: str, device: str, **options: Any) -> encoders.Loaded
 
 
 def embed(encoder: encoders.LoadedEncoder, path: Path, places: pd.DataFrame) -> None:
-    """Read a view, cut its patches out and embed them, as a job does."""
+    """Read a view, cut out its patches and embed them, as a job does."""
     rows = dict(list(places.groupby("image_id", sort=False)))
     for _ in encoders.embed(encoder, of_pictures(views.View(path), rows, SIZE)):
         pass
 
 
 def view(path: Path, seed: int, pictures: int = PICTURES) -> tuple[Path, pd.DataFrame]:
-    """Write a view of noise, of which no two patches are equal, and draw its places."""
+    """Write a view of noise, and draw the places of its patches."""
     generator = np.random.default_rng(seed)
     names = [str(number) for number in range(pictures)]
     shape = (480, 640, 3)
@@ -108,7 +108,7 @@ def view(path: Path, seed: int, pictures: int = PICTURES) -> tuple[Path, pd.Data
 
 
 def per_patch(kind: str, model: str) -> int:
-    """Return the floating-point operations of one patch, two per multiplication, attention too."""
+    """Return the floating-point operations per patch: two per multiplication, with attention."""
     import torch
     from torch.nn.attention import SDPBackend, sdpa_kernel
     from torch.utils.flop_counter import FlopCounterMode
@@ -116,9 +116,9 @@ def per_patch(kind: str, model: str) -> int:
     entry = encoders.encoder_class(kind)(kind=kind, model=model, weights="random")
     architecture = entry.architecture("encoders.benchmark")
     features = architecture.features(architecture.build()).train()
-    # In training mode no layer takes a fused path, which the counter does not see.
+    # The counter does not see fused layers. In training mode there are none.
     features.requires_grad_(False)
-    # Nor is attention seen but as the products that it is made of.
+    # It sees attention only as plain products.
     with FlopCounterMode(display=False) as counter, sdpa_kernel(SDPBackend.MATH):
         features(torch.zeros(2, 3, SIZE, SIZE))
     return counter.get_total_flops() // 2

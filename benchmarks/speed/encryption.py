@@ -1,4 +1,4 @@
-"""Encryption, against copying the bytes and ChaCha20's own rate."""
+"""Encryption, compared with a copy of the bytes and ChaCha20 alone."""
 
 import numpy as np
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms

@@ -1,4 +1,4 @@
-"""On a GPU: embedding and stacked training against the same card, and how long the card waits."""
+"""On a GPU: embedding and stacked training, compared with plain products and plain loops on it."""
 
 import os
 import tempfile
@@ -11,14 +11,14 @@ from speed import Row, embedding, paired, seconds, training
 
 SIDE, BATCH, BATCHES, PRECISION = 8192, 256, 20, "bfloat16"
 LIMIT, STACKED = 0.40, 15
-# Of a view that is read from a file, and of MINE's repetitions.
+# Pictures in the view that is read from a file; repetitions of MINE.
 PICTURES, SEEDS = 100, 5
-# How far embeddings in `PRECISION` may be from those in float32, in their length.
+# Largest distance of an embedding in `PRECISION` from float32, relative to its length.
 TOLERANCE = 0.05
 
 
 def rows() -> list[Row]:
-    """Return the rows of a GPU, empty where there is none."""
+    """Return the rows of a GPU; without one, rows that say so."""
     import torch
 
     if not torch.cuda.is_available():
@@ -26,7 +26,7 @@ def rows() -> list[Row]:
         return [
             Row(f"embedding, {name}, cuda, {PRECISION}", "matmul", LIMIT, True, note=note)
             for name in embedding.ENCODERS
-        ] + [Row("training MINE, cuda", "the loop on the same card", STACKED, True, note=note)]
+        ] + [Row("training MINE, cuda", "the loop on the same GPU", STACKED, True, note=note)]
     torch.set_num_threads(os.cpu_count() or 1)
     stacked = training.row(16, STACKED, "cuda", SEEDS)
     encoders = embedding.ENCODERS.items()
@@ -34,7 +34,7 @@ def rows() -> list[Row]:
 
 
 def of(name: str, kind: str, model: str, device: str) -> list[Row]:
-    """Return the rows of one encoder: how fast, and how near to float32."""
+    """Return the rows of one encoder: its speed, and its distance from float32."""
     import torch
 
     short = embedding.ready(kind, model, device, batch_size=BATCH, precision=PRECISION)
@@ -73,10 +73,10 @@ def of(name: str, kind: str, model: str, device: str) -> list[Row]:
             LIMIT,
             True,
             [work / own / (products / other) for own, other in times],
-            f"{1 / per_patch:.0f} patches/s; from files the card waits {waits:.0%} of the time",
+            f"{1 / per_patch:.0f} patches/s; from files, the GPU idles {waits:.0%} of the time",
         ),
         Row(
-            f"embedding, {name}, {device}, {PRECISION}, how far the farthest is off",
+            f"embedding, {name}, {device}, {PRECISION}, largest error",
             "the length of its embedding in float32",
             TOLERANCE,
             False,

@@ -1,4 +1,4 @@
-"""The whole workflow on more and more synthetic pictures: time in proportion, memory flat."""
+"""The whole workflow on more and more synthetic pictures: time and memory."""
 
 import itertools
 import tempfile
@@ -14,7 +14,7 @@ CORES, FLAT = 2, 1.2
 
 
 def rows() -> list[Row]:
-    """Return two rows, time and memory, per step from one number of pictures to the next."""
+    """Return a row for time and one for memory, from each number of pictures to the next."""
     runs = {number: run(number) for number in PICTURES}
     found = []
     for few, many in itertools.pairwise(PICTURES):
@@ -50,6 +50,6 @@ def rows() -> list[Row]:
 
 
 def run(number: int) -> metered.Run:
-    """Return the run of so many pictures."""
+    """Run the workflow on a number of pictures."""
     with tempfile.TemporaryDirectory() as folder:
         return scale.run_workflow(Path(folder), number, CORES, "growth.yaml")

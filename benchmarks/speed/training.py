@@ -1,4 +1,4 @@
-"""The stacked training of MINE, against the usual loop: one network after the other."""
+"""The stacked training of MINE, compared with a loop that trains one network after the other."""
 
 from functools import partial
 
@@ -10,8 +10,8 @@ from speed import REPEATS, Row, seconds
 
 LEVELS, PAIRS, PER_PICTURE = 9, 900, 9
 FOLDS, HIDDEN, LAYERS, BATCH = 5, 64, 2, 64
-# Preparing and reading take the same time with any number of epochs: the difference is training,
-# ours with the validation after each epoch, which the loop has not.
+# The difference between two numbers of epochs is the time of training, without preparation and
+# evaluation. The package also validates after each epoch, the loop does not.
 FEW, MANY = 2, 12
 WIDTHS = {16: 4.0, 32: 1.0, 64: 2.0, 128: 1.0, 512: 1.0}
 OURS = {
@@ -30,7 +30,7 @@ def rows() -> list[Row]:
     """Return a row per number of principal components."""
     allocator.keep()
     found = [row(width, asked, "cpu", 1) for width, asked in WIDTHS.items()]
-    # Without the Gaussian base, which the loop has not either.
+    # The last row has no Gaussian base, like the loop.
     return [*found, row(max(WIDTHS), 1.0, "cpu", 1, ())]
 
 
@@ -47,7 +47,7 @@ def row(
     def usual() -> float:
         return seconds(partial(loop, x, y, MANY - FEW, device, seeds))
 
-    # The first of each warms up and is not counted.
+    # The first pair only warms up.
     times = [(ours(MANY) - ours(FEW), usual()) for _ in range(REPEATS + 1)][1:]
     return Row(
         f"training MINE, bases {list(bases)}, {MANY - FEW} epochs, {LEVELS} levels, {FOLDS} folds, "
@@ -70,7 +70,7 @@ def data(width: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
 
 
 def loop(x: np.ndarray, y: np.ndarray, epochs: int, device: str, seeds: int) -> None:
-    """Train MINE as it is usually written (Belghazi et al. 2018), as many networks and steps."""
+    """Train as many networks as long, with MINE as usually written (Belghazi et al. 2018)."""
     import torch
     from torch import nn
 

@@ -1,4 +1,4 @@
-"""The paper's figures, from the download on: what the workflow adds to the work of its steps."""
+"""The paper's figures from the download on: the overhead of the workflow."""
 
 import contextlib
 import subprocess
@@ -20,15 +20,15 @@ from servers import serving
 
 CORES = 2
 MIRROR = metered.REPOSITORY.parent / "shared" / "coco-mirror"
-# Pictures of COCO's size, where there is no mirror of it.
+# Pictures of COCO's size, used without a mirror.
 PICTURES, SHAPE = 100, (480, 640, 3)
 OVERHEAD, NOTHING, GRAPH, MEMORY = 1.2, 4, 5, 8
 
 
 def rows() -> list[Row]:
-    """Return the rows of a whole run, of one with nothing to do, and of the run's graph."""
-    with tempfile.TemporaryDirectory() as name, pictures(Path(name)) as (dataset, whose):
-        folder = Path(name)
+    """Return the rows of a whole run, of a run with nothing to do, and of a dry run."""
+    with tempfile.TemporaryDirectory() as path, pictures(Path(path)) as (dataset, name):
+        folder = Path(path)
         own = folder / "dataset.yaml"
         own.write_text(yaml.safe_dump({"dataset": dataset}))
         done, *again = (metered.run(folder, ["paper.yaml", own], CORES) for _ in range(1 + REPEATS))
@@ -36,7 +36,7 @@ def rows() -> list[Row]:
     start = sum(job.start for job in done.jobs)
     return [
         Row(
-            f"the paper's figures of {whose}, untrained networks, {CORES} cores, on the clock",
+            f"the paper's figures of {name}, untrained networks, {CORES} cores, on the clock",
             "the CPU seconds of all steps without their starts, over the cores",
             OVERHEAD,
             False,
@@ -52,7 +52,7 @@ def rows() -> list[Row]:
             MEMORY,
             False,
             [done.peak_mb / 1024],
-            f"pages that processes share counted for each; looked at every {metered.LOOK} s",
+            f"shared pages are counted for each process; sampled every {metered.INTERVAL} s",
         ),
         Row(
             "the same run again, nothing to do, seconds",
@@ -73,7 +73,7 @@ def rows() -> list[Row]:
 
 @contextlib.contextmanager
 def pictures(folder: Path) -> Iterator[tuple[dict, str]]:
-    """Yield the configuration of a dataset of the paper's size, and what to call it."""
+    """Yield the configuration of a dataset of the paper's size, and its name."""
     if MIRROR.is_dir():
         with serving(MIRROR) as server:
             yield {"coco": {"base_url": server.url}}, "the 100 largest pictures of a COCO mirror"
@@ -89,7 +89,7 @@ def pictures(folder: Path) -> Iterator[tuple[dict, str]]:
 
 
 def graph() -> float:
-    """Return the seconds that it takes to find out what the paper's run would do."""
+    """Return the seconds of a dry run of the paper's configuration."""
     start = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
         subprocess.run(
