@@ -19,36 +19,12 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 INTERVAL = 0.5
 
 # Snakemake's benchmark files sample memory at most twice a second, and have none for a job that
-# ends before the first sample. So the rules call this script as `python`: it runs the real Python
-# and records what the kernel counted.
-METER = """#!{python} -IS
-import json, os, sys, time
+# ends before the first sample. Every Python imports this file first. In a job it adds up the CPU
+# time of the interpreter's start and of all imports, and at the end writes what the kernel counted.
+METER = """import atexit, builtins, json, os, resource, sys, time
 
-os.environ["PYTHONPATH"] = {here!r} + os.pathsep + os.environ.get("PYTHONPATH", "")
-start = time.monotonic()
-child = os.posix_spawn({python!r}, [{python!r}, *sys.argv[1:]], os.environ)
-_, status, used = os.wait4(child, 0)
-job = {{
-    "arguments": sys.argv[1:],
-    "seconds": time.monotonic() - start,
-    "cpu": used.ru_utime + used.ru_stime,
-    "peak_mb": used.ru_maxrss / 1024,
-    "start": 0.0,
-}}
-kept = {here!r} + "/" + str(child)
-if os.path.exists(kept):
-    with open(kept) as stream:
-        job["start"] = float(stream.read())
-    os.remove(kept)
-with open({jobs!r}, "a") as stream:
-    stream.write(json.dumps(job) + chr(10))
-sys.exit(abs(os.waitstatus_to_exitcode(status)))
-"""
-# Every Python imports this first. It adds up the CPU time of the interpreter's start and of all
-# imports, and writes it to a file named after the process.
-TIMER = """import atexit, builtins, os, time
-
-spent, within, importing = time.process_time(), False, builtins.__import__
+began, spent, within = time.monotonic(), time.process_time(), False
+importing = builtins.__import__
 
 
 def timed(*arguments, **named):
@@ -63,13 +39,22 @@ def timed(*arguments, **named):
         spent += time.process_time() - before
 
 
-def keep(path=os.path.join({here!r}, str(os.getpid()))):
+def keep(path=os.path.join({folder!r}, f"{{os.getpid()}}.json")):
+    own, children = map(resource.getrusage, (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    job = {{
+        "arguments": sys.orig_argv[1:],
+        "seconds": time.monotonic() - began,
+        "cpu": own.ru_utime + own.ru_stime + children.ru_utime + children.ru_stime,
+        "peak_mb": own.ru_maxrss / 1024,
+        "start": spent,
+    }}
     with open(path, "w") as stream:
-        stream.write(str(spent))
+        json.dump(job, stream)
 
 
-builtins.__import__ = timed
-atexit.register(keep)
+if sys.orig_argv[1:3] == ["-m", "leakage"]:
+    builtins.__import__ = timed
+    atexit.register(keep)
 """
 
 
@@ -185,33 +170,26 @@ def run(folder: Path, configuration: list[str | Path], cores: int) -> Run:
     if not key.exists():
         shutil.copy(REPOSITORY / "workflow" / "keys" / key.name, key)
     merged = [REPOSITORY / "config.yaml", *(Path(__file__).parent / each for each in configuration)]
-    with tempfile.TemporaryDirectory() as meters:
-        jobs, bin_ = Path(meters) / "jobs.jsonl", Path(meters) / "bin"
-        bin_.mkdir()
-        jobs.touch()
-        texts = {"python": sys.executable, "here": str(bin_), "jobs": str(jobs)}
-        (bin_ / "python").write_text(METER.format(**texts))
-        (bin_ / "python").chmod(0o755)
-        (bin_ / "sitecustomize.py").write_text(TIMER.format(**texts))
-        line = [sys.executable, "-m", "snakemake", "--cores", str(cores), "--directory", folder]
-        line += ["--snakefile", REPOSITORY / "Snakefile", "--configfile", *merged]
+    line: list[str | Path] = [sys.executable, "-m", "snakemake", "--cores", str(cores)]
+    line += ["--directory", folder, "--snakefile", REPOSITORY / "Snakefile"]
+    line += ["--configfile", *merged, "--", "figures"]
+    with tempfile.TemporaryDirectory() as meter:
+        Path(meter, "sitecustomize.py").write_text(METER.format(folder=meter))
+        search = os.pathsep.join(filter(None, [meter, os.environ.get("PYTHONPATH")]))
         start = time.monotonic()
         with open(folder / "snakemake.log", "w") as log:
-            process = subprocess.Popen(
-                [*line, "--", "figures"],
-                env=os.environ | {"PATH": os.pathsep.join([str(bin_), os.environ["PATH"]])},
-                stdout=log,
-                stderr=subprocess.STDOUT,
-            )
+            environment = os.environ | {"PYTHONPATH": search}
+            process = subprocess.Popen(line, env=environment, stdout=log, stderr=subprocess.STDOUT)
         peak = _watched(process)
         seconds = time.monotonic() - start
         if process.returncode:
             sys.exit(f"{(folder / 'snakemake.log').read_text()[-5000:]}\nerror: the run failed")
-        found = [Job(**json.loads(each)) for each in jobs.read_text().splitlines()]
+        ended = sorted(Path(meter).glob("*.json"), key=lambda path: path.stat().st_mtime_ns)
+        found = [Job(**json.loads(path.read_text())) for path in ended]
     return Run(seconds, found, peak)
 
 
-def _watched(process: subprocess.Popen) -> float:
+def _watched(process: "subprocess.Popen[bytes]") -> float:
     """Wait for a process; return the peak memory of it and its children together, in MiB.
 
     Shared pages are counted for each process, so the true peak is no higher.
@@ -230,7 +208,7 @@ def _watched(process: subprocess.Popen) -> float:
 
 def _resident(process: psutil.Process) -> float:
     try:
-        return process.memory_info().rss
+        return float(process.memory_info().rss)
     except psutil.NoSuchProcess:
         return 0.0
 
