@@ -272,5 +272,7 @@ def test_many_logarithms_are_those_that_are_rounded_one_by_one():
 
 def test_a_view_of_another_shape_is_no_view_of_the_picture():
     x = np.zeros((6, 3), np.uint8)
-    with pytest.raises(ValueError, match=r"view has shape \(6, 1\); expected the picture\'s, \(6, 3\)"):
+    with pytest.raises(
+        ValueError, match=r"view has shape \(6, 1\); expected the picture\'s, \(6, 3\)"
+    ):
         frequencies.Picture(x).count(x[:, :1], np.zeros((256, 256), np.int64))

@@ -20,12 +20,9 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure as Drawn
 
-    from leakage.analysis.tables import Table
     from leakage.config.models import Config
     from leakage.encoders.weights import Weights
     from leakage.schemes.keystream import Keystream
-    from leakage.storage.checkpoints import Checkpoint
-    from leakage.storage.views import View
 
 Bytes = NDArray[np.uint8]
 Floats = NDArray[np.floating[Any]]
@@ -102,8 +99,10 @@ class Encoder(Protocol):
     needs_weights: ClassVar[bool]
     """whether `find_weights` has to run before `load`"""
     uses_gpu: ClassVar[bool]
-    needs_plain_patches: bool
-    """whether `find_weights` needs plain patches"""
+
+    @property
+    def needs_plain_patches(self) -> bool:
+        """Whether `find_weights` needs plain patches."""
 
     def files(self) -> list[str]:
         """Return the user's files that the encoder reads."""
@@ -120,14 +119,25 @@ class Encoder(Protocol):
 class LoadedEncoder(Protocol):
     """An encoder that is ready to run."""
 
-    label: str
-    """its name in figures"""
-    untrained: bool
-    """whether it is a network with random weights"""
-    batch_size: int
-    device: str
-    libraries: tuple[str, ...]
-    """distributions that the embeddings depend on, besides numpy"""
+    @property
+    def label(self) -> str:
+        """Its name in figures."""
+
+    @property
+    def untrained(self) -> bool:
+        """Whether it is a network with random weights."""
+
+    @property
+    def batch_size(self) -> int:
+        """Patches per call."""
+
+    @property
+    def device(self) -> str:
+        """Where it runs: `cpu` or `cuda`."""
+
+    @property
+    def libraries(self) -> tuple[str, ...]:
+        """The distributions that the embeddings depend on, besides numpy."""
 
     def __call__(self, patches: list[Bytes]) -> NDArray[np.float32]:
         """Return the embeddings of n patches, float32 of shape (n, dim)."""
@@ -156,21 +166,26 @@ class Estimator(Protocol):
     def runs_on(self) -> Literal["auto", "cpu", "cuda"]:
         """The device to run on."""
 
+    inherits: ClassVar[tuple[str, ...]]
+    """settings that default to the top-level ones of the configuration"""
+
     def estimate(
         self,
-        x: Floats,
-        y: Floats,
+        x: NDArray[Any],
+        y: NDArray[Any],
         groups: NDArray[Any] | None,
         levels: list[int],
         seed: int,
-        checkpoint: "Checkpoint | None" = None,
-    ) -> "pd.DataFrame | Floats":
-        """Return the tidy table (`leakage.estimators.tables.tidy`), or nats of shape (levels,)."""
+    ) -> "pd.DataFrame | NDArray[Any]":
+        """Return the tidy table (`leakage.estimators.tables.tidy`), or nats of shape (levels,).
+
+        If the estimator `resumes`, it accepts a `checkpoint` as well.
+        """
 
     def estimate_pictures(
-        self, pictures: Iterable[tuple[Bytes, Bytes]], levels: list[int], seed: int
-    ) -> "pd.DataFrame":
-        """Return the table from whole pictures, one by one.
+        self, pictures: Iterable[tuple[NDArray[Any], NDArray[Any]]], levels: list[int], seed: int
+    ) -> "pd.DataFrame | NDArray[Any]":
+        """Return the same from whole pictures, one by one.
 
         Args:
             pictures: plain pixels (pixels, channels) and views (levels, pixels, channels).
@@ -213,27 +228,62 @@ class Figure(Protocol):
 
     reference: str
     """its name in the configuration, or the path of a file"""
-    name: str
     title: str
-    """a few words on what it shows, for the report"""
-    template: str
-    """its caption, with fields for `numbers`"""
-    per_scheme: bool
+    """a few words on its content, for the report"""
+    per_scheme: ClassVar[bool]
     """whether it shows one scheme, and so is drawn for each of `figures_of`"""
-    per_representation: bool
+    per_representation: ClassVar[bool]
     """whether it is drawn once for each of `representations`"""
-    reads_views: bool
+    reads_views: ClassVar[bool]
     """whether `draw` is given views and no tables"""
+
+    @property
+    def name(self) -> str:
+        """Its name in paths."""
+
+    @property
+    def template(self) -> str:
+        """Its caption, with fields for `numbers`."""
 
     def tables(self, config: "Config", representation: str) -> Mapping[str, Wanted]:
         """Return the tables to read, by their role in the figure."""
 
-    draw: "Callable[[Any], tuple[Drawn, pd.DataFrame]]"
-    """tables by role, or list of views -> the figure, and the table behind it"""
+    def draw(self, tables: Any) -> "tuple[Drawn, pd.DataFrame]":
+        """Return the figure, and the table behind it.
+
+        Args:
+            tables: `leakage.analysis.tables.Table` by role; if `reads_views`, a list of views.
+        """
 
     def numbers(self, table: "pd.DataFrame") -> dict[str, Any]:
         """Return the numbers of the table behind it that its caption mentions."""
 
 
-Tables = Mapping[str, "Table"]
-Views = list["View"]
+if TYPE_CHECKING:
+    from leakage import datasets, encoders, estimators, figures, measures, schemes
+    from leakage.protocol.permutation_test import PermutationTest
+
+    # The type checker compares the base classes with the Protocols.
+    def _dataset(found: datasets.Dataset) -> Dataset:
+        return found
+
+    def _scheme(found: schemes.Cipher) -> Scheme:
+        return found
+
+    def _encoder(found: encoders.Encoder) -> Encoder:
+        return found
+
+    def _loaded(found: encoders.LoadedEncoder) -> LoadedEncoder:
+        return found
+
+    def _estimator(found: estimators.Estimator) -> Estimator:
+        return found
+
+    def _test(found: PermutationTest) -> Test:
+        return found
+
+    def _measure(found: measures.Measure) -> Measure:
+        return found
+
+    def _figure(found: figures.Figure) -> Figure:
+        return found

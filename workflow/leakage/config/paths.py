@@ -83,7 +83,7 @@ class Paths:
             return self.view_files(scheme, level)
         return [self.represented(representation, scheme, level)]
 
-    def table(self, estimator: str, representation: str, scheme: str) -> Path:
+    def table(self, estimator: str, representation: str, scheme: str | None) -> Path:
         """Return a table: of an estimate, of measures, of exact tests or of an analysis."""
         if estimator == MEASURES:
             return self.results / f"measures/{scheme}.parquet"

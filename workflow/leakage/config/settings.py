@@ -23,6 +23,9 @@ AT_KEY, EXPLAINED = "at_key", "explained"
 KINDS = {datetime.date: "a date", datetime.datetime: "a time", bytes: "bytes", set: "a set"}
 
 
+Model = typing.TypeVar("Model", bound="Settings")
+
+
 class Settings(pydantic.BaseModel):
     """A branch of the configuration: unknown keys and wrong types are errors, values are fixed.
 
@@ -144,7 +147,7 @@ def nearest(word: str, known: Iterable[str]) -> str:
     return max(known, key=lambda k: difflib.SequenceMatcher(None, word.lower(), k.lower()).ratio())
 
 
-def validate(model: type[Settings], values: object, where: str) -> typing.Any:
+def validate(model: type[Model], values: object, where: str) -> Model:
     """Return `values` as a `model`.
 
     Raises:
@@ -219,7 +222,7 @@ def _model_inside(annotation: object) -> type[pydantic.BaseModel] | None:
     return next((model for model in models if model), None)
 
 
-def parse(model: type[Settings], text: str, where: str) -> typing.Any:
+def parse(model: type[Model], text: str, where: str) -> Model:
     """Return JSON `text`, as a rule hands it to a step, as a `model` (errors as in `validate`)."""
     try:
         values = json.loads(text)

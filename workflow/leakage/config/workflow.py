@@ -87,7 +87,7 @@ class Workflow:
 
     def dataset_settings(self) -> dict[str, Any]:
         """Return what the manifest depends on; for a folder also names and sizes of its files."""
-        found = {
+        found: dict[str, Any] = {
             "name": self.config.dataset.name,
             "settings": self.dataset.model_dump(exclude=set(self.dataset.download_options)),
             "patch_size": self.config.patches.size,
