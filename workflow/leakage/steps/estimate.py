@@ -18,6 +18,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import typer
+from numpy.typing import NDArray
 
 from leakage import devices, estimators, progress, seeds
 from leakage.errors import LeakageError
@@ -35,10 +36,6 @@ class Source(enum.Enum):
     ARRAYS = "arrays of your own"
     VIEWS = "views"
     EMBEDDINGS = "embeddings"
-
-
-# Supported suffixes of the output table.
-TABLES = (".parquet", ".csv")
 
 
 def main(
@@ -89,7 +86,8 @@ def main(
         every = checkpoints.EVERY if checkpoint_every is None else checkpoint_every
         kept = checkpoints.Checkpoint(checkpoint, identity, every)
     if source is Source.ARRAYS:
-        table, about = _from_arrays(chosen, x, y[0], groups, seed), {}
+        about: dict[str, Any] = {}
+        table = _from_arrays(chosen, x, y[0], groups, seed)
     elif source is Source.VIEWS:
         table, about = _from_views(chosen, x, y, seed, kept)
     else:
@@ -101,7 +99,7 @@ def main(
     table.insert(0, "scheme", about.get("scheme", ""))
     table.insert(2, "estimator", label or name)
     table.insert(3, "representation", representation)
-    metadata = {
+    metadata: dict[str, Any] = {
         "estimator": label or name,
         "representation": representation,
         "settings": chosen.model_dump(),
@@ -112,11 +110,7 @@ def main(
         "source": about,
     }
     if source is not Source.ARRAYS:
-        read = {"plain": [x], "levels": y}
-        metadata["inputs"] = {
-            role: [digest for path in paths for digest in files.recorded(path)]
-            for role, paths in read.items()
-        }
+        metadata["inputs"] = levels.checksums(x, y)
     _write(output, table, metadata)
     if kept:
         kept.remove()
@@ -126,7 +120,7 @@ def _refuse_output(output: Path | None) -> None:
     """Raise a LeakageError if the table cannot be written, before anything is computed."""
     if output is None:
         return
-    if output.suffix not in TABLES:
+    if output.suffix not in (".parquet", ".csv"):
         raise LeakageError(f"--output {output}: expected a name that ends in .parquet or .csv")
     if output.is_dir():
         raise LeakageError(f"--output {output}: is a folder; expected the name of a file")
@@ -205,7 +199,7 @@ def _refuse_options(source: Source, given: dict[str, Any], chosen: Estimator) ->
         raise LeakageError(f"--limit: found {limit}; expected at least 1; leave it out for all")
     if every is not None and (given["--checkpoint"] is None or not every >= 0):
         raise LeakageError(
-            f"--checkpoint-every: found {every:g}; expected seconds from 0, beside --checkpoint"
+            f"--checkpoint-every: found {every:g}; expected at least 0 seconds, and --checkpoint"
         )
     if given["--checkpoint"] is not None and not chosen.resumes:
         raise LeakageError(
@@ -229,18 +223,20 @@ def _device(chosen: Estimator) -> str:
 
 
 def _settings(name: str, text: str) -> Estimator:
+    """Return the estimator with its settings from the command line."""
     try:
         given = json.loads(text)
     except json.JSONDecodeError as error:
         raise LeakageError(f"--settings: not JSON ({error}): {text}") from None
     if not isinstance(given, dict):
-        raise LeakageError(f"--settings: found {text}; expected a JSON object, say {{}}")
+        raise LeakageError(f"--settings: found {text}; expected a JSON object, such as {{}}")
     return estimators.entry(name, given)
 
 
 def _from_arrays(
     chosen: Estimator, x: Path, y: Path, groups: Path | None, seed: int
 ) -> pd.DataFrame:
+    """Return the table from arrays of the user's own."""
     members = None if groups is None else files.read_array(groups)
     given = arguments.checked(files.read_array(x), files.read_array(y), members, None, seed)
     return estimators.run(chosen, given.x, given.y, given.groups, given.levels, given.seed)
@@ -294,7 +290,7 @@ def _from_views(
     return table, {**seen[-1].metadata, **levels.source([view.metadata for view in seen])}
 
 
-def _pixels(plain: View, seen: list[View]) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
+def _pixels(plain: View, seen: list[View]) -> Iterator[tuple[str, NDArray[Any], NDArray[Any]]]:
     """Yield id, x (pixels, channels) and y (levels, pixels, channels), uint8, per picture."""
     pictures = zip(plain, *seen, strict=True)
     for (image_id, x), *rest in progress.over(pictures, "pictures", len(plain)):
@@ -310,7 +306,7 @@ def _pixels(plain: View, seen: list[View]) -> Iterator[tuple[str, np.ndarray, np
 
 def _draw_pixels(
     plain: View, seen: list[View], pairs: int, seed: int
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
     """Return random pixel values, spread evenly over the pictures.
 
     Returns:
@@ -329,6 +325,7 @@ def _draw_pixels(
 
 
 def _write(output: Path, table: pd.DataFrame, metadata: dict[str, Any]) -> None:
+    """Write the table; metadata only fit into Parquet."""
     if output.suffix == ".csv":
         with files.whole_file(output) as temporary:
             table.to_csv(temporary, index=False)

@@ -8,12 +8,12 @@ import sys
 from pathlib import Path
 from typing import Annotated, Any
 
-import numpy as np
 import pyarrow as pa
 import typer
 
 from leakage import progress
 from leakage.errors import LeakageError
+from leakage.estimators import arguments
 from leakage.protocol.permutation_test import COMBINED, PermutationTest
 from leakage.storage import files, levels
 
@@ -39,14 +39,20 @@ def main(
 ) -> None:
     """Test at every level whether views are independent of the plain pictures."""
     progress.about(representation)
-    if x.suffix == ".npy":
-        plain, views, members = _arrays(x, y, groups)
-        numbers, source = list(range(len(views))), {}
+    of_run = x.suffix != ".npy"
+    test, source = PermutationTest(permutations, pairs), {}
+    if of_run:
+        read = levels.read(x, y, rows, limit, seed)
+        table = test.test(read.plain, read.views, read.image_ids, read.levels, seed)
+        source = read.source
     else:
-        read = levels.read(x, y, _rows(rows), limit, seed)
-        plain, views, members = read.plain, read.views, read.image_ids
-        numbers, source = read.levels, read.source
-    table = PermutationTest(permutations, pairs).test(plain, views, members, numbers, seed)
+        if len(y) != 1:
+            raise LeakageError(
+                f"{len(y)} arrays for y; expected one, of shape (levels, pairs, dim): np.stack them"
+            )
+        members = None if groups is None else files.read_array(groups)
+        given = arguments.checked(files.read_array(x), files.read_array(y[0]), members, None, seed)
+        table = test.test(given.x, given.y, given.groups, given.levels, given.seed)
     if output is None:
         table.to_csv(sys.stdout, index=False)
         return
@@ -61,26 +67,6 @@ def main(
         "versions": {"numpy": importlib.metadata.version("numpy")},
         "source": source,
     }
-    if x.suffix != ".npy":
-        inputs = {"plain": [x], "levels": y}
-        metadata["inputs"] = {
-            role: [digest for path in paths for digest in files.recorded(path)]
-            for role, paths in inputs.items()
-        }
+    if of_run:
+        metadata["inputs"] = levels.checksums(x, y)
     files.write_table(output, pa.Table.from_pandas(table, preserve_index=False), metadata)
-
-
-def _rows(name: str) -> Any:
-    if name not in ("patches", "whole"):
-        raise LeakageError(f"--rows {name}: expected patches or whole")
-    return name
-
-
-def _arrays(
-    x: Path, y: list[Path], groups: Path | None
-) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
-    if len(y) != 1:
-        raise LeakageError(f"{len(y)} arrays for y; expected one, of shape (levels, pairs, dim)")
-    plain, views = files.read_array(x), files.read_array(y[0])
-    members = None if groups is None else files.read_array(groups)
-    return plain, views[None] if views.ndim == 2 else views, members

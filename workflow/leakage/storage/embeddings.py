@@ -3,7 +3,7 @@
 import contextlib
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -123,7 +123,7 @@ def _checksum(path: Path | str) -> str:
 
 def read(
     path: Path | str,
-    rows: Literal["patches", "whole"],
+    rows: str,
     limit: int | None = None,
     seed: int = 0,
 ) -> tuple[NDArray[np.str_], Vectors, dict[str, Any]]:
@@ -133,7 +133,7 @@ def read(
 
     Args:
         path: a file made by `write` or `gather`.
-        rows: patches or whole pictures.
+        rows: `patches` or `whole` (whole pictures).
         limit: largest number of rows to read, from as many pictures as possible; None for all.
         seed: draws the rows.
 

@@ -2,13 +2,13 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from leakage.errors import LeakageError
-from leakage.storage import embeddings
+from leakage.storage import embeddings, files
 
 
 @dataclass(frozen=True)
@@ -31,14 +31,14 @@ class Levels:
 
 
 def read(
-    x: Path, y: list[Path], rows: Literal["patches", "whole"], limit: int | None, seed: int
+    x: Path, y: list[Path], rows: str, limit: int | None, seed: int
 ) -> Levels:
     """Return the embeddings of the plain pictures and of every level.
 
     Args:
         x: the plain pictures' embeddings.
         y: those of each level.
-        rows: patches or whole pictures.
+        rows: `patches` or `whole` (whole pictures).
         limit: largest number of rows to read; None for all.
         seed: draws the rows.
 
@@ -70,4 +70,12 @@ def source(views: list[dict[str, Any]]) -> dict[str, Any]:
         "nested": last.get("nested", False),
         "strength": {str(view["level"]): view.get("strength") for view in views},
         "clear_bits": {str(view["level"]): view.get("clear_bits") for view in views},
+    }
+
+
+def checksums(x: Path, y: list[Path]) -> dict[str, list[str]]:
+    """Return the recorded SHA-256 of the files of the plain pictures and of all levels."""
+    return {
+        "plain": files.recorded(x),
+        "levels": [digest for path in y for digest in files.recorded(path)],
     }
