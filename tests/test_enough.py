@@ -8,7 +8,7 @@ import test_figures_beyond
 import test_schemes_figure
 import test_scorecard
 import test_visual_security
-from leakage.analysis import claims, enough, verdicts
+from leakage.analysis import claims, comparisons, enough, verdicts
 from leakage.figures import (
     curves,
     named,
@@ -151,13 +151,13 @@ def test_mine_s_held_out_side_is_grey_below_the_needed_pictures(pictures, carrie
 def test_the_schemes_held_out_side_is_grey_below_the_needed_pictures(pictures, carries):
     found = test_schemes_figure.some_tables()
     for role, table in found.items():
-        if role.endswith(schemes.HELD_OUT):
+        if role.endswith(comparisons.HELD_OUT):
             found[role] = with_pictures(table, pictures)
     figure, table = schemes.Schemes().draw(found)
     left, right = figure.axes
     assert has_grey(right) != carries and not has_grey(left)
     assert (curves.TOO_FEW in titles(figure)) != carries
-    assert table.loc[table["estimate"] == schemes.PIXELS, "carries_weight"].all()
+    assert table.loc[table["estimate"] == comparisons.COUNTED, "carries_weight"].all()
 
 
 @pytest.mark.parametrize(("pictures", "carries"), SIDES)

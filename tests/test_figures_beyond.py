@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from leakage import figures
+from leakage.analysis import comparisons
 from leakage.analysis.tables import by_level
 from leakage.errors import LeakageError
 from leakage.estimators import estimate, tables
@@ -241,7 +242,7 @@ def test_ceilings_that_differ_name_their_estimators():
 
 def test_two_estimators_of_one_method_are_told_apart():
     read = {key: read_table("mine", "clip") for key in ("mine", "mine-joint")}
-    names = curves.methods(read | {"cca": read_table("cca", "clip")})
+    names = comparisons.methods(read | {"cca": read_table("cca", "clip")})
     assert list(names.values()) == [
         "MINE, mine",
         "MINE, mine-joint",

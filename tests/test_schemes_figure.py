@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 import skimage.data
 from leakage import schemes as ciphers
+from leakage.analysis import comparisons
 from leakage.analysis.verdicts import LEAK, NO_EVIDENCE
 from leakage.estimators import estimate, tables
 from leakage.figures import schemes, style
@@ -50,8 +51,8 @@ def some_tables() -> dict[str, style.Table]:
         ("mine", [0, 2, 5], {"0": 0.0, "2": None, "5": None}),
     ):
         values = [3.0 / (1 + level) for level in levels]
-        found[f"{scheme}/{schemes.PIXELS}"] = table(levels, values, False, strength=strength)
-        found[f"{scheme}/{schemes.HELD_OUT}"] = table(
+        found[f"{scheme}/{comparisons.COUNTED}"] = table(levels, values, False, strength=strength)
+        found[f"{scheme}/{comparisons.HELD_OUT}"] = table(
             levels, values, True, strength=strength, label="an encoder"
         )
     said = {"scheme": ["msb_xor"] * 3, "level": [0, 4, 8], "verdict": [LEAK, LEAK, NO_EVIDENCE]}
@@ -68,7 +69,7 @@ def test_every_scheme_is_read_twice_and_the_paper_s_comes_first():
 
 
 def test_levels_stand_at_their_strength_and_one_without_is_a_share_of_the_highest():
-    table = schemes.behind(some_tables()).set_index(["scheme", "estimate", "level"])
+    table = comparisons.schemes(some_tables()).set_index(["scheme", "estimate", "level"])
     found = table["strength"].sort_index()
     assert found["msb_xor", "held out"].tolist() == [0, 0.5, 1]
     assert found["full", "histogram"].tolist() == [0, 1]
@@ -88,7 +89,7 @@ def test_a_level_without_evidence_of_a_leak_is_an_open_point():
 
 
 def test_an_estimate_without_an_interval_gets_one_from_its_standard_error():
-    rows = schemes.behind(some_tables())
+    rows = comparisons.schemes(some_tables())
     counted = rows[rows["estimate"] == "histogram"]
     assert np.allclose(counted["high"] - counted["mean"], 1.96 * 0.5)
     own = rows[rows["estimate"] == "held out"]

@@ -14,15 +14,6 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 NATS = "held-out mutual information (nats)"
-METHODS = {
-    "mine": "MINE",
-    "mine_training": "MINE (single split)",
-    "infonce": "InfoNCE",
-    "nwj": "NWJ",
-    "smile": "SMILE",
-    "cca": "CCA (Gaussian part)",
-    "ksg": "KSG (nearest neighbours)",
-}
 # How a figure says that a grey curve carries no weight.
 TOO_FEW = "too few pictures to train on"
 LOWER_BOUND = "at its ceiling: at least this much"
@@ -31,16 +22,6 @@ LOWER_BOUND = "at its ceiling: at least this much"
 LOWEST = -1.5
 # None is an upward triangle, which marks values at their ceiling.
 MARKERS = "osDvPX<>dp"
-
-
-def methods(tables: dict[str, style.Table]) -> dict[str, str]:
-    """Return the name of each table's method by role; roles of one method stand beside it."""
-    found = {}
-    for role, table in tables.items():
-        method = table.metadata["settings"].get("method", role)
-        found[role] = METHODS.get(method, method)
-    several = {name for name in found.values() if list(found.values()).count(name) > 1}
-    return {role: f"{name}, {role}" if name in several else name for role, name in found.items()}
 
 
 def looks(names: Sequence[str]) -> dict[str, tuple[Any, str]]:

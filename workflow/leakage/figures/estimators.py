@@ -5,8 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from leakage.analysis import enough
-from leakage.analysis.tables import by_level
+from leakage.analysis import comparisons
 from leakage.figures import Figure, curves, style
 from leakage.interfaces import Wanted
 
@@ -46,7 +45,7 @@ class Estimators(Figure):
 
     def draw(self, tables: dict[str, style.Table]) -> "tuple[Drawn, pd.DataFrame]":
         """Return the curves with intervals, the floors, the null and the ceilings."""
-        table = behind(tables)
+        table = comparisons.estimators(tables)
         parts = dict(iter(table.groupby("estimator", sort=False)))
         first = next(iter(tables.values()))
         figure, (axis,) = style.panels(width=8.0, height=5.2)
@@ -106,22 +105,6 @@ class Estimators(Figure):
             "highest_most": highest["mean"].max(),
             "at_ceiling": f"at {curves.levels(bounded['level'])}" if len(bounded) else "none here",
         }
-
-
-def behind(tables: dict[str, style.Table]) -> "pd.DataFrame":
-    """Return `by_level` of every estimator, one below the other."""
-    import pandas as pd
-
-    names = curves.methods(tables)
-    return pd.concat(
-        [
-            by_level(table).assign(
-                estimator=role, method=names[role], carries_weight=enough.carries_weight(table)
-            )
-            for role, table in tables.items()
-        ],
-        ignore_index=True,
-    )
 
 
 def _floor(axis: "Axes", table: "pd.DataFrame") -> None:

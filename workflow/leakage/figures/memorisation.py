@@ -5,8 +5,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from leakage import captions
-from leakage.analysis import enough
-from leakage.analysis.tables import by_level
+from leakage.analysis import comparisons, enough
 from leakage.figures import Figure, curves, style
 from leakage.interfaces import Wanted
 
@@ -53,7 +52,7 @@ class Memorisation(Figure):
     def draw(self, tables: dict[str, style.Table]) -> "tuple[Drawn, pd.DataFrame]":
         """Return all values on one axis, and the held-out ones alone, enlarged."""
         mine, held_out = tables["mine"], tables["held_out"]
-        table = behind(mine, held_out)
+        table = comparisons.memorisation(mine, held_out)
         figure, axes = style.panels(2, 5.4, 4.8)
         blue, orange, green = style.colours(3)
         looks = {"train": blue, "single_split": curves.colour(mine, orange)}
@@ -67,7 +66,7 @@ class Memorisation(Figure):
                 part = table[table["series"] == series]
                 label = SERIES[series]
                 if series == "cross_fitted":
-                    label += f" ({curves.methods({'held_out': held_out})['held_out']})"
+                    label += f" ({comparisons.methods({'held_out': held_out})['held_out']})"
                 curves.curve(axis, part, looks[series], label, **LOOKS[series])
             seen = table[table["series"].isin(shown)]
             axis.axhline(0, color="0.4", lw=0.8, zorder=0)
@@ -101,29 +100,3 @@ class Memorisation(Figure):
         level = (means["train"] - means["cross_fitted"]).abs().idxmax()
         train, held_out = means.loc[level, ["train", "cross_fitted"]]
         return {"level": level, "train": train, "held_out": held_out, "few": few}
-
-
-def behind(mine: style.Table, held_out: style.Table) -> "pd.DataFrame":
-    """Return `mean`, `low`, `high` in nats per series and level; MINE's are over its seeds."""
-    import pandas as pd
-
-    train = mine.rows[mine.rows["split"] == "train"]
-    fitted = by_level(held_out)
-    floor = fitted[["level", "pictures"]].assign(mean=fitted["floor"])
-    parts = {
-        "train": _over_seeds(train[train["step"] == train["step"].max()]),
-        "single_split": _over_seeds(mine.answer),
-        "cross_fitted": fitted.drop(columns=["floor", "chance"]),
-        "floor": floor.assign(low=floor["mean"], high=floor["mean"]),
-    }
-    table = pd.concat(
-        [part.assign(series=series) for series, part in parts.items()], ignore_index=True
-    )
-    weights = {"train": True, "single_split": enough.carries_weight(mine)}
-    weights |= dict.fromkeys(["cross_fitted", "floor"], enough.carries_weight(held_out))
-    bounded = table["at_ceiling"].fillna(False).astype(bool)
-    return table.assign(at_ceiling=bounded, carries_weight=table["series"].map(weights))
-
-
-def _over_seeds(rows: "pd.DataFrame") -> "pd.DataFrame":
-    return rows.groupby("level")["nats"].agg(mean="mean", low="min", high="max").reset_index()

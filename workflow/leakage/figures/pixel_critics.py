@@ -2,11 +2,9 @@
 
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from leakage import captions
-from leakage.analysis import enough
-from leakage.analysis.tables import by_level
+from leakage.analysis import comparisons
+from leakage.analysis.comparisons import TOLERANCE
 from leakage.figures import Figure, curves, style
 from leakage.interfaces import Wanted
 
@@ -21,8 +19,6 @@ CRITICS = {
     "bits": "bits: a byte is its eight bits",
     "fourier": "fourier: a byte is sines and cosines",
 }
-# An estimate this close to the exact value is right: nats, or the share of the exact value.
-TOLERANCE = (0.05, 0.03)
 
 
 class PixelCritics(Figure):
@@ -46,7 +42,7 @@ class PixelCritics(Figure):
 
     def draw(self, tables: dict[str, style.Table]) -> "tuple[Drawn, pd.DataFrame]":
         """Return the three critics beside the exact value, and how far they are from it."""
-        table = behind(tables)
+        table = comparisons.pixel_critics(tables)
         figure, axes = style.panels(2, 5.4, 4.8)
         exact = table.drop_duplicates("level")
         axes[0].plot(exact["level"], exact["exact"], "--", color="0.2", label="exact, by counting")
@@ -98,21 +94,3 @@ class PixelCritics(Figure):
         errors = self.numbers(table)
         said = [f"{captions.number(errors[key], '.2f')} nats {words[key]}" for key in words]
         return f"MINE misses the exact value by up to {', '.join(said)}"
-
-
-def behind(tables: dict[str, style.Table]) -> "pd.DataFrame":
-    """Return each critic's values with the exact one, the difference, and what counts as right."""
-    import pandas as pd
-
-    counted = tables["histogram"].rows
-    exact = counted[["level", "pooled"]].rename(columns={"pooled": "exact"})
-    parts = [
-        by_level(tables[critic]).assign(
-            critic=critic, carries_weight=enough.carries_weight(tables[critic])
-        )
-        for critic in CRITICS
-    ]
-    table = pd.concat(parts, ignore_index=True).merge(exact, on="level", how="left")
-    table["difference"] = table["mean"] - table["exact"]
-    table["tolerance"] = np.maximum(TOLERANCE[0], TOLERANCE[1] * table["exact"])
-    return table.drop(columns="chance")

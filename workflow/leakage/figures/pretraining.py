@@ -3,9 +3,7 @@
 from typing import TYPE_CHECKING, Any
 
 from leakage import captions
-from leakage.analysis import enough
-from leakage.analysis.tables import INFORMATION, by_level
-from leakage.errors import LeakageError
+from leakage.analysis import comparisons
 from leakage.figures import Figure, curves, style
 from leakage.interfaces import Wanted
 
@@ -15,9 +13,9 @@ if TYPE_CHECKING:
 
     from leakage.config.models import Config
 
-MEASURES = {
-    "information": (INFORMATION, curves.NATS),
-    "found": ("top 1", "share of held-out views found first (top 1)"),
+UNITS = {
+    "information": curves.NATS,
+    "found": "share of held-out views found first (top 1)",
 }
 SIDES = {"trained": "-", "untrained": "--"}
 
@@ -51,10 +49,10 @@ class Pretraining(Figure):
 
     def draw(self, tables: dict[str, style.Table]) -> "tuple[Drawn, pd.DataFrame]":
         """Return MI and top-1 share, pretrained solid and untrained dashed in the pair's colour."""
-        table = behind(tables)
+        table = comparisons.pretraining(tables)
         pairs = list(table.groupby(["trained", "untrained"], sort=False).groups)
         figure, axes = style.panels(2, 5.4, 4.8)
-        for axis, (measure, (_, unit)) in zip(axes, MEASURES.items(), strict=True):
+        for axis, (measure, unit) in zip(axes, UNITS.items(), strict=True):
             shown = table[table["measure"] == measure]
             for index, (colour, pair) in enumerate(
                 zip(style.colours(len(pairs)), pairs, strict=True)
@@ -92,7 +90,7 @@ class Pretraining(Figure):
     def numbers(self, table: "pd.DataFrame") -> dict[str, Any]:
         """Return where pretraining makes the largest difference, by measure."""
         found: dict[str, Any] = {}
-        for measure in MEASURES:
+        for measure in UNITS:
             part = table[table["measure"] == measure].dropna(subset="difference")
             most = part.loc[part["difference"].abs().idxmax()] if len(part) else {}
             found[f"{measure}_level"] = most.get("level", "no level")
@@ -117,39 +115,6 @@ def _of_information(tables: dict[str, style.Table]) -> list[style.Table]:
     return [table for role, table in tables.items() if role.endswith(" information")]
 
 
-def behind(tables: dict[str, style.Table]) -> "pd.DataFrame":
-    """Return both sides of each pair per measure and level, and trained less untrained.
-
-    Raises:
-        LeakageError: there is no pair.
-    """
-    import pandas as pd
-
-    if not tables:
-        raise LeakageError(
-            "controls: none given; name the untrained encoder of a pretrained one there, or take "
-            "pretraining out of figures"
-        )
-    parts = []
-    for trained, untrained in _pairs(tables):
-        for measure, (statistic, _) in MEASURES.items():
-            sides = [
-                by_level(tables[f"{key} {measure}"], statistic).set_index("level")
-                for key in (trained, untrained)
-            ]
-            kept = ["mean", "low", "high", "at_ceiling"]
-            both = [
-                each[kept].add_prefix(f"{side}_") for side, each in zip(SIDES, sides, strict=True)
-            ]
-            part = pd.concat([*both, sides[0][["chance", "pictures"]]], axis=1).reset_index()
-            part["difference"] = part["trained_mean"] - part["untrained_mean"]
-            pair = [tables[f"{key} {measure}"] for key in (trained, untrained)]
-            part["carries_weight"] = measure == "found" or all(map(enough.carries_weight, pair))
-            part["label"] = pair[0].label.partition(" (")[0]
-            parts.append(part.assign(trained=trained, untrained=untrained, measure=measure))
-    return pd.concat(parts, ignore_index=True)
-
-
 def _outermost(table: "pd.DataFrame") -> "pd.DataFrame":
     """Return the lowest and highest of both sides, and whether one of them is at its ceiling."""
     sides = {name: table[[f"{side}_{name}" for side in SIDES]] for name in ("low", "mean", "high")}
@@ -157,9 +122,3 @@ def _outermost(table: "pd.DataFrame") -> "pd.DataFrame":
     lowest = sides["low"].join(sides["mean"]).min(axis=1)
     highest = sides["high"].join(sides["mean"]).max(axis=1)
     return table.assign(low=lowest, mean=lowest, high=highest, at_ceiling=bounded)
-
-
-def _pairs(tables: dict[str, style.Table]) -> list[tuple[str, str]]:
-    """Return the (pretrained, untrained) encoders, which stand one after the other."""
-    keys = [role.removesuffix(" information") for role in tables if role.endswith(" information")]
-    return list(zip(keys[::2], keys[1::2], strict=True))

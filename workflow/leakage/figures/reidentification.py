@@ -3,7 +3,8 @@
 from typing import TYPE_CHECKING, Any
 
 from leakage import captions
-from leakage.analysis.tables import by_level
+from leakage.analysis import comparisons
+from leakage.analysis.comparisons import CRITIC, NEAREST, OF_ALL
 from leakage.errors import LeakageError
 from leakage.figures import Figure, curves, style
 from leakage.interfaces import Wanted
@@ -19,8 +20,6 @@ STATISTICS = {
     "top 1": "found at the first place (top 1)",
     "top 5": "found among the first five (top 5)",
 }
-# Who searches, as the statistics of the estimate begin, and how its curve looks.
-CRITIC, NEAREST, OF_ALL = "", "nearest neighbour, ", "nearest neighbour of all, "
 LOOKS: dict[str, dict[str, Any]] = {
     CRITIC: {"ls": "-", "ms": 4},
     NEAREST: {"ls": "--", "ms": 2.5, "lw": 1.1},
@@ -60,7 +59,7 @@ class Reidentification(Figure):
                 "representations: no encoder given; name one there, or take reidentification out "
                 "of figures"
             )
-        table = behind(tables)
+        table = comparisons.reidentification(tables)
         figure, axes = style.panels(2, 5.4, 5.2)
         for axis, (statistic, title) in zip(axes, STATISTICS.items(), strict=True):
             shown = {by: table[table["statistic"] == by + statistic] for by in LOOKS}
@@ -122,23 +121,6 @@ class Reidentification(Figure):
             f"The share of views found first {captions.trend(best.index, best, '.0%')};\n"
             f"it is above guessing at {said['above']}"
         )
-
-
-def behind(tables: dict[str, style.Table]) -> "pd.DataFrame":
-    """Return the shares per representation, statistic and level; chance is the mean over folds."""
-    import pandas as pd
-
-    parts = [
-        by_level(table, by + statistic).assign(
-            representation=role, label=table.label, statistic=by + statistic
-        )
-        for role, table in tables.items()
-        for statistic in STATISTICS
-        for by in LOOKS
-    ]
-    # Views that have other coordinates than the plain items have no nearest neighbour.
-    known = [part for part in parts if len(part)]
-    return pd.concat(known, ignore_index=True).drop(columns=["ceiling", "at_ceiling"])
 
 
 def _curves(axis: "Axes", rows: "pd.DataFrame", by: str, tables: dict[str, style.Table]) -> None:

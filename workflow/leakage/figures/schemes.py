@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from leakage.analysis import compared, enough
-from leakage.analysis.tables import by_level
+from leakage.analysis import compared, comparisons
+from leakage.analysis.comparisons import COUNTED, HELD_OUT, VERDICTS
 from leakage.analysis.verdicts import NO_EVIDENCE
 from leakage.figures import Figure, curves, style
 from leakage.interfaces import Wanted
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
 
     from leakage.config.models import Config
 
-PIXELS, HELD_OUT = "histogram", "held out"
-VERDICTS = "verdicts"
 # Where a scheme's level numbers stand, in points from their marker: each scheme has a side.
 PLACES = [(8, 6), (-8, -7), (9, -6), (-8, 7), (0, 11), (0, -11), (12, 0), (-12, 0)]
 STRENGTH = "strength (share of bits encrypted; of permutations, their reach)"
@@ -52,7 +50,7 @@ class Schemes(Figure):
         And the table of verdicts.
         """
         asked = {
-            PIXELS: (config.paper.histogram, "pixels"),
+            COUNTED: (config.paper.histogram, "pixels"),
             HELD_OUT: (config.verdict.estimator, representation),
         }
         return {
@@ -63,11 +61,11 @@ class Schemes(Figure):
 
     def draw(self, tables: dict[str, style.Table]) -> "tuple[Drawn, pd.DataFrame]":
         """Return leakage against strength, on pixels and on the representation."""
-        table = behind(tables)
+        table = comparisons.schemes(tables)
         figure, (left, right) = style.panels(2, 6.0, 4.8)
         schemes = list(dict.fromkeys(table["scheme"]))
         looks = curves.looks(schemes)
-        for axis, estimate in ((left, PIXELS), (right, HELD_OUT)):
+        for axis, estimate in ((left, COUNTED), (right, HELD_OUT)):
             shown = table[table["estimate"] == estimate]
             for scheme, part in shown.groupby("scheme", sort=False):
                 colour, marker = looks[scheme]
@@ -86,12 +84,12 @@ class Schemes(Figure):
         left.set(ylabel="mutual information (nats per pixel)")
         style.set_title(left, "A pixel and the one in its place, counted")
         right.set(ylabel=curves.NATS)
-        method = curves.methods({"": first[HELD_OUT]})[""]
+        method = comparisons.methods({"": first[HELD_OUT]})[""]
         held_out = [table for role, table in tables.items() if role.endswith(f"/{HELD_OUT}")]
         style.set_title(
             right, f"{first[HELD_OUT].label}: {method}, held out\n(open: {NO_EVIDENCE})"
         )
-        shaded = [_floors(*each, table) for each in ((left, PIXELS), (right, HELD_OUT))]
+        shaded = [_floors(*each, table) for each in ((left, COUNTED), (right, HELD_OUT))]
         # The legend is the left panel's, which has the schemes' colours; the right one may be grey.
         if any(shaded):
             left.fill_between([], [], [], color="0.85", label="floors")
@@ -134,35 +132,6 @@ def _named(tables: dict[str, style.Table], scheme: str) -> str:
     said = source.get("strength", {})
     known = all(value is not None for level, value in said.items() if level != "0")
     return f"{scheme} (view: {view})" + ("" if known else ", strength: level / highest")
-
-
-def behind(tables: dict[str, style.Table]) -> "pd.DataFrame":
-    """Return one row per scheme, estimate and level.
-
-    Columns: scheme, estimate, representation, label, level, strength; mean, low, high, floor,
-    p_value and pictures as in `by_level`, in nats; of the histogram the interval is 1.96
-    standard errors wide on each side; `verdict` of the held-out estimate's representation.
-    """
-    import pandas as pd
-
-    parts = []
-    judged = tables[VERDICTS].rows.set_index(["scheme", "representation", "level"])["verdict"]
-    for role, table in tables.items():
-        if role == VERDICTS:
-            continue
-        scheme, _, estimate = role.partition("/")
-        values = by_level(table)
-        values.insert(0, "scheme", scheme)
-        values.insert(1, "estimate", estimate)
-        values.insert(2, "label", table.label)
-        values.insert(4, "strength", values["level"].map(table.strength))
-        on = table.metadata.get("representation", "")
-        said = [judged.get((scheme, on, level)) for level in values["level"]]
-        values["verdict"] = said if estimate == HELD_OUT else None
-        values["carries_weight"] = enough.carries_weight(table)
-        parts.append(values.sort_values("strength"))
-    columns = [column for column in parts[0] if column not in ("ceiling", "chance", "at_ceiling")]
-    return pd.concat(parts, ignore_index=True)[columns]
 
 
 def _curve(axis: "Axes", part: "pd.DataFrame", colour: Any, label: str, marker: str) -> None:
