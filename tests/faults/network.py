@@ -76,8 +76,8 @@ def healthy() -> Host:
 
 def collect(url: str, pictures: Path, timeout: float, count: int = COUNT) -> tuple[list, list]:
     """Run the download as the workflow's first step does."""
-    settings = coco.Settings(base_url=url, count=count, retries=RETRIES, timeout=timeout)
-    return coco.collect(settings, pictures, 16)
+    dataset = coco.Coco(base_url=url, count=count, retries=RETRIES, timeout=timeout)
+    return dataset.collect(pictures, 16)
 
 
 def refusal(url: str, pictures: Path, timeout: float) -> str:
