@@ -1,6 +1,6 @@
-"""Faults of a web server (`servers.Fault`), drawn at random for one of its files.
+"""Random faults of a web server (`servers.Fault`).
 
-Each function takes a source of randomness and the file whose requests are to be answered badly.
+Each function takes a source of randomness and the file that is requested.
 """
 
 import hashlib
@@ -18,7 +18,7 @@ from servers import Answer, Fault
 
 
 def cut(rng: random.Random, file: Path) -> Fault:
-    """End the body anywhere, its full length announced."""
+    """End the body anywhere, with its full length announced."""
     return _anywhere(rng, servers.cut)
 
 
@@ -28,12 +28,12 @@ def reset(rng: random.Random, file: Path) -> Fault:
 
 
 def cut_unannounced(rng: random.Random, file: Path) -> Fault:
-    """End the body anywhere, no length announced."""
+    """End the body anywhere, with no length announced."""
     return _anywhere(rng, servers.cut_unannounced)
 
 
 def shorter(rng: random.Random, file: Path) -> Fault:
-    """Serve a part of the body as if it were all of it."""
+    """Send a part of the body as if it were complete."""
     place = _place(rng)
 
     def fault(answer: Answer) -> None:
@@ -43,7 +43,7 @@ def shorter(rng: random.Random, file: Path) -> Fault:
 
 
 def stall(rng: random.Random, file: Path) -> Fault:
-    """Fall silent before the answer, or anywhere in its body."""
+    """Stop sending before the answer, or anywhere in its body."""
     if rng.random() < 0.5:
         return servers.silent(60)
     return _anywhere(rng, servers.cut, stall=60)
@@ -55,7 +55,7 @@ def _anywhere(rng: random.Random, fault: Callable[..., Fault], **how: object) ->
 
 
 def _place(rng: random.Random) -> Callable[[int], int]:
-    """Draw where bodies of any length are cut: anywhere, or where little but the end is lost."""
+    """Draw a place to cut a body: anywhere, or just before its end."""
     if rng.random() < 0.3:
         lost = rng.randint(1, 3)
         return lambda length: max(0, length - lost)
@@ -80,25 +80,25 @@ def too_many(rng: random.Random, file: Path) -> Fault:
 
 
 def failing(rng: random.Random, file: Path) -> Fault:
-    """Answer with a status of the server's own failing."""
+    """Answer with a status for an error of the server."""
     return servers.status(rng.choice([500, 502, 503, 504]))
 
 
 def loop(rng: random.Random, file: Path) -> Fault:
-    """Lead back to the same address, named in any way."""
+    """Redirect to the same address, written in different ways."""
     return servers.redirect(rng.choice([file.name, "?again", f"?{rng.random()}", "#again"]))
 
 
 def wrong_bytes(rng: random.Random, file: Path) -> Fault:
-    """Serve as many bytes, but others: noise, or what only an ETag can tell."""
+    """Send as many other bytes: noise, or a file that only the ETag tells apart."""
     seed = rng.random()
 
     def fault(answer: Answer) -> None:
         rng, length = random.Random(seed), len(answer.body)
         kind = rng.choice(["noise", "flipped", "another"])
-        # Without an ETag, nobody could tell another picture of the same size from the right one.
+        # Without an ETag, another picture of the same size cannot be recognised.
         if kind == "noise" or "ETag" not in answer.headers or file.suffix != ".jpg":
-            # No marker of a JPEG, such as its end, comes about by chance.
+            # Without 0xff, noise contains no marker of a JPEG.
             answer.body = rng.randbytes(length).replace(b"\xff", b"\xfe")
         elif kind == "flipped" and length:
             place = rng.randrange(length)
@@ -112,14 +112,14 @@ def wrong_bytes(rng: random.Random, file: Path) -> Fault:
 
 
 def wrong_size(rng: random.Random, file: Path) -> Fault:
-    """Serve a whole JPEG of another size."""
+    """Send a complete JPEG of another size."""
     width, height = _size(file)
     other = rng.choice([(height, width + 8), (width - 8, height), (8, 8), (2 * width, 2 * height)])
     return _instead(rng, mirror.jpeg(*other))
 
 
 def no_jpeg(rng: random.Random, file: Path) -> Fault:
-    """Serve what is no JPEG: a page, another kind of picture, nothing."""
+    """Send something else than a JPEG: a page, another kind of picture, nothing."""
     stream = io.BytesIO()
     picture = Image.new("RGB", _size(file))
     picture.save(stream, rng.choice(["PNG", "GIF", "BMP", "WEBP", "TIFF"]))
@@ -128,7 +128,7 @@ def no_jpeg(rng: random.Random, file: Path) -> Fault:
 
 
 def _size(file: Path) -> tuple[int, int]:
-    """Return width and height of a picture, and any for what is none."""
+    """Return width and height of a picture; any size for other files."""
     if file.suffix != ".jpg":
         return 64, 64
     with Image.open(file) as image:
@@ -136,7 +136,7 @@ def _size(file: Path) -> tuple[int, int]:
 
 
 def _instead(rng: random.Random, content: bytes) -> Fault:
-    """Serve another file, whole, with its own ETag or none."""
+    """Send another file, complete, with its own ETag or none."""
     digest = hashlib.md5(content, usedforsecurity=False).hexdigest()
     stated = {"ETag": f'"{digest}"'} if rng.random() < 0.5 else {}
 
@@ -148,8 +148,8 @@ def _instead(rng: random.Random, content: bytes) -> Fault:
     return fault
 
 
-# Where a field lies in an entry of a zip's directory, and in the record at its end (PKWARE's
-# APPNOTE, 4.3.12 and 4.3.16): offset and format.
+# Offset and format of the fields in an entry of a zip's directory and in the record at its end
+# (PKWARE's APPNOTE, 4.3.12 and 4.3.16).
 ENTRY = {
     "version": (6, "<H"),
     "flags": (8, "<H"),
@@ -166,7 +166,7 @@ END = {"disk": (4, "<H"), "entries": (10, "<H"), "length": (12, "<I"), "start": 
 
 
 def lying_zip(rng: random.Random, file: Path) -> Fault:
-    """Serve a zip with a directory in which some fields are not true."""
+    """Send a zip whose directory has wrong values in some fields."""
     content = bytearray(file.read_bytes())
     records = [(b"PK\x01\x02", ENTRY), (b"PK\x05\x06", END)] if file.suffix == ".zip" else []
     for _ in range(rng.randint(1, 3) * len(records)):

@@ -24,9 +24,9 @@ def make(
 ) -> Path:
     """Make a mirror below `root` and return `root`.
 
-    The picture of id 10 * (i + 1) has `sizes[i]`; every third is grey. `file_names` gives chosen
-    ids another name in the list than the host would (the file is written all the same if the
-    name is a plain one). The zip carries a member that is not needed and far larger.
+    The picture with id 10 * (i + 1) has `sizes[i]`; every third is grey. `file_names` gives some
+    ids another file name in the list (the file is written unless the name has a slash). The zip has
+    another, much larger member that nobody needs.
     """
     (root / split).mkdir(parents=True, exist_ok=True)
     entries = []

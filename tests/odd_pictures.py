@@ -1,4 +1,4 @@
-"""Odd picture files, and what `python -m leakage manifest` makes of each; docs/pictures.md."""
+"""Unusual picture files, and how `python -m leakage manifest` treats each (docs/pictures.md)."""
 
 import contextlib
 import io
@@ -25,23 +25,23 @@ Make = Callable[[Path, np.random.Generator], Any]
 
 @dataclass(frozen=True)
 class Kind:
-    """One kind of odd picture.
+    """A kind of unusual picture.
 
     Attributes:
-        title: as the documentation calls it.
+        title: its name in the documentation.
         make: writes one into a folder.
-        words: in the refusal; None if it is accepted.
-        row: of an accepted one, the columns of the manifest that tell how.
+        words: words of the refusal; None if the picture is accepted.
+        row: width, height and channels in the manifest if it is accepted.
     """
 
     title: str
     make: Make
     words: str | None = None
-    row: tuple[int, int, int] | None = None  # width, height, channels
+    row: tuple[int, int, int] | None = None
 
 
 def png(width: int, height: int, depth: int, colour: int, rows: bytes) -> bytes:
-    """Return a PNG with any header, and rows that are compressed already."""
+    """Return a PNG with any header and compressed rows."""
 
     def chunk(name: bytes, content: bytes) -> bytes:
         check = zlib.crc32(name + content)
@@ -53,7 +53,7 @@ def png(width: int, height: int, depth: int, colour: int, rows: bytes) -> bytes:
 
 
 def _saved(name: str, mode: str, size: tuple[int, int] = (30, 20), **options: Any) -> Make:
-    """Return what saves a picture of noise, converted to a mode."""
+    """Return a function that saves a picture of noise, converted to a mode."""
 
     def make(folder: Path, generator: np.random.Generator) -> None:
         pixels = generator.integers(0, 256, (size[1], size[0], 3), dtype=np.uint8)
@@ -103,15 +103,9 @@ KINDS = [
     Kind("rotated by EXIF", _saved("x.jpg", "RGB", exif=_rotated()), row=(30, 20, 3)),
     Kind("20,000 pixels wide", _saved("x.png", "L", (20_000, 9)), row=(20_000, 9, 1)),
     Kind(
-        "several frames",
-        _saved("x.tif", "RGB", save_all=True, append_images=MANY),
-        row=(30, 20, 3),
+        "several frames", _saved("x.tif", "RGB", save_all=True, append_images=MANY), row=(30, 20, 3)
     ),
-    Kind(
-        "another format than its suffix",
-        _saved("x.png", "RGB", format="JPEG"),
-        row=(30, 20, 3),
-    ),
+    Kind("another format than its suffix", _saved("x.png", "RGB", format="JPEG"), row=(30, 20, 3)),
     Kind("smaller than a patch, one pixel too", _saved("x.png", "RGB", (1, 1)), "(1 x 1)"),
     Kind("zero bytes", _bytes("x.jpg", b""), "not a complete picture"),
     Kind("cut short", _cut, "not a complete picture"),
@@ -138,7 +132,7 @@ KINDS = [
 
 
 def check(kind: Kind, folder: Path, status: int, output: str) -> None:
-    """Assert that a folder with one picture was accepted or refused as its kind says."""
+    """Assert that a folder with one picture was accepted or refused according to its kind."""
     assert "Traceback" not in output, output
     if kind.words is None:
         assert status == 0, f"{kind.title}: {output}"
@@ -148,13 +142,13 @@ def check(kind: Kind, folder: Path, status: int, output: str) -> None:
         return
     assert status == 1, f"{kind.title}: {output}"
     assert "\n" not in output.rstrip("\n") and kind.words in output, f"{kind.title}: {output}"
-    # By name, as far as it can be printed.
+    # The message has the file's name, with escapes if it cannot be printed.
     assert any(repr(each.name)[1:-1] in output for each in folder.iterdir()), output
     assert not (folder / "manifest.csv").exists()
 
 
 def manifest(folder: Path, memory: int | None = None) -> tuple[int, str]:
-    """Run the step on a folder in a process of its own, perhaps with so many bytes of addresses."""
+    """Run the step on a folder in a new process, with a limit on its memory in bytes."""
     done = subprocess.run(
         [sys.executable, "-m", "leakage", "--threads", "1", "manifest", *_arguments(folder)],
         stdout=subprocess.PIPE,
@@ -168,7 +162,7 @@ def manifest(folder: Path, memory: int | None = None) -> tuple[int, str]:
 
 
 def in_process(folder: Path) -> tuple[int, str]:
-    """The same without a new process."""
+    """Run the step on a folder in this process."""
     output, _, pictures, _, skipped, _, settings = _arguments(folder)
     with contextlib.redirect_stderr(io.StringIO()):
         try:

@@ -8,9 +8,9 @@ from servers import serving
 
 
 def main(folder: str, port: str) -> None:
-    """Serve a folder that is laid out as COCO's host."""
+    """Serve a folder with the layout of COCO's host."""
     if not (Path(folder) / "annotations").is_dir():
-        sys.exit(f"error: {folder}: no mirror (it has no folder annotations)")
+        sys.exit(f"error: {folder}: not a mirror (it has no folder annotations)")
     with serving(Path(folder), port=int(port)) as server:
         print(f"serving {folder} at {server.url}", flush=True)
         try:

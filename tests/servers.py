@@ -1,4 +1,4 @@
-"""A real HTTP server on loopback that serves a folder, with ranges, ETags and planned faults."""
+"""A real HTTP server on loopback: it serves a folder, with ranges, ETags and planned faults."""
 
 import contextlib
 import email.utils
@@ -22,7 +22,7 @@ from unittest import mock
 
 @contextlib.contextmanager
 def quick_retries() -> Iterator[None]:
-    """Let downloads wait some milliseconds between attempts, and reach loopback directly."""
+    """Shorten the pauses between attempts to milliseconds, and use no proxy for loopback."""
     with (
         mock.patch.multiple("leakage.storage.downloads", BACK_OFF=0.002, LONGEST_PAUSE=0.01),
         mock.patch.dict(os.environ, NO_PROXY="127.0.0.1"),
@@ -32,7 +32,7 @@ def quick_retries() -> Iterator[None]:
 
 @dataclass
 class Request:
-    """One request as the server saw it, and what it answered."""
+    """A request and the server's answer to it."""
 
     method: str
     path: str
@@ -44,14 +44,14 @@ class Request:
 
 @dataclass
 class Answer:
-    """What would be answered; a fault changes it before it is sent, or sends it badly."""
+    """The answer to a request, before a fault changes it."""
 
     status: int
     headers: dict[str, str]
     body: bytes
-    cut: int | None = None  # the connection ends after so many bytes of the body
-    reset: bool = False  # it ends by a reset instead of a close
-    stall: float = 0.0  # seconds of silence where it is cut, or before the headers if it is not
+    cut: int | None = None  # the connection ends after this many bytes of the body
+    reset: bool = False  # by a reset instead of a close
+    stall: float = 0.0  # seconds of silence before it ends, or before the headers without a cut
 
 
 Fault = Callable[[Answer], None]
@@ -59,10 +59,10 @@ Fault = Callable[[Answer], None]
 
 @dataclass
 class Server:
-    """Serves the files below `root`; `ranges` switches range requests off, as some hosts do.
+    """Serves the files below `root`, with or without ranges and ETags.
 
-    `faults[path]` holds what befalls the next requests for `path` (URL-decoded, with the leading
-    slash), one fault for each; None means that this request is answered well.
+    `faults[path]` lists the faults of the next requests for `path` (URL-decoded, with the leading
+    slash), one per request; None is a correct answer.
     """
 
     root: Path
@@ -75,15 +75,15 @@ class Server:
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def paths(self) -> list[str]:
-        """Return the paths that were asked for, in order of arrival."""
+        """Return the requested paths, in order."""
         return [request.path for request in self.requests]
 
     def statuses(self, path: str) -> list[int]:
-        """Return the statuses answered to the requests for one path, in order."""
+        """Return the statuses of the requests for one path, in order."""
         return [request.status for request in self.requests if request.path == path]
 
     def bytes_sent(self, path: str) -> int:
-        """Return how many bytes of bodies were sent for one path."""
+        """Return the number of bytes sent for one path, without headers."""
         return sum(request.sent for request in self.requests if request.path == path)
 
 
@@ -96,7 +96,7 @@ def serving(
     tls: ssl.SSLContext | None = None,
     port: int = 0,
 ) -> Iterator[Server]:
-    """Serve `root` on a port of loopback (0: a free one), over TLS where a context is given."""
+    """Serve `root` on a port of loopback (0: any free port), over TLS if a context is given."""
     server = Server(Path(root), ranges, etags)
     handler = type("Handler", (_Handler,), {"server_state": server})
     with _Listener(("127.0.0.1", port), handler) as listener:
@@ -114,7 +114,7 @@ def serving(
 
 
 def closed_port() -> int:
-    """Return a port of loopback on which nobody listens."""
+    """Return a port of loopback without a server."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
@@ -136,7 +136,7 @@ def redirect(target: str) -> Fault:
 
 
 def cut(after: int, *, reset: bool = False, stall: float = 0.0) -> Fault:
-    """End the connection after some bytes of the body, though its full length was announced."""
+    """End the connection after some bytes of the body, whose full length is announced."""
 
     def fault(answer: Answer) -> None:
         answer.cut, answer.reset, answer.stall = after, reset, stall
@@ -145,7 +145,7 @@ def cut(after: int, *, reset: bool = False, stall: float = 0.0) -> Fault:
 
 
 def cut_unannounced(after: int) -> Fault:
-    """End the body after some bytes, its length not announced: HTTP cannot tell."""
+    """End the body after some bytes without announcing its length, so that HTTP cannot tell."""
 
     def fault(answer: Answer) -> None:
         answer.cut = after
@@ -155,7 +155,7 @@ def cut_unannounced(after: int) -> Fault:
 
 
 def body(content: bytes) -> Fault:
-    """Serve other bytes under the true file's ETag."""
+    """Send other bytes with the ETag of the file."""
 
     def fault(answer: Answer) -> None:
         answer.status, answer.body = 200, content
@@ -165,7 +165,7 @@ def body(content: bytes) -> Fault:
 
 
 def silent(seconds: float) -> Fault:
-    """Say nothing for so long, then answer."""
+    """Wait before the answer."""
 
     def fault(answer: Answer) -> None:
         answer.stall = seconds
@@ -177,14 +177,14 @@ class _Listener(http.server.ThreadingHTTPServer):
     daemon_threads = True
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """Say nothing of connections that the other side gave up."""
+        """Do not print connections that the client closed."""
         if not isinstance(sys.exception(), ConnectionError | ssl.SSLError):
             super().handle_error(request, client_address)
 
 
 class _Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
-    # Headers and body are two writes, between which the kernel would wait for 40 ms.
+    # Otherwise the kernel waits for 40 ms between headers and body.
     disable_nagle_algorithm = True
     server_state: Server
 
@@ -204,7 +204,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
     do_HEAD = do_GET
 
     def log_message(self, *args: object) -> None:
-        """Say nothing on the terminal."""
+        """Print nothing."""
 
     def _answer(self, path: str) -> Answer:
         file = (self.server_state.root / path.lstrip("/")).resolve()
@@ -258,7 +258,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         self.close_connection = True
         self.server_state.stopped.wait(answer.stall)
         if answer.reset:
-            # Waits until what was sent has been read, and closes by RST: linger for no time.
+            # Wait until the client has read the bytes, then close by RST: linger for no time.
             time.sleep(0.02)
             self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             self.connection.close()

@@ -1,4 +1,4 @@
-"""Small views with their places, as the steps before the embedding leave them."""
+"""Small views and places, as the steps before the embedding write them."""
 
 from pathlib import Path
 
@@ -33,7 +33,7 @@ def some_patches(size: int) -> list[np.ndarray]:
 
 
 def places(size: int) -> pd.DataFrame:
-    """Return where the patches of the photographs lie."""
+    """Return the places of the patches of the photographs."""
     rows = [(key, p.shape[1], p.shape[0]) for key, p in photographs().items()]
     manifest = pd.DataFrame(rows, columns=["image_id", "width", "height"])
     return patches.draw_places(manifest, size, PER_IMAGE, SEED)
@@ -47,7 +47,7 @@ def write_places(path: Path, table: pd.DataFrame) -> Path:
 
 
 def write_view(path: Path, level: int, **metadata: object) -> Path:
-    """Write the clear part of the photographs at a level as the step `view` does."""
+    """Write the views of the photographs at a level as the step `view` does."""
     views.write(
         path,
         ((key, (p.astype(int) << level).astype(np.uint8)) for key, p in photographs().items()),

@@ -1,4 +1,4 @@
-"""The benchmark's simple attacks: laws that they keep."""
+"""Laws of the simple attacks in the benchmark."""
 
 import importlib
 from pathlib import Path
@@ -20,7 +20,7 @@ def pairs(noise: float, count: int = 100, dim: int = 40):
     return x, x + noise * other, np.arange(count) // 2
 
 
-def test_a_picture_lies_in_one_fold(of):
+def test_a_picture_is_in_one_fold(of):
     fold = of("attacks").folds(np.arange(100) // 2)
     assert (fold[::2] == fold[1::2]).all() and np.bincount(fold).tolist() == [20] * 5
     for train, validation, test in of("attacks").sides(fold):
@@ -39,7 +39,7 @@ def test_whitening_is_the_inverse_root_of_the_shrunk_covariance(of):
     assert np.isfinite(of("attacks").whitened(x, few, 0.1)).all()
 
 
-def test_equal_sides_are_told_apart_and_unrelated_or_constant_ones_are_not(of):
+def test_only_related_pairs_are_matched(of):
     attacks = of("attacks")
     x, same, groups = pairs(0)
     fold = attacks.folds(groups)
@@ -53,7 +53,7 @@ def test_equal_sides_are_told_apart_and_unrelated_or_constant_ones_are_not(of):
     assert attacks.nearest_of_all(x, np.ones_like(x)) == pytest.approx(0.01)
 
 
-def test_more_noise_leaves_less(of):
+def test_more_noise_leaves_less_information(of):
     attacks = of("attacks")
     found = [
         attacks.similarity(*pairs(noise)[:2], attacks.folds(pairs(0)[2])) for noise in (0.5, 2, 8)
@@ -62,7 +62,7 @@ def test_more_noise_leaves_less(of):
     assert found[0].top_1 > found[1].top_1 > found[2].top_1
 
 
-def test_the_table_says_where_ours_is_below_a_simple_attack(of, monkeypatch):
+def test_the_table_marks_values_below_a_simple_attack(of, monkeypatch):
     main = of("__main__")
     x, y, groups = pairs(0.5)
     low = main.Ours(0.5, 0.4, 0.6, 0.01, 0.05)
@@ -73,7 +73,7 @@ def test_the_table_says_where_ours_is_below_a_simple_attack(of, monkeypatch):
         assert found == missed and text.count("**no**") == missed
 
 
-def test_ours_are_read_by_level_and_statistic(of):
+def test_our_values_are_read_by_level_and_statistic(of):
     x, y, groups = pairs(0.5)
     views = np.stack([y, np.ones_like(y)])
     found = of("__main__").ours("cca", "mutual information", x, views, groups, [2, 8])

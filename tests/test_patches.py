@@ -1,4 +1,4 @@
-"""Patch places: drawn once per picture, whatever else is in the manifest."""
+"""Places of patches: drawn once per picture, whatever else is in the manifest."""
 
 import numpy as np
 import pandas as pd
@@ -38,7 +38,7 @@ def test_patches_lie_inside_their_picture(pictures, seed, per_image):
 
 @settings(max_examples=40)
 @given(MANIFESTS, SEEDS, st.randoms(use_true_random=False))
-def test_places_of_a_picture_depend_on_no_other_picture_and_no_order(pictures, seed, random):
+def test_the_places_of_a_picture_do_not_depend_on_other_pictures(pictures, seed, random):
     ids = list(pictures)
     random.shuffle(ids)
     shuffled = manifest({key: pictures[key] for key in ids})
@@ -49,33 +49,28 @@ def test_places_of_a_picture_depend_on_no_other_picture_and_no_order(pictures, s
         pd.testing.assert_frame_equal(alone, among)
 
 
-def test_patches_show_the_same_place_at_every_level():
+def test_patches_are_at_the_same_place_at_every_level():
     pixels = np.random.default_rng(0).integers(0, 256, (40, 60, 3), dtype=np.uint8)
     places = patches.draw_places(manifest({"a": (60, 40)}), SIZE, 4, 0)
     for level in range(9):
-        seen = msb_xor.scaled(pixels, level)
-        for plain, patch in zip(
-            patches.crop(pixels, places, SIZE), patches.crop(seen, places, SIZE), strict=True
-        ):
+        view = msb_xor.scaled(pixels, level)
+        pairs = (patches.crop(each, places, SIZE) for each in (pixels, view))
+        for plain, patch in zip(*pairs, strict=True):
             assert patch.shape == (SIZE, SIZE, 3)
             assert np.array_equal(patch, (plain.astype(int) << level) & 255)
 
 
-def test_another_seed_draws_other_places():
-    table = manifest({"a": (500, 400)})
-    drawn = [patches.draw_places(table, SIZE, 5, seed) for seed in (0, 1)]
-    assert not drawn[0].equals(drawn[1])
-
-
-def test_every_place_is_drawn_alike():
+def test_places_are_uniform_and_depend_on_the_seed():
     table = manifest({str(index): (SIZE + 3, SIZE) for index in range(400)})
-    lefts = patches.draw_places(table, SIZE, 5, 0)["left"].value_counts()
+    places = patches.draw_places(table, SIZE, 5, 0)
+    assert not places.equals(patches.draw_places(table, SIZE, 5, 1))
+    lefts = places["left"].value_counts()
     assert sorted(lefts.index) == [0, 1, 2, 3]
     assert lefts.min() > 400
 
 
 @pytest.mark.parametrize("size", [(SIZE - 1, 100), (100, SIZE - 1)])
-def test_a_picture_smaller_than_a_patch_is_refused_by_name(size):
+def test_a_picture_smaller_than_a_patch_is_refused(size):
     expected = rf"picture small: {size[0]} x {size[1]} pixels is smaller .* too_small: skip"
     with pytest.raises(LeakageError, match=expected):
         patches.draw_places(manifest({"large": (50, 50), "small": size}), SIZE, 1, 0)

@@ -1,4 +1,4 @@
-"""Shards: every picture in one of them, and together they are the whole dataset."""
+"""Shards: every picture is in one of them, and together they are the whole dataset."""
 
 import json
 from pathlib import Path
@@ -19,7 +19,7 @@ PER_IMAGE = small_views.PER_IMAGE
 
 
 @given(st.integers(1, 5000), st.integers(1, 500))
-def test_every_picture_is_in_exactly_one_shard_and_none_is_too_large(pictures, size):
+def test_every_picture_is_in_one_shard_and_no_shard_is_too_large(pictures, size):
     count = shards.count(pictures, size)
     bounds = [shards.bounds(pictures, shard, count) for shard in range(count)]
     assert [first for first, _ in bounds] == [0, *(end for _, end in bounds[:-1])]
@@ -34,11 +34,9 @@ def test_fewer_pictures_than_shards_are_refused():
 
 @pytest.mark.parametrize("at_once", [1, 2, 3, 100])
 @pytest.mark.parametrize("count", [1, 2, 4])
-def test_the_rows_of_all_shards_are_the_table_however_it_is_read(
-    tmp_path, monkeypatch, at_once, count
-):
-    """A picture's id may look like a number or like a missing value."""
+def test_the_rows_of_all_shards_are_the_table(tmp_path, monkeypatch, at_once, count):
     monkeypatch.setattr(shards, "ROWS_AT_ONCE", at_once)
+    # Ids may look like a number or a missing value.
     ids = ["007", "007", "NA", "NA", "NA", "", "b"]
     table = pd.DataFrame({"image_id": ids, "patch": range(7)})
     table.to_csv(tmp_path / "t.csv", index=False)
@@ -79,7 +77,7 @@ def test_a_missing_or_damaged_shard_is_named(folder: Path) -> None:
         views.View(folder)
 
 
-def test_a_shard_of_another_division_is_refused(folder: Path) -> None:
+def test_shards_that_disagree_on_their_number_are_refused(folder: Path) -> None:
     pixels = np.zeros((2, 2, 1), np.uint8)
     other = {"level": 1, "shard": 1, "shards": 3}
     views.write(folder / views.shard_name(1), [("9", pixels)], other)
@@ -87,7 +85,7 @@ def test_a_shard_of_another_division_is_refused(folder: Path) -> None:
         list(views.View(folder))
 
 
-def test_gathered_embeddings_of_shards_are_those_of_the_whole_view(tmp_path: Path) -> None:
+def test_gathered_embeddings_equal_those_of_the_whole_view(tmp_path: Path) -> None:
     places = small_views.write_places(tmp_path / "places.csv", small_views.places(SIZE))
     whole = small_views.write_view(tmp_path / "whole.parquet", 2)
     paths = []
@@ -113,7 +111,7 @@ def embedded(view: Path, places: Path, output: Path) -> None:
 
 
 @pytest.mark.parametrize("limit", [1, 3, 5, 12, 99])
-def test_a_limit_takes_as_many_pictures_as_there_are_and_the_same_ones_again(
+def test_a_limit_takes_as_many_pictures_as_possible_and_always_the_same(
     tmp_path: Path, limit: int
 ) -> None:
     rows = [(image_id, patch, 0, 0) for image_id in "abc" for patch in (0, 1, 2, 3, -1)]
@@ -128,7 +126,7 @@ def test_a_limit_takes_as_many_pictures_as_there_are_and_the_same_ones_again(
     assert np.array_equal(again[1], found)
 
 
-def test_the_tables_of_a_run_in_shards_are_those_of_a_run_in_one(tmp_path: Path) -> None:
+def test_a_run_in_shards_gives_the_tables_of_a_run_without(tmp_path: Path) -> None:
     targets = tuple(
         f"estimates/{name}/msb_xor.parquet"
         for name in ("histogram/pixels", "cosine/statistics-whole", "rounded_histogram/statistics")
