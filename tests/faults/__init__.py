@@ -1,12 +1,12 @@
-"""The campaign of faults: what the workflow survives, shown by doing it harm.
+"""The fault campaign: damage a run on purpose, and check that the workflow survives.
 
     make faults                                  every draw of every fault, as a table
-    PYTHONPATH=tests python -m faults --short    the few draws that `make test` has
-    PYTHONPATH=tests python -m faults network    one module's
+    PYTHONPATH=tests python -m faults network    the faults of one module
 
-A module of this folder offers `FAULTS`. One draw of a fault does one random harm to something real
-(a web server, a process, a disk, a file) in an empty folder of its own, lets the workflow meet it,
-and asserts what must hold. An assertion that fails is a draw that was lost.
+Each module of this folder has a list `FAULTS`. One draw of a fault does one random damage to
+something real (a web server, a process, a disk, a file) in an empty folder, runs the workflow on
+it, and asserts what must hold. If an assertion fails, the draw is lost. `make test` has the few
+draws that take no second.
 """
 
 import importlib
@@ -23,7 +23,7 @@ SEED = 0
 
 
 class NotHere(Exception):
-    """The fault cannot be made on this machine; the message says why."""
+    """This machine cannot make the fault; the message says why."""
 
 
 @dataclass(frozen=True)
@@ -31,19 +31,19 @@ class Fault:
     """One row of the table.
 
     Attributes:
-        title: what is done, in a few words; unique.
-        draw: does it once, with this source of randomness and in this empty folder; raises
-            AssertionError where something is lost, and `NotHere` where it cannot be done.
-        draws: how many there are in the campaign.
-        short: how many of them in `make test`.
-        outcome: what surviving means.
+        title: the damage, in a few words; unique.
+        draw: does it once, from a source of randomness, in an empty folder. Raises AssertionError
+            if something is lost, and `NotHere` if this machine cannot do it.
+        draws: number of draws in the campaign.
+        outcome: what must hold.
+        quick: number of draws in `make test`.
     """
 
     title: str
     draw: Callable[[random.Random, Path], None]
     draws: int
-    short: int
     outcome: str
+    quick: int = 0
 
 
 def all_faults(*modules: str) -> list[Fault]:
@@ -57,7 +57,7 @@ def all_faults(*modules: str) -> list[Fault]:
 
 
 def run(fault: Fault, number: int, folder: Path, seed: int = SEED) -> str:
-    """Do one draw; return nothing if it was survived, else what was lost."""
+    """Do one draw; return an empty text if it was survived, else what was lost."""
     folder.mkdir(parents=True)
     try:
         fault.draw(random.Random(f"{seed} {fault.title} {number}"), folder)
@@ -69,9 +69,9 @@ def run(fault: Fault, number: int, folder: Path, seed: int = SEED) -> str:
 
 
 def alone(title: str, number: int, seed: int, modules: tuple[str, ...]) -> str:
-    """Do one draw in a folder of its own, which stays only if something was lost.
+    """Do one draw in a folder of its own, and keep the folder if something was lost.
 
-    Here and not in `__main__`, which a new process does not import.
+    Not in `__main__`, because a new process does not import that.
     """
     (fault,) = [each for each in all_faults(*modules) if each.title == title]
     folder = Path(tempfile.mkdtemp(prefix="leakage-fault-"))

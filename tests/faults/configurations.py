@@ -63,14 +63,13 @@ FAULTS = [
         "edits of a configuration, in process",
         in_process,
         2000,
-        200,
         "it works, or lines name the keys",
+        quick=40,
     ),
     Fault(
         "edits of config.yaml, planned by Snakemake",
         dry_run,
         100,
-        3,
         "it is planned, or one error names the keys; no traceback",
     ),
 ]

@@ -12,10 +12,10 @@ import tempfile
 from pathlib import Path
 from typing import NamedTuple
 
-from killed_runs import FEW_FIGURES, PATIENCE, RESULTS, Campaign, digests
+from killed_runs import FEW_FIGURES, PATIENCE, Campaign, digests
 from leakage.cli import app
 from leakage.errors import LeakageError
-from snake import copy_checkout
+from snake import TINY_RESULTS, copy_checkout
 
 import faults
 from faults.processes import assert_none_other, complete
@@ -102,10 +102,10 @@ def refused(
 ) -> None:
     """Flip a bit of a file; one of its readers must name it, give the remedy and make nothing."""
     flip(rng, checkout / path)
-    before = digests(checkout / RESULTS)
+    before = digests(checkout / TINY_RESULTS)
     said = refusal(checkout, rng.choice(readers).words)
     assert (named or path) in said and REMEDY.search(said) and "\n" not in said, said
-    assert digests(checkout / RESULTS) == before
+    assert digests(checkout / TINY_RESULTS) == before
 
 
 def in_kept(pattern: str, rng: random.Random, folder: Path) -> None:
@@ -118,7 +118,7 @@ def in_kept(pattern: str, rng: random.Random, folder: Path) -> None:
 def in_picture(rng: random.Random, folder: Path) -> None:
     """Damage a picture of the dataset."""
     checkout, found = copy(folder)
-    pictures = sorted((checkout / RESULTS / "pictures").glob("*.[pj][np]g"))
+    pictures = sorted((checkout / TINY_RESULTS / "pictures").glob("*.[pj][np]g"))
     path = str(rng.choice(pictures).relative_to(checkout))
     refused(rng, checkout, path, [job for job in found if job.rule == "view"])
 
@@ -127,7 +127,7 @@ def in_weights(rng: random.Random, folder: Path) -> None:
     """Damage the user's weights, or the record of which ones were found."""
     checkout, found = copy(folder, with_network=True)
     readers = [job for job in found if job.rule == "embedding"]
-    path = rng.choice([WEIGHTS, str(RESULTS / "weights" / WEIGHTS)])
+    path = rng.choice([WEIGHTS, str(TINY_RESULTS / "record" / "weights" / WEIGHTS)])
     refused(rng, checkout, path, readers)
 
 
@@ -154,12 +154,12 @@ def then_the_remedy(rng: random.Random, folder: Path) -> None:
 RIGHT = "the run stops and says so; once the file is deleted, all are as undisturbed"
 TOLD = "the job that reads it names the file and the remedy, and makes nothing"
 FAULTS = [
-    faults.Fault(f"a wrong bit in {what}", draw, draws, short, TOLD)
-    for what, draw, draws, short in (
-        ("a Parquet table", functools.partial(in_kept, ".parquet"), 400, 40),
-        ("the manifest or the places", functools.partial(in_kept, ".csv"), 100, 10),
-        ("a picture", in_picture, 100, 10),
-        ("weights", in_weights, 60, 4),
+    faults.Fault(f"a wrong bit in {what}", draw, draws, TOLD)
+    for what, draw, draws in (
+        ("a Parquet table", functools.partial(in_kept, ".parquet"), 400),
+        ("the manifest or the places", functools.partial(in_kept, ".csv"), 100),
+        ("a picture", in_picture, 100),
+        ("weights", in_weights, 60),
     )
 ]
-FAULTS.append(faults.Fault("a wrong bit, Snakemake, then the remedy", then_the_remedy, 8, 1, RIGHT))
+FAULTS.append(faults.Fault("a wrong bit, Snakemake, then the remedy", then_the_remedy, 8, RIGHT))

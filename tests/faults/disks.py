@@ -80,14 +80,12 @@ FAULTS = [
         title="disk full",
         draw=full,
         draws=10,
-        short=1,
         outcome="one line names file and remedy; with room, the run ends as undisturbed",
     ),
     faults.Fault(
         title="results folder read-only",
         draw=read_only,
         draws=4,
-        short=1,
         outcome="one line names folder and remedy; once it may be written, ends as undisturbed",
     ),
 ]

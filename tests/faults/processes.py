@@ -1,4 +1,4 @@
-"""Runs that are stopped by a signal at a random moment, and two runs at once."""
+"""Runs stopped by a signal at a random moment, and two runs at the same time."""
 
 import atexit
 import functools
@@ -10,8 +10,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from killed_runs import FEW_FIGURES, PATIENCE, RESULTS, STAGES, Campaign, digests, half_written
-from snake import copy_checkout
+from killed_runs import FEW_FIGURES, PATIENCE, STAGES, Campaign, digests, half_written
+from snake import TINY_RESULTS, copy_checkout
 
 import faults
 
@@ -21,7 +21,7 @@ LONGEST = 1.0  # seconds between the start of a stage's job and the signal, at m
 
 @functools.cache
 def complete() -> Path:
-    """Return a checkout with a run that nothing disturbed, made once per process."""
+    """Return a checkout with an undisturbed run, made once per process."""
     folder = Path(tempfile.mkdtemp(prefix="leakage-complete-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     campaign = Campaign(copy_checkout(folder), FEW_FIGURES)
@@ -32,7 +32,7 @@ def complete() -> Path:
 @functools.cache
 def undisturbed() -> dict[str, str]:
     """Return the digests of its files."""
-    return digests(complete() / RESULTS)
+    return digests(complete() / TINY_RESULTS)
 
 
 def assert_like_undisturbed(campaign: Campaign) -> None:
@@ -43,7 +43,7 @@ def assert_like_undisturbed(campaign: Campaign) -> None:
 
 
 def assert_none_other(campaign: Campaign) -> None:
-    """Assert that what is there is what an undisturbed run makes."""
+    """Assert that every file equals that of an undisturbed run."""
     assert half_written(campaign.checkout) == []
     found = digests(campaign.results)
     other = [path for path in sorted(found) if found[path] != undisturbed().get(path)]
@@ -53,8 +53,9 @@ def assert_none_other(campaign: Campaign) -> None:
 def stopped(how: signal.Signals, stage: str, rng: random.Random, folder: Path) -> None:
     """Send a signal while a stage's job runs, recover as documented, and compare all files."""
     campaign = Campaign(copy_checkout(folder), FEW_FIGURES)
-    with campaign.start() as run:
-        campaign.wait_for(run, stage)
+    with campaign.start(hold=stage) as run:
+        campaign.held(run).resume()
+        # At a random moment of the job: any moment must be survived.
         time.sleep(rng.uniform(0, LONGEST))
         if how is signal.SIGTERM and rng.random() < 0.5:
             run.terminate()  # Snakemake alone: `kill PID`
@@ -73,13 +74,11 @@ def at_once(rng: random.Random, folder: Path) -> None:
     """Start a second run of the same figures while the first one works."""
     campaign = Campaign(copy_checkout(folder), FEW_FIGURES)
     second = Campaign(campaign.checkout, FEW_FIGURES, log="second.txt")
-    with campaign.start() as run:
-        campaign.wait_for(run, rng.choice(("manifest", "view", "embed")))
-        # Stopped, or a fast machine would end the first run before the second one looks for it.
-        os.killpg(run.pid, signal.SIGSTOP)
+    with campaign.start(hold=rng.choice(("manifest", "view", "embed"))) as run:
+        job = campaign.held(run)
         with second.start() as other:
             status = other.wait(PATIENCE)
-        os.killpg(run.pid, signal.SIGCONT)
+        job.resume()
         assert status != 0 and "cannot be locked" in second.output(), second.output()
         assert run.wait(PATIENCE) == 0, campaign.output()
     assert_like_undisturbed(campaign)
@@ -89,7 +88,7 @@ def side_by_side(rng: random.Random, folder: Path) -> None:
     """Start a second run of another figure, which Snakemake allows, while the first one writes."""
     checkout = Path(shutil.copytree(complete(), folder / "checkout"))
     campaign = Campaign(checkout, FEW_FIGURES)
-    figures = {"fig2": "histogram/pixels", "fig5": "mine/statistics"}
+    figures = {"fig2": "histogram/pixels", "fig5": "mine_training/statistics"}
     for figure, estimate in figures.items():
         for path in (campaign.results / "figures").glob(f"{figure}.*"):
             path.unlink()
@@ -99,8 +98,8 @@ def side_by_side(rng: random.Random, folder: Path) -> None:
         Campaign(campaign.checkout, FEW_FIGURES, (f"figures/{name}.png",), log=f"{name}.txt")
         for name in names
     ]
-    with runs[0].start() as first:
-        runs[0].wait_for(first, "estimate")
+    with runs[0].start(hold="estimate") as first:
+        runs[0].held(first).resume()
         time.sleep(rng.uniform(0, LONGEST))
         with runs[1].start() as second:
             assert second.wait(PATIENCE) == 0, runs[1].output()
@@ -113,17 +112,11 @@ SIGNALS = {
     signal.SIGTERM: "SIGTERM",
     signal.SIGINT: "Ctrl-C",
 }
-# In `make test` one of each; the rest of the interruptions there is tests/test_interruption.py.
-IN_SHORT = {
-    (signal.SIGKILL, "embed"),
-    (signal.SIGINT, "estimate"),
-}
 FAULTS = [
     faults.Fault(
         title=f"{words}, in stage {stage}",
         draw=functools.partial(stopped, how, stage),
         draws=3,
-        short=int((how, stage) in IN_SHORT),
         outcome=EQUAL,
     )
     for how, words in SIGNALS.items()
@@ -131,17 +124,15 @@ FAULTS = [
 ]
 FAULTS += [
     faults.Fault(
-        title="two runs at once of the same figures",
+        title="two runs of the same figures at the same time",
         draw=at_once,
         draws=5,
-        short=1,
         outcome="the second one says that the folder is locked, the first one ends as undisturbed",
     ),
     faults.Fault(
-        title="two runs at once of other figures",
+        title="two runs of other figures at the same time",
         draw=side_by_side,
         draws=5,
-        short=0,
         outcome="both end as undisturbed",
     ),
 ]

@@ -46,7 +46,7 @@ NAMES = [
 ]
 # Nothing but digits of the alphabet of base64, longer than a key would be.
 BASE64 = re.compile(rb"[A-Za-z0-9+/]{40,}={0,2}")
-FEW = {"figures": ["fig1", "fig3a"], "schemes": [], "patches": {"size": 48, "per_image": 2}}
+FEW = {"figures": ["fig1", "fig3a"], "patches": {"size": 48, "per_image": 2}}
 GIBIBYTE = 1 << 30
 
 
@@ -316,29 +316,27 @@ FAULTS = [
         "names that a shell would act on",
         hostile_names,
         20,
-        1,
         "the figures are made, or the name is refused; nothing is run",
     ),
     Fault(
         "pickles as weights, states and arrays",
         pickles,
         300,
-        30,
         "refused by name, or a state not taken up; no code of theirs runs",
+        quick=15,
     ),
     Fault(
         "pictures that claim or have too many pixels",
         bombs,
         40,
-        3,
         "refused by name within 2 GiB of addresses",
+        quick=1,
     ),
-    Fault("odd pictures", odd, 20, 1, "accepted as docs/pictures.md says, or refused by name"),
+    Fault("odd pictures", odd, 20, "accepted as docs/pictures.md says, or refused by name", 1),
     Fault(
         "a random key, figures and report",
         key,
         5,
-        1,
         "the key is in no file and no output; its fingerprint is",
     ),
 ]
