@@ -407,8 +407,8 @@ def random_sequence(rng: random.Random, folder: Path) -> None:
     meet(folder, trouble)
 
 
-BROKE_OFF = "broke off|cannot be read|Connection aborted|reset by peer"
-WRONG = "JPEG|MD5|cannot be read|it is no JSON"
+BROKE_OFF = "was interrupted|cannot be read|Connection aborted|reset by peer"
+WRONG = "JPEG|MD5|cannot be read|not JSON"
 KINDS = [
     Kind("reset in mid-body", bad_answers.reset, BROKE_OFF),
     Kind("a stall", bad_answers.stall, "timed out", timeout=IMPATIENT, weight=0.4, quick=0),
@@ -431,8 +431,8 @@ KINDS = [
         weight=0.3,
         draws=100,
     ),
-    Kind("a JPEG of another size", bad_answers.wrong_size, "are listed", on_list=False),
-    Kind("a file that is no JPEG", bad_answers.no_jpeg, "is no (whole )?JPEG", on_list=False),
+    Kind("a JPEG of another size", bad_answers.wrong_size, "the list says", on_list=False),
+    Kind("a file that is no JPEG", bad_answers.no_jpeg, "is not a (complete )?JPEG", on_list=False),
 ]
 OUTCOME = "success after retries or one message; good files stay; the rest alone is fetched later"
 INSIDE = "nothing is written outside the folder"

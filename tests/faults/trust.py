@@ -161,7 +161,7 @@ def _safetensors(content: bytes, folder: Path) -> None:
 def _refused_weights(entry: dict[str, str], path: Path, folder: Path) -> None:
     entry = {"weights": "IMAGENET1K_V1"} | entry
     message = _refusal(
-        lambda: find_weights.main(folder / "x.safetensors", json.dumps(entry), seed=0)
+        lambda: find_weights.main(folder / "x.safetensors", json.dumps(entry), seed=0, size=32)
     )
     assert message.startswith(f"{path}: not a readable weights file"), message
 
