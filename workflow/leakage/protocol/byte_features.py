@@ -1,4 +1,4 @@
-"""How critics read bytes: as bits or as numbers.
+"""Features of bytes: how critics read pixel values, as bits or as numbers.
 
 A cipher works on bits. Pixel and view share bits while their numbers look unrelated, so a critic
 that reads numbers misses nearly everything (it finds 0.1 nat of 2.8 at level 4 of `msb_xor`). A
@@ -6,9 +6,18 @@ smooth relation is the opposite. Of two correlated bytes (2.04 nats) a critic th
 0.9, one that reads numbers 2.0. So the dtype alone does not decide.
 """
 
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
+
+from leakage.interfaces import Bytes, Floats
+
+if TYPE_CHECKING:
+    from leakage.estimators.mine_training import MineTraining
+    from leakage.protocol.cross_fitting import CrossFitted
+
+if TYPE_CHECKING:
+    pass
 
 How = Literal["scalar", "bits", "fourier"]
 
@@ -27,7 +36,7 @@ MARGIN, MARGIN_OF_FEW = 0.1, 60.0
 LARGEST = 0.999
 
 
-def choose(x: np.ndarray, y: np.ndarray, settings: Any) -> How | None:
+def choose(x: np.ndarray, y: np.ndarray, settings: "CrossFitted | MineTraining") -> How | None:
     """Return how critics read the items; None if x or y is not uint8.
 
     If the settings give the branch `pixels`, its `input` decides. (The workflow always gives it.)
@@ -55,7 +64,31 @@ def note(how: How | None) -> str:
     return "" if how is None else f"; {NOTES[how]}"
 
 
-def bits_agree(x: np.ndarray, y: np.ndarray) -> bool:
+def encode(values: Bytes, how: How) -> Floats:
+    """Return bytes as floats: as numbers, as 8 bits, or as 8 octaves of sine and cosine.
+
+    Fourier features: Tancik et al., NeurIPS 2020, arXiv 2006.10739, with the octaves of a byte.
+
+    Args:
+        values: uint8 (…, dim).
+        how: `scalar`, `bits` or `fourier`.
+
+    Returns:
+        float32 (…, dim), (…, 8 dim) or (…, 16 dim).
+    """
+    if how == "scalar":
+        return values.astype(np.float32)
+    octaves = np.arange(8)
+    if how == "bits":
+        features = values[..., None] >> octaves & 1
+    else:
+        angles = 2 * np.pi / 256 * values[..., None].astype(np.float32) * 2.0**octaves
+        features = np.concatenate([np.sin(angles), np.cos(angles)], axis=-1)
+    found: Floats = features.reshape(*values.shape[:-1], -1).astype(np.float32)
+    return found
+
+
+def bits_agree(x: Bytes, y: Bytes) -> bool:
     """Return whether bytes and views agree far better in their bits than in their numbers.
 
     The comparison uses the Gaussian information -1/2 sum ln(1 - r^2) of the canonical correlations
@@ -79,16 +112,17 @@ def bits_agree(x: np.ndarray, y: np.ndarray) -> bool:
     return False
 
 
-def _bits(values: np.ndarray) -> np.ndarray:
-    return (values[:, None] >> np.arange(8) & 1).astype(np.float64)
+def _bits(values: Bytes) -> Floats:
+    bits: Floats = (values[:, None] >> np.arange(8) & 1).astype(np.float64)
+    return bits
 
 
-def _ranks(values: np.ndarray) -> np.ndarray:
+def _ranks(values: Bytes) -> Floats:
     counts = np.bincount(values, minlength=256)
     return (np.cumsum(counts) - counts / 2)[values][:, None]
 
 
-def _information(x: np.ndarray, y: np.ndarray) -> float:
+def _information(x: Floats, y: Floats) -> float:
     """Return the Gaussian information of x and y (pairs, dim) minus that of mismatches, in nats."""
     x, y = _orthonormal(x), _orthonormal(y)
     matched, mismatched = (
@@ -98,30 +132,7 @@ def _information(x: np.ndarray, y: np.ndarray) -> float:
     return float(matched.sum() - mismatched.sum())
 
 
-def _orthonormal(values: np.ndarray) -> np.ndarray:
+def _orthonormal(values: Floats) -> Floats:
     """Return an orthonormal basis of the centred columns, shape (pairs, rank)."""
     basis, sizes, _ = np.linalg.svd(values - values.mean(axis=0), full_matrices=False)
     return basis[:, sizes > 1e-9 * max(1.0, sizes[0])]
-
-
-def encode(values: np.ndarray, how: str) -> np.ndarray:
-    """Return bytes as floats: as numbers, as 8 bits, or as 8 octaves of sine and cosine.
-
-    Fourier features: Tancik et al., NeurIPS 2020, arXiv 2006.10739, with the octaves of a byte.
-
-    Args:
-        values: uint8 (…, dim).
-        how: `scalar`, `bits` or `fourier`.
-
-    Returns:
-        float32 (…, dim), (…, 8 dim) or (…, 16 dim).
-    """
-    if how == "scalar":
-        return values.astype(np.float32)
-    octaves = np.arange(8)
-    if how == "bits":
-        features = values[..., None] >> octaves & 1
-    else:
-        angles = 2 * np.pi / 256 * values[..., None].astype(np.float32) * 2.0**octaves
-        features = np.concatenate([np.sin(angles), np.cos(angles)], axis=-1)
-    return features.reshape(*values.shape[:-1], -1).astype(np.float32)

@@ -285,8 +285,9 @@ def choose(
         trained: all stacks; those without this key are skipped.
         settings: of the protocol.
     """
-    networks = isinstance(settings, CrossFittedNetworks)
-    most = settings.validated_pairs if networks else OFFSET_PAIRS
+    most = OFFSET_PAIRS
+    if isinstance(settings, CrossFittedNetworks):
+        most = settings.validated_pairs
     limit = min(most, *(len(split.validation) for split in problem.splits))
     index = validated(problem, key.fold, key.seed, limit)
     views = problem.partner[key.variant][index]

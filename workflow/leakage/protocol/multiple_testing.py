@@ -48,7 +48,7 @@ def bonferroni(p_values: ArrayLike, weights: ArrayLike) -> float:
     found = np.asarray(p_values, dtype=np.float64)
     given = np.asarray(weights, dtype=np.float64)
     if given.shape != found.shape or not (given > 0).all():
-        raise LeakageError(f"weights: expected {found.size} positive numbers, found {weights}")
+        raise LeakageError(f"weights: expected {found.size} positive numbers, found {given}")
     known = ~np.isnan(found)
     if not known.any():
         return np.nan

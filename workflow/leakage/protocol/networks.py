@@ -217,11 +217,13 @@ def shuffle(
 
 def log_mean_exp(values: torch.Tensor) -> torch.Tensor:
     """Return ln(mean(exp(values))) over the last dimension, without overflow."""
-    return torch.logsumexp(values, dim=-1) - np.log(values.shape[-1])
+    return torch.logsumexp(values, dim=-1) - float(np.log(values.shape[-1]))
 
 
 def moving_average(average: torch.Tensor | None, new: torch.Tensor, rate: float) -> torch.Tensor:
     """Return the moving average updated with `new`, all as logarithms, for MINE's gradient."""
     if average is None:
         return new
-    return torch.logaddexp(average + np.log1p(-rate), new + np.log(rate)) if rate < 1 else new
+    if rate == 1:
+        return new
+    return torch.logaddexp(average + float(np.log1p(-rate)), new + float(np.log(rate)))

@@ -147,7 +147,7 @@ def _fits_memory(base: ChosenBase) -> bool:
         return False
     train = len(base.plain.train)
     width = base.candidate.vectors(np.arange(1), np.arange(1))[0].shape[1]
-    return min(train**2, 2 * train * width) <= MOST_KEPT
+    return min(train**2, 2 * train * int(width)) <= MOST_KEPT
 
 
 class Inputs:
@@ -431,7 +431,7 @@ class Trainer:
         """Follow the schedule, and update the average of the parameters."""
         self.schedule.step()
         with torch.no_grad():
-            new, averaged = list(self.module.parameters()), list(self.averaged.parameters())
+            new, averaged = tuple(self.module.parameters()), tuple(self.averaged.parameters())
             torch._foreach_lerp_(averaged, new, 1 - self.settings.averaging)
 
     def after_epoch(self, epoch: int) -> bool:

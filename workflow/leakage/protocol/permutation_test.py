@@ -242,7 +242,8 @@ def p_values(values: Floats) -> Floats:
         float64 (...). Values that differ only by rounding count as equal, so a constant view has
         p = 1.
     """
-    return (values >= values[..., :1] - ROUNDING).mean(axis=-1)
+    found: Floats = (values >= values[..., :1] - ROUNDING).mean(axis=-1)
+    return found
 
 
 def ranks(values: Floats) -> Floats:
@@ -276,7 +277,8 @@ def combined(values: Floats) -> Floats:
     Returns:
         float64 (..., orders); larger values are stronger evidence against independence.
     """
-    return np.tan((0.5 - np.minimum(ranks(values), 0.5)) * np.pi).mean(axis=0)
+    found: Floats = np.tan((0.5 - np.minimum(ranks(values), 0.5)) * np.pi).mean(axis=0)
+    return found
 
 
 def standardised(values: Floats) -> Floats:
@@ -286,7 +288,8 @@ def standardised(values: Floats) -> Floats:
     scale = centred.std(axis=0)
     constant = scale <= NOISE * resolution(values.dtype, np.abs(wide).max(axis=0))
     scale[constant] = np.inf
-    return centred / scale
+    found: Floats = centred / scale
+    return found
 
 
 def whitened(values: Floats, shrinkage: float = 1.0) -> Floats:
@@ -306,7 +309,9 @@ def whitened(values: Floats, shrinkage: float = 1.0) -> Floats:
     found, vectors = np.linalg.eigh(products / rows)
     weights = 1 / np.sqrt(np.maximum(found, 0) + added) - 1 / np.sqrt(added)
     turned = (vectors * weights) @ vectors.T
-    return values / np.sqrt(added) + (values @ turned if few else turned @ values)
+    change: Floats = values @ turned if few else turned @ values
+    whitened_rows: Floats = values / np.sqrt(added) + change
+    return whitened_rows
 
 
 def _mean_product(plain: Floats, view: Floats, used: Blocks, over: Orders) -> Floats:
@@ -316,7 +321,8 @@ def _mean_product(plain: Floats, view: Floats, used: Blocks, over: Orders) -> Fl
         rows = used.starts[members][:, None] + np.arange(used.sizes[members[0]])
         # With all patches of a picture side by side, two pictures need one product.
         wide = [each[rows].reshape(len(members), -1) for each in (view, plain)]
-        return wide[0] @ wide[1].T
+        found: Floats = wide[0] @ wide[1].T
+        return found
 
     return used.sums(over.orders, products) / len(plain)
 

@@ -1,9 +1,16 @@
-"""The inputs of critics: standardised, projected and bounded, fitted on training pairs alone."""
+"""Preprocessing of x and y: standardised, projected and bounded, fitted on training pairs alone.
 
+A `Variable` is x, or y at one level, with everything that is fitted on one set of training pairs.
+"""
+
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
+
+from leakage.interfaces import Floats, Ints
 
 # Standardised coordinates are cut at this many standard deviations, so that one rare coordinate
 # does not decide the distance between two items.
@@ -26,19 +33,20 @@ class Scaler:
         spread: standard deviations, float64 (dim,); infinite for a constant coordinate.
     """
 
-    mean: np.ndarray
-    spread: np.ndarray
+    mean: Floats
+    spread: Floats
 
-    def __call__(self, rows: np.ndarray) -> np.ndarray:
+    def __call__(self, rows: Floats) -> Floats:
         """Return rows (pairs, dim) with mean 0 and variance 1, cut at `BOUND`, float64."""
-        return np.clip((rows.astype(np.float64) - self.mean) / self.spread, -BOUND, BOUND)
+        scaled: Floats = (rows.astype(np.float64) - self.mean) / self.spread
+        return np.clip(scaled, -BOUND, BOUND)
 
-    def varying(self, rows: np.ndarray) -> np.ndarray:
+    def varying(self, rows: Floats) -> Floats:
         """Return unscaled rows (pairs, dim), with 0 for a constant coordinate."""
         return np.where(np.isinf(self.spread), 0, rows)
 
 
-def scaler(values: np.ndarray, train: np.ndarray) -> Scaler:
+def scaler(values: Floats, train: Ints) -> Scaler:
     """Fit a scaler on the training pairs.
 
     A coordinate counts as constant if its standard deviation on the training pairs is below half of
@@ -62,20 +70,21 @@ def scaler(values: np.ndarray, train: np.ndarray) -> Scaler:
     return Scaler(mean, np.where(spread > rounding, spread, np.inf))
 
 
-def resolution(dtype: np.dtype, largest: np.ndarray) -> np.ndarray:
+def resolution(dtype: np.dtype[Any], largest: Floats) -> Floats:
     """Return the spacing of the floating-point numbers of a dtype at some magnitudes, float64.
 
     Other dtypes than floats count as float64.
     """
-    return np.finfo(dtype if dtype.kind == "f" else np.float64).eps * largest
+    spacing: Floats = np.finfo(dtype if dtype.kind == "f" else np.float64).eps * largest
+    return spacing
 
 
-def _blocks(values: np.ndarray, train: np.ndarray):
+def _blocks(values: Floats, train: Ints) -> Iterator[Floats]:
     for start in range(0, len(train), BLOCK):
         yield values[train[start : start + BLOCK]].astype(np.float64)
 
 
-def projected(values: np.ndarray, scaled: Scaler, axes: np.ndarray | None) -> np.ndarray:
+def projected(values: Floats, scaled: Scaler, axes: Floats | None) -> Floats:
     """Return standardised items, projected on principal axes if given.
 
     A coordinate that is constant on the training pairs becomes 0.
@@ -96,14 +105,14 @@ def projected(values: np.ndarray, scaled: Scaler, axes: np.ndarray | None) -> np
     return found
 
 
-def fitted_on(train: np.ndarray) -> np.ndarray:
+def fitted_on(train: Ints) -> Ints:
     """Return the training pairs for fitting covariances: all, or `FITTED_PAIRS` evenly spaced."""
     if len(train) <= FITTED_PAIRS:
         return train
     return train[np.linspace(0, len(train) - 1, FITTED_PAIRS).astype(np.int64)]
 
 
-def normal_scores(values: np.ndarray, train: np.ndarray) -> np.ndarray:
+def normal_scores(values: Floats, train: Ints) -> Floats:
     """Return each coordinate made standard normal by the ranks of the training pairs.
 
     A monotone map of each coordinate does not change mutual information. It removes shift, scale
@@ -128,7 +137,7 @@ def normal_scores(values: np.ndarray, train: np.ndarray) -> np.ndarray:
     return scores
 
 
-def fourier(values: np.ndarray, features: int, scale: float, seed: int) -> np.ndarray:
+def fourier(values: Floats, features: int, scale: float, seed: int) -> Floats:
     """Return items with random Fourier features appended, which show fine detail.
 
     Rahimi and Recht, NeurIPS 2007; Tancik et al., NeurIPS 2020, arXiv 2006.10739, equation 5:
@@ -164,8 +173,8 @@ class Whitening:
         mean: mean variance over all `dim` directions.
     """
 
-    axes: np.ndarray
-    variances: np.ndarray
+    axes: Floats
+    variances: Floats
     mean: float
 
 
@@ -182,8 +191,8 @@ class Variable:
             memorise.
     """
 
-    values: np.ndarray
-    train: np.ndarray
+    values: Floats
+    train: Ints
     pca: int | None
     marginals: str
     lengths: bool = True
@@ -208,7 +217,7 @@ class Variable:
         return Whitening(axes, found, float(found.sum() / dim))
 
     @cached_property
-    def inputs(self) -> np.ndarray:
+    def inputs(self) -> Floats:
         """The critics' inputs: standardised or normal, after principal components, float32.
 
         Shape (pairs, dim), or (pairs, pca) if there are more coordinates than components.
@@ -222,7 +231,7 @@ class Variable:
         return normal_scores(projected(self.values, self.scaling, axes), self.train)
 
     @cached_property
-    def length(self) -> np.ndarray:
+    def length(self) -> Floats:
         """Squared length of the inputs, made normal by its ranks, float32 (pairs, 1 or 0).
 
         It shows a network what depends only on the scale of an item.
@@ -230,22 +239,22 @@ class Variable:
         return self._length(self.inputs)
 
     @cached_property
-    def with_length(self) -> np.ndarray:
+    def with_length(self) -> Floats:
         """The inputs and their length, float32 (pairs, dim + 1 or 0)."""
         return np.concatenate([self.inputs, self.length], axis=1)
 
-    def leading(self, count: int) -> np.ndarray:
+    def leading(self, count: int) -> Floats:
         """Return the first inputs and their length, float32 (pairs, count + 1 or 0)."""
         first = self.inputs[:, :count]
         return np.concatenate([first, self._length(first)], axis=1)
 
-    def _length(self, rows: np.ndarray) -> np.ndarray:
+    def _length(self, rows: Floats) -> Floats:
         if not self.lengths:
             return np.empty((len(rows), 0), np.float32)
         squares = np.square(rows).sum(axis=1, keepdims=True)
         return normal_scores(squares, self.train)
 
-    def _components(self) -> np.ndarray | None:
+    def _components(self) -> Floats | None:
         """Return the whitened axes of the first components, float64 (dim, pca); None for all."""
         if self.pca is None or self.values.shape[1] <= self.pca:
             return None
@@ -253,12 +262,12 @@ class Variable:
         axes = found.axes[:, ::-1][:, : self.pca] / np.sqrt(found.variances[::-1][: self.pca])
         return np.pad(axes, ((0, 0), (0, self.pca - axes.shape[1])))
 
-    def standardised(self, index: np.ndarray) -> np.ndarray:
+    def standardised(self, index: Ints) -> Floats:
         """Return the items at `index` with mean 0 and variance 1, cut, float64 (items, dim)."""
         return self.scaling(self.values[index])
 
 
-def unit(rows: np.ndarray) -> np.ndarray:
+def unit(rows: Floats) -> Floats:
     """Return rows (rows, dim) scaled to length 1; a row of length 0 stays 0."""
     length = np.linalg.norm(rows, axis=1, keepdims=True)
     return rows / np.where(length > 0, length, 1)

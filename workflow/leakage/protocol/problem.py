@@ -1,5 +1,6 @@
 """The pairs of a held-out estimate, and how they are held out."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -58,7 +59,7 @@ class Problem:
     y: Floats
     groups: Ints
     parts: Ints
-    partner: dict[str, Ints]
+    partner: Mapping[str, Ints]
     splits: list[Split]
     seeds: list[int]
     pca: int | None
@@ -90,7 +91,8 @@ class Problem:
             index: indices of the pairs.
         """
         plain, true = self.groups[index], self.groups[self.partner[variant][index]]
-        return (plain[:, None] == plain) | (true[:, None] == plain)
+        own: np.ndarray = (plain[:, None] == plain) | (true[:, None] == plain)
+        return own
 
 
 def validated(problem: Problem, fold: int, seed: int, limit: int) -> Ints:

@@ -224,8 +224,8 @@ def choose_bases(
             for fold, others in choosing.items():
                 pooled = Pooled(bound, len(others))
                 for other in sorted(others):
-                    index = np.flatnonzero(problem.parts == other)
-                    index = scored(problem, index, SCORED, [problem.seeds[0], other, 12])
+                    of_fold = np.flatnonzero(problem.parts == other)
+                    index = scored(problem, of_fold, SCORED, [problem.seeds[0], other, 12])
                     own = problem.own(variant, index)
                     pictures = len(np.unique(problem.groups[index]))
                     pooled.add(fitted[_pair(fold, other)], index, partner[index], own, pictures)

@@ -59,7 +59,7 @@ def run(
     for epoch in progress.over(range(done + 1, epochs + 1), "epochs", done=done):
         for index in draws.epoch():
             optimiser.zero_grad(set_to_none=True)
-            loss(index).backward()
+            loss(index).backward()  # type: ignore[no-untyped-call]  # torch has no types here
             optimiser.step()
             after_step()
         if after_epoch(epoch):

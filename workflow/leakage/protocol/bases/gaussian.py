@@ -151,4 +151,5 @@ def _whitening(values: Floats) -> Floats:
         covariance = values.T.astype(np.float64) @ values / pairs
     variance, axes = np.linalg.eigh(covariance)
     ridge = RIDGE * max(float(variance.mean()), 1e-12)
-    return axes / np.sqrt(np.maximum(variance, 0) + ridge)
+    whitening: Floats = axes / np.sqrt(np.maximum(variance, 0) + ridge)
+    return whitening

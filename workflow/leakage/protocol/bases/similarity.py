@@ -71,8 +71,9 @@ def _correlations(plain: Variable, views: Variable, partner: Ints) -> Floats:
     """
     train = fitted_on(plain.train)
     x, y = plain.standardised(train), views.standardised(partner[train])
-    rho = np.mean(x * y, axis=0)
+    rho: Floats = np.mean(x * y, axis=0)
     mean, spread = rho.mean(), rho.var()
     chance = (1 - mean**2) ** 2 / len(train)
     kept = max(0.0, 1 - chance / spread) if spread > 0 else 0.0
-    return np.clip(mean + kept * (rho - mean), -gaussian.LARGEST, gaussian.LARGEST)
+    shrunk: Floats = np.clip(mean + kept * (rho - mean), -gaussian.LARGEST, gaussian.LARGEST)
+    return shrunk
