@@ -1,7 +1,6 @@
 """The distributions that estimators are calibrated on have the mutual information they claim."""
 
 import json
-from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -14,11 +13,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from leakage import truths
 from leakage.errors import LeakageError
-from leakage.estimators import frequencies
 from leakage.truths import discrete, encoded, gaussian, mixtures, pictures, transformed
 
-# Nats, as ../shared/facts/estimation.md states them: the staircase of kyungeun-lee/mibenchmark,
-# the tasks of Czyż et al., arXiv 2306.11078.
+# Published values in nats, with their rounding. The staircase: kyungeun-lee/mibenchmark. The
+# others: Czyz et al., arXiv 2306.11078 and benchmark-mi 0.1.3; those of mixtures are means over
+# 100,000 points.
 PUBLISHED = {
     "staircase": ([1.39, 2.77, 4.16, 5.55, 6.93], 0.005),
     "staircase_cubed": ([1.39, 2.77, 4.16, 5.55, 6.93], 0.005),
@@ -26,7 +25,6 @@ PUBLISHED = {
     "multinormal_sparse": ([1.022], 0.0005),
     "spiral": ([1.022], 0.0005),
     "student_t": ([0.448], 0.0005),
-    # ../shared/facts/accuracy.md; those of the mixtures are means over 100,000 points.
     "spiral_5": ([1.022], 0.0005),
     "student_dense": ([0.891], 0.0005),
     "additive_noise": ([1.709], 0.0005),
@@ -43,7 +41,6 @@ PUBLISHED = {
     "independence_grouped": ([0, 0], 0),
     "independence_wide_9": ([0, 0], 0),
     "independence_wide_2": ([0, 0], 0),
-    # Those that benchmark-mi 0.1.3 states; of the mixtures, as above.
     "spiral_fast": ([1.022], 0.0005),
     "nearly_equal": ([3.1075], 0.0001),
     "normal_cdf": ([1.022], 0.0005),
@@ -69,18 +66,18 @@ LINEAR = [
 ]
 GROUPED = {"independence_grouped", "independence_wide_9", "independence_wide_2", "repeated_rows"}
 COVARIANCES = {
-    "multinormal_dense": truths.dense_covariance(),
-    "multinormal_sparse": truths.sparse_covariance(),
+    "multinormal_dense": gaussian.dense_covariance(),
+    "multinormal_sparse": gaussian.sparse_covariance(),
 }
-# An encoder that takes seconds for 1,797 pictures, where the statistics take half a minute.
+# A quick encoder; the statistics take half a minute for 1,797 pictures.
 SMALL = """
 import numpy as np
-from PIL import Image
+from leakage.encoders import Encoder
 
-def encode(patches, settings):
-    grey = [Image.fromarray(patch).convert("L") if patch.shape[2] == 3
-            else Image.fromarray(patch[..., 0]) for patch in patches]
-    return np.stack([np.asarray(each.reduce(28), np.float32).ravel() for each in grey])
+class Small(Encoder):
+    def encode(self, patches):
+        grey = (patch.mean(axis=2).reshape(8, 28, 8, 28).mean(axis=(1, 3)) for patch in patches)
+        return np.stack([each.ravel() for each in grey]).astype(np.float32)
 """
 SPIRALS = [((0, 1), 1 / 25), ((1, 2), 1 / 25), ((1, 2), 1.0)]
 
@@ -95,16 +92,12 @@ def encoder(tmp_path_factory) -> str:
 
 def gaussian_nats_of(x: np.ndarray, y: np.ndarray) -> float:
     covariance = np.cov(np.hstack([x, y]).astype(np.float64), rowvar=False)
-    return truths.gaussian_nats(covariance, x.shape[1])
+    return gaussian.gaussian_nats(covariance, x.shape[1])
 
 
 def bias(x: np.ndarray, y: np.ndarray) -> float:
     """Return what chance adds to `gaussian_nats_of`."""
     return x.shape[1] * y.shape[1] / (2 * len(x))
-
-
-def points(dim: int = 25) -> np.ndarray:
-    return np.random.default_rng(0).normal(size=(8, dim))
 
 
 @pytest.mark.parametrize("name", PUBLISHED)
@@ -114,37 +107,26 @@ def test_truths_are_the_published_ones(name):
 
 
 @pytest.mark.parametrize("name", truths.names())
-def test_shapes_agree_with_one_another(name, encoder):
-    drawn = truths.sample(name, 100, 0, encoder)
-    assert drawn.x.shape[0] == drawn.y.shape[1] == 100
-    assert len(drawn.levels) == len(drawn.y) == len(drawn.nats)
-    bounds = [bound for bound in (drawn.lower, drawn.upper) if bound is not None]
-    assert all(bound.shape == drawn.nats.shape for bound in bounds)
-    assert drawn.x.dtype == drawn.y.dtype == (np.uint8 if name == "pixels" else np.float32)
-    assert np.isfinite(drawn.x).all() and np.isfinite(drawn.y).all()
-
-
-@pytest.mark.parametrize("name", truths.names())
-def test_the_same_arguments_give_the_same_arrays(name, encoder):
+def test_a_sample_has_matching_shapes_and_follows_its_seed(name, encoder):
     first, again, other = (truths.sample(name, 100, seed, encoder) for seed in (3, 3, 4))
+    assert first.x.shape[0] == first.y.shape[1] == 100
+    assert len(first.levels) == len(first.y) == len(first.nats)
+    bounds = [bound for bound in (first.lower, first.upper) if bound is not None]
+    assert all(bound.shape == first.nats.shape for bound in bounds)
+    assert first.x.dtype == first.y.dtype == (np.uint8 if name == "pixels" else np.float32)
+    assert np.isfinite(first.x).all() and np.isfinite(first.y).all()
     assert np.array_equal(first.x, again.x) and np.array_equal(first.y, again.y)
     assert np.array_equal(first.nats, again.nats) and np.array_equal(first.nats, other.nats)
     assert not np.array_equal(first.x, other.x)
+    assert (first.groups is not None) == (name in GROUPED)
 
 
 @pytest.mark.parametrize("name", LINEAR)
-def test_the_covariance_of_a_gaussian_sample_carries_the_truth(name):
+def test_the_covariance_of_a_gaussian_sample_gives_the_truth(name):
     drawn = truths.sample(name, 50_000, 0)
     for y, nats in zip(drawn.y, drawn.nats, strict=True):
         found = gaussian_nats_of(drawn.x, y) - bias(drawn.x, y)
         assert found == pytest.approx(nats, abs=0.02 + 0.01 * nats)
-
-
-@pytest.mark.parametrize(("name", "covariance"), COVARIANCES.items())
-def test_a_gaussian_sample_has_the_covariance_its_truth_is_of(name, covariance):
-    drawn = truths.sample(name, 50_000, 0)
-    found = np.cov(np.hstack([drawn.x, drawn.y[0]]), rowvar=False)
-    assert np.abs(found - covariance).max() < 5 * np.sqrt(2 / 50_000)
 
 
 @pytest.mark.parametrize("covariance", COVARIANCES.values(), ids=COVARIANCES)
@@ -154,7 +136,7 @@ def test_gaussian_information_is_that_of_the_canonical_correlations(covariance):
     roots = [np.linalg.inv(scipy.linalg.sqrtm(block)) for block in (of_x, of_y)]
     canonical = np.linalg.svd(roots[0] @ covariance[:dim, dim:] @ roots[1], compute_uv=False)
     exact = -0.5 * np.log1p(-(canonical**2)).sum()
-    assert truths.gaussian_nats(covariance, dim) == pytest.approx(exact, abs=1e-9)
+    assert gaussian.gaussian_nats(covariance, dim) == pytest.approx(exact, abs=1e-9)
 
 
 @given(st.floats(-0.99, 0.99), st.integers(1, 30))
@@ -162,13 +144,13 @@ def test_gaussian_information_is_that_of_the_canonical_correlations(covariance):
 def test_component_wise_correlation_gives_the_staircase_formula(rho, dim):
     covariance = np.kron([[1, rho], [rho, 1]], np.eye(dim))
     exact = -dim / 2 * np.log(1 - rho**2)
-    assert truths.gaussian_nats(covariance, dim) == pytest.approx(exact, abs=1e-9)
+    assert gaussian.gaussian_nats(covariance, dim) == pytest.approx(exact, abs=1e-9)
 
 
-def test_staircase_components_correlate_as_claimed_and_with_no_other():
+def test_staircase_coordinates_correlate_one_by_one():
     drawn = truths.sample("staircase", 20_000, 0)
     dim = drawn.x.shape[1]
-    for y, rho in zip(drawn.y, truths.staircase_correlations(), strict=True):
+    for y, rho in zip(drawn.y, gaussian.staircase_correlations(), strict=True):
         found = np.corrcoef(drawn.x, y, rowvar=False)
         claimed = np.kron([[1, rho], [rho, 1]], np.eye(dim))
         assert np.abs(found - claimed).max() < 5 / np.sqrt(20_000)
@@ -182,92 +164,42 @@ def test_cubed_staircase_is_the_staircase_through_an_injective_map():
 
 
 @pytest.mark.parametrize(("plane", "speed"), SPIRALS)
-def test_spiral_is_the_exponential_of_its_generator(plane, speed):
+def test_a_spiral_is_the_exponential_of_its_generator_and_keeps_volume(plane, speed):
+    points = np.random.default_rng(0).normal(size=(8, 25))
     generator = np.zeros((25, 25))
     generator[plane] = -speed
     generator[plane[::-1]] = speed
-    exact = np.stack([scipy.linalg.expm(generator * (p @ p)) @ p for p in points()])
-    assert truths.spiral(points(), plane, speed) == pytest.approx(exact, abs=1e-9)
-
-
-@pytest.mark.parametrize(("plane", "speed"), SPIRALS)
-def test_spiral_keeps_every_norm(plane, speed):
-    turned = np.linalg.norm(truths.spiral(points(), plane, speed), axis=1)
-    assert turned == pytest.approx(np.linalg.norm(points(), axis=1))
-
-
-@pytest.mark.parametrize(("plane", "speed"), SPIRALS)
-def test_spiral_is_undone_by_the_opposite_speed(plane, speed):
-    turned = truths.spiral(points(), plane, speed)
-    assert not np.allclose(turned, points(), atol=0.1)
-    assert truths.spiral(turned, plane, -speed) == pytest.approx(points(), abs=1e-9)
-
-
-@pytest.mark.parametrize(("plane", "speed"), SPIRALS)
-def test_spiral_keeps_volume(plane, speed):
+    exact = np.stack([scipy.linalg.expm(generator * (p @ p)) @ p for p in points])
+    turned = transformed.spiral(points, plane, speed)
+    assert turned == pytest.approx(exact, abs=1e-9)
+    assert transformed.spiral(turned, plane, -speed) == pytest.approx(points, abs=1e-9)
     step = 1e-6 * np.eye(25)
-    for p in points():
-        ahead, behind = (truths.spiral(p + side * step, plane, speed) for side in (1, -1))
-        assert np.linalg.det((ahead - behind) / 2e-6) == pytest.approx(1, abs=1e-5)
+    ahead, behind = (transformed.spiral(points[0] + side * step, plane, speed) for side in (1, -1))
+    assert np.linalg.det((ahead - behind) / 2e-6) == pytest.approx(1, abs=1e-5)
 
 
 def test_spiral_task_is_the_sparse_one_with_both_sides_turned():
     straight, turned = (truths.sample(name, 10_000, 0) for name in ("multinormal_sparse", "spiral"))
-    x = truths.spiral(turned.x, (0, 1), -1 / 25)
-    y = truths.spiral(turned.y[0], (1, 2), -1 / 25)
+    x = transformed.spiral(turned.x, (0, 1), -1 / 25)
+    y = transformed.spiral(turned.y[0], (1, 2), -1 / 25)
     assert np.allclose(x, straight.x, atol=1e-4) and np.allclose(y, straight.y[0], atol=1e-4)
 
 
-def test_a_linear_estimate_of_the_spiral_is_as_low_as_published():
-    drawn = truths.sample("spiral", 10_000, 0)
-    # benchmark-mi's CCA finds .86 of 1.022 nats in as many pairs; at another speed, or with one
-    # side turned only, it would find another part (.03 nats at speed 1/3).
-    assert gaussian_nats_of(drawn.x, drawn.y[0]) == pytest.approx(0.86, abs=0.03)
-
-
-def test_student_t_truth_is_the_mean_log_density_ratio_of_its_sample():
-    drawn = truths.sample("student_t", 20_000, 0)
-    x, y = drawn.x.astype(np.float64), drawn.y[0].astype(np.float64)
-
-    def log_density(values: np.ndarray) -> np.ndarray:
-        return scipy.stats.multivariate_t(shape=np.eye(values.shape[1]), df=2).logpdf(values)
-
-    ratio = log_density(np.hstack([x, y])) - log_density(x) - log_density(y)
-    assert drawn.nats.item() == pytest.approx(ratio.mean(), abs=4 * ratio.std() / np.sqrt(20_000))
-
-
-def test_student_t_coordinates_have_two_degrees_of_freedom():
+def test_coordinates_of_student_t_have_two_degrees_of_freedom():
     drawn = truths.sample("student_t", 5_000, 0)
     for values in (*drawn.x.T, *drawn.y[0].T):
         assert scipy.stats.kstest(values, scipy.stats.t(df=2).cdf).pvalue > 1e-3
 
 
-def test_pixels_truth_is_the_entropy_of_what_is_seen_of_the_pool():
-    pool = np.concatenate([getattr(skimage.data, n)().ravel() for n in truths.PHOTOGRAPHS])
-    drawn = truths.sample("pixels", 10, 0)
+def test_pixels_are_viewed_by_their_clear_bits_and_have_the_entropy_of_the_view():
+    pool = np.concatenate([getattr(skimage.data, n)().ravel() for n in discrete.PHOTOGRAPHS])
+    drawn = truths.sample("pixels", 1_000, 0)
+    assert drawn.levels == list(range(9)) and drawn.nats[8] == 0
     for level, nats in zip(drawn.levels, drawn.nats, strict=True):
         shares = np.bincount((pool.astype(np.int64) << level) & 255) / len(pool)
-        shares = shares[shares > 0]
-        assert nats == pytest.approx(-(shares * np.log(shares)).sum(), abs=1e-9)
-
-
-def test_pixels_of_level_8_tell_nothing_and_each_level_less_than_the_one_before():
-    drawn = truths.sample("pixels", 1_000, 0)
-    assert drawn.levels == list(range(9))
-    assert drawn.nats[8] == 0 and not drawn.y[8].any()
-    assert (np.diff(drawn.nats) < 0).all()
-    assert (drawn.nats <= (8 - np.arange(9)) * np.log(2) + 1e-12).all()
-
-
-def test_pixels_are_seen_by_their_clear_bits_and_carry_the_truth():
-    pairs = 100_000
-    drawn = truths.sample("pixels", pairs, 0)
-    x = drawn.x.ravel()
-    for level, nats in zip(drawn.levels, drawn.nats, strict=True):
-        y = drawn.y[level].ravel()
-        assert np.array_equal(y, (x.astype(np.int64) << level) & 255)
-        shortfall = (len(np.unique(y)) - 1) / (2 * pairs)  # the plug-in bias of H(Y)
-        assert frequencies.entropy(np.bincount(y)) + shortfall == pytest.approx(nats, abs=0.01)
+        assert nats == pytest.approx(scipy.stats.entropy(shares), abs=1e-9)
+        assert np.array_equal(drawn.y[level], (drawn.x.astype(np.int64) << level) & 255)
+    assert set(np.unique(drawn.x)) <= set(np.unique(pool))
 
 
 def nearest_y_distance(drawn: truths.Sample, known: np.ndarray) -> tuple[float, float]:
@@ -284,7 +216,7 @@ def nearest_y_distance(drawn: truths.Sample, known: np.ndarray) -> tuple[float, 
     return found, chance
 
 
-def test_groups_ignored_show_a_false_leak_and_groups_held_out_none():
+def test_only_groups_that_are_held_out_show_no_false_leak():
     drawn = truths.sample("independence_grouped", 1_800, 0)
     by_pair = np.random.default_rng(0).random(1_800) < 0.7
     found, chance = nearest_y_distance(drawn, by_pair)
@@ -293,11 +225,8 @@ def test_groups_ignored_show_a_false_leak_and_groups_held_out_none():
     assert found == pytest.approx(chance, rel=0.02)
 
 
-# The tasks of accuracy.md, and others of their kinds
-
-
 def normal_scores(values: np.ndarray) -> np.ndarray:
-    """Return what a Gaussian coordinate was before an increasing map."""
+    """Undo an increasing map of a Gaussian coordinate."""
     ranks = scipy.stats.rankdata(values, axis=0)
     return scipy.stats.norm.ppf(ranks / (len(values) + 1))
 
@@ -364,62 +293,50 @@ def test_uniform_noise_is_uniform_and_of_its_width(name, half_width):
     assert abs(np.corrcoef(noise, drawn.x.ravel())[0, 1]) < 0.06
 
 
-Density = Callable[[np.ndarray], np.ndarray]
-
-
-def assert_mean_log_ratio(nats: float, joint: Density, x: np.ndarray, y: np.ndarray, of_x, of_y):
-    """The truth is the mean of ln p(x, y) / p(x) p(y) over the sample, within its error."""
-    ratio = joint(np.hstack([x, y])) - of_x(x) - of_y(y)
-    assert nats == pytest.approx(ratio.mean(), abs=4 * ratio.std() / np.sqrt(len(x)))
-
-
-def log_density_of_t(shape: np.ndarray, freedom: int) -> Density:
-    return scipy.stats.multivariate_t(shape=shape, df=freedom).logpdf
+def assert_mean(nats: float, ratio: np.ndarray) -> None:
+    """Check that the truth is the mean log density ratio of the sample, within its error."""
+    assert nats == pytest.approx(ratio.mean(), abs=4 * ratio.std() / np.sqrt(len(ratio)))
 
 
 @pytest.mark.parametrize(
     ("name", "shape", "freedom"),
     [
-        ("student_dense", truths.dense_covariance(5), 3),
-        ("student_sparse", truths.sparse_covariance(2), 3),
+        ("student_t", np.eye(10), 2),
+        ("student_dense", gaussian.dense_covariance(5), 3),
+        ("student_sparse", gaussian.sparse_covariance(2), 3),
         ("student_asinh", np.eye(4), 1),
     ],
 )
-def test_other_student_t_truths_are_the_mean_log_density_ratio_of_their_samples(
-    name, shape, freedom
-):
+def test_student_t_truths_are_the_mean_log_density_ratio_of_their_samples(name, shape, freedom):
     drawn = truths.sample(name, 20_000, 0)
     x, y = drawn.x.astype(np.float64), drawn.y[0].astype(np.float64)
     if name == "student_asinh":
         x, y = np.sinh(x), np.sinh(y)
     dim = x.shape[1]
-    of_x, of_y = (
-        log_density_of_t(block, freedom) for block in (shape[:dim, :dim], shape[dim:, dim:])
+    joint, of_x, of_y = (
+        scipy.stats.multivariate_t(shape=each, df=freedom).logpdf
+        for each in (shape, shape[:dim, :dim], shape[dim:, dim:])
     )
-    assert_mean_log_ratio(drawn.nats.item(), log_density_of_t(shape, freedom), x, y, of_x, of_y)
+    assert_mean(drawn.nats.item(), joint(np.hstack([x, y])) - of_x(x) - of_y(y))
 
 
-def log_density_of_mixture(means: np.ndarray, covariances: np.ndarray) -> Density:
-    def log_density(points: np.ndarray) -> np.ndarray:
+def assert_mixture(nats: float, x: np.ndarray, y: np.ndarray, means, covariances) -> None:
+    """Check the truth of a mixture of equally likely Gaussians against a sample of it."""
+
+    def log_density(points: np.ndarray, of: slice) -> np.ndarray:
         parts = [
-            scipy.stats.multivariate_normal(mean, covariance).logpdf(points)
+            scipy.stats.multivariate_normal(mean[of], covariance[of, of]).logpdf(points)
             for mean, covariance in zip(means, covariances, strict=True)
         ]
         return scipy.special.logsumexp(parts, axis=0) - np.log(len(parts))
 
-    return log_density
-
-
-def assert_mixture(nats: float, x: np.ndarray, y: np.ndarray, means, covariances):
     dim = x.shape[1]
-    of_x = log_density_of_mixture(means[:, :dim], covariances[:, :dim, :dim])
-    of_y = log_density_of_mixture(means[:, dim:], covariances[:, dim:, dim:])
-    joint = log_density_of_mixture(means, covariances)
-    assert_mean_log_ratio(nats, joint, x, y, of_x, of_y)
+    joint = log_density(np.hstack([x, y]), slice(None))
+    assert_mean(nats, joint - log_density(x, slice(dim)) - log_density(y, slice(dim, None)))
 
 
 @pytest.mark.parametrize("name", ["X", "AI"])
-def test_planar_mixtures_carry_the_mean_log_density_ratio_of_their_samples(name):
+def test_mixtures_have_the_mean_log_density_ratio_of_their_samples(name):
     drawn = truths.sample(f"mixture_{name.lower()}", 20_000, 0)
     mixture = mixtures.SHAPES[name]()
     assert_mixture(drawn.nats.item(), drawn.x, drawn.y[0], mixture.means, mixture.covariances)
@@ -438,7 +355,7 @@ def test_waves_straightened_are_twelve_balls():
 
 def test_the_galaxy_unwound_is_two_balls():
     drawn = truths.sample("galaxy", 20_000, 0)
-    x = truths.spiral(drawn.x.astype(np.float64), (0, 1), -0.5)
+    x = transformed.spiral(drawn.x.astype(np.float64), (0, 1), -0.5)
     means = 1.5 * np.array([[-1.0] * 3, [1.0] * 3])
     assert_mixture(drawn.nats.item(), x, drawn.y[0], means, np.tile(np.eye(3), (2, 1, 1)))
 
@@ -452,13 +369,13 @@ def test_concentric_truth_is_the_mean_log_density_ratio_of_its_sample():
 
 def test_inliers_truth_is_the_mean_log_density_ratio_of_its_sample():
     drawn = truths.sample("inliers", 50_000, 0)
-    covariance = truths.sparse_covariance(5)
+    covariance = gaussian.sparse_covariance(5)
     related, apart = (
         scipy.stats.multivariate_normal(cov=each).logpdf(np.hstack([drawn.x, drawn.y[0]]))
         for each in (covariance, np.eye(10))
     )
     ratio = np.logaddexp(np.log(0.8) + related, np.log(0.2) + apart) - apart
-    assert drawn.nats.item() == pytest.approx(ratio.mean(), abs=4 * ratio.std() / np.sqrt(50_000))
+    assert_mean(drawn.nats.item(), ratio)
 
 
 def table_nats(joint: np.ndarray) -> float:
@@ -505,13 +422,13 @@ def test_capacity_of_a_symmetric_channel_is_the_information_of_its_table(symbols
 
 
 def test_erasure_leaves_its_share_of_the_entropy():
-    drawn = truths.sample("erasure", 50_000, 0)
+    drawn = truths.sample("erasure", 20_000, 0)
     assert len(np.unique(drawn.x, axis=0)) == 64
     for y, nats, erased in zip(drawn.y, drawn.nats, (0, 0.3, 0.7), strict=True):
         blank = (y == 0).all(axis=1)
         assert np.array_equal(y[~blank], drawn.x[~blank])
         assert blank.mean() == pytest.approx(erased, abs=0.01)
-        assert nats == pytest.approx(table_nats(counts(drawn.x, y)), abs=0.05)
+        assert nats == pytest.approx(table_nats(counts(drawn.x, y)), abs=0.12)
 
 
 def test_mixed_uniform_truth_is_the_mean_log_density_ratio_of_its_sample():
@@ -520,26 +437,24 @@ def test_mixed_uniform_truth_is_the_mean_log_density_ratio_of_its_sample():
     assert ((x <= y) & (y <= x + 2)).all()
     of_y = ((np.arange(5) <= y[:, None]) & (y[:, None] <= np.arange(5) + 2)).mean(axis=1) / 2
     ratio = np.log(0.5 / of_y)
-    assert drawn.nats.item() == pytest.approx(ratio.mean(), abs=4 * ratio.std() / np.sqrt(50_000))
+    assert_mean(drawn.nats.item(), ratio)
 
 
 @pytest.mark.parametrize("zeros", [0.0, 0.15, 0.5])
 def test_zero_inflated_truth_is_the_integral_over_x_of_the_conditional_divergence(zeros):
-    x = np.linspace(0, 40, 40_001)[:, None]
+    x = np.linspace(0, 40, 4_001)[:, None]
     k = np.arange(100)
     conditional = (1 - zeros) * scipy.stats.poisson.pmf(k, x) + zeros * (k == 0)
     of_y = (1 - zeros) * 0.5 ** (k + 1) + zeros * (k == 0)
     divergence = scipy.special.xlogy(conditional, conditional / of_y).sum(axis=1)
     exact = np.trapezoid(divergence * np.exp(-x.ravel()), x.ravel())
     assert discrete.zero_inflated_nats(zeros) == pytest.approx(exact, abs=1e-4)
-    published = (1 - zeros) * 0.3012  # exact without zeros; too high with some
-    assert discrete.zero_inflated_nats(zeros) == pytest.approx(
-        published, abs=1e-4 if zeros == 0 else 0.1
-    )
-    assert zeros == 0 or discrete.zero_inflated_nats(zeros) < published - 0.01
+    published = (1 - zeros) * 0.3012  # exact without added zeros, too high with some
+    found = discrete.zero_inflated_nats(zeros)
+    assert abs(found - published) < 1e-4 if zeros == 0 else found < published - 0.01
 
 
-def test_repeated_rows_come_four_times_and_carry_the_truth_once():
+def test_repeated_rows_come_four_times_and_have_the_truth_once():
     drawn = truths.sample("repeated_rows", 20_000, 0)
     rows = np.hstack([drawn.x, drawn.y[0]]).reshape(5_000, 4, 2)
     assert (rows == rows[:, :1]).all() and len(np.unique(rows[:, 0], axis=0)) == 5_000
@@ -547,7 +462,7 @@ def test_repeated_rows_come_four_times_and_carry_the_truth_once():
     assert gaussian_nats_of(*rows[:, 0].T[..., None]) == pytest.approx(drawn.nats.item(), abs=0.04)
 
 
-def test_a_blob_shows_the_place_that_carries_the_truth():
+def test_a_blob_shows_the_place_that_has_the_true_information():
     drawn = truths.sample("blobs", 10_000, 0)
     places = []
     for pictures_ in (drawn.x, drawn.y[0]):
@@ -560,7 +475,7 @@ def test_a_blob_shows_the_place_that_carries_the_truth():
         assert scipy.stats.kstest(place, "norm").pvalue > 1e-3
 
 
-def test_a_rectangle_shows_the_sides_that_carry_the_truth():
+def test_the_sides_of_rectangles_have_the_true_information():
     drawn = truths.sample("rectangles", 10_000, 0)
     latents = []
     for pictures_ in (drawn.x, drawn.y[0]):
@@ -580,7 +495,7 @@ def test_a_rectangle_shows_the_sides_that_carry_the_truth():
     assert found == pytest.approx(3, abs=0.06)
 
 
-def test_digits_are_two_pictures_of_one_class_and_no_picture_is_of_two():
+def test_digits_are_two_pictures_of_one_class_and_no_picture_has_two_classes():
     images, labels = pictures.digit_pictures()
     known = {
         image.astype(np.float32).tobytes(): label
@@ -610,9 +525,9 @@ def test_the_same_space_shares_its_nats_coordinate_by_coordinate(dim):
 # Pictures through an encoder
 
 
-def test_erased_pictures_are_one_blank_and_carry_their_share_of_the_entropy():
-    drawn = truths.sample("erasure_pictures", 20_000, 0)
-    assert len(np.unique(encoded.embedded_patches(truths.STATISTICS), axis=0)) == 101
+def test_erased_pictures_are_one_blank_and_keep_their_share_of_the_entropy(encoder):
+    drawn = truths.sample("erasure_pictures", 20_000, 0, encoder)
+    assert len(np.unique(encoded.embedded_patches(encoder), axis=0)) == 101
     assert drawn.nats == pytest.approx(np.log(100) * np.array([1, 0.75, 0.5, 0.25, 0]))
     for y, nats in zip(drawn.y, drawn.nats, strict=True):
         # A table of 100 by 101 cells from 20,000 pairs reads too much, by 0.25 nats at most.
@@ -623,7 +538,7 @@ def test_erased_pictures_are_one_blank_and_carry_their_share_of_the_entropy():
         assert len(np.unique(y[~kept], axis=0)) <= 1
 
 
-def test_a_class_channel_exchanges_classes_as_its_bound_says(encoder):
+def test_a_class_channel_exchanges_classes_at_its_upper_bound(encoder):
     pairs = 20_000
     drawn = truths.sample("class_channel", pairs, 0, encoder)
     known = encoded.embedded_digits(encoder)
@@ -636,42 +551,21 @@ def test_a_class_channel_exchanges_classes_as_its_bound_says(encoder):
     assert np.array_equal(drawn.nats, drawn.upper)
 
 
-def test_what_a_classifier_reads_off_embeddings_is_below_what_the_classes_share(encoder):
+def test_a_classifier_finds_less_than_the_classes_share(encoder):
     drawn = truths.sample("class_channel", 100, 0, encoder)
     assert (drawn.lower[:-1] < drawn.upper[:-1]).all() and drawn.lower[-1] < 1e-12
     assert (drawn.lower[:-1] > 0.6 * drawn.upper[:-1]).all()
     assert (np.diff(drawn.lower) < 0).all()
 
 
-def test_the_labels_that_a_classifier_reads_carry_the_lower_bound(encoder):
-    from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
-    from sklearn.model_selection import StratifiedKFold
-
-    known, classes = encoded.embedded_digits(encoder), pictures.digit_pictures()[1]
-    found = np.empty_like(classes)
-    for train, test in StratifiedKFold(5, shuffle=True, random_state=0).split(known, classes):
-        reader = LinearDiscriminantAnalysis(solver="lsqr", shrinkage="auto")
-        found[test] = reader.fit(known[train], classes[train]).predict(known[test])
-    read = {row.tobytes(): label for row, label in zip(known, found, strict=True)}
-    drawn = truths.sample("class_channel", 20_000, 0, encoder)
-    for y, lower in zip(drawn.y, drawn.lower, strict=True):
-        of_x, of_y = (np.array([[read[row.tobytes()]] for row in side]) for side in (drawn.x, y))
-        assert table_nats(counts(of_x, of_y)) == pytest.approx(lower, abs=0.03)
-
-
-def test_an_unknown_encoder_is_refused_by_name():
-    with pytest.raises(LeakageError, match="statistic"):
-        truths.sample("erasure_pictures", 10, 0, '{"kind": "statistic"}')
-
-
-def test_groups_have_nine_pairs_and_the_last_what_is_left(encoder):
+def test_the_last_group_has_the_remaining_pairs():
     groups = truths.sample("independence_grouped", 20, 0).groups
     assert np.bincount(groups).tolist() == [9, 9, 2]
     assert np.bincount(truths.sample("independence_wide_2", 5, 0).groups).tolist() == [2, 2, 1]
-    others = set(truths.names()) - GROUPED
-    assert all(truths.sample(name, 20, 0, encoder).groups is None for name in others)
 
 
-def test_an_unknown_task_is_refused_with_the_nearest_name():
+def test_unknown_encoders_and_tasks_are_refused_with_the_nearest_name():
+    with pytest.raises(LeakageError, match="statistic"):
+        truths.sample("erasure_pictures", 10, 0, '{"kind": "statistic"}')
     with pytest.raises(LeakageError, match="task 'stairs' is not known; the nearest is 'stairc"):
         truths.sample("stairs", 10, 0)

@@ -12,34 +12,10 @@ from leakage import seeds
 from leakage.config.settings import nearest
 from leakage.errors import LeakageError
 from leakage.truths import discrete, encoded, gaussian, mixtures, pictures, transformed
-from leakage.truths.discrete import PHOTOGRAPHS, photograph_pixels
 from leakage.truths.encoded import STATISTICS
-from leakage.truths.gaussian import (
-    dense_covariance,
-    gaussian_nats,
-    sparse_covariance,
-    staircase_correlations,
-)
 from leakage.truths.samples import Sample, Task
-from leakage.truths.transformed import spiral, student_t_nats
 
-__all__ = [
-    "ENCODED",
-    "PHOTOGRAPHS",
-    "STATISTICS",
-    "TASKS",
-    "Sample",
-    "Task",
-    "dense_covariance",
-    "gaussian_nats",
-    "names",
-    "photograph_pixels",
-    "sample",
-    "sparse_covariance",
-    "spiral",
-    "staircase_correlations",
-    "student_t_nats",
-]
+__all__ = ["ENCODED", "STATISTICS", "TASKS", "Sample", "Task", "names", "sample"]
 
 STREAM = 5  # random stream of the tasks; steps and estimators use others
 

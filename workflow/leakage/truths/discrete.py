@@ -7,7 +7,7 @@ Information for Discrete-Continuous Mixtures", NeurIPS 2017.
 import numpy as np
 
 from leakage.estimators import frequencies
-from leakage.schemes import msb_xor
+from leakage.schemes.msb_xor import MsbXor, scaled
 from leakage.truths.samples import Sample, of_levels, of_one
 
 PHOTOGRAPHS = ("camera", "moon", "coins", "brick", "grass", "gravel")  # grey, no download
@@ -27,10 +27,10 @@ def pixels(pairs: int, generator: np.random.Generator) -> Sample:
     """
     pool = photograph_pixels()
     x = generator.choice(pool, (pairs, 1))
-    levels = msb_xor.Settings().levels
-    y = np.stack([msb_xor.scaled(x, level) for level in levels])
-    seen = (msb_xor.scaled(pool, level) for level in levels)
-    nats = np.array([frequencies.entropy(np.bincount(values)) for values in seen])
+    levels = MsbXor().levels
+    y = np.stack([scaled(x, level) for level in levels])
+    views = (scaled(pool, level) for level in levels)
+    nats = np.array([frequencies.entropy(np.bincount(values)) for values in views])
     return Sample(x, y, levels, nats)
 
 

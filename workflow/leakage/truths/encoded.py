@@ -9,6 +9,7 @@ import functools
 import numpy as np
 
 from leakage import encoders
+from leakage.interfaces import Bytes, Floats
 from leakage.truths.discrete import PHOTOGRAPHS, symmetric_channel_nats
 from leakage.truths.pictures import digit_pictures, of_classes
 from leakage.truths.samples import Sample, of_levels
@@ -78,7 +79,7 @@ def label_nats(error: float, encoder: str = STATISTICS) -> float:
 
 
 @functools.cache
-def confusion(encoder: str) -> np.ndarray:
+def confusion(encoder: str) -> Floats:
     """Return the share of each digit's pictures classified as each digit, float64 (10, 10).
 
     The classifier is a linear discriminant of the embeddings, cross-validated in five folds.
@@ -92,11 +93,12 @@ def confusion(encoder: str) -> np.ndarray:
     found = cross_val_predict(classifier, embedded_digits(encoder), labels, cv=folds)
     table = np.zeros((CLASSES, CLASSES))
     np.add.at(table, (labels, found), 1)
-    return table / table.sum(axis=1, keepdims=True)
+    shares: Floats = table / table.sum(axis=1, keepdims=True)
+    return shares
 
 
 @functools.cache
-def embedded_patches(encoder: str) -> np.ndarray:
+def embedded_patches(encoder: str) -> Floats:
     """Return the embeddings of the patches and of a blank in the last row, float32 (N + 1, dim)."""
     import skimage.data
 
@@ -112,14 +114,14 @@ def embedded_patches(encoder: str) -> np.ndarray:
 
 
 @functools.cache
-def embedded_digits(encoder: str) -> np.ndarray:
+def embedded_digits(encoder: str) -> Floats:
     """Return the embeddings of scikit-learn's digits, enlarged to `SIZE`, float32 (1797, dim)."""
     images = digit_pictures()[0].reshape(-1, 8, 8, 1) * (255 / 16)
     enlarged = [encoders.resize_whole(image.astype(np.uint8), SIZE) for image in images]
     return _embed(encoder, enlarged)
 
 
-def _embed(encoder: str, patches: list[np.ndarray]) -> np.ndarray:
+def _embed(encoder: str, patches: list[Bytes]) -> Floats:
     where = "calibration.encoder"
     entry = encoders.parse(encoder, where)
     weights = None

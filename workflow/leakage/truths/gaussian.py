@@ -8,6 +8,7 @@ also rescales each coordinate, which does not change mutual information.
 
 import numpy as np
 
+from leakage.interfaces import Floats
 from leakage.truths.samples import Sample, of_levels, of_one
 
 STAIRCASE_BITS = (2, 4, 6, 8, 10)
@@ -18,7 +19,7 @@ SHARED_BY_GROUP = 0.5  # share of the variance
 SAME_SPACE_NATS = (4.0, 2.0, 1.0, 0.5)
 
 
-def gaussian_nats(covariance: np.ndarray, dim_x: int) -> float:
+def gaussian_nats(covariance: Floats, dim_x: int) -> float:
     """Return I(X;Y) = 1/2 ln(det S_xx det S_yy / det S) in nats.
 
     Args:
@@ -30,17 +31,18 @@ def gaussian_nats(covariance: np.ndarray, dim_x: int) -> float:
     return float(of_x + of_y - of_both) / 2
 
 
-def staircase_correlations() -> np.ndarray:
+def staircase_correlations() -> Floats:
     """Return rho of each level, shape (5,): -dim/2 ln(1 - rho^2) is `STAIRCASE_BITS`, in nats."""
-    return np.sqrt(1 - np.exp2(-2 * np.array(STAIRCASE_BITS) / STAIRCASE_DIM))
+    rho: Floats = np.sqrt(1 - np.exp2(-2 * np.array(STAIRCASE_BITS) / STAIRCASE_DIM))
+    return rho
 
 
-def dense_covariance(dim: int = 25, correlation: float = 0.5) -> np.ndarray:
+def dense_covariance(dim: int = 25, correlation: float = 0.5) -> Floats:
     """Return the covariance (2 dim, 2 dim) with the same correlation between any two variables."""
     return np.eye(2 * dim) * (1 - correlation) + correlation
 
 
-def sparse_covariance(dim: int = 25, interacting: int = 2, strength: float = 2.0) -> np.ndarray:
+def sparse_covariance(dim: int = 25, interacting: int = 2, strength: float = 2.0) -> Floats:
     """Return the covariance (2 dim, 2 dim) in which X_i and Y_i interact for i < interacting.
 
     X_i = strength Z_i + E_i and Y_i = strength Z_i + F_i, scaled to variance 1. Their correlation
@@ -53,8 +55,8 @@ def sparse_covariance(dim: int = 25, interacting: int = 2, strength: float = 2.0
 
 
 def normal_pairs(
-    covariance: np.ndarray, pairs: int, generator: np.random.Generator
-) -> tuple[np.ndarray, np.ndarray]:
+    covariance: Floats, pairs: int, generator: np.random.Generator
+) -> tuple[Floats, Floats]:
     """Return x and y, each (pairs, dim), of a centred Gaussian with covariance (2 dim, 2 dim)."""
     both = generator.standard_normal((pairs, len(covariance))) @ np.linalg.cholesky(covariance).T
     x, y = np.split(both, 2, axis=1)
@@ -75,7 +77,7 @@ def staircase_cubed(pairs: int, generator: np.random.Generator) -> Sample:
     return of_levels(plain.x, plain.y**3, plain.nats)
 
 
-def multinormal(covariance: np.ndarray, pairs: int, generator: np.random.Generator) -> Sample:
+def multinormal(covariance: Floats, pairs: int, generator: np.random.Generator) -> Sample:
     """Return x and y of a centred Gaussian with covariance (2 dim, 2 dim)."""
     x, y = normal_pairs(covariance, pairs, generator)
     return of_one(x, y, gaussian_nats(covariance, x.shape[1]))
@@ -123,7 +125,7 @@ def independence_grouped(
     return of_levels(x, y, np.zeros(INDEPENDENT_LEVELS), groups)
 
 
-def same_space_correlations(dim: int) -> np.ndarray:
+def same_space_correlations(dim: int) -> Floats:
     """Return rho of each level and coordinate, shape (4, dim).
 
     A coordinate's share of the level's `SAME_SPACE_NATS` is a quantile of the exponential
@@ -131,7 +133,8 @@ def same_space_correlations(dim: int) -> np.ndarray:
     """
     shares = -np.log((np.arange(dim) + 0.5) / dim)
     nats = np.multiply.outer(SAME_SPACE_NATS, shares / shares.sum())
-    return np.sqrt(-np.expm1(-2 * nats))
+    rho: Floats = np.sqrt(-np.expm1(-2 * nats))
+    return rho
 
 
 def same_space(pairs: int, generator: np.random.Generator, dim: int) -> Sample:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from leakage.interfaces import Floats
 from leakage.truths import gaussian
 from leakage.truths.samples import Sample, of_one
 from leakage.truths.transformed import spiral
@@ -27,15 +28,16 @@ class Mixture:
         covariances: shape (components, 2, 2).
     """
 
-    means: np.ndarray
-    covariances: np.ndarray
+    means: Floats
+    covariances: Floats
 
-    def draw(self, pairs: int, generator: np.random.Generator) -> np.ndarray:
+    def draw(self, pairs: int, generator: np.random.Generator) -> Floats:
         """Return random points, float64 (pairs, 2)."""
         component = generator.integers(len(self.means), size=pairs)
         roots = np.linalg.cholesky(self.covariances)[component]
         normal = generator.standard_normal((pairs, 2))
-        return self.means[component] + np.einsum("pij,pj->pi", roots, normal)
+        points: Floats = self.means[component] + np.einsum("pij,pj->pi", roots, normal)
+        return points
 
     def nats(self) -> float:
         """Return the mutual information of the two variables in nats, by the trapezoidal rule.
@@ -59,7 +61,7 @@ class Mixture:
         return entropy(of_x) + entropy(of_y) - entropy(joint.ravel())
 
 
-def entropy(shares: np.ndarray) -> float:
+def entropy(shares: Floats) -> float:
     """Return -sum p ln p of shares that sum to 1, in nats."""
     shares = shares[shares > 0]
     return float(-(shares * np.log(shares)).sum())
@@ -153,7 +155,7 @@ def concentric_nats(dim: int) -> float:
     # The density of the distance, up to a factor common to all rings.
     density = radius ** (dim - 1) * np.exp(-((radius / ring) ** 2) / 2) / ring**dim
     joint = density / density.sum()
-    return np.log(RINGS) + entropy(joint.sum(axis=0)) - entropy(joint.ravel())
+    return float(np.log(RINGS)) + entropy(joint.sum(axis=0)) - entropy(joint.ravel())
 
 
 def inliers(
@@ -184,10 +186,10 @@ def inliers_nats(correlation: float, unrelated: float) -> float:
         def value(exponential: float, scale: float) -> float:
             ratio = constant + scale * exponential
             log = np.logaddexp(np.log1p(-unrelated) + ratio, np.log(unrelated))
-            return log * np.exp(-exponential)
+            return float(log * np.exp(-exponential))
 
         above, below = (quad(value, 0, 60, args=(scale,))[0] for scale in (a, -b))
-        return (a * above + b * below) / (a + b)
+        return float((a * above + b * below) / (a + b))
 
     of_one_draw = mean(correlation, correlation)
     of_two = mean(correlation / (1 + correlation), correlation / (1 - correlation))

@@ -8,6 +8,7 @@ import functools
 
 import numpy as np
 
+from leakage.interfaces import Floats, Ints
 from leakage.truths.samples import Sample, of_one
 
 SIDE = 16  # pixels
@@ -17,7 +18,7 @@ BLOB_WIDTH = 0.2  # standard deviation, as a share of the picture's side
 
 def correlated_uniform(
     pairs: int, generator: np.random.Generator, dim: int, nats: float
-) -> tuple[np.ndarray, np.ndarray]:
+) -> tuple[Floats, Floats]:
     """Return x and y, each (pairs, dim), uniform on [0, 1], with mutual information `nats`.
 
     They are Gaussians with equal canonical correlations. Each side is turned by a random rotation
@@ -33,7 +34,7 @@ def correlated_uniform(
     return ndtr(x @ turns[0]), ndtr(y @ turns[1])
 
 
-def draw_blobs(centres: np.ndarray, side: int = SIDE) -> np.ndarray:
+def draw_blobs(centres: Floats, side: int = SIDE) -> Floats:
     """Return a picture of a Gaussian blob per centre, float64 (pictures, side * side), in (0, 1].
 
     Args:
@@ -53,7 +54,7 @@ def blobs(pairs: int, generator: np.random.Generator, nats: float = 3.0) -> Samp
     return of_one(draw_blobs(x), draw_blobs(y), nats)
 
 
-def draw_rectangles(latent: np.ndarray, side: int = SIDE) -> np.ndarray:
+def draw_rectangles(latent: Floats, side: int = SIDE) -> Floats:
     """Return a rectangle per latent point, (pictures, side * side), in [0, 1].
 
     Args:
@@ -79,20 +80,22 @@ def rectangles(pairs: int, generator: np.random.Generator, nats: float = 3.0) ->
 
 
 @functools.cache
-def digit_pictures() -> tuple[np.ndarray, np.ndarray]:
+def digit_pictures() -> tuple[Floats, Ints]:
     """Return scikit-learn's digits, (1797, 64) with values 0 to 16, and their labels, (1797,)."""
     from sklearn.datasets import load_digits
 
-    return load_digits(return_X_y=True)
+    images, labels = load_digits(return_X_y=True)
+    return images, labels
 
 
-def of_classes(classes: np.ndarray, generator: np.random.Generator) -> np.ndarray:
+def of_classes(classes: Ints, generator: np.random.Generator) -> Ints:
     """Return the index of a random picture of each digit in `classes`, int64 (pairs,)."""
     labels = digit_pictures()[1]
     order = np.argsort(labels, kind="stable")
     counts = np.bincount(labels)
     starts = np.cumsum(counts) - counts
-    return order[starts[classes] + generator.integers(counts[classes])]
+    found: Ints = order[starts[classes] + generator.integers(counts[classes])]
+    return found
 
 
 def digits(pairs: int, generator: np.random.Generator) -> Sample:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from leakage.interfaces import Floats
 from leakage.truths import gaussian
 from leakage.truths.samples import Sample, of_one
 
@@ -25,12 +26,12 @@ def student_t_nats(dim_x: int, dim_y: int, freedom: float) -> float:
     def entropy(dim: int) -> float:
         half, half_sum = freedom / 2, (freedom + dim) / 2
         density_at_0 = gammaln(half_sum) - gammaln(half) - dim / 2 * np.log(freedom * np.pi)
-        return half_sum * (digamma(half_sum) - digamma(half)) - density_at_0
+        return float(half_sum * (digamma(half_sum) - digamma(half)) - density_at_0)
 
-    return float(entropy(dim_x) + entropy(dim_y) - entropy(dim_x + dim_y))
+    return entropy(dim_x) + entropy(dim_y) - entropy(dim_x + dim_y)
 
 
-def spiral(points: np.ndarray, plane: tuple[int, int], speed: float) -> np.ndarray:
+def spiral(points: Floats, plane: tuple[int, int], speed: float) -> Floats:
     """Rotate each point in a plane by an angle that grows with its distance: exp(A |p|^2) p.
 
     A is the generator of rotations in that plane, times the speed. The map keeps norms and volume.
@@ -65,7 +66,7 @@ def turned_by_spirals(
 def student_t(
     pairs: int,
     generator: np.random.Generator,
-    dispersion: np.ndarray | None = None,
+    dispersion: Floats | None = None,
     dim: int = 5,
     freedom: int = 2,
 ) -> Sample:
@@ -91,9 +92,7 @@ def student_t(
 
 def additive_noise_nats(half_width: float) -> float:
     """Return I(X;Y) of `additive_noise` in nats."""
-    if half_width > 0.5:
-        return 1 / (4 * half_width)
-    return float(half_width - np.log(2 * half_width))
+    return 1 / (4 * half_width) if half_width > 0.5 else half_width - float(np.log(2 * half_width))
 
 
 def additive_noise(pairs: int, generator: np.random.Generator, half_width: float = 0.1) -> Sample:
@@ -103,7 +102,7 @@ def additive_noise(pairs: int, generator: np.random.Generator, half_width: float
     return of_one(x, y, additive_noise_nats(half_width))
 
 
-Map = Callable[[np.ndarray], np.ndarray]
+Map = Callable[[Floats], Floats]
 
 
 def mapped(
@@ -129,48 +128,49 @@ def mapped(
     return of_one(of_x(x), (of_y or of_x)(y), gaussian.gaussian_nats(covariance, dim))
 
 
-def normal_cdf(values: np.ndarray) -> np.ndarray:
+def normal_cdf(values: Floats) -> Floats:
     """Return the standard normal distribution function."""
     from scipy.special import ndtr
 
-    return ndtr(values)
+    found: Floats = ndtr(values)
+    return found
 
 
-def half_cube(values: np.ndarray) -> np.ndarray:
+def half_cube(values: Floats) -> Floats:
     """Return v |v|^(1/2)."""
-    return values * np.sqrt(np.abs(values))
+    found: Floats = values * np.sqrt(np.abs(values))
+    return found
 
 
-def wiggly_x(values: np.ndarray) -> np.ndarray:
+def wiggly_x(values: Floats) -> Floats:
     """Return v plus three waves, small enough that the map is increasing."""
-    waves = ((0.4, 1.0, 0.0), (0.2, 1.7, 1.0), (0.03, 3.3, -2.5))
-    return values + sum(height * np.sin(speed * values + at) for height, speed, at in waves)
+    return _wiggly(values, ((0.4, 1.0, 0.0), (0.2, 1.7, 1.0), (0.03, 3.3, -2.5)))
 
 
-def wiggly_y(values: np.ndarray) -> np.ndarray:
+def wiggly_y(values: Floats) -> Floats:
     """Return v plus three other waves."""
-    waves = ((-0.4, 0.4, 0.0), (0.17, 1.3, 3.5), (0.02, 4.3, -2.5))
+    return _wiggly(values, ((-0.4, 0.4, 0.0), (0.17, 1.3, 3.5), (0.02, 4.3, -2.5)))
+
+
+def _wiggly(values: Floats, waves: tuple[tuple[float, float, float], ...]) -> Floats:
     return values + sum(height * np.sin(speed * values + at) for height, speed, at in waves)
 
 
-def bimodal_x(values: np.ndarray) -> np.ndarray:
+def bimodal_x(values: Floats) -> Floats:
     """Return standard normal v mapped to the distribution 0.3 N(0, 1) + 0.7 N(5, 1)."""
     return _bimodal(values, (0.3, 0.7), (0.0, 5.0))
 
 
-def bimodal_y(values: np.ndarray) -> np.ndarray:
+def bimodal_y(values: Floats) -> Floats:
     """Return standard normal v mapped to the distribution 0.5 N(-1, 1) + 0.5 N(3, 1)."""
     return _bimodal(values, (0.5, 0.5), (-1.0, 3.0))
 
 
-def _bimodal(
-    values: np.ndarray, shares: tuple[float, float], means: tuple[float, float]
-) -> np.ndarray:
+def _bimodal(values: Floats, shares: tuple[float, float], means: tuple[float, float]) -> Floats:
     # The inverse of the distribution function, interpolated in a fine table.
     grid = np.linspace(-12, 15, 100_001)
-    distribution = sum(
-        share * normal_cdf(grid - mean) for share, mean in zip(shares, means, strict=True)
-    )
+    of_each = [normal_cdf(grid - mean) for mean in means]
+    distribution = shares[0] * of_each[0] + shares[1] * of_each[1]
     kept = np.concatenate([[True], np.diff(distribution) > 0])
     return np.interp(normal_cdf(values), distribution[kept], grid[kept])
 
