@@ -1,6 +1,7 @@
-"""Compare the tables of two results folders, to show that a change of the code changed no result.
+r"""Compare the tables of two results folders, to show that a change of the code changed no result.
 
-    python benchmarks/compare_results.py results/before results/after --renamed mine=mine_training
+    python benchmarks/compare_results.py results/before results/after \
+        --renamed mine=mine_training mine-held-out=mine held_out=estimators msb_xor/0=plain/0
 
 Prints a line per table. Exits with 1 if a table differs or is missing.
 
@@ -72,7 +73,7 @@ def main() -> None:
         nargs="*",
         default=[],
         metavar="OLD=NEW",
-        help="the old and the new name of an entry or a figure, in paths and keys",
+        help="an entry, a figure or a part of a path, by its old and its new name",
     )
     parser.add_argument("--tolerance", type=float, default=TOLERANCE, help="default: %(default)g")
     given = parser.parse_args()

@@ -121,9 +121,11 @@ def test_new_names_are_followed_in_paths_and_keys(script, monkeypatch, tmp_path,
         write(new, f"estimates/{after}/clip/full.parquet", rows(estimator=key))
     write(old, "figures/held-clip.csv", rows(estimator="mine-bits"))
     write(new, "figures/mine-clip.csv", rows(estimator="mine-bits"))
-    names = ["--renamed", "mine=mine_training", "held=mine"]
+    write(old, "embeddings/clip/full/0.parquet", rows(estimator="cca"))
+    write(new, "embeddings/clip/plain/0.parquet", rows(estimator="cca"))
+    names = ["--renamed", "mine=mine_training", "held=mine", "full/0=plain/0"]
     assert run(script, monkeypatch, old, new, *names) == 0
-    assert "3 tables, 0 with a difference" in capsys.readouterr().out
+    assert "4 tables, 0 with a difference" in capsys.readouterr().out
     assert run(script, monkeypatch, old, new) == 1
 
 
