@@ -32,7 +32,7 @@ def benchmarks(tmp_path: Path) -> Path:
 
 def test_run_times_are_summed_over_the_jobs_of_a_kind(benchmarks):
     found = record.run_times(benchmarks).set_index("jobs")
-    assert set(found.index) == {"manifest", "estimates/mine_training", "views/msb_xor"}
+    assert set(found.index) == {"manifest", "estimates/mine_training", "views/plain"}
     mine = found.loc["estimates/mine_training"]
     assert (mine["number"], mine["memory"]) == (2, 900.25)
     assert (mine["total"], mine["longest"]) == pytest.approx((3785.2, 3725.2))

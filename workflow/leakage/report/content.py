@@ -103,15 +103,16 @@ def grids(
         pictures: the first picture, by scheme and level.
         counts: what a level counts, by scheme.
     """
-    schemes = pictures if verdicts is None else dict.fromkeys(verdicts["scheme"])
+    if verdicts is None:
+        return tuple(grid.grid(each, None, shown) for each, shown in pictures.items())
     return tuple(
         grid.grid(
-            each,
-            verdicts,
-            pictures.get(each, {}),
-            counts.get(each, "").removeprefix(f"{each}: "),
+            str(each),
+            rows,
+            pictures.get(str(each), {}),
+            counts.get(str(each), "").removeprefix(f"{each}: "),
         )
-        for each in schemes
+        for each, rows in verdicts.groupby("scheme", sort=False)
     )
 
 

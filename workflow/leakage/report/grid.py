@@ -1,6 +1,5 @@
 """The grid of verdicts of a scheme: a column per level with a picture, a row per representation."""
 
-import base64
 import io
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from leakage.analysis.verdicts import LEAK
 from leakage.figures.verdict import p_text, size
 from leakage.report import answers
+from leakage.report.illustrations import data_uri
 from leakage.storage.views import View
 
 if TYPE_CHECKING:
@@ -76,29 +76,26 @@ class Grid:
 
 
 def grid(
-    scheme: str, verdicts: "pd.DataFrame | None", pictures: Mapping[int, Picture], counts: str = ""
+    scheme: str, rows: "pd.DataFrame | None", pictures: Mapping[int, Picture], counts: str = ""
 ) -> Grid:
     """Return the grid of one scheme.
 
     Args:
         scheme: the scheme's key.
-        verdicts: the table of verdicts; None if the run has none.
+        rows: its rows of the table of verdicts; None if the run has no verdicts.
         pictures: the first picture, by level.
         counts: what a level counts.
     """
-    rows = None if verdicts is None else verdicts[verdicts["scheme"] == scheme]
-    if rows is None or not len(rows):
-        shown = tuple(Level(level, "", picture) for level, picture in sorted(pictures.items()))
-        return Grid(scheme, counts, shown, ())
-    said = answers.combined(rows)
-    levels = sorted({*said, *pictures})
+    found = {} if rows is None else answers.combined(rows)
+    parts = [] if rows is None else [part for _, part in rows.groupby("representation", sort=False)]
+    levels = sorted({*found, *pictures})
     return Grid(
         scheme,
         counts,
-        tuple(Level(each, said.get(each, ""), pictures.get(each)) for each in levels),
+        tuple(Level(each, found.get(each, ""), pictures.get(each)) for each in levels),
         tuple(
             (str(part["label"].iloc[0]), tuple(_cell(part, level) for level in levels))
-            for _, part in rows.groupby("representation", sort=False)
+            for part in parts
         ),
     )
 
@@ -113,7 +110,7 @@ def picture(view: View) -> tuple[int, Picture]:
     shown = shown.resize((WIDTH, height), Image.Resampling.BOX)
     stream = io.BytesIO()
     shown.save(stream, "JPEG", quality=QUALITY, optimize=True)
-    uri = f"data:image/jpeg;base64,{base64.b64encode(stream.getvalue()).decode()}"
+    uri = data_uri("image/jpeg", stream.getvalue())
     return int(view.metadata["level"]), Picture(str(image_id), uri, WIDTH, height)
 
 

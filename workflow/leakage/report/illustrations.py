@@ -104,11 +104,11 @@ def illustration(figure: Drawn) -> Illustration:
         caption=caption,
         alternative=f"{figure.heading}. {first_sentence(caption)}".strip(),
         file=f"{file}.png",
-        uri=_uri("image/png", content),
+        uri=data_uri("image/png", content),
         width=width,
         height=height,
         links=(
-            Link("PDF", f"{file}.pdf", _uri("application/pdf", _read(figure.stem, "pdf"))),
+            Link("PDF", f"{file}.pdf", data_uri("application/pdf", _read(figure.stem, "pdf"))),
             _data(figure.stem, file),
         ),
     )
@@ -151,15 +151,16 @@ def slug(text: str) -> str:
 def _data(stem: Path, file: str) -> Link:
     content = _read(stem, "csv")
     if len(content) < LARGE:
-        return Link("data (CSV)", f"{file}.csv", _uri("text/csv", content))
+        return Link("data (CSV)", f"{file}.csv", data_uri("text/csv", content))
     # No time stamp: the same data give the same page.
     packed = gzip.compress(content, mtime=0)
-    return Link("data (CSV, gzip)", f"{file}.csv.gz", _uri("application/gzip", packed))
+    return Link("data (CSV, gzip)", f"{file}.csv.gz", data_uri("application/gzip", packed))
 
 
 def _read(stem: Path, suffix: str) -> bytes:
     return Path(f"{stem}.{suffix}").read_bytes()
 
 
-def _uri(kind: str, content: bytes) -> str:
+def data_uri(kind: str, content: bytes) -> str:
+    """Return a file as a `data:` URI."""
     return f"data:{kind};base64,{base64.b64encode(content).decode()}"

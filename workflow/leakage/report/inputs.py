@@ -70,15 +70,11 @@ class ReportInputs(Settings):
         return self.model_dump_json(exclude_defaults=True)
 
     def files(self) -> dict[str, list[Path]]:
-        """Return the files to read, by the name of the field."""
-        optional = {
-            name: getattr(self, name)
-            for name in ("verdicts", "scorecard", "calibration", "false_alarms")
-        }
+        """Return the files to read, by kind."""
+        tables = [self.verdicts, self.scorecard, self.calibration, self.false_alarms]
         return {
             "manifest": [self.results / "manifest.csv"],
-            **{name: [path] for name, path in optional.items() if path is not None},
-            "estimates": list(self.estimates),
+            "tables": [*filter(None, tables), *self.estimates],
             "views": [path for paths in self.views.values() for path in paths],
             "figures": [
                 Path(f"{each.stem}.{suffix}") for each in self.figures for suffix in FIGURE_FILES
@@ -92,15 +88,16 @@ def read(given: str) -> ReportInputs:
     Raises:
         LeakageError: there is no such file, or the document is not valid.
     """
-    if given.lstrip().startswith("{"):
-        return _parsed(given, "inputs")
-    path = Path(given)
-    if not path.is_file():
-        raise LeakageError(
-            f"{given}: no such file; expected a JSON document or the path of one "
-            "(see `leakage report --help`)"
-        )
-    return _parsed(path.read_text(encoding="utf-8"), given)
+    text, where = given, "inputs"
+    if not given.lstrip().startswith("{"):
+        if not Path(given).is_file():
+            raise LeakageError(
+                f"{given}: no such file; expected a JSON document or the path of one (see "
+                "`leakage report --help`)"
+            )
+        text, where = Path(given).read_text(encoding="utf-8"), given
+    found: ReportInputs = parse(ReportInputs, text, where)
+    return found
 
 
 def of_run(workflow: "Workflow", configuration: Mapping[str, Any], jobs: "Jobs") -> ReportInputs:
@@ -133,7 +130,10 @@ def of_run(workflow: "Workflow", configuration: Mapping[str, Any], jobs: "Jobs")
         configuration=dict(configuration),
         estimator=config.verdict.estimator,
         key=workflow.key_fingerprint,
-        estimates=sorted(jobs.paths.table(*each) for each in jobs.estimates()),
+        estimates=sorted(
+            jobs.paths.table(each.estimator, each.representation, each.scheme or "")
+            for each in jobs.estimates()
+        ),
         figures=drawn,
         views=jobs.report_views(),
         **own,
@@ -146,8 +146,3 @@ def _about(workflow: "Workflow", drawing: "Drawing") -> dict[str, str]:
     of = [drawing.scheme] if config.figures_of and figure.per_scheme else []
     of += [drawing.representation] if len(config.representations) > 1 else []
     return {"module": figure.name, "title": figure.title, "of": ", ".join(filter(None, of))}
-
-
-def _parsed(text: str, where: str) -> ReportInputs:
-    found: ReportInputs = parse(ReportInputs, text, where)
-    return found

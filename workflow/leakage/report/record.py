@@ -143,17 +143,12 @@ def run_times(benchmarks: Path) -> "pd.DataFrame":
 
 def commit(checkout: Path) -> str:
     """Return the commit of a git checkout and whether it was changed; empty for another folder."""
-
-    def git(*words: str) -> str:
-        done = subprocess.run(["git", *words], cwd=checkout, capture_output=True, text=True)
-        return done.stdout.strip() if done.returncode == 0 else ""
-
+    if not (checkout / ".git").exists():
+        return ""
+    changed = "--dirty=, with changes that are not committed"
+    command = ["git", "describe", "--always", "--abbrev=64", "--exclude=*", changed]
     try:
-        if Path(git("rev-parse", "--show-toplevel") or ".") != checkout.resolve():
-            return ""
-        changed = git("status", "--porcelain")
-        return git("rev-parse", "HEAD") + (
-            ", with changes that are not committed" if changed else ""
-        )
+        done = subprocess.run(command, cwd=checkout, capture_output=True, text=True)
     except OSError:  # git is not installed
         return ""
+    return done.stdout.strip()

@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from leakage.analysis import enough
+from leakage.analysis.claims import NO_WEIGHTS, STAND_IN_FAILS, STAND_IN_HOLDS, TOO_FEW
 from leakage.analysis.tables import INFORMATION, Table, by_level
 from leakage.captions import listed
 from leakage.errors import LeakageError
 from leakage.figures import curves
-from leakage.figures.scorecard import NO_WEIGHTS, STAND_IN_FAILS, STAND_IN_HOLDS, TOO_FEW
 from leakage.figures.verdict import quiet
 from leakage.report.answers import DECIDED
 from leakage.schemes import keystream
