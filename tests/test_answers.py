@@ -26,69 +26,52 @@ def rows(said: dict[int, str], label: str = "CLIP", scheme: str = "msb_xor") -> 
     )
 
 
-def levels(*said: str, first: int = 1) -> dict[int, str]:
-    """Return verdicts on consecutive levels."""
-    return dict(enumerate(said, first))
+def levels(codes: str, first: int = 1) -> dict[int, str]:
+    """Return verdicts on consecutive levels: L leak, - nothing, p few pictures, o few orders."""
+    said = {"L": LEAK, "-": NONE, "p": FEW, "o": ORDERS}
+    return {level: said[code] for level, code in enumerate(codes, first)}
+
+
+FEW_PICTURES = "with these 9 pictures (the test needs at least 15)"
 
 
 @pytest.mark.parametrize(
-    ("said", "sentence"),
+    ("codes", "sentence"),
     [
+        ("LLLLLL--", "Leaks up to n = 6; nothing found from n = 7 on."),
+        ("LLLLLLLL", "Leaks at every level tested (n = 1 to 8)."),
+        ("--------", "Nothing found at any level tested (n = 1 to 8)."),
+        ("-", "Nothing found at n = 1, the only level tested."),
+        ("L-", "Leaks at n = 1; nothing found at n = 2."),
         (
-            levels(*[LEAK] * 6, NONE, NONE),
-            "Leaks up to n = 6; nothing found from n = 7 on.",
+            "L-LL-",
+            "Leaks at n = 1; nothing found at n = 2; leaks at n = 3 and 4; nothing found at n = 5.",
         ),
-        (levels(*[LEAK] * 8), "Leaks at every level tested (n = 1 to 8)."),
-        (levels(*[NONE] * 8), "Nothing found at any level tested (n = 1 to 8)."),
-        (levels(NONE), "Nothing found at n = 1, the only level tested."),
-        (levels(LEAK), "Leaks at n = 1, the only level tested."),
-        (levels(LEAK, NONE), "Leaks at n = 1; nothing found at n = 2."),
+        ("ppp", f"Cannot be decided at any level tested (n = 1 to 3) {FEW_PICTURES}."),
+        ("Lp", f"Leaks at n = 1; cannot be decided at n = 2 {FEW_PICTURES}."),
         (
-            levels(LEAK, LEAK, NONE, LEAK, NONE),
-            "Leaks up to n = 2; nothing found at n = 3; leaks at n = 4; nothing found at n = 5.",
+            "o--",
+            "Cannot be decided at n = 1 with so few permutations; nothing found from n = 2 on.",
         ),
-        (
-            levels(FEW, FEW, FEW),
-            "Cannot be decided at any level tested (n = 1 to 3) with these 9 pictures (the test "
-            "needs at least 15).",
-        ),
-        (
-            levels(LEAK, LEAK, ORDERS, NONE, NONE),
-            "Leaks up to n = 2; cannot be decided at n = 3 with so few permutations; nothing found "
-            "from n = 4 on.",
-        ),
-        (
-            levels(LEAK, LEAK, FEW, NONE),
-            "Leaks up to n = 2; cannot be decided at n = 3 with these 9 pictures (the test needs "
-            "at least 15); nothing found at n = 4.",
-        ),
-        (
-            {0: LEAK},
-            "Only the plain picture (n = 0) was tested, which says nothing about the encryption.",
-        ),
+        ("", "Only the plain picture (n = 0) was tested, which says nothing about the encryption."),
     ],
 )
-def test_the_sentence_says_where_it_leaks(said, sentence):
-    assert answers.answer(rows(said)).sentence == sentence
-
-
-def test_level_0_is_not_a_level_of_encryption():
-    with_plain = answers.answer(rows({0: LEAK} | levels(NONE, NONE)))
-    assert with_plain.sentence == "Nothing found at any level tested (n = 1 and 2)."
-    assert [each.verdict for each in with_plain.phrases] == [NONE] and with_plain.notes == ()
+def test_the_sentence_says_where_it_leaks_and_leaves_the_plain_picture_out(codes, sentence):
+    found = answers.answer(rows({0: LEAK} | levels(codes)))
+    assert found.sentence == sentence and found.notes == ()
 
 
 def test_a_level_leaks_if_any_representation_finds_a_leak_and_the_finder_is_named():
-    clip, pixels = rows(levels(LEAK, LEAK, NONE)), rows(levels(LEAK, NONE, NONE), "pixels")
+    clip, pixels = rows(levels("LL-")), rows(levels("L--"), "pixels")
     found = answers.answer(pd.concat([clip, pixels]))
     assert found.sentence == "Leaks up to n = 2; nothing found at n = 3."
     assert found.notes == ("Only CLIP shows the leak at n = 2.",)
-    same = answers.answer(pd.concat([clip, rows(levels(LEAK, LEAK, NONE), "pixels")]))
+    same = answers.answer(pd.concat([clip, rows(levels("LL-"), "pixels")]))
     assert same.notes == ()
 
 
 def test_a_representation_that_cannot_decide_is_named_and_hides_no_answer():
-    clip, pixels = rows(levels(LEAK, NONE)), rows(levels(FEW, FEW), "pixels")
+    clip, pixels = rows(levels("L-")), rows(levels("pp"), "pixels")
     found = answers.answer(pd.concat([clip, pixels]))
     assert found.sentence == "Leaks at n = 1; nothing found at n = 2."
     assert found.notes == (
@@ -97,26 +80,27 @@ def test_a_representation_that_cannot_decide_is_named_and_hides_no_answer():
     )
 
 
-def test_two_representations_with_one_label_are_told_apart_by_their_keys():
-    coarse, fine = rows(levels(LEAK)), rows(levels(NONE)).assign(representation="finer")
-    found = answers.distinct(pd.concat([coarse, fine, rows(levels(NONE), "pixels")]))
+def test_two_representations_with_one_label_are_distinguished_by_their_keys():
+    coarse, fine = rows(levels("L")), rows(levels("-")).assign(representation="finer")
+    found = answers.distinct(pd.concat([coarse, fine, rows(levels("-"), "pixels")]))
     assert found["label"].tolist() == ["CLIP [clip]", "CLIP [finer]", "pixels"]
     assert answers.answer(found).notes == ("Only CLIP [clip] shows the leak at n = 1.",)
 
 
 def test_a_test_that_misses_the_plain_picture_is_called_too_weak():
-    (note,) = answers.answer(rows(levels(NONE, NONE, first=0))).notes
+    (note,) = answers.answer(rows(levels("--", first=0))).notes
     assert note.startswith("No leak is found in the plain picture")
 
 
 def test_every_scheme_has_an_answer_in_the_table_s_order():
-    both = [rows(levels(NONE), scheme="z"), rows(levels(LEAK), scheme="a")]
+    both = [rows(levels("-"), scheme="z"), rows(levels("L"), scheme="a")]
     assert [each.scheme for each in answers.answers(pd.concat(both))] == ["z", "a"]
 
 
-@given(st.lists(st.sampled_from([LEAK, NONE, FEW, ORDERS]), min_size=1, max_size=9))
-def test_no_leak_is_ever_hidden(said):
-    found = answers.answer(rows(levels(*said)))
+@given(st.text("L-po", min_size=1, max_size=9))
+def test_no_leak_is_ever_hidden(codes):
+    said = list(levels(codes).values())
+    found = answers.answer(rows(levels(codes)))
     assert [each.verdict for each in found.phrases] == [each for each, _ in itertools.groupby(said)]
     assert ("eaks" in found.sentence) == (LEAK in said)
     assert ("othing found" in found.sentence) == (NONE in said)

@@ -55,12 +55,11 @@ def test_the_configuration_as_yaml_reads_as_the_same_values_in_the_same_order(co
 
 
 def test_the_pins_that_hold_here_are_read_from_requirements():
-    hashes = "    --hash=sha256:0a30 \\\n    --hash=sha256:6bc3\n    # via leakage\n"
     markers = [f"sys_platform {sign} '{sys.platform}'" for sign in ("==", "!=")]
-    lines = ["# What.", "torch==2.14.1", f"here==1.0 ; {markers[0]}", f"not-here==2 ; {markers[1]}"]
-    text = lines[0] + "".join(f"\n{line} \\\n{hashes}" for line in lines[1:])
-    assert record.pinned("\n".join(lines)) == {"torch": "2.14.1", "here": "1.0"}
-    assert record.pinned(text) == {"torch": "2.14.1", "here": "1.0"}
+    pins = ["torch==2.14.1", f"here==1.0 ; {markers[0]}", f"not-here==2 ; {markers[1]}"]
+    for end in ("", " \\\n    --hash=sha256:0a30 \\\n    --hash=sha256:6bc3\n    # via leakage"):
+        text = "\n".join(["# What.", *(f"{pin}{end}" for pin in pins)])
+        assert record.pinned(text) == {"torch": "2.14.1", "here": "1.0"}
 
 
 def test_a_checkout_s_commit_is_named_and_whether_it_was_changed(tmp_path):
@@ -74,20 +73,17 @@ def test_a_checkout_s_commit_is_named_and_whether_it_was_changed(tmp_path):
     (tmp_path / "file").write_text("two")
     assert record.commit(tmp_path).endswith("not committed")
     (tmp_path / "inner").mkdir()
-    assert record.commit(tmp_path / "inner") == ""  # a folder in somebody else's checkout
+    assert record.commit(tmp_path / "inner") == ""  # a folder in another checkout
 
 
-def test_a_record_holds_key_versions_and_run_times(benchmarks):
-    found = record.record({"seed": 0}, "abc123", benchmarks)
+def test_a_record_holds_key_versions_and_run_times(benchmarks, tmp_path):
+    pins = tmp_path / "pins.txt"
+    pins.write_text("numpy==0.0.1\nno-such-distribution==1.0\n")
+    found = record.record({"seed": 0}, "abc123", benchmarks, pins)
     assert (found.configuration, found.key, found.total) == ("seed: 0\n", "abc123", "1:03:08")
     assert {"leakage", "git commit", "Python"} <= {name for name, _ in found.software}
-    assert len(found.distributions.rows) == len(record.pinned(record.PINS.read_text()))
+    assert found.distributions.rows[1] == ("no-such-distribution", "1.0", "not installed")
+    assert found.others == 2
     first = [text for text, _ in found.times.cells()[0]]
     assert first == ["estimates/mine_training", "2", "3,785", "3,725", "900"]
-
-
-def test_a_distribution_in_another_version_is_counted(tmp_path):
-    (tmp_path / "pins.txt").write_text("numpy==0.0.1\nno-such-distribution==1.0\n")
-    found = record.record({}, "", tmp_path, tmp_path / "pins.txt")
-    assert found.others == 2
-    assert found.distributions.rows[1] == ("no-such-distribution", "1.0", "not installed")
+    assert record.record({}, "", tmp_path / "none", tmp_path / "none").distributions.rows == []
