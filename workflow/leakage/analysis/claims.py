@@ -251,12 +251,12 @@ def held_out_share(table: Table, between: tuple[int, int]) -> float:
     mismatched pictures give as well is noise.
     """
     rows = answer(table).set_index("level")
-    null = np.fmax(rows["floor"], rows["null_high"]).fillna(0.0)
+    null = rows[["floor", "null_high"]].max(axis=1).fillna(0.0)
     values = rows["mean"]
     inner = (rows.index >= between[0]) & (rows.index <= between[1])
     if not inner.any() or values.isna().any():
         return float("nan")
-    top = values.idxmax()
+    top: Any = values.idxmax()
     if values[top] <= null[top] or values[inner].mean() <= null[inner].mean():
         return float("nan")
     return share(values, between)

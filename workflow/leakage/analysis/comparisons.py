@@ -119,7 +119,7 @@ def pretraining(tables: Mapping[str, Table]) -> "pd.DataFrame":
             "pretraining out of figures"
         )
     parts = []
-    for trained, untrained in _pairs(tables):
+    for trained, untrained in pairs(tables):
         for measure, statistic in PRETRAINING.items():
             sides = [
                 by_level(tables[f"{key} {measure}"], statistic).set_index("level")
@@ -189,7 +189,7 @@ def _over_seeds(rows: "pd.DataFrame") -> "pd.DataFrame":
     return rows.groupby("level")["nats"].agg(mean="mean", low="min", high="max").reset_index()
 
 
-def _pairs(tables: Mapping[str, Table]) -> list[tuple[str, str]]:
-    """Return the (pretrained, untrained) encoders, which stand one after the other."""
+def pairs(tables: Mapping[str, Table]) -> list[tuple[str, str]]:
+    """Return the keys of the (pretrained, untrained) encoders; the roles name them in turn."""
     keys = [role.removesuffix(" information") for role in tables if role.endswith(" information")]
     return list(zip(keys[::2], keys[1::2], strict=True))

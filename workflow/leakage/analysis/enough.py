@@ -40,20 +40,23 @@ def needed(settings: Mapping[str, Any]) -> int:
     """
     seen = for_p_value((1 - settings.get("confidence", CONFIDENCE)) * (1 + ROUNDING))
     if "folds" in settings:
-        return seen * settings["folds"]
+        return seen * int(settings["folds"])
     if "test" not in settings:
         return 0
-    pictures = math.floor((seen - 0.5) / settings["test"])
+    test = float(settings["test"])
+    pictures = math.floor((seen - 0.5) / test)
     # The number of test pictures is rounded (`folds.split_by_group`).
-    while round(settings["test"] * pictures) < seen:
+    while round(test * pictures) < seen:
         pictures += 1
     return pictures
 
 
 def pictures(table: Table) -> int | None:
     """Return the number of pictures (or of pairs, if pairs are held out); None if not recorded."""
-    known = table.rows["pictures"].dropna() if "pictures" in table.rows else []
-    return int(min(known)) if len(known) else None
+    if "pictures" not in table.rows:
+        return None
+    known = table.rows["pictures"].dropna()
+    return int(known.min()) if len(known) else None
 
 
 def carries_weight(table: Table) -> bool:

@@ -1,5 +1,6 @@
 """The table of an estimate, as analysis and figures read it."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -30,17 +31,17 @@ class Table:
     @property
     def label(self) -> str:
         """The representation: an encoder's name (with a note if untrained), or `pixels`."""
-        return self.metadata["source"].get("label", "pixels")
+        return str(self.metadata["source"].get("label", "pixels"))
 
     @property
     def untrained(self) -> bool:
         """Whether the representation comes from an untrained network."""
-        return self.metadata["source"].get("untrained", False)
+        return bool(self.metadata["source"].get("untrained", False))
 
     @property
     def scheme(self) -> str:
         """The key of the scheme, or an empty text."""
-        return self.metadata["source"].get("scheme", "")
+        return str(self.metadata["source"].get("scheme", ""))
 
     @property
     def level_label(self) -> str:
@@ -123,6 +124,16 @@ def by_level(table: Table, statistic: str = INFORMATION) -> "pd.DataFrame":
         found[name] = rows.groupby("level")[name].mean() if name in rows else np.nan
     found["at_ceiling"] = found["mean"] >= AT_CEILING * found["ceiling"]
     return found.reset_index()
+
+
+def records(rows: "pd.DataFrame") -> Iterator[Any]:
+    """Yield the rows as named tuples."""
+    yield from rows.itertuples()
+
+
+def grouped(rows: "pd.DataFrame", column: str) -> "Iterator[tuple[Any, pd.DataFrame]]":
+    """Yield each value of a column with its rows, in the order of first appearance."""
+    yield from rows.groupby(column, sort=False)
 
 
 def role_and_path(option: str) -> tuple[str, Path]:

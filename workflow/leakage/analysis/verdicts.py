@@ -305,7 +305,7 @@ def _row(
         rows = tested.rows
         smallest, possible = rows["smallest_p"].max(), rows["possible_p"].max()
         orders: float = rows["orders"].iloc[0]
-        needed = needed_pictures(correction, len(levels), confidence)
+        needed: float = needed_pictures(correction, len(levels), confidence)
     else:
         smallest, possible, orders, needed = _in_folds(estimated, found, correction, confidence)
     p_value = [

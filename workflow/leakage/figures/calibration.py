@@ -83,7 +83,8 @@ class Calibration(Figure):
         """Return the largest error of the first estimator."""
         names = list(dict.fromkeys(table["estimator"]))
         part = table[table["estimator"] == names[0]].dropna(subset="bias")
-        worst = part.loc[part["bias"].abs().idxmax()] if len(part) else {}
+        largest: Any = part["bias"].abs().idxmax() if len(part) else None
+        worst = {} if largest is None else part.loc[largest]
         return {
             "estimators": len(names),
             "tasks": table["task"].nunique(),
@@ -97,7 +98,7 @@ class Calibration(Figure):
 def _range(axis: "Axes", rows: "pd.DataFrame") -> "Artist":
     """Shade where an estimate is right, over the levels of a task whose truth is a range."""
     band = rows.drop_duplicates("level").sort_values("truth")
-    look = {"color": "0.2", "alpha": 0.15, "lw": 0}
+    look: dict[str, Any] = {"color": "0.2", "alpha": 0.15, "lw": 0}
     if len(band) == 1:
         return axis.axhspan(band["lower"].iloc[0], band["upper"].iloc[0], **look)
     return axis.fill_between(band["truth"], band["lower"], band["upper"], **look)

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from leakage.analysis.claims import FAILS, HOLDS, NO_WEIGHTS
+from leakage.analysis.tables import records
 from leakage.figures import Figure, curves, style
 from leakage.figures.scorecard import COLOURS
 from leakage.interfaces import Wanted
@@ -45,8 +46,10 @@ class Consistency(Figure):
     def draw(self, tables: dict[str, style.Table]) -> "tuple[Drawn, pd.DataFrame]":
         """Return the checks as a table to read, and the numbers behind it."""
         found = tables["checks"].rows
-        rows, fills, last = [], [], None
-        for row in found.itertuples():
+        rows: list[list[str]] = []
+        fills: list[list[str | None]] = []
+        last = None
+        for row in records(found):
             verdict = {True: HOLDS, False: FAILS}.get(row.holds, "")
             if verdict and not row.carries_weight:
                 verdict = f"{verdict} ({TOO_FEW})"

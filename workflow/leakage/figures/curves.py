@@ -1,4 +1,4 @@
-"""Held-out values against the level: what the figures beyond the paper share."""
+"""Curves of held-out values against the level, for the figures beyond the paper."""
 
 import itertools
 from collections.abc import Iterable, Sequence
@@ -14,18 +14,17 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 NATS = "held-out mutual information (nats)"
-# How a figure says that a grey curve carries no weight.
 TOO_FEW = "too few pictures to train on"
 LOWER_BOUND = "at its ceiling: at least this much"
-# An axis is cut only where values fall further below zero than this many times the largest one: a
-# critic that has learned its training pairs by heart can fall without end, and flatten the rest.
+# An axis is cut if values fall below this many times the largest one. The held-out value of a
+# critic that memorises its training pairs can fall without end, which would flatten other curves.
 LOWEST = -1.5
-# None is an upward triangle, which marks values at their ceiling.
+# Without the upward triangle, which marks values at their ceiling.
 MARKERS = "osDvPX<>dp"
 
 
 def looks(names: Sequence[str]) -> dict[str, tuple[Any, str]]:
-    """Return a colour and a marker for each of some names, the same in every figure of them."""
+    """Return a colour and a marker for each name."""
     markers = itertools.cycle(MARKERS)
     return {
         name: (colour, marker)
@@ -39,7 +38,7 @@ def colour(table: style.Table, own: Any) -> Any:
 
 
 def too_few(tables: Iterable[style.Table]) -> str:
-    """Return a line of the title that says what the grey curves are, or nothing."""
+    """Return a line for the title that explains the grey curves, or nothing."""
     return shortages(map(enough.shortage, tables))
 
 
@@ -52,7 +51,7 @@ def shortages(reasons: Iterable[str]) -> str:
 
 
 def too_few_sentence(table: "pd.DataFrame") -> str:
-    """Return a further sentence of the caption on curves that carry no weight, or nothing."""
+    """Return a sentence for the caption on values that carry no weight, or nothing."""
     if "carries_weight" not in table or table["carries_weight"].all():
         return ""
     return (
@@ -63,14 +62,14 @@ def too_few_sentence(table: "pd.DataFrame") -> str:
 
 
 def interval(table: style.Table) -> str:
-    """Return the words for a band, say `95 % interval over pictures`."""
+    """Return the meaning of a band, say `95 % interval over pictures`."""
     return f"{table.metadata['settings'].get('confidence', 0.95):.0%}".replace("%", " %") + (
         " interval over pictures"
     )
 
 
 def pictures(parts: "Iterable[pd.DataFrame]") -> str:
-    """Return how many pictures the values are of, in words; tables may differ in it."""
+    """Return the number of pictures behind the values, in words, or its range."""
     counts = sorted({int(count) for part in parts for count in part["pictures"].dropna()})
     if not counts:
         return "pictures"
@@ -85,8 +84,8 @@ def levels(values: "Iterable[int]") -> str:
 def curve(
     axis: "Axes", part: "pd.DataFrame", colour: Any, label: str, size: float = 7, **looks: Any
 ) -> None:
-    """Draw `values` as a curve with its band, open upward triangles where it is at its ceiling."""
-    style.band(axis, part["level"], part["mean"], part["low"], part["high"], colour, label, **looks)
+    """Draw values with their band, and an open upward triangle where they are at their ceiling."""
+    style.band(axis, part, colour, label, **looks)
     bounded = part[part["at_ceiling"]]
     look = {"mfc": "white", "mec": colour, "mew": 1.4, "ls": "none", "zorder": 4}
     if len(bounded):
@@ -94,33 +93,33 @@ def curve(
 
 
 def lower_bound_entry(axis: "Axes", parts: "Iterable[pd.DataFrame]") -> None:
-    """Add the legend's entry for the open triangles, if there are any."""
+    """Add the entry for the open triangles to the legend, if there are any."""
     if any(part["at_ceiling"].any() for part in parts):
         axis.plot([], [], "^", mfc="white", mec="0.3", mew=1.4, ms=7, ls="none", label=LOWER_BOUND)
 
 
 def against_level(axis: "Axes", levels: Iterable[int], unit: str, label: str) -> None:
-    """Label an axis whose x is the level, with a tick at each."""
+    """Label an axis with the level as x, and put a tick at each level."""
     axis.set(xlabel=label, ylabel=unit)
     axis.set_xticks(sorted({int(level) for level in levels}))
 
 
 def legend_below(figure: "Figure", axis: "Axes", columns: int = 0) -> None:
-    """Put one axis' legend below all axes, where it hides nothing."""
+    """Put the legend of one axis below all axes."""
     handles, labels = axis.get_legend_handles_labels()
     columns = columns or (2 if len(labels) == 4 else 3)
     figure.legend(handles, labels, loc="outside lower center", ncols=columns, frameon=False)
 
 
 def cut(axis: "Axes", table: "pd.DataFrame", columns: Iterable[str] = ("mean", "low")) -> str:
-    """Cut an axis far below zero, as `epochs.cut_below` does, and return words that say so."""
+    """Cut an axis far below zero, as `cut_below` does, and return a note for the title."""
     low = table[[name for name in columns if name in table]].min(axis=1)
     high = table[["mean", "high"]].max(axis=1)
     return cut_below(axis, table.assign(low=low, high=high), 0.0)
 
 
 def cut_below(axis: Any, table: "pd.DataFrame", top: float) -> str:
-    """Limit an axis from below where values lie far under zero, and return words that say so."""
+    """Limit an axis if values lie far below zero, and return a note for the title, or nothing."""
     low, high = table["low"].min(), max(table["high"].max(), top)
     floor = LOWEST * max(high, 0.1)
     if not low < floor:

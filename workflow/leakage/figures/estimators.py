@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from leakage.analysis import comparisons
+from leakage.analysis.tables import grouped
 from leakage.figures import Figure, curves, style
 from leakage.interfaces import Wanted
 
@@ -16,11 +17,11 @@ if TYPE_CHECKING:
 
     from leakage.config.models import Config
 
-# A ceiling this many times above all values would flatten them; the legend gives it instead.
+# A ceiling this many times above all values would flatten them, so the legend gives it.
 FAR = 2.0
-# Of grey curves, which have no colour to tell them apart.
+# The dashes of grey curves, in place of colours.
 DASHES = ["-", "--", "-.", ":", (0, (6, 1, 1, 1, 1, 1)), (0, (1, 2))]
-# Ceilings nearer to one another than this share of the highest value would write into each other.
+# The labels of ceilings nearer to each other than this share of the highest value would overlap.
 NEAR = 0.08
 
 
@@ -46,7 +47,7 @@ class Estimators(Figure):
     def draw(self, tables: dict[str, style.Table]) -> "tuple[Drawn, pd.DataFrame]":
         """Return the curves with intervals, the floors, the null and the ceilings."""
         table = comparisons.estimators(tables)
-        parts = dict(iter(table.groupby("estimator", sort=False)))
+        parts = dict(grouped(table, "estimator"))
         first = next(iter(tables.values()))
         figure, (axis,) = style.panels(width=8.0, height=5.2)
         null = parts[next(iter(tables))]
@@ -54,15 +55,15 @@ class Estimators(Figure):
         if null["null_high"].notna().any():
             label = f"permutation null, 95 % quantile ({null['method'].iloc[0]})"
             axis.plot(null["level"], null["null_high"], "--", color="0.4", lw=1.2, label=label)
-        # Where several estimators are at the same ceiling, their triangles stand in one another.
-        size = 6 + 3 * sum(part["at_ceiling"].any() for part in parts.values())
+        # Triangles of several estimators at the same ceiling are nested.
+        size = 6 + 3 * sum(bool(part["at_ceiling"].any()) for part in parts.values())
         for index, (own, (role, part)) in enumerate(
             zip(style.colours(len(parts)), parts.items(), strict=True)
         ):
             colour = curves.colour(tables[role], own)
             marker = curves.MARKERS[index % len(curves.MARKERS)]
             method = part["method"].iloc[0]
-            size -= 3 * part["at_ceiling"].any()
+            size -= 3 * bool(part["at_ceiling"].any())
             # Curves can be equal. The later they are drawn, the thinner they are, so all show.
             later = len(parts) - 1 - index
             looks: dict[str, Any] = {"marker": marker, "ms": 4 + later, "lw": 1.2 + 0.5 * later}
@@ -112,7 +113,12 @@ def _floor(axis: "Axes", table: "pd.DataFrame") -> None:
     floors = table.groupby("level")["floor"].agg(["min", "max"]).dropna()
     if len(floors):
         label = "floors (trained on mismatched pictures)"
-        look = {"facecolor": "0.8", "edgecolor": "0.6", "linewidth": 0.8, "alpha": 0.7}
+        look: dict[str, Any] = {
+            "facecolor": "0.8",
+            "edgecolor": "0.6",
+            "linewidth": 0.8,
+            "alpha": 0.7,
+        }
         axis.fill_between(floors.index, floors["min"], floors["max"], label=label, **look)
 
 
@@ -123,7 +129,7 @@ def _ceilings(axis: "Axes", table: "pd.DataFrame") -> None:
     highest = np.nanmax(table[["mean", "high"]].to_numpy())
     usual = known["rounded"].mode().tolist()[:1]
     above = dict(itertools.pairwise(sorted(known["rounded"].unique())))
-    for rounded, part in known.groupby("rounded"):
+    for rounded, part in grouped(known.sort_values("rounded", kind="stable"), "rounded"):
         text = ceiling_label(part["ceiling"].iloc[0])
         if rounded not in usual:
             text += f" ({', '.join(part['method'].str.partition(' (')[0].unique())})"
@@ -131,17 +137,25 @@ def _ceilings(axis: "Axes", table: "pd.DataFrame") -> None:
             axis.plot([], [], ":", color="0.3", label=f"{text} = {rounded:.2f} nats: out of sight")
             continue
         axis.axhline(rounded, color="0.3", ls=":", lw=1)
-        place = {"xy": (1, rounded), "xycoords": ("axes fraction", "data")}
         # Of two near ones, the lower is named below its line.
         below = above.get(rounded, np.inf) - rounded < NEAR * highest
-        shift = {"xytext": (0, -2 if below else 2), "textcoords": "offset points"}
-        side = "top" if below else "bottom"
-        axis.annotate(text, **place, **shift, ha="right", va=side, fontsize=8, color="0.3")
+        shift, side = (-2, "top") if below else (2, "bottom")
+        axis.annotate(
+            text,
+            (1, rounded),
+            (0, shift),
+            xycoords=("axes fraction", "data"),
+            textcoords="offset points",
+            ha="right",
+            va=side,
+            fontsize=8,
+            color="0.3",
+        )
         axis.set_ylim(top=max(axis.get_ylim()[1], 1.07 * rounded))
 
 
 def ceiling_label(nats: float) -> str:
-    """Return `ceiling ln N`; with a sign for `about` where folds differ in size."""
+    """Return `ceiling ln N`, or `ceiling ≈ ln N` if the folds differ in size."""
     count = np.exp(nats)
     near = np.isclose(count, round(count), rtol=1e-6)
     return f"ceiling {'' if near else '≈ '}ln {round(count):,}"

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from leakage.config.models import Config
 
 
+BITS = ("low_bits", "high_bits")
 EXACT = (
     "The view is a function of the pixel, so the value equals the exact entropy H(view) and cannot "
     "exceed the bits that stay clear"
@@ -47,16 +48,8 @@ class Figure2(Figure):
         figure, (axis,) = style.panels()
         blue, orange, green, red = style.colours(4)
         n = table["level"]
-        style.band(
-            axis,
-            n,
-            table["mi_bits"],
-            table["low_bits"],
-            table["high_bits"],
-            blue,
-            "MI, mean over pictures (95 % interval)",
-            marker="o",
-        )
+        label = "MI, mean over pictures (95 % interval)"
+        style.band(axis, table, blue, label, y="mi_bits", ends=BITS, marker="o")
         entropy = "exact H(view)" if table["is_exact"].all() else "H(view)"
         axis.plot(n, table["entropy_bits"], "x", color=orange, ms=8, label=entropy)
         slope, r2 = table["slope"].iloc[0], table["r_squared"].iloc[0]

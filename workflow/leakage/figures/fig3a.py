@@ -43,16 +43,7 @@ class Figure3a(Figure):
         kinds = {"raw": "raw, as in the paper", "centred": "centred per level"}
         for colour, (statistic, label) in zip(style.colours(2), kinds.items(), strict=True):
             part = table[table["statistic"] == statistic]
-            style.band(
-                axis,
-                part["level"],
-                part["cosine"],
-                part["low"],
-                part["high"],
-                colour,
-                label,
-                marker="o",
-            )
+            style.band(axis, part, colour, label, y="cosine", marker="o")
         axis.axhline(0, color="0.4", lw=0.8)
         axis.set(xlabel=style.level_label(tables), ylabel="cosine similarity to the plain picture")
         axis.plot([], [], " ", label="bands: 95 % interval over pictures")

@@ -45,16 +45,9 @@ class Figure3b(Figure):
         decimals = source.metadata["settings"]["decimals"]
         figure, (axis,) = style.panels()
         blue, _, _, red = style.colours(4)
-        style.band(
-            axis,
-            table["level"],
-            table["mi_bits"],
-            table["low_bits"],
-            table["high_bits"],
-            blue,
-            "plug-in MI, mean over pictures (95 % interval)",
-            marker="o",
-        )
+        label = "empirical MI, mean over pictures (95 % interval)"
+        ends = ("low_bits", "high_bits")
+        style.band(axis, table, blue, label, y="mi_bits", ends=ends, marker="o")
         dim = source.metadata["source"]["dim"]
         label = f"ceiling: log2 of {dim} coordinates"
         axis.plot(table["level"], table["ceiling_bits"], ":", color=red, label=label)

@@ -97,6 +97,6 @@ class Memorisation(Figure):
         means = means.reindex(columns=list(SERIES)).dropna(subset=["train", "cross_fitted"])
         if not len(means):
             return {"level": "no level", "train": np.nan, "held_out": np.nan, "few": few}
-        level = (means["train"] - means["cross_fitted"]).abs().idxmax()
+        level: Any = (means["train"] - means["cross_fitted"]).abs().idxmax()
         train, held_out = means.loc[level, ["train", "cross_fitted"]]
         return {"level": level, "train": train, "held_out": held_out, "few": few}

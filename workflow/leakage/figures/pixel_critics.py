@@ -61,8 +61,8 @@ class PixelCritics(Figure):
             for axis, values in zip(axes, (part, off), strict=True):
                 curves.curve(axis, values, colour, words, marker=marker, ms=4)
         curves.lower_bound_entry(axes[0], [table])
-        units = (curves.NATS, "held-out MINE minus exact value (nats)")
-        for axis, unit in zip(axes, units, strict=True):
+        labels = (curves.NATS, "held-out MINE minus exact value (nats)")
+        for axis, unit in zip(axes, labels, strict=True):
             curves.against_level(axis, table["level"], unit, style.level_label(tables))
         style.set_title(axes[0], "MINE and the exact value" + curves.cut(axes[0], table))
         style.set_title(axes[1], "difference to the exact value")

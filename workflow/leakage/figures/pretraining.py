@@ -50,7 +50,7 @@ class Pretraining(Figure):
     def draw(self, tables: dict[str, style.Table]) -> "tuple[Drawn, pd.DataFrame]":
         """Return MI and top-1 share, pretrained solid and untrained dashed in the pair's colour."""
         table = comparisons.pretraining(tables)
-        pairs = list(table.groupby(["trained", "untrained"], sort=False).groups)
+        pairs = comparisons.pairs(tables)
         figure, axes = style.panels(2, 5.4, 4.8)
         for axis, (measure, unit) in zip(axes, UNITS.items(), strict=True):
             shown = table[table["measure"] == measure]
@@ -62,7 +62,7 @@ class Pretraining(Figure):
                     columns = {f"{side}_{column}": column for column in ("mean", "low", "high")}
                     columns[f"{side}_at_ceiling"] = "at_ceiling"
                     of_side = part[["level", *columns]].rename(columns=columns)
-                    looks = {"ls": dash, "marker": curves.MARKERS[index], "ms": 4}
+                    looks: dict[str, Any] = {"ls": dash, "marker": curves.MARKERS[index], "ms": 4}
                     source, shade = tables[f"{key} {measure}"], colour
                     if measure == "found":
                         of_side["at_ceiling"] = False  # a share of 1 is a share of 1
@@ -92,7 +92,7 @@ class Pretraining(Figure):
         found: dict[str, Any] = {}
         for measure in UNITS:
             part = table[table["measure"] == measure].dropna(subset="difference")
-            most = part.loc[part["difference"].abs().idxmax()] if len(part) else {}
+            most = _largest(part) if len(part) else {}
             found[f"{measure}_level"] = most.get("level", "no level")
             for side in SIDES:
                 found[f"{measure}_{side}"] = most.get(f"{side}_mean", float("nan"))
@@ -103,12 +103,18 @@ class Pretraining(Figure):
         found = table[table["measure"] == "found"].dropna(subset="difference")
         if not len(found):
             return "What pretraining adds to an architecture"
-        most = found.loc[found["difference"].abs().idxmax()]
+        most = _largest(found)
         trained, untrained = (captions.number(most[f"{side}_mean"], ".0%") for side in SIDES)
         return (
             f"At n = {most['level']} {most['label']} finds {trained} of the held-out views; "
             f"untrained, {untrained}"
         )
+
+
+def _largest(rows: "pd.DataFrame") -> Any:
+    """Return the row with the largest difference."""
+    level: Any = rows["difference"].abs().idxmax()
+    return rows.loc[level]
 
 
 def _of_information(tables: dict[str, style.Table]) -> list[style.Table]:

@@ -25,7 +25,7 @@ LOOKS: dict[str, dict[str, Any]] = {
     NEAREST: {"ls": "--", "ms": 2.5, "lw": 1.1},
     OF_ALL: {"ls": "-.", "ms": 0, "lw": 0.9},
 }
-GUESSING = {"color": "0.3", "ls": ":", "lw": 1.2}
+GUESSING: dict[str, Any] = {"color": "0.3", "ls": ":", "lw": 1.2}
 
 
 class Reidentification(Figure):
@@ -99,7 +99,7 @@ class Reidentification(Figure):
         )
         above = first[first["low"] > first["chance"]]
         distance = (found["critic"] - found["nearest"]).abs().dropna()
-        apart = distance.idxmax() if len(distance) else None
+        apart: Any = distance.idxmax() if len(distance) else None
         return {
             "pictures": curves.pictures([table]),
             "lowest": int(found.index.min()),
@@ -130,8 +130,7 @@ def _curves(axis: "Axes", rows: "pd.DataFrame", by: str, tables: dict[str, style
         marker = curves.MARKERS[index % len(curves.MARKERS)]
         looks = LOOKS[by] | {"marker": marker}
         if by == CRITIC:
-            columns = (part[name] for name in ("level", "mean", "low", "high"))
-            style.band(axis, *columns, colour, tables[role].label, **looks)
+            style.band(axis, part, colour, tables[role].label, **looks)
         else:
             axis.plot(part["level"], part["mean"], color=colour, **looks)
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from leakage.analysis import compared, comparisons
 from leakage.analysis.comparisons import COUNTED, HELD_OUT, VERDICTS
+from leakage.analysis.tables import grouped, records
 from leakage.analysis.verdicts import NO_EVIDENCE
 from leakage.figures import Figure, curves, style
 from leakage.interfaces import Wanted
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
     from leakage.config.models import Config
 
-# Where a scheme's level numbers stand, in points from their marker: each scheme has a side.
+# The place of the level numbers, in points from their marker; each scheme has its own.
 PLACES = [(8, 6), (-8, -7), (9, -6), (-8, 7), (0, 11), (0, -11), (12, 0), (-12, 0)]
 STRENGTH = "strength (share of bits encrypted; of permutations, their reach)"
 
@@ -67,14 +68,14 @@ class Schemes(Figure):
         looks = curves.looks(schemes)
         for axis, estimate in ((left, COUNTED), (right, HELD_OUT)):
             shown = table[table["estimate"] == estimate]
-            for scheme, part in shown.groupby("scheme", sort=False):
+            for scheme, part in grouped(shown, "scheme"):
                 colour, marker = looks[scheme]
                 colour = curves.colour(tables[f"{scheme}/{estimate}"], colour)
-                _curve(axis, part, colour, _named(tables, str(scheme)), marker)
+                _curve(axis, part, colour, _named(tables, scheme), marker)
                 _levels(axis, part, colour, PLACES[schemes.index(scheme) % len(PLACES)])
             axis.set(xlabel=STRENGTH, xlim=(-0.04, 1.06))
             axis.axhline(0, color="0.3", lw=0.8)
-        for scheme, part in table[table["verdict"] == NO_EVIDENCE].groupby("scheme", sort=False):
+        for scheme, part in grouped(table[table["verdict"] == NO_EVIDENCE], "scheme"):
             colour, marker = looks[scheme]
             colour = curves.colour(tables[f"{scheme}/{HELD_OUT}"], colour)
             right.plot(
@@ -94,11 +95,11 @@ class Schemes(Figure):
         if any(shaded):
             left.fill_between([], [], [], color="0.85", label="floors")
         curves.legend_below(figure, left)
-        shown = [table[table["estimate"] == HELD_OUT]]
+        pictures = curves.pictures([table[table["estimate"] == HELD_OUT]])
         style.set_title(
             figure,
             "Information that each scheme leaves, by its strength\n"
-            f"{curves.pictures(shown)} (numbers: levels; bands: "
+            f"{pictures} (numbers: levels; bands: "
             f"{curves.interval(first[HELD_OUT])}){curves.too_few(held_out)}",
         )
         return figure, table
@@ -117,7 +118,7 @@ class Schemes(Figure):
 
 
 def _floors(axis: "Axes", estimate: str, table: "pd.DataFrame") -> bool:
-    """Shade the range of an estimate's floors; return whether there is any other than 0."""
+    """Shade the range of an estimate's floors; return whether any is not 0."""
     floors = table[table["estimate"] == estimate]["floor"].dropna()
     if not floors.any():
         return False
@@ -126,7 +127,7 @@ def _floors(axis: "Axes", estimate: str, table: "pd.DataFrame") -> bool:
 
 
 def _named(tables: dict[str, style.Table], scheme: str) -> str:
-    """Return a scheme with what is seen of it, and with what its strength is if it says none."""
+    """Return a scheme with its view, and with the meaning of its strength if it gives none."""
     source = tables[f"{scheme}/{HELD_OUT}"].metadata["source"]
     view = (source.get("view", {}).get("definition") or {}).get("view", "ciphertext")
     said = source.get("strength", {})
@@ -135,17 +136,16 @@ def _named(tables: dict[str, style.Table], scheme: str) -> str:
 
 
 def _curve(axis: "Axes", part: "pd.DataFrame", colour: Any, label: str, marker: str) -> None:
-    """Draw a scheme's levels; one with a single level beside the plain picture has no line."""
-    columns = [part[column] for column in ("strength", "mean", "low", "high")]
+    """Draw the levels of a scheme; without a line if there is one besides the plain picture."""
     if len(part) > 2:
-        style.band(axis, *columns, colour, label, marker=marker, ms=5)
+        style.band(axis, part, colour, label, x="strength", marker=marker, ms=5)
         return
-    strength, mean, low, high = columns
+    mean = part["mean"]
     axis.errorbar(
-        strength,
+        part["strength"],
         mean,
         # A value at its ceiling equals the ends of its interval up to rounding.
-        [(mean - low).clip(0), (high - mean).clip(0)],
+        [(mean - part["low"]).clip(0), (part["high"] - mean).clip(0)],
         fmt=marker,
         color=colour,
         ms=7,
@@ -157,8 +157,8 @@ def _curve(axis: "Axes", part: "pd.DataFrame", colour: Any, label: str, marker: 
 
 
 def _levels(axis: "Axes", part: "pd.DataFrame", colour: Any, place: tuple[int, int]) -> None:
-    """Write each point's level beside it, that of the plain picture once."""
-    for row in part.itertuples():
+    """Write the level beside each point; that of the plain picture only once."""
+    for row in records(part):
         if np.isfinite(row.mean) and (row.level > 0 or place == PLACES[0]):
             axis.annotate(
                 str(row.level),

@@ -14,6 +14,7 @@ from leakage.analysis.claims import (
     STAND_IN_HOLDS,
     TOO_FEW,
 )
+from leakage.analysis.tables import grouped, records
 from leakage.figures import Figure, style
 from leakage.interfaces import Wanted
 
@@ -60,11 +61,12 @@ class Scorecard(Figure):
         """Return the claims as a table to read, and the numbers behind it, one per row."""
         found = tables["claims"].rows
         table = found.drop(columns="sign")
-        rows, fills = [], []
-        for claim, part in found.groupby("claim", sort=False):
-            numbers = "\n".join(_written(row) for row in part.itertuples())
+        rows: list[list[str]] = []
+        fills: list[list[str | None]] = []
+        for claim, part in grouped(found, "claim"):
+            numbers = "\n".join(_written(row) for row in records(part))
             verdict, remark = part["verdict"].iloc[0], part["remark"].iloc[0]
-            rows.append([str(claim), numbers, verdict, remark])
+            rows.append([claim, numbers, verdict, remark])
             fills.append([None, None, COLOURS[verdict], None])
         title = f"{self._finding(table)}\n{self.numbers(table)['networks']}"
         return style.text_table(WIDTHS, rows, fills, title), table

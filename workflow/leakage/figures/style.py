@@ -1,11 +1,12 @@
-"""How all figures look: one theme, colours that the colour-blind can tell apart, one way to save.
+"""The look of all figures: one theme, a palette for the colour-blind, and one way to save them.
 
-matplotlib and seaborn are imported inside the functions: the figures' modules are read at every
-parse of the Snakefile, which draws nothing.
+matplotlib and seaborn are imported inside functions, because Snakemake imports the modules of the
+figures at every start and draws nothing then.
 """
 
 import re
 import textwrap
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,29 +23,29 @@ if TYPE_CHECKING:
 __all__ = ["BITS_PER_NAT", "LEVEL", "Table", "band", "colours", "level_colours", "level_label"]
 __all__ += ["panels", "read", "save", "set_title"]
 
-# Of curves that carry no weight.
+# The colour of values that carry no weight.
 GREY = "0.55"
-# What stays on one line of a title: `at n = 0 held out`, `95 %`.
+# Words that stay on one line of a title: `at n = 0 held out`, `95 %`.
 TOGETHER = r"(at )?n = \S+( held out)?|\d %"
-# Characters per inch of a title over a figure, which is larger, and over an axis.
+# Characters per inch in the title of a figure, which is larger, and of an axis.
 OVER_ALL, OVER_AXIS = 11.5, 12.8
 
 
-def level_label(tables: dict[str, Table]) -> str:
-    """Return what a level counts in the tables of a figure, which are of one scheme."""
+def level_label(tables: Mapping[str, Table]) -> str:
+    """Return the label of the level axis, of tables of one scheme."""
     return next(iter(tables.values())).level_label
 
 
 def panels(
     count: int = 1, width: float = 6.0, height: float = 4.2, rows: int = 1
 ) -> "tuple[Figure, list[Axes]]":
-    """Return a figure with `count` axes (full rows of them), in the theme of all figures.
+    """Return a figure with axes, in the theme of all figures.
 
     Args:
-        count: of axes, a multiple of `rows`.
-        width: of one of them, in inches.
-        height: of one of them, in inches.
-        rows: that they stand in, one below the other.
+        count: number of axes, a multiple of `rows`.
+        width: width of each, in inches.
+        height: height of each, in inches.
+        rows: number of rows of axes.
     """
     import matplotlib
 
@@ -56,33 +57,35 @@ def panels(
     columns = count // rows
     size = (width * columns, height * rows)
     figure, axes = plt.subplots(rows, columns, figsize=size, layout="constrained")
-    axes = np.ravel(axes).tolist()
-    for axis in axes:
+    flat: list[Axes] = np.ravel(axes).tolist()
+    for axis in flat:
         sns.despine(ax=axis)
         axis.grid(True, axis="y", alpha=0.3)
-    return figure, axes
+    return figure, flat
 
 
 def set_title(where: "Figure | Axes", text: str) -> None:
-    """Write a title above a figure or an axis, each line wrapped to its width."""
+    """Write a title above a figure or an axis, with each line wrapped to its width."""
     from matplotlib.figure import Figure
 
-    over_all = isinstance(where, Figure)
-    width = (where if over_all else where.figure).get_size_inches()[0]
-    if not over_all:
-        width /= where.get_subplotspec().get_gridspec().ncols
+    write: Callable[[str], object]
+    if isinstance(where, Figure):
+        room, write = OVER_ALL * where.get_size_inches()[0], where.suptitle
+    else:
+        place, figure = where.get_subplotspec(), where.get_figure(root=True)
+        assert place is not None and figure is not None
+        width = figure.get_size_inches()[0] / place.get_gridspec().ncols
+        room, write = OVER_AXIS * width, where.set_title
     text = re.sub(TOGETHER, lambda found: found[0].replace(" ", "\u00a0"), text)
-    room = int(width * (OVER_ALL if over_all else OVER_AXIS))
-    lines = (textwrap.fill(line, room) for line in text.split("\n"))
-    wrapped = "\n".join(lines).replace("\u00a0", " ")
-    (where.suptitle if over_all else where.set_title)(wrapped)
+    lines = (textwrap.fill(line, int(room)) for line in text.split("\n"))
+    write("\n".join(lines).replace("\u00a0", " "))
 
 
 def colours(count: int) -> list[tuple[float, float, float]]:
-    """Return `count` distinct colours of one set, the same in every figure."""
+    """Return the first colours of one palette, the same in every figure."""
     import seaborn as sns
 
-    return sns.color_palette("colorblind", count)
+    return list(sns.color_palette("colorblind", count))
 
 
 def level_colours(levels: list[int]) -> dict[int, tuple[float, float, float]]:
@@ -99,19 +102,26 @@ def level_greys(levels: list[int]) -> dict[int, tuple[float, float, float]]:
 
 
 def band(
-    axis: "Axes", x: Any, middle: Any, low: Any, high: Any, colour: Any, label: str, **style: Any
+    axis: "Axes",
+    rows: "pd.DataFrame",
+    colour: Any,
+    label: str,
+    x: str = "level",
+    y: str = "mean",
+    ends: tuple[str, str] = ("low", "high"),
+    **style: Any,
 ) -> None:
-    """Draw a curve with its interval as a band."""
-    axis.plot(x, middle, color=colour, label=label, **style)
+    """Draw a curve with its interval as a band, from columns of a table."""
+    axis.plot(rows[x], rows[y], color=colour, label=label, **style)
     alpha = 0.1 if colour == GREY else 0.2
-    axis.fill_between(x, low, high, color=colour, alpha=alpha, linewidth=0)
+    low, high = (rows[end] for end in ends)
+    axis.fill_between(rows[x], low, high, color=colour, alpha=alpha, linewidth=0)
 
 
 def save(figure: "Figure", table: "pd.DataFrame", stem: Path, caption: str = "") -> None:
-    """Write a figure as `stem`.png and .pdf and what it drew as .csv, each whole or not at all.
+    """Write a figure as `stem`.png and .pdf and the table behind it as .csv, each atomically.
 
-    The caption goes along inside both pictures, as description and as subject: a figure that is
-    passed on still says what it shows.
+    Both pictures contain the caption, as description and as subject, so that it travels with them.
     """
     # No time stamp: the same tables give the same files.
     inside = {
@@ -131,29 +141,29 @@ def text_table(
     fills: list[list[str | None]],
     title: str,
 ) -> "Figure":
-    """Return a figure that is a table to read: every text wrapped into its cell.
+    """Return a figure that is a table of texts, each wrapped into its cell.
 
     Args:
-        widths: of the columns in inches, by their heads.
-        rows: texts; a newline starts a new line of its own.
+        widths: width of each column in inches, by its heading.
+        rows: the texts; a line break starts a new line.
         fills: the colour behind each text, or None.
-        title: above the table.
+        title: the title above the table.
     """
     from matplotlib.patches import Rectangle
 
-    # In inches at 9 points: a character (a wide one, on average), a line, and the air in a cell.
-    character, line, air = 0.07, 0.165, 0.08
+    # In inches at 9 points: a character (a wide average), a line, and the margin in a cell.
+    character, line, margin = 0.07, 0.165, 0.08
     spaces = list(widths.values())
     edges = np.concatenate([[0], np.cumsum(spaces)])
     body = [
         [
-            _wrapped(text, int((space - 2 * air) / character))
+            _wrapped(text, int((space - 2 * margin) / character))
             for text, space in zip(row, spaces, strict=True)
         ]
         for row in rows
     ]
     texts = [list(widths), *body]
-    heights = [max(text.count("\n") + 1 for text in row) * line + 2 * air for row in texts]
+    heights = [max(text.count("\n") + 1 for text in row) * line + 2 * margin for row in texts]
     tops = np.concatenate([[0], np.cumsum(heights)])
     above = 0.3 + 0.2 * title.count("\n")
     size = edges[-1] + 0.2, tops[-1] + above + 0.1
@@ -169,7 +179,7 @@ def text_table(
                 corner = edges[column], tops[place]
                 axis.add_patch(Rectangle(corner, spaces[column], heights[place], color=colour))
             weight = "normal" if place else "bold"
-            at = edges[column] + air, tops[place] + air
+            at = edges[column] + margin, tops[place] + margin
             axis.text(*at, text, va="top", fontsize=9, fontweight=weight, linespacing=1.2)
     axis.axhline(tops[-1], color="0.6", lw=0.6, clip_on=False)
     axis.set_title(title, loc="left", fontsize=10.5)
@@ -177,9 +187,7 @@ def text_table(
 
 
 def _wrapped(text: str, width: int) -> str:
-    """Wrap each line of a text on its own; what a line goes on with is set in."""
-    import textwrap
-
+    """Wrap each line of a text; the continuation of a line is indented."""
     lines = text.split("\n")
     indent = "  " if len(lines) > 1 else ""
     return "\n".join(textwrap.fill(each, width, subsequent_indent=indent) for each in lines)

@@ -12,6 +12,7 @@ import numpy as np
 
 from leakage import captions
 from leakage.analysis import enough, parts
+from leakage.analysis.tables import grouped
 from leakage.figures import Figure, curves, style
 from leakage.figures.fig2 import is_exact
 from leakage.interfaces import Wanted
@@ -94,9 +95,8 @@ class Epochs(_Training):
             held_out = style.level_greys(list(colours))
         for axis, (split, title) in zip(axes, SIDES.items(), strict=True):
             shades = held_out if split == "test" else colours
-            for level, part in table[table["split"] == split].groupby("level"):
-                columns = (part[name] for name in ("epoch", "nats", "low", "high"))
-                style.band(axis, *columns, shades[level], f"n = {level}")
+            for level, part in grouped(table[table["split"] == split], "level"):
+                style.band(axis, part, shades[level], f"n = {level}", "epoch", "nats")
                 if exact:
                     axis.axhline(exact[level], color=shades[level], ls="--", lw=0.8)
             axis.set(xlabel="epoch", ylabel="MINE's value (nats)")
@@ -175,9 +175,9 @@ class Distance(_Training):
         encoder = self._encoder(mine)
         table = distances(mine, exact_values(tables)).assign(encoder=encoder)
         figure, (axis,) = style.panels()
-        looks = {"train": {"marker": "o"}, "test": {"marker": "s", "ls": "-."}}
+        looks: dict[str, Any] = {"train": {"marker": "o"}, "test": {"marker": "s", "ls": "-."}}
         looks["exact"] = {"ls": "--"}
-        colours = dict(zip(SERIES, style.colours(3), strict=True))
+        colours: dict[str, Any] = dict(zip(SERIES, style.colours(3), strict=True))
         labels = SERIES | {"exact": exact_label(tables)}
         table["carries_weight"] = (table["series"] != "test") | enough.carries_weight(mine)
         if shortage := enough.shortage(mine):
@@ -186,8 +186,7 @@ class Distance(_Training):
         for series, label in labels.items():
             part = table[table["series"] == series]
             if len(part):
-                columns = (part[name] for name in ("level", "distance", "low", "high"))
-                style.band(axis, *columns, colours[series], label, **looks[series])
+                style.band(axis, part, colours[series], label, y="distance", **looks[series])
         axis.set(xlabel=mine.level_label, ylabel="relative distance, 1 − I(n) / max I")
         axis.set_xticks(sorted(mine.rows["level"].unique()))
         # A little above 1; negative values add up to 1.6.
@@ -301,7 +300,8 @@ def distances(mine: style.Table, exact: dict[int, float]) -> "pd.DataFrame":
     values = values[largest > 0].assign(distance=1 - values["nats"] / largest)
     groups = values.groupby(["series", "level"])
     table = groups["distance"].agg(distance="mean", low="min", high="max").reset_index()
-    return table.merge(groups["nats"].mean().reset_index())
+    merged: pd.DataFrame = table.merge(groups["nats"].mean().reset_index())
+    return merged
 
 
 def exact_label(tables: Mapping[str, style.Table]) -> str:

@@ -6,6 +6,7 @@ import numpy as np
 
 from leakage import captions
 from leakage.analysis import verdicts
+from leakage.analysis.tables import grouped, records
 from leakage.figures import Figure, style
 from leakage.interfaces import Wanted
 
@@ -65,7 +66,7 @@ class Verdict(Figure):
         for side in axis.spines.values():
             side.set_visible(False)
         for place, part in enumerate(rows.values()):
-            for row in part.itertuples():
+            for row in records(part):
                 _cell(axis, levels.index(row.level), place, row)
             axis.text(len(levels) - 0.4, place, quiet(part), va="center", fontsize=9)
         labels = tables[VERDICTS].metadata.get("level_labels", {})
@@ -91,9 +92,9 @@ class Verdict(Figure):
         found = {
             scheme: [
                 f"on {part['label'].iloc[0]} {finding(part)}"
-                for _, part in rows.groupby("representation", sort=False)
+                for _, part in grouped(rows, "representation")
             ]
-            for scheme, rows in table.groupby("scheme", sort=False)
+            for scheme, rows in grouped(table, "scheme")
         }
         encrypted = table[table["level"] > 0]
         return {

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from leakage.analysis.tables import grouped, records
 from leakage.analysis.verdicts import LEAK, NO_EVIDENCE, sized
 from leakage.analysis.visual_security import MEASURES, Measure
 from leakage.figures import Figure, curves, style
@@ -17,8 +18,8 @@ if TYPE_CHECKING:
     from leakage.config.models import Config
 
 TABLE, VERDICTS = "visual_security", "verdicts"
-# Where a level's number may stand, as (right, up) of its point in points of print: the first place
-# that hides nothing.
+# Possible places of a level's number, as (right, up) of its point in points of print. The first one
+# that hides nothing is taken.
 PLACES = [(9, 6), (-9, 6), (9, -6), (-9, -6), (0, 10), (0, -10), (12, 0), (-12, 0)]
 # Points this near to each other, in points of print, share a number.
 TOGETHER = 6.0
@@ -129,7 +130,7 @@ def _axis_label(measure: Measure) -> str:
 def _panel(
     axis: "Axes", shown: "pd.DataFrame", measure: str, looks: dict[str, tuple[Any, str]]
 ) -> "pd.DataFrame":
-    """Draw one measure; return its points with the places `x` where they stand."""
+    """Draw one measure; return its points with their places `x`."""
     rows = shown[shown["measure"] == measure]
     for low, high, middle in (
         rows[["reference_low", "reference_high", "reference"]].drop_duplicates().dropna().to_numpy()
@@ -138,16 +139,22 @@ def _panel(
         axis.axvline(middle, color="0.5", ls="--", lw=1, zorder=1)
     axis.axhline(0, color="0.4", lw=0.8, zorder=1)
     rows, end = _at_the_edge(rows)
-    for scheme, part in rows.groupby("scheme", sort=False):
+    for scheme, part in grouped(rows, "scheme"):
         colour, marker = looks[scheme]
         part = part.sort_values("level")
         axis.plot(part["x"], part["nats"], color=colour, lw=1, alpha=0.7, zorder=2)
-        for row in part.itertuples():
+        for row in records(part):
             look = {"mfc": _fill(row.verdict, colour), "mec": colour, "mew": 1.2, "zorder": 3}
             axis.plot(row.x, row.nats, marker, ms=6, ls="none", **look)
     ringed = rows[rows["agrees"].eq(False)]
-    look = {"s": 110, "facecolors": "none", "edgecolors": "black", "linewidths": 1.3, "zorder": 4}
-    axis.scatter(ringed["x"], ringed["nats"], **look)
+    ring: dict[str, Any] = {
+        "s": 110,
+        "facecolors": "none",
+        "edgecolors": "black",
+        "linewidths": 1.3,
+        "zorder": 4,
+    }
+    axis.scatter(ringed["x"], ringed["nats"], **ring)
     axis.margins(x=0.1, y=0.1)
     if end is not None:
         ticks = [tick for tick in axis.get_xticks() if axis.get_xlim()[0] <= tick < 0.97 * end]
@@ -159,13 +166,13 @@ def _panel(
 
 def _fill(found: str | None, colour: Any) -> Any:
     """Return a marker's filling: full for a leak, none for no evidence, grey for no verdict."""
-    return {LEAK: colour, NO_EVIDENCE: "white"}.get(found, "0.75")
+    return {LEAK: colour, NO_EVIDENCE: "white"}.get(found or "", "0.75")
 
 
 def _at_the_edge(rows: "pd.DataFrame") -> "tuple[pd.DataFrame, float | None]":
-    """Return the rows with `x`, the mean, or of an infinite one a place right of all others.
+    """Return the rows with `x`, and the place of infinite means on that axis, if there are any.
 
-    The second is that place; None where nothing is infinite.
+    `x` is the mean; an infinite one is right of all others.
     """
     infinite = np.isinf(rows["mean"])
     if not infinite.any():
@@ -177,7 +184,7 @@ def _at_the_edge(rows: "pd.DataFrame") -> "tuple[pd.DataFrame, float | None]":
 
 
 def _summary(rows: "pd.DataFrame") -> str:
-    """Return the panel's numbers in words: tau, and at how many points the two disagree."""
+    """Return tau and the number of points at which measure and verdict disagree, in words."""
     value = rows["tau"].iloc[0] if len(rows) else np.nan
     # A minus sign, not a hyphen.
     said = "τ unknown" if np.isnan(value) else f"τ = {value:.2f}".replace("-", "\u2212")
@@ -190,7 +197,7 @@ def _summary(rows: "pd.DataFrame") -> str:
 
 
 def _legend(axis: "Axes", shown: "pd.DataFrame", looks: dict[str, tuple[Any, str]]) -> None:
-    """Explain colours, fillings, rings and the band in an axis of their own."""
+    """Explain colours, fillings, rings and the band, in an axis without data."""
     from matplotlib.lines import Line2D
     from matplotlib.patches import Patch
 
@@ -202,9 +209,9 @@ def _legend(axis: "Axes", shown: "pd.DataFrame", looks: dict[str, tuple[Any, str
     if not shown["verdict"].isin(fillings).all():
         fillings[""] = "no verdict"
     for found, text in fillings.items():
-        look = {"mfc": _fill(found, "0.3"), "mec": "0.3", "mew": 1.2}
+        look: dict[str, Any] = {"mfc": _fill(found, "0.3"), "mec": "0.3", "mew": 1.2}
         handles.append(Line2D([], [], marker="o", ms=6, ls="none", label=text, **look))
-    ring = {"mfc": "none", "mec": "black", "mew": 1.3}
+    ring: dict[str, Any] = {"mfc": "none", "mec": "black", "mew": 1.3}
     handles.append(
         Line2D([], [], marker="o", ms=11, ls="none", label="measure and verdict disagree", **ring)
     )
@@ -214,12 +221,14 @@ def _legend(axis: "Axes", shown: "pd.DataFrame", looks: dict[str, tuple[Any, str
 
 
 def _numbers(axis: "Axes", rows: "pd.DataFrame", looks: dict[str, tuple[Any, str]]) -> None:
-    """Write the levels beside the points, where they hide nothing; else leave them out."""
+    """Write the levels beside the points, unless they would hide something."""
     from matplotlib.patheffects import withStroke
 
     halo = [withStroke(linewidth=2, foreground="white")]
     rows = rows[rows["x"].notna() & rows["nats"].notna()].sort_values(["scheme", "level"])
-    to_print = 72 / axis.figure.dpi
+    figure = axis.get_figure(root=True)
+    assert figure is not None
+    to_print = 72 / figure.dpi
     points = axis.transData.transform(rows[["x", "nats"]].to_numpy()) * to_print
     frame = np.array(axis.get_window_extent().get_points()) * to_print
     taken = [(point, (4.0, 4.0)) for point in points]
@@ -246,12 +255,12 @@ def _numbers(axis: "Axes", rows: "pd.DataFrame", looks: dict[str, tuple[Any, str
 def _together(
     rows: "pd.DataFrame", points: np.ndarray
 ) -> list[tuple[str, str, tuple[float, float], np.ndarray]]:
-    """Return (number, scheme, place in the data, place on paper) of the points to be numbered.
+    """Return number, scheme, place in the data and place on paper of the points to be numbered.
 
-    A scheme's levels that follow each other on nearly one point are numbered together, as 4–8.
+    Consecutive levels of a scheme at nearly one point share a number, as 4–8.
     """
     found: list[tuple[list[int], str, tuple[float, float], np.ndarray]] = []
-    for row, point in zip(rows.itertuples(), points, strict=True):
+    for row, point in zip(records(rows), points, strict=True):
         if found and found[-1][1] == row.scheme and _near(point, found[-1][3]):
             found[-1][0].append(row.level)
         else:
