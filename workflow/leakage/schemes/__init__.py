@@ -1,8 +1,9 @@
 """Ciphers for pictures: one module each, with one class derived from `Cipher`."""
 
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 import pydantic
@@ -18,6 +19,9 @@ SHARED = {"bitplanes", "blocks", "keystream"}
 BYTE = 8.0
 # The arguments of the methods of which a cipher has at least one.
 METHODS = {"encrypt": ("pixels", "level", "keystream"), "read": ("image_id", "plain", "level")}
+
+Found = TypeVar("Found")
+Transform = Callable[[Bytes, int, Keystream], Bytes]
 
 
 class Cipher(Settings):
@@ -147,15 +151,16 @@ class KeyedScheme:
         """
         if level == 0:
             return plain
-        if not self.cipher.encrypts:
-            found = self._call("read", image_id, level, image_id, plain, level)
-            return self._checked("read", image_id, level, found, plain)
-        found = self._with_keystream("encrypt", image_id, plain, level)
-        if self._is_plugin and self.cipher.has_inverse:
-            back = self._with_keystream("decrypt", image_id, found, level)
+        where, cipher = f"{self._name}, picture {image_id} at level {level}", self.cipher
+        if not cipher.encrypts:
+            found = self._call(where, cipher.read, image_id, plain, level)
+            return _checked(where, cipher.read, found, plain)
+        found = self._transform(where, cipher.encrypt, image_id, plain, level)
+        if self._is_plugin and cipher.has_inverse:
+            back = self._transform(where, cipher.decrypt, image_id, found, level)
             if not np.array_equal(back, plain):
                 raise LeakageError(
-                    f"{self._where(image_id, level)}: decrypt does not give the picture back: "
+                    f"{where}: decrypt does not give the picture back: "
                     f"{np.count_nonzero(back != plain):,} of {plain.size:,} values differ; fix "
                     "it, or remove decrypt if the cipher has no inverse"
                 )
@@ -165,56 +170,56 @@ class KeyedScheme:
         """Return the view of a ciphertext, uint8 of the same shape."""
         if level == 0:
             return ciphertext
-        return self._with_keystream("view_of", image_id, ciphertext, level)
+        where = f"{self._name}, picture {image_id} at level {level}"
+        return self._transform(where, self.cipher.view_of, image_id, ciphertext, level)
 
     def about(self, level: int) -> dict[str, Any]:
         """Return the properties of a level, for the metadata of its view.
 
         If another program encrypts the pictures, they include the SHA-256 of each file.
         """
-        clear_bits, strength = (
-            self._call(name, None, level, level) for name in ("clear_bits", "strength")
-        )
+        cipher = self.cipher
+        clear_bits = self._call(self._name, cipher.clear_bits, level)
+        strength = self._call(self._name, cipher.strength, level)
         found: dict[str, Any] = {
             "clear_bits": None if clear_bits is None else float(clear_bits),
             "strength": None if strength is None else float(strength),
-            "nested": bool(self._call("nested", None, level)),
-            "level_label": self.cipher.level_label,
+            "nested": bool(self._call(self._name, cipher.nested)),
+            "level_label": cipher.level_label,
         }
-        if not self.cipher.encrypts:
-            found["encrypted"] = {
-                path: files.sha256(path) for path in self._call("files", None, level, level)
-            }
+        if not cipher.encrypts:
+            paths = self._call(self._name, cipher.files, level)
+            found["encrypted"] = {path: files.sha256(path) for path in paths}
         return found
+
+    @property
+    def _name(self) -> str:
+        return f"scheme {self.name} ({self.cipher.cipher})"
 
     @property
     def _is_plugin(self) -> bool:
         return plugins.is_file(self.cipher.cipher)
 
-    def _with_keystream(self, method: str, image_id: str, pixels: Bytes, level: int) -> Bytes:
+    def _transform(
+        self, where: str, method: Transform, image_id: str, pixels: Bytes, level: int
+    ) -> Bytes:
         given = pixels.view()
         # A plug-in that wrote into its input would change the plain picture of the next level.
         given.flags.writeable = False
-        found = self._call(method, image_id, level, given, level, Keystream(self.key, image_id))
-        return self._checked(method, image_id, level, found, pixels)
+        found = self._call(where, method, given, level, Keystream(self.key, image_id))
+        return _checked(where, method, found, pixels)
 
-    def _call(self, method: str, image_id: str | None, level: int, *arguments: Any) -> Any:
-        called = getattr(self.cipher, method)
+    def _call(self, where: str, method: Callable[..., Found], *arguments: Any) -> Found:
         if not self._is_plugin:
-            return called(*arguments)
-        return plugins.call(self._where(image_id, level), called, *arguments)
+            return method(*arguments)
+        return plugins.call(where, method, *arguments)
 
-    def _checked(
-        self, method: str, image_id: str, level: int, found: Any, expected: Bytes
-    ) -> Bytes:
-        is_bytes = isinstance(found, np.ndarray) and found.dtype == np.uint8
-        if not is_bytes or found.shape != expected.shape:
-            raise LeakageError(
-                f"{self._where(image_id, level)}: {method} returned {plugins.describe(found)}; "
-                f"expected an array of uint8 with shape {expected.shape}"
-            )
-        return np.asarray(found)
 
-    def _where(self, image_id: str | None, level: int) -> str:
-        picture = "" if image_id is None else f", picture {image_id} at level {level}"
-        return f"scheme {self.name} ({self.cipher.cipher}){picture}"
+def _checked(where: str, method: Callable[..., Any], found: Any, expected: Bytes) -> Bytes:
+    is_bytes = isinstance(found, np.ndarray) and found.dtype == np.uint8
+    if not is_bytes or found.shape != expected.shape:
+        raise LeakageError(
+            f"{where}: {method.__name__} returned {plugins.describe(found)}; expected an array of "
+            f"uint8 with shape {expected.shape}"
+        )
+    return np.asarray(found)
