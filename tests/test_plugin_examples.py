@@ -57,34 +57,34 @@ def test_every_figure_that_the_page_asks_for_is_there(ran: Path) -> None:
         assert (ran / name).read_bytes().startswith(b"\x89PNG")
 
 
-def test_the_user_s_cipher_stands_beside_the_built_in_ones(ran: Path) -> None:
+def test_a_user_s_cipher_is_compared_with_the_built_in_ones(ran: Path) -> None:
     found = summary(ran / "results/my-cipher/figures/schemes-statistics.csv")
     assert found.index.get_level_values(0).unique().tolist() == ["msb_xor", "rotated", "full"]
     assert found["rotated"].index.tolist() == [0, 2, 4, 6, 8]
     assert found["rotated"][0] == found["msb_xor"][0]
 
 
-def test_a_view_of_the_user_s_cipher_is_what_the_file_makes(ran: Path) -> None:
+def test_the_views_of_a_user_s_cipher_are_its_ciphertexts(ran: Path) -> None:
     table, metadata = files.read_table(ran / "results/my-cipher/views/rotated/4.parquet")
     assert metadata["definition"]["cipher"] == "cut_and_rotate.py"
     plain, _ = files.read_table(ran / "results/my-cipher/views/plain/0.parquet")
-    for seen, whole in zip(table.to_pylist(), plain.to_pylist(), strict=True):
-        assert seen["pixels"] != whole["pixels"]
-        assert sorted(seen["pixels"]) == sorted(whole["pixels"])
+    for view, whole in zip(table.to_pylist(), plain.to_pylist(), strict=True):
+        assert view["pixels"] != whole["pixels"]
+        assert sorted(view["pixels"]) == sorted(whole["pixels"])
 
 
-def test_pictures_encrypted_elsewhere_are_seen_as_they_are(ran: Path) -> None:
+def test_the_views_of_pictures_encrypted_elsewhere_are_these_pictures(ran: Path) -> None:
     table, metadata = files.read_table(ran / "results/elsewhere/views/elsewhere/2.parquet")
     assert metadata["key_fingerprint"] is None
     (row,) = [row for row in table.to_pylist() if row["image_id"] == "coffee"]
     shape = row["height"], row["width"], row["channels"]
-    seen = np.frombuffer(row["pixels"], np.uint8).reshape(shape)
-    assert np.array_equal(seen, np.asarray(Image.open(ran / "encrypted/2/coffee.png")))
+    view = np.frombuffer(row["pixels"], np.uint8).reshape(shape)
+    assert np.array_equal(view, np.asarray(Image.open(ran / "encrypted/2/coffee.png")))
     found = summary(ran / "results/elsewhere/figures/schemes-statistics.csv")
     assert found["elsewhere"].index.tolist() == [0, 1, 2]
 
 
-def test_an_encrypted_picture_that_changes_is_told_of_the_figures_that_show_it(ran: Path) -> None:
+def test_verify_names_the_figures_of_a_changed_encrypted_picture(ran: Path) -> None:
     verify = ["python", "-m", "leakage", "verify", "results/elsewhere"]
     picture = ran / "encrypted/2/coffee.png"
     content = picture.read_bytes()
@@ -126,7 +126,7 @@ def test_every_example_is_short() -> None:
     assert max(lines.values()) < 40, lines
 
 
-def test_a_changed_plug_in_makes_its_own_jobs_run_again_and_no_other(ran: Path) -> None:
+def test_a_changed_cipher_reruns_only_its_own_jobs(ran: Path) -> None:
     path = ran / "cut_and_rotate.py"
     words = next(each for each in documented.commands(PAGE) if "cipher.yaml" in each)
     assert "Nothing to be done" in run(ran, words).output
@@ -143,7 +143,7 @@ def test_a_changed_plug_in_makes_its_own_jobs_run_again_and_no_other(ran: Path) 
     assert estimates == {"rotated.parquet", "rotated.parquet.sha256"}
 
 
-def test_a_changed_picture_of_another_program_makes_its_level_anew_and_no_other(ran: Path) -> None:
+def test_a_changed_encrypted_picture_reruns_only_its_level(ran: Path) -> None:
     path = ran / "encrypted/2/coffee.png"
     words = next(each for each in documented.commands(PAGE) if "folder.yaml" in each)
     assert "Nothing to be done" in run(ran, words).output
@@ -153,7 +153,7 @@ def test_a_changed_picture_of_another_program_makes_its_level_anew_and_no_other(
     assert views == {"results/elsewhere/views/elsewhere/2.parquet"}
 
 
-def test_a_cipher_may_also_lie_in_the_package_s_folder(folder: Path, tmp_path: Path) -> None:
+def test_a_user_s_cipher_also_works_in_the_package_s_folder(folder: Path, tmp_path: Path) -> None:
     checkout = copy_checkout(tmp_path)
     shutil.copyfile(
         folder / "cut_and_rotate.py", checkout / "workflow/leakage/schemes/cut_and_rotate.py"
@@ -170,9 +170,12 @@ def test_a_cipher_may_also_lie_in_the_package_s_folder(folder: Path, tmp_path: P
     assert metadata["definition"]["cipher"] == "cut_and_rotate"
 
 
-def test_a_faulty_plug_in_stops_the_run_with_its_name_and_leaves_no_view(tmp_path: Path) -> None:
+def test_a_faulty_cipher_stops_the_run_with_its_name_and_leaves_no_view(tmp_path: Path) -> None:
     plugin = tmp_path / "my cipher.py"
-    plugin.write_text("def encrypt(pixels, level, keystream, settings):\n    return pixels / 2\n")
+    plugin.write_text(
+        "from leakage.schemes import Cipher\n\n\nclass Half(Cipher):\n"
+        "    def encrypt(self, pixels, level, keystream):\n        return pixels / 2\n"
+    )
     entry = {"cipher": str(plugin), "levels": [0, 1]}
     results = tmp_path / "results"
     done = snakemake(

@@ -16,7 +16,6 @@ from leakage.schemes.keystream import Keystream
 from leakage.storage import files
 
 SHARED = {"bitplanes", "blocks", "keystream"}
-BYTE = 8.0
 # The arguments of the methods of which a cipher has at least one.
 METHODS = {"encrypt": ("pixels", "level", "keystream"), "read": ("image_id", "plain", "level")}
 

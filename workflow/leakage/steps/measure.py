@@ -18,7 +18,7 @@ from leakage.interfaces import Bytes
 from leakage.schemes.keystream import Keystream
 from leakage.steps.view import Encryption, opened, picture
 from leakage.storage import files
-from leakage.storage.shards import rows as all_rows
+from leakage.storage.shards import rows as shard_rows
 
 NOISE, NOISE_LEVEL = "noise", -1
 # The key of the noise: a fixed one gives all schemes the same reference.
@@ -53,7 +53,7 @@ def main(
     scheme, chosen = opened(encryption), _levels(levels)
     if scheme is None:
         raise LeakageError("--settings has no definition of the scheme; add its entry")
-    table = all_rows(files.check(manifest), 0, 1)
+    table = shard_rows(files.check(manifest), 0, 1)
     rows = table.iloc[spread(len(table), limit)].to_dict("records")
     progress.about(encryption.scheme)
 

@@ -12,9 +12,9 @@ from leakage.errors import LeakageError
 from leakage.interfaces import Bytes
 from leakage.schemes import keystream
 from leakage.storage import files, pictures, views
-from leakage.storage.shards import rows as own_rows
+from leakage.storage.shards import rows as shard_rows
 
-PLAIN = {"clear_bits": schemes.BYTE, "strength": 0.0}
+PLAIN = {"clear_bits": 8.0, "strength": 0.0}
 
 
 class Encryption(Settings):
@@ -54,7 +54,7 @@ def main(
         raise LeakageError(
             f"--level {level}: --settings has no definition of the scheme; add its entry"
         )
-    rows = own_rows(files.check(manifest), shard, shards).to_dict("records")
+    rows = shard_rows(files.check(manifest), shard, shards).to_dict("records")
     progress.about(f"{encryption.scheme} {level}")
 
     def observed() -> Iterator[tuple[str, Bytes]]:
