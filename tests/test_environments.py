@@ -1,4 +1,4 @@
-"""What `envs/` holds fits pyproject.toml and is what runs here; how the environment is made."""
+"""The lock in `envs/` fits pyproject.toml and this environment; how the environment is made."""
 
 import importlib.metadata
 import importlib.util
@@ -65,17 +65,17 @@ def test_every_line_of_the_lock_is_an_exact_pin_with_hashes():
         assert re.search(r"( +--hash=sha256:[0-9a-f]{64})+$", line), line
 
 
-@pytest.mark.parametrize("name", ["requirements.txt", "environment.yaml"])
-def test_no_file_for_installers_names_an_index(name):
-    assert not re.search(r"://|index-url|find-links", (ENVS / name).read_text())
+def test_no_file_for_installers_names_an_index():
+    for name in ("requirements.txt", "environment.yaml"):
+        assert not re.search(r"://|index-url|find-links", (ENVS / name).read_text())
 
 
-@pytest.mark.parametrize(("python", "platform"), [*product(PYTHONS, PLATFORMS)])
-def test_the_lock_has_all_that_pyproject_asks_for_on_every_python(python, platform):
-    found = pinned(environment_of(python, platform))
-    for requirement in [each for listed in ASKED.values() for each in listed]:
-        version = found[canonicalize_name(requirement.name)]
-        assert requirement.specifier.contains(version), requirement
+def test_the_lock_has_every_requirement_on_every_python_and_platform():
+    for python, platform in product(PYTHONS, PLATFORMS):
+        found = pinned(environment_of(python, platform))
+        for requirement in [each for listed in ASKED.values() for each in listed]:
+            version = found[canonicalize_name(requirement.name)]
+            assert requirement.specifier.contains(version), (requirement, python, platform)
 
 
 def test_a_lower_bound_is_the_minor_version_that_is_locked():
@@ -87,7 +87,7 @@ def test_a_lower_bound_is_the_minor_version_that_is_locked():
         assert lowest.release[:2] == version.release[:2], requirement
 
 
-def test_the_lock_has_all_that_its_distributions_need_here():
+def test_the_lock_has_every_dependency_of_its_distributions():
     locked = pinned()
     waiting = [each for listed in ASKED.values() for each in listed]
     seen = set()
@@ -113,9 +113,9 @@ def test_the_conda_environment_is_made_from_the_lock():
     assert [Requirement(each) for each in listed["pip"]] == PINS
 
 
-@pytest.mark.parametrize(("name", "version"), pinned().items())
-def test_the_installed_version_is_the_locked_one(name, version):
-    assert Version(importlib.metadata.version(name)).public == str(version)
+def test_the_installed_versions_are_the_locked_ones():
+    found = {name: Version(importlib.metadata.version(name)).public for name in pinned()}
+    assert found == {name: str(version) for name, version in pinned().items()}
 
 
 def test_the_supported_pythons_are_the_same_everywhere():

@@ -1,6 +1,6 @@
-"""The built wheel in an environment that has its base dependencies and nothing else.
+"""The wheel in an environment with its base dependencies and nothing else.
 
-Those are links to the distributions that are installed here, so that nothing is downloaded.
+The dependencies are links to the distributions that are installed here. Nothing is downloaded.
 """
 
 import importlib.metadata
@@ -35,9 +35,8 @@ from leakage.estimators import estimate
 for package in (estimators, steps):
     for module in pkgutil.iter_modules(package.__path__):
         importlib.import_module(f"{package.__name__}.{module.name}")
-x, y = np.load("x.npy"), np.load("y.npy")
-table = estimate("mine", x, y, epochs=2, hidden=8, seeds=1)
-assert np.isfinite(table.loc[table.chosen, "mean"]).all(), table
+x = np.arange(60.0).reshape(20, 3)
+assert estimate("cca", x, x + 1).chosen.any()
 for kind in ("open_clip", "timm", "torchvision"):
     try:
         encoders.encoder_class(kind)().load(None, "cpu")
@@ -123,7 +122,7 @@ def run(folder: Path, *line: str | Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(line, cwd=folder, env=surroundings, capture_output=True, text=True)
 
 
-def test_the_metadata_says_what_pyproject_does(wheel):
+def test_the_metadata_equals_pyproject(wheel):
     found = metadata(wheel)
     assert found["Name"] == "leakage" and found["Version"] == leakage.__version__
     assert set(found["Requires-Python"].split(",")) == set(PROJECT["requires-python"].split(","))
@@ -134,7 +133,7 @@ def test_the_metadata_says_what_pyproject_does(wheel):
     assert base == {str(Requirement(each)) for each in PROJECT["dependencies"]}
 
 
-def test_the_wheel_holds_every_module_the_types_marker_and_the_data(wheel):
+def test_the_wheel_has_every_module_and_data_file_and_the_types_marker(wheel):
     with zipfile.ZipFile(wheel) as archive:
         names = set(archive.namelist())
         (points,) = (each for each in names if each.endswith("entry_points.txt"))
@@ -145,11 +144,11 @@ def test_the_wheel_holds_every_module_the_types_marker_and_the_data(wheel):
     assert not missing and "leakage/py.typed" in names
 
 
-def test_the_version_is_the_citation_s():
+def test_the_citation_has_the_version():
     assert f"\nversion: {leakage.__version__}\n" in (REPOSITORY / "CITATION.cff").read_text()
 
 
-def test_nothing_of_an_extra_is_there(environment, tmp_path):
+def test_no_package_of_an_extra_is_installed(environment, tmp_path):
     modules = sorted(module for listed in extras.EXTRAS.values() for module in listed)
     program = "import importlib.util as i, sys; print([m for m in sys.argv[1:] if i.find_spec(m)])"
     done = run(tmp_path, environment / "python", "-c", program, *modules)
@@ -158,17 +157,15 @@ def test_nothing_of_an_extra_is_there(environment, tmp_path):
     assert found <= {"jinja2", "packaging"}, done.stderr
 
 
-def test_the_command_estimates_and_gives_its_version(environment, arrays):
-    done = run(arrays, environment / "leakage", "--version")
+def test_the_version_is_printed(environment, tmp_path):
+    done = run(tmp_path, environment / "leakage", "--version")
     assert done.stdout == f"leakage {leakage.__version__}\n", done.stderr
-    words = ("estimate", "mine", "x.npy", "y.npy", "--settings", FAST)
-    done = run(arrays, environment / "leakage", *words)
-    assert done.returncode == 0 and "level" in done.stdout, done.stderr
 
 
 @pytest.mark.parametrize(
     "words",
     [
+        ("estimate", "mine", "x.npy", "y.npy", "--settings", FAST),
         ("test", "x.npy", "y.npy"),
         ("plan", "--nats", "0.1", "--patches", "4"),
     ],
@@ -179,20 +176,26 @@ def test_the_steps_on_arrays_work(environment, arrays, words):
     assert done.returncode == 0 and done.stdout, done.stderr
 
 
-def test_verify_says_what_it_misses_and_nothing_of_a_module(environment, tmp_path):
+def test_verify_says_which_file_is_missing(environment, tmp_path):
     done = run(tmp_path, environment / "leakage", "verify", "results")
     assert done.returncode == 1 and done.stderr.startswith("error: results"), done.stderr
 
 
 def test_a_step_whose_extra_is_missing_names_it_in_one_line(environment, tmp_path):
-    words = ("weights", "net.safetensors", "--settings", '{"kind": "timm"}', "--seed", "0")
+    words = (
+        "find_weights",
+        "net.safetensors",
+        "--settings",
+        '{"kind": "timm", "model": "resnet10t"}',
+    )
+    words += ("--seed", "0", "--size", "32")
     done = run(tmp_path, environment / "leakage", *words)
     told = "error: timm is not installed; install it with: pip install 'leakage[networks]'\n"
     assert done.returncode == 1 and done.stderr == told
 
 
-def test_the_library_estimates_and_names_the_extra_of_the_networks(environment, arrays):
-    done = run(arrays, environment / "python", "-c", LIBRARY)
+def test_the_library_imports_and_names_the_extra_of_the_networks(environment, tmp_path):
+    done = run(tmp_path, environment / "python", "-c", LIBRARY)
     assert done.returncode == 0, done.stderr
     lines = done.stdout.splitlines()
     assert [line.partition(":")[0] for line in lines] == ["open_clip", "timm", "torchvision"]
