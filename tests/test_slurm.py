@@ -1,4 +1,4 @@
-"""The tiny configuration on a real SLURM cluster of one node, which tests/slurm_cluster.sh starts.
+"""The tiny configuration on a SLURM cluster of one node, which tests/slurm_cluster.sh starts.
 
 Needs root on Debian: `make cluster` runs these tests, `make test` does not.
 """
@@ -13,16 +13,15 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from snake import REPOSITORY, command, copy_checkout, snakemake, surroundings
+from snake import REPOSITORY, TINY_RESULTS, TinyRun, command, copy_checkout, snakemake, surroundings
 
-RESULTS = Path("results") / "tiny"
 SCRIPT = REPOSITORY / "tests" / "slurm_cluster.sh"
 # The node has two CPUs, fewer than what a training asks for.
 PROFILE = ("--profile", "slurm", "--set-threads", "estimate=1")
 # Of the tiny configuration, the estimators that compute with torch.
 ON_GPU = {"mine", "cca", "rescaled", "reidentification"}
 
-# A figure with few jobs behind it, a training among them.
+# A figure that needs few jobs, with a training among them.
 ONE_FIGURE = ("figures/reidentification.png",)
 
 pytestmark = pytest.mark.cluster
@@ -40,20 +39,17 @@ def cluster() -> Iterator[None]:
         subprocess.run([SCRIPT, "stop"], check=True)
 
 
-@pytest.fixture(scope="module")
-def local(tmp_path_factory: pytest.TempPathFactory) -> Path:
+@pytest.fixture
+def local(tiny_run: TinyRun) -> Path:
     """The results of a run on the cores of this machine."""
-    checkout = copy_checkout(tmp_path_factory.mktemp("local"))
-    run = snakemake(RESULTS, checkout=checkout)
-    assert run.status == 0, run.output
-    return checkout / RESULTS
+    return tiny_run.results
 
 
 @pytest.fixture(scope="module")
 def through_slurm(cluster: None, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     """A checkout with a complete run through SLURM in it, and what Snakemake printed."""
     checkout = copy_checkout(tmp_path_factory.mktemp("slurm"))
-    run = snakemake(RESULTS, *PROFILE, checkout=checkout)
+    run = snakemake(TINY_RESULTS, *PROFILE, checkout=checkout)
     assert run.status == 0, run.output
     return checkout, run.output
 
@@ -81,7 +77,7 @@ def jobs(log: Path) -> list[tuple[str, str]]:
 def test_every_figure_is_made_through_slurm_with_the_tables_of_a_local_run(
     through_slurm: tuple[Path, str], local: Path
 ) -> None:
-    results = through_slurm[0] / RESULTS
+    results = through_slurm[0] / TINY_RESULTS
     figures = sorted(path.name for path in (local / "figures").iterdir())
     assert sorted(path.name for path in (results / "figures").iterdir()) == figures
     assert tables(results) == tables(local)
@@ -89,7 +85,7 @@ def test_every_figure_is_made_through_slurm_with_the_tables_of_a_local_run(
 
 
 def test_jobs_that_train_got_the_gpu_and_no_others_did(through_slurm: tuple[Path, str]) -> None:
-    logs = through_slurm[0] / RESULTS / "logs"
+    logs = through_slurm[0] / TINY_RESULTS / "logs"
     for log in logs.rglob("*.log"):
         stage, *names = log.relative_to(logs).parts
         gpus = [gpu for _, gpu in jobs(log)]
@@ -101,7 +97,7 @@ def test_jobs_that_train_got_the_gpu_and_no_others_did(through_slurm: tuple[Path
 
 
 def test_short_jobs_go_to_the_queue_together(through_slurm: tuple[Path, str]) -> None:
-    logs = through_slurm[0] / RESULTS / "logs"
+    logs = through_slurm[0] / TINY_RESULTS / "logs"
     # Four views and four embeddings; so many go together as the profile says.
     for stage, together in (("views", 9), ("embeddings", 3)):
         each = [number for log in (logs / stage).rglob("*.log") for number, _ in jobs(log)]
@@ -114,7 +110,7 @@ def test_a_cancelled_job_is_run_again_and_the_tables_are_the_same(
     checkout = copy_checkout(tmp_path)
     with open(tmp_path / "output", "w") as output:
         run = subprocess.Popen(
-            command(RESULTS, *PROFILE, checkout=checkout, targets=ONE_FIGURE),
+            command(TINY_RESULTS, *PROFILE, checkout=checkout, targets=ONE_FIGURE),
             cwd=checkout,
             env=surroundings(),
             stdout=output,
@@ -126,7 +122,7 @@ def test_a_cancelled_job_is_run_again_and_the_tables_are_the_same(
         finally:
             run.kill()
     assert cancelled in (tmp_path / "output").read_text()
-    assert_same_tables(checkout / RESULTS, local)
+    assert_same_tables(checkout / TINY_RESULTS, local)
 
 
 def cancel_one(rule: str) -> str:
