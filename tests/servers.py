@@ -1,4 +1,7 @@
-"""A real HTTP server on loopback: it serves a folder, with ranges, ETags and planned faults."""
+"""A real HTTP server on loopback: it serves a folder, with ranges, ETags and planned faults.
+
+`python tests/servers.py FOLDER PORT` serves a mirror of COCO until Ctrl-C.
+"""
 
 import contextlib
 import email.utils
@@ -262,3 +265,16 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             time.sleep(0.02)
             self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             self.connection.close()
+
+
+def main(folder: str, port: str) -> None:
+    """Serve a mirror of COCO until Ctrl-C."""
+    if not (Path(folder) / "annotations").is_dir():
+        sys.exit(f"error: {folder}: not a mirror of COCO (it has no folder annotations)")
+    with serving(Path(folder), port=int(port)) as server, contextlib.suppress(KeyboardInterrupt):
+        print(f"serving {folder} at {server.url}", flush=True)
+        threading.Event().wait()
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -58,16 +58,17 @@ def main(
     progress.about(encryption.scheme)
 
     def measured() -> Iterator[dict[str, Any]]:
-        for row in progress.over(rows, "pictures"):
-            image_id = row["image_id"]
-            plain = picture(pictures_folder / row["file_name"], row["sha256"], encryption.grey)
+        for each in progress.over(rows, "pictures"):
+            image_id = each["image_id"]
+            plain = picture(pictures_folder / each["file_name"], each["sha256"], encryption.grey)
             for level in chosen:
                 ciphertext = scheme.encrypt(image_id, plain, level)
                 view = scheme.view(image_id, ciphertext, level)
-                found = measures.measure(plain, view, ciphertext)
-                yield _row(image_id, encryption.scheme, level, found)
+                row = {"image_id": image_id, "scheme": encryption.scheme, "level": level}
+                yield row | measures.measure(plain, view, ciphertext)
             nothing = noise(image_id, plain.shape)
-            yield _row(image_id, NOISE, NOISE_LEVEL, measures.measure(plain, nothing, nothing))
+            row = {"image_id": image_id, "scheme": NOISE, "level": NOISE_LEVEL}
+            yield row | measures.measure(plain, nothing, nothing)
 
     files.write_table(
         output,
@@ -105,7 +106,3 @@ def _levels(text: str) -> list[int]:
         return [int(each) for each in text.split(",")]
     except ValueError:
         raise LeakageError(f"--levels {text}: expected integers, such as 0,4,8") from None
-
-
-def _row(image_id: str, scheme: str, level: int, found: dict[str, float]) -> dict[str, Any]:
-    return {"image_id": image_id, "scheme": scheme, "level": level, **found}
