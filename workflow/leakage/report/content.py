@@ -30,7 +30,7 @@ class Content:
         answers: one per scheme; empty if the run has no verdict.
         grids: verdicts and first picture of each scheme.
         warnings: what to know before quoting a number.
-        groups: the figures, in the order of the argument.
+        groups: the figures in reading order.
         verdicts: one row per scheme, representation and level.
         claims: the paper's claims; None if the run has not tested them.
         estimates: held-out estimates, one row per level.

@@ -1,4 +1,4 @@
-"""The figures of the report, in the order of the argument, each with its files as `data:` URIs."""
+"""The figures of the report in reading order, each with its files as `data:` URIs."""
 
 import base64
 import gzip
@@ -78,7 +78,7 @@ class Group:
 
 
 def groups(figures: Iterable[Drawn]) -> list[Group]:
-    """Return the figures in the order of the argument; groups without a figure are left out."""
+    """Return the figures in reading order, without empty groups."""
     headings = {module: heading for heading, modules in GROUPS.items() for module in modules}
     places = {module: place for place, module in enumerate(headings)}
     found: dict[str, list[Illustration]] = {heading: [] for heading in [*GROUPS, OTHERS]}
@@ -124,7 +124,7 @@ def smaller(content: bytes) -> bytes:
 
     with Image.open(io.BytesIO(content)) as opened:
         text = opened.info.get("Description", "")
-        # The figures have a white ground, so nothing is transparent.
+        # The figures have a white background, so nothing is transparent.
         picture = opened.convert("RGB")
     reduced = picture.quantize(256, dither=Image.Dither.NONE)
     change = np.asarray(picture, np.int16) - np.asarray(reduced.convert("RGB"), np.int16)
