@@ -13,12 +13,11 @@ from docutils.core import publish_doctree
 from hypothesis import given
 from hypothesis import strategies as st
 from leakage import captions, figures
-from leakage.analysis import claims, comparisons
+from leakage.analysis import claims, comparisons, wording
 from leakage.errors import LeakageError
 from leakage.figures import (
     fig2,
     style,
-    verdict,
 )
 
 WITH_TABLES = {
@@ -120,9 +119,9 @@ def test_a_table_without_numbers_gives_a_caption_that_says_so(name, tmp_path):
 def test_the_verdict_s_caption_says_why_nothing_was_found():
     rows = verdict_rows()
     few = rows.assign(verdict="too few pictures", pictures=6.0)
-    assert verdict.finding(few) == "too few pictures (6)"
+    assert wording.finding(few) == "too few pictures (6)"
     none = rows.assign(verdict="no evidence of a leak")
-    assert verdict.finding(none) == "no evidence of a leak at 2 levels"
+    assert wording.finding(none) == "no evidence of a leak at 2 levels"
 
 
 def test_figure_2_s_caption_has_its_slope_and_its_fit():

@@ -12,8 +12,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from leakage.analysis import tables
+from leakage.analysis.claims import STAND_IN_FAILS, STAND_IN_HOLDS
 from leakage.analysis.verdicts import LEAK, NO_EVIDENCE
-from leakage.figures.scorecard import STAND_IN_FAILS, STAND_IN_HOLDS
 from leakage.report import answers
 from PIL import Image
 from snake import REPOSITORY, snakemake

@@ -1,8 +1,8 @@
-"""Captions: texts with named numbers, filled from the table behind a figure, kept inside its PNG.
+"""Captions: filled with numbers of the table behind a figure, and kept inside its PNG.
 
-A template is a text with `str.format` fields, `falls by {slope:.3f} bit`. Its numbers come from the
-figure's module, which offers `numbers(table)`. The filled text lies in the picture, and the report
-reads it there: both say the same.
+A template is a text with fields of `str.format`, say `falls by {slope:.3f} bit`. The method
+`numbers` of the figure returns the numbers. The report reads the filled caption from the picture,
+so that both agree.
 """
 
 import math
@@ -14,12 +14,12 @@ from typing import Any
 
 from leakage.errors import LeakageError
 
-# What stands for a number that is missing.
+# In place of a missing number.
 MISSING = "no number"
 
 
 class _Numbers(string.Formatter):
-    """`str.format`, with words where a number is missing and a space before the sign of percent."""
+    """`str.format`, with words for a missing number and a space before a percent sign."""
 
     def format_field(self, value: Any, format_spec: str) -> str:
         if isinstance(value, float) and not math.isfinite(value):
@@ -29,10 +29,10 @@ class _Numbers(string.Formatter):
 
 
 def fill(template: str, numbers: Mapping[str, Any], figure: str) -> str:
-    """Return a caption with its numbers in it; one that is NaN is said to be missing.
+    """Return a caption with its numbers filled in; a number that is NaN is called missing.
 
     Raises:
-        LeakageError: the template names a number that the figure does not give.
+        LeakageError: a field of the template has no number.
     """
     fields = {name for _, name, _, _ in string.Formatter().parse(template) if name is not None}
     if missing := sorted(fields - set(numbers)):
@@ -45,7 +45,7 @@ def fill(template: str, numbers: Mapping[str, Any], figure: str) -> str:
 
 
 def number(value: float, spec: str) -> str:
-    """Return a number as in a caption: never `-0.00`, and words if it is missing.
+    """Return a number as in a caption: never `-0.00`, and in words if it is missing.
 
     Example: `number(0.125, ".0%")` is `12 %`.
     """
@@ -53,15 +53,15 @@ def number(value: float, spec: str) -> str:
 
 
 def trend(levels: Iterable[int], values: Iterable[float], spec: str, unit: str = "") -> str:
-    """Return how values change from the lowest level to the highest, in words.
+    """Return the change from the lowest level to the highest, in words.
 
-    Only the values at the two ends count: `falls from 7.41 bits at n = 0 to 0.00 at n = 8`.
+    Example: `falls from 7.41 bits at n = 0 to 0.00 at n = 8`. Values in between do not count.
 
     Args:
         levels: in any order.
         values: one per level; NaN is left out.
-        spec: of the numbers, `.2f`.
-        unit: after the first number.
+        spec: the format of the numbers, say `.2f`.
+        unit: follows the first number.
     """
     pairs = zip(levels, values, strict=True)
     known = sorted((int(n), float(value)) for n, value in pairs if math.isfinite(value))
@@ -79,7 +79,7 @@ def trend(levels: Iterable[int], values: Iterable[float], spec: str, unit: str =
 
 
 def inside(png: Path | str) -> str:
-    """Return the caption that lies in a PNG; nothing where there is no such file, or no caption."""
+    """Return the caption inside a PNG; nothing if there is no file or no caption."""
     from PIL import Image
 
     if not Path(png).is_file():
@@ -89,7 +89,7 @@ def inside(png: Path | str) -> str:
 
 
 def as_rst(text: str) -> str:
-    """Return plain text as reStructuredText, in which nothing of it is markup."""
+    """Return plain text as reStructuredText without markup."""
     return re.sub(r"([\\*`_|])", r"\\\1", text)
 
 
@@ -99,3 +99,8 @@ def listed(items: Iterable[Any], last: str = "and") -> str:
     if len(texts) < 2:
         return texts[0] if texts else "none"
     return f"{', '.join(texts[:-1])} {last} {texts[-1]}"
+
+
+def levels(values: Iterable[int]) -> str:
+    """Return the distinct levels in words, `n = 0, 1 and 4`."""
+    return f"n = {listed(sorted({int(level) for level in values}))}"

@@ -1,10 +1,10 @@
 """The paper's claims (Messadi, Cervia, Itier, arXiv 2508.08832), and the numbers that test them.
 
-The paper gives its claims in words; which number tests one, and where it turns, is our choice. A
-claim about CLIP or ResNet-50 that is tested with a stand-in (`analysis.parts`) says so in its
-verdict. With an untrained network, or an encoder without weights, it cannot be tested; its numbers
-are given all the same. Where the paper draws values on training pairs, those decide together with
-the held-out ones, where these rise above their null and have enough pictures.
+The paper gives its claims in words. We chose the number that tests each, and its threshold. The
+verdict on a claim about CLIP or ResNet-50 says if a stand-in was used (`analysis.parts`). With an
+untrained network, or an encoder without weights, the claim cannot be tested, but its numbers are
+given. Claims on training values need the held-out values too, if these are above their null and
+come from enough pictures.
 """
 
 from collections.abc import Callable, Mapping
@@ -29,15 +29,15 @@ NO_WEIGHTS = "cannot be tested with these weights"
 NO_LEVELS = "cannot be tested at these levels"
 TOO_FEW = "cannot be tested with so few pictures"
 TRAINED = {parts.PAPER, parts.STAND_IN}
-# From this R² on a curve is called a straight line.
+# From this R² on, a curve counts as a straight line.
 LINEAR = 0.98
-# A cosine of unrelated directions is near 0; one that stays above this tells little.
+# Unrelated directions have a cosine near 0. A cosine that stays above this is uninformative.
 UNINFORMATIVE = 0.5
-# The level that leaves nothing of a byte.
+# The level at which nothing of a byte is left.
 NOTHING_LEFT = 8
 HIGH = 5
 CONVERGED = 0.9
-# Levels whose last training value is below this share of the largest have nothing to converge to.
+# Levels with a last training value below this share of the largest do not count as converging.
 PRESENT = 0.05
 
 
@@ -77,13 +77,13 @@ class Quantity:
     """A number that tests a claim.
 
     Attributes:
-        name: what it is.
-        value: of the paper's estimate.
-        threshold: where the claim turns; NaN of a number that only stands beside.
-        above: whether the claim asks for a value above the threshold, or below it.
-        reached: whether a value on the threshold (but for rounding) is one that holds.
-        held_out: the same number from held-out values; NaN where there is none.
-        held_out_counts: whether the claim asks the same of the held-out number.
+        name: its name.
+        value: its value by the paper's estimate.
+        threshold: the threshold of the claim; NaN for a number that decides nothing.
+        above: whether the claim needs a value above the threshold, or below it.
+        reached: whether a value equal to the threshold, up to rounding, is enough.
+        held_out: the same number from held-out values; NaN if there is none.
+        held_out_counts: whether the claim needs the same of the held-out number.
     """
 
     name: str
@@ -96,12 +96,12 @@ class Quantity:
 
     @property
     def sign(self) -> str:
-        """How the threshold is written."""
+        """The relation of the value to the threshold, if the claim holds."""
         return {(1, 1): "≥", (1, 0): ">", (0, 1): "≤", (0, 0): "<"}[self.above, self.reached]
 
     @property
     def holds(self) -> bool | None:
-        """Whether it supports the claim; None where there is no number."""
+        """Whether it supports the claim; None if there is no number."""
         values = [self.value, *([self.held_out] if self.held_out_counts else [])]
         known = [value for value in values if not np.isnan(value)]
         if np.isnan(self.value):
@@ -112,15 +112,15 @@ class Quantity:
 
 @dataclass(frozen=True)
 class Claim:
-    """A claim of the paper, the numbers that test it, and the encoders that they are from.
+    """A claim of the paper, with the numbers that test it and their encoders.
 
     Attributes:
         text: the claim.
         quantities: the numbers that test it.
-        remark: what to know about the numbers.
-        players: the encoders in the places of the paper's networks; empty for claims on pixels.
+        remark: a remark on the numbers.
+        players: the encoders in place of the paper's networks; empty for claims on pixels.
         compares: whether the claim compares the two networks with each other.
-        few: whether it rests on held-out numbers from too few pictures.
+        few: whether it needs held-out numbers and these have too few pictures.
     """
 
     text: str
@@ -146,7 +146,7 @@ class Claim:
 
     @property
     def played_by_one(self) -> bool:
-        """Whether one encoder plays both networks, which leaves nothing to compare."""
+        """Whether one encoder replaces both networks, so that there is nothing to compare."""
         return self.compares and len({each.label for each in self.players}) == 1
 
     @property
@@ -198,7 +198,7 @@ def claims(tables: Mapping[str, Table]) -> list[Claim]:
 
 
 def _players(tables: Mapping[str, Table]) -> tuple[Player, Player]:
-    """Return the encoders that play CLIP and ResNet-50."""
+    """Return the encoders in place of CLIP and ResNet-50."""
     clip, resnet = (parts.player(tables[f"mine_{part}"], part) for part in parts.NETWORKS)
     return clip, resnet
 
@@ -206,7 +206,7 @@ def _players(tables: Mapping[str, Table]) -> tuple[Player, Player]:
 def straightness(levels: Any, values: Any) -> float:
     """Return R² of the straight line through values; NaN for fewer than three, or equal ones."""
     levels, values = np.asarray(levels, float), np.asarray(values, float)
-    # Equal but for rounding: then R² is noise.
+    # R² of values that are equal up to rounding is noise.
     flat = values.size == 0 or np.ptp(values) <= 1e-12 * np.abs(values).max()
     if len(values) < 3 or flat or not np.isfinite(values).all():
         return float("nan")
@@ -222,7 +222,7 @@ def training(table: Table) -> "pd.DataFrame":
 def epochs_to_converge(table: Table) -> float:
     """Return the median over levels of the first epoch with 90 % of the last training value.
 
-    Levels that end below 5 % of the largest value are left out; NaN where no value is above 0.
+    Levels that end below 5 % of the largest value are left out. NaN if no value is above 0.
     """
     curves = training(table)
     last = curves.iloc[-1]
@@ -232,11 +232,11 @@ def epochs_to_converge(table: Table) -> float:
 
 
 def share(values: "pd.Series", between: tuple[int, int]) -> float:
-    """Return the mean of I(n) / max I over the levels from the first to the last given.
+    """Return the mean of I(n) / max I over a range of levels.
 
     Args:
-        values: by level, in nats.
-        between: the lowest and the highest level that count.
+        values: values by level, in nats.
+        between: the lowest and the highest level of the range.
     """
     inner = values[(values.index >= between[0]) & (values.index <= between[1])]
     if not len(inner) or not values.max() > 0:
@@ -245,10 +245,10 @@ def share(values: "pd.Series", between: tuple[int, int]) -> float:
 
 
 def held_out_share(table: Table, between: tuple[int, int]) -> float:
-    """Return `share` of the held-out means; NaN where they do not rise above floor and null.
+    """Return `share` of the held-out means; NaN if these do not exceed floor and null.
 
-    Both the largest value and the mean over the levels that count have to: a ratio of what
-    mismatched pictures give as well is noise.
+    The largest value must exceed them, and so must the mean over the range. Otherwise mismatched
+    pictures give as much, and the ratio is noise.
     """
     rows = answer(table).set_index("level")
     null = rows[["floor", "null_high"]].max(axis=1).fillna(0.0)
@@ -405,13 +405,13 @@ def _compared(
     """Return the claim that a first series keeps relatively more than a second.
 
     Args:
-        text: of the claim.
-        name: of the number.
-        trained: the two series.
-        held_out: the held-out shares of the two.
-        between: the lowest and the highest level that count.
+        text: the claim.
+        name: the name of the number.
+        trained: MINE's training curves of both.
+        held_out: the held-out shares of both.
+        between: the lowest and the highest level of the range.
         few: why the held-out shares carry no weight, or nothing.
-        remark: begins the claim's remark.
+        remark: the beginning of the remark.
     """
     first, second = (share(training(each).iloc[-1], between) for each in trained)
     beside = held_out[0] - held_out[1]

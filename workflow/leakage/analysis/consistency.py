@@ -1,9 +1,9 @@
-"""Self-consistency of the held-out estimator on real embeddings: laws that any right one obeys.
+"""Self-consistency of the held-out estimator on real embeddings: laws of any correct estimator.
 
-No leakage is known there, but what it must do is: it cannot rise when more is encrypted (the data
-processing inequality: a higher level's view is a function of a lower one's), it is 0 where nothing
-is left, and it does not notice another scale of the views. Song and Ermon, "Understanding the
-limitations of variational mutual information estimators", ICLR 2020, ask the same of estimators.
+The true leakage is not known there, but some of its properties are. It cannot rise with the level
+if a higher level's view is a function of a lower one's (the data processing inequality). It is 0 if
+nothing is left. It does not depend on the scale of the views. Song and Ermon, "Understanding the
+limitations of variational mutual information estimators", ICLR 2020, propose such tests.
 """
 
 from collections.abc import Mapping
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from leakage.config.models import Config
 
-# What counts as 0 nats where nothing is left, and as no difference after rescaling.
+# The largest value in nats that counts as 0, and as no difference after rescaling.
 ZERO = 0.05
 SAME = 1e-3
 RESCALED, PLAIN = " rescaled", " plain"
@@ -30,7 +30,7 @@ class Consistency(Analysis):
     """The checks of one scheme's held-out estimates, one row per representation and check.
 
     Columns: `value` and `allowed` in nats (of the ceiling: a number of levels); `holds`, missing
-    where nothing is asked; `where`, the levels of the value; `carries_weight`; `label` of the
+    if there is nothing to check; `where`, the levels of the value; `carries_weight`; `label` of the
     representation; `shortage`, why an estimate behind the check carries no weight.
     """
 
@@ -84,8 +84,8 @@ class Consistency(Analysis):
 def rise(rows: "pd.DataFrame") -> tuple[float, float, str]:
     """Return the largest rise of the mean to a higher level, what is allowed, and where it is.
 
-    Allowed is the sum of the half-widths of the two intervals. Where a rise exceeds that, the one
-    that does so the most is returned.
+    Allowed is the sum of the half-widths of the two intervals. If any rise exceeds that, the one
+    with the largest excess is returned.
     """
     rows = rows.sort_values("level")
     levels, mean = rows["level"].to_numpy(), rows["mean"].to_numpy()
@@ -101,7 +101,7 @@ def rise(rows: "pd.DataFrame") -> tuple[float, float, str]:
 
 
 def _nothing_left(rows: "pd.DataFrame", levels: list[int]) -> tuple[float, float, str]:
-    """Return the largest mean, in size, of the levels at which nothing is left."""
+    """Return the largest absolute mean of the levels at which nothing is left."""
     last = rows.loc[rows["level"].isin(levels), "mean"].abs()
     where = f"n = {', '.join(map(str, levels))}" if levels else "no such level"
     return (float(last.max()), ZERO, where) if len(last) else (np.nan, ZERO, where)
@@ -113,7 +113,7 @@ def _difference(rescaled: "pd.DataFrame", plain: "pd.DataFrame") -> tuple[float,
 
 
 def _at_ceiling(table: Table) -> tuple[float, float, str]:
-    """Return at how many levels a value of some fold and seed was cut at its ceiling, and which."""
+    """Return the number of levels with a value of any fold and seed at its ceiling, and which."""
     rows = table.answer
     cut = rows[rows["value"] >= rows["ceiling"] - 1e-9]
     levels = sorted(cut["level"].unique())

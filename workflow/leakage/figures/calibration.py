@@ -1,4 +1,4 @@
-"""Calibration: every estimator against known truths, beyond the paper; a target of its own."""
+"""Calibration: every estimator against known truths, for the target `calibration`."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -27,7 +27,7 @@ class Calibration(Figure):
     """
 
     def draw(self, tables: dict[str, style.Table]) -> "tuple[Drawn, pd.DataFrame]":
-        """Return estimate against truth, a panel per task; its table is the calibration's own."""
+        """Return estimate against truth, a panel per task, and the table of the calibration."""
         table = tables["calibration"].rows
         tasks = list(dict.fromkeys(table["task"]))
         names = list(dict.fromkeys(table["estimator"]))
@@ -37,7 +37,7 @@ class Calibration(Figure):
         figure, _ = style.panels(1, width * columns + 2.2, height * count)
         figure.clear()
         axes = np.atleast_1d(figure.subplots(count, columns)).ravel()
-        # The palette has ten colours; what comes after is grey, told apart by its marker.
+        # The palette has ten colours; further estimators are grey and differ in their markers.
         palette = [*style.colours(10), *["0.45"] * len(names)]
         colours = dict(zip(names, palette, strict=False))
         markers = dict(zip(names, "os^Dv<>pXhP*" * (len(names) // 12 + 1), strict=False))
@@ -96,7 +96,7 @@ class Calibration(Figure):
 
 
 def _range(axis: "Axes", rows: "pd.DataFrame") -> "Artist":
-    """Shade where an estimate is right, over the levels of a task whose truth is a range."""
+    """Shade the range of the truth, over the levels of a task."""
     band = rows.drop_duplicates("level").sort_values("truth")
     look: dict[str, Any] = {"color": "0.2", "alpha": 0.15, "lw": 0}
     if len(band) == 1:

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
     from leakage.config.models import Config
 
-# Said of a check whose estimate carries no weight.
 TOO_FEW = "too few pictures"
 WIDTHS = {"representation": 2.4, "check": 3.6, "value (allowed), nats": 1.9, "verdict": 1.3}
 TEXTS = {
@@ -68,7 +67,7 @@ class Consistency(Figure):
         return style.text_table(WIDTHS, rows, fills, title), table
 
     def numbers(self, table: "pd.DataFrame") -> dict[str, Any]:
-        """Return what the caption says: how many laws are kept, and how many levels were cut."""
+        """Return the number of checks that hold, and of levels cut at a ceiling."""
         asked = table[table["holds"].notna()]
         if "carries_weight" in table:
             asked = asked[asked["carries_weight"].astype(bool)]
@@ -80,7 +79,7 @@ class Consistency(Figure):
         }
 
     def _finding(self, table: "pd.DataFrame") -> str:
-        """Return how many checks hold, in words."""
+        """Return the number of checks that hold, in words."""
         said = self.numbers(table)
         if not said["asked"]:
             return "No check of the held-out estimate can be made"

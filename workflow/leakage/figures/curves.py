@@ -4,7 +4,6 @@ import itertools
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from leakage import captions
 from leakage.analysis import enough
 from leakage.figures import style
 
@@ -74,11 +73,6 @@ def pictures(parts: "Iterable[pd.DataFrame]") -> str:
     if not counts:
         return "pictures"
     return f"{' to '.join(map(str, dict.fromkeys([counts[0], counts[-1]])))} pictures"
-
-
-def levels(values: "Iterable[int]") -> str:
-    """Return the distinct levels in words, `n = 0, 1 and 4`."""
-    return f"n = {captions.listed(sorted({int(level) for level in values}))}"
 
 
 def curve(

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from leakage import captions
 from leakage.analysis import comparisons
 from leakage.analysis.tables import grouped
 from leakage.figures import Figure, curves, style
@@ -93,7 +94,7 @@ class Estimators(Figure):
         lowest, highest = (
             table[table["level"] == end] for end in (table["level"].min(), table["level"].max())
         )
-        bounded = table[table["at_ceiling"]]
+        at = table.loc[table["at_ceiling"], "level"]
         return {
             "estimators": table["estimator"].nunique(),
             "few": curves.too_few_sentence(table),
@@ -104,7 +105,7 @@ class Estimators(Figure):
             "lowest_most": lowest["mean"].max(),
             "highest_least": highest["mean"].min(),
             "highest_most": highest["mean"].max(),
-            "at_ceiling": f"at {curves.levels(bounded['level'])}" if len(bounded) else "none here",
+            "at_ceiling": f"at {captions.levels(at)}" if len(at) else "none here",
         }
 
 

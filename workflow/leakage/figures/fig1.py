@@ -1,4 +1,4 @@
-"""Figure 1: a picture at every level, as an observer sees it."""
+"""Figure 1: a picture at every level, as the observer reads it."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +24,7 @@ class Figure1(Figure):
     reads_views = True
 
     def draw(self, views: "list[View]") -> "tuple[Drawn, pd.DataFrame]":
-        """Return the first picture of every view, and what can be counted in it."""
+        """Return the first picture of every view, with the mean and spread of its values."""
         import pandas as pd
 
         columns = min(3, len(views))
@@ -59,7 +59,7 @@ class Figure1(Figure):
         return figure, frame
 
     def numbers(self, table: "pd.DataFrame") -> dict[str, Any]:
-        """Return what the caption says: which picture, and how many values it has at the ends."""
+        """Return the picture, and its number of distinct values at the first and last level."""
         first, last = table.iloc[0], table.iloc[-1]
         return {
             "picture": first["image_id"],

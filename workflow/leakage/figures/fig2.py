@@ -22,7 +22,7 @@ EXACT = (
 )
 CORRECTED = (
     "At some levels the view is not a function of the pixel; there the value is corrected for its "
-    "bias, lies below the entropy H(view), and sees only what stands in a pixel's own place"
+    "bias, lies below the entropy H(view), and counts only pixels in the same place"
 )
 FLOOR = "floor: pixels of the view shuffled"
 UNKNOWN = "too few pixels: floor above 10 % of H(view)"
@@ -33,7 +33,7 @@ class Figure2(Figure):
 
     title = "Information about a pixel"
     caption = """
-        Plug-in mutual information of a pixel and its view against the level, as the mean over
+        Counted mutual information of a pixel and its view against the level, as the mean over
         {pictures} pictures with its 95 % interval: {first:.2f} bits at n = {lowest}, {last:.2f} at
         n = {highest}. {relation}. {fit}.
     """
@@ -56,7 +56,7 @@ class Figure2(Figure):
         if np.isfinite(slope):
             label = f"linear fit: {slope:.3f} bit per level, R² = {r2:.4f}"
             axis.plot(n, table["fit_bits"], "--", color=green, label=label)
-        # Of a scheme that states no bound, only the plain picture has one.
+        # If the scheme gives no bound, only the plain picture has one.
         if table["bound_bits"][table["level"] > 0].notna().any():
             axis.plot(n, table["bound_bits"], ":", color=red, label="bound: bits that stay clear")
         if (table["floor_bits"] > 0).any():
@@ -78,7 +78,7 @@ class Figure2(Figure):
         return figure, table
 
     def numbers(self, table: "pd.DataFrame") -> dict[str, Any]:
-        """Return what the caption says: how many pictures, the values at the ends, the fit."""
+        """Return the number of pictures, the values at both ends, and the fit."""
         first, last = table.iloc[0], table.iloc[-1]
         slope, r2 = first["slope"], first["r_squared"]
         line = f"a slope of {slope:.3f} bit per level and R² = {r2:.4f}"
@@ -96,22 +96,22 @@ class Figure2(Figure):
 
 
 def _floor(table: "pd.DataFrame") -> str:
-    """Return a further sentence on the floor, and on the levels whose value is not above it."""
+    """Return a sentence on the floor, and on the levels with too few pixels."""
     highest, unknown = table["floor_bits"].max(), table[~table["estimable"]]
-    words = f". Where the view's pixels are shuffled it finds at most {highest:.2f} bits"
+    words = f". With the pixels of the view shuffled it finds at most {highest:.2f} bits"
     words = words if np.isfinite(highest) else ""
     levels = captions.listed(unknown["level"].tolist())
     return words + (f". Too few pixels to estimate it at n = {levels}" if len(unknown) else "")
 
 
 def is_exact(rows: "pd.DataFrame") -> "pd.Series":
-    """Return whether each value is exact: its view a function of the pixel in every picture."""
-    # The estimator's own word; to import its module would draw figures anew whenever it changes.
+    """Return whether each value is exact: the view is a function of the pixel in every picture."""
+    # A word of the estimator's. Importing its module would redraw figures whenever it changes.
     return rows["estimand"].str.contains("exact:", regex=False) & rows["estimable"]
 
 
 def behind(rows: "pd.DataFrame") -> "pd.DataFrame":
-    """Return what the figure draws, in bits; the fit needs three levels."""
+    """Return the values in bits, with their linear fit if there are three levels."""
     import pandas as pd
 
     bits = style.BITS_PER_NAT

@@ -1,4 +1,4 @@
-"""Figure 3a: cosine of whole pictures against the level, on the encoder that plays CLIP."""
+"""Figure 3a: cosine of whole pictures against the level, on the encoder in place of CLIP."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -26,7 +26,7 @@ class Figure3a(Figure):
     """
 
     def tables(self, config: "Config", representation: str = "") -> dict[str, Wanted]:
-        """Return the cosine of the encoder that plays CLIP, on whole pictures."""
+        """Return the cosine by the encoder in place of CLIP, on whole pictures."""
         return {"cosine": Wanted(config.paper.cosine, f"{config.paper.clip}-whole")}
 
     def draw(self, tables: dict[str, style.Table]) -> "tuple[Drawn, pd.DataFrame]":
@@ -58,7 +58,7 @@ class Figure3a(Figure):
         return figure, table
 
     def numbers(self, table: "pd.DataFrame") -> dict[str, Any]:
-        """Return what the caption says: both cosines at the highest level."""
+        """Return both cosines at the highest level."""
         last = table[table["level"] == table["level"].max()].set_index("statistic")["cosine"]
         return {
             "encoder": table["encoder"].iloc[0],

@@ -1,4 +1,4 @@
-"""Figure 3b: histogram MI of rounded features by level, on the encoder that plays CLIP."""
+"""Figure 3b: histogram MI of rounded features by level, on the encoder in place of CLIP."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -19,14 +19,14 @@ class Figure3b(Figure):
 
     title = "MI of rounded features (paper: CLIP)"
     caption = """
-        Plug-in mutual information of the rounded coordinates of the embeddings of a picture and of
-        its view by {encoder}: {first:.2f} bits at n = {lowest}, {last:.2f} at n = {highest}. It
+        Empirical mutual information of the rounded coordinates of the embeddings of a picture and
+        of its view by {encoder}: {first:.2f} bits at n = {lowest}, {last:.2f} at n = {highest}. It
         cannot exceed {ceiling:.2f} bits, the logarithm of the number of coordinates. It need not
         fall to 0 where nothing is left. The value there is its floor.
     """
 
     def tables(self, config: "Config", representation: str = "") -> dict[str, Wanted]:
-        """Return the rounded histogram of the encoder that plays CLIP, on whole pictures."""
+        """Return the rounded histogram by the encoder in place of CLIP, on whole pictures."""
         return {"rounded": Wanted(config.paper.rounded_histogram, f"{config.paper.clip}-whole")}
 
     def draw(self, tables: dict[str, style.Table]) -> "tuple[Drawn, pd.DataFrame]":
@@ -66,7 +66,7 @@ class Figure3b(Figure):
         return figure, table
 
     def numbers(self, table: "pd.DataFrame") -> dict[str, Any]:
-        """Return what the caption says: the values at the ends, and the ceiling."""
+        """Return the values at both ends, and the ceiling."""
         first, last = table.iloc[0], table.iloc[-1]
         return {
             "encoder": first["encoder"],

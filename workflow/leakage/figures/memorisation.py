@@ -1,4 +1,4 @@
-"""What MINE's training value owes to memory: training against held-out values, by level."""
+"""Memorisation: MINE's training values against held-out values, by level."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -91,7 +91,7 @@ class Memorisation(Figure):
         return figure, table
 
     def numbers(self, table: "pd.DataFrame") -> dict[str, Any]:
-        """Return what the caption says: where training and cross-fitted values differ the most."""
+        """Return the level at which training and held-out values differ the most."""
         few = curves.too_few_sentence(table)
         means = table.pivot_table(index="level", columns="series", values="mean")
         means = means.reindex(columns=list(SERIES)).dropna(subset=["train", "cross_fitted"])

@@ -1,4 +1,4 @@
-"""MINE on pixels by three critics, which read a byte differently, against the exact value."""
+"""MINE on pixels by three critics that read a byte differently, against the exact value."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -41,7 +41,7 @@ class PixelCritics(Figure):
         return critics | {"histogram": Wanted(config.paper.histogram, "pixels")}
 
     def draw(self, tables: dict[str, style.Table]) -> "tuple[Drawn, pd.DataFrame]":
-        """Return the three critics beside the exact value, and how far they are from it."""
+        """Return the three critics beside the exact value, and their errors."""
         table = comparisons.pixel_critics(tables)
         figure, axes = style.panels(2, 5.4, 4.8)
         exact = table.drop_duplicates("level")
@@ -78,7 +78,7 @@ class PixelCritics(Figure):
         return figure, table
 
     def numbers(self, table: "pd.DataFrame") -> dict[str, Any]:
-        """Return what the caption says: each critic's largest error in nats."""
+        """Return the largest error of each critic, in nats."""
         return {
             critic: table.loc[table["critic"] == critic, "difference"].abs().max()
             for critic in CRITICS

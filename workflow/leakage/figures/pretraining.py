@@ -1,4 +1,4 @@
-"""What pretraining adds: each pretrained encoder beside the same network untrained."""
+"""Pretraining: each pretrained encoder beside the same network untrained."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -99,7 +99,7 @@ class Pretraining(Figure):
         return found | {"few": curves.too_few_sentence(table[table["measure"] == "information"])}
 
     def _finding(self, table: "pd.DataFrame") -> str:
-        """Return where pretraining changes the share of views found the most, in words."""
+        """Return the level at which pretraining changes the share found the most, in words."""
         found = table[table["measure"] == "found"].dropna(subset="difference")
         if not len(found):
             return "What pretraining adds to an architecture"

@@ -107,7 +107,7 @@ class Reidentification(Figure):
             "first": found["critic"].iloc[0],
             "last": found["critic"].iloc[-1],
             "chance": first["chance"].mean(),
-            "above": curves.levels(above["level"]) if len(above) else "no level",
+            "above": captions.levels(above["level"]) if len(above) else "no level",
             "apart": "no level" if apart is None else f"n = {int(apart)}",
             "apart_critic": float("nan") if apart is None else found["critic"][apart],
             "apart_nearest": float("nan") if apart is None else found["nearest"][apart],

@@ -1,10 +1,9 @@
-"""Schemes beside one another at equal strength, on one representation and on pixels.
+"""Schemes at equal strength, on one representation and on pixels.
 
-Strength is what a scheme says of its levels, 0 (plain) to 1 (the strongest there is): of XOR the
-share of the bits that are encrypted, of a permutation how far it reaches. Two estimators, because
-they do not see the same: counting pairs of a pixel and what stands in its place is blind to what a
-permutation leaves, a held-out estimate on embeddings is not. Where the verdict finds no evidence of
-a leak, a point of the estimate is open.
+A scheme gives the strength of its levels, from 0 (plain) to 1 (strongest): XOR the share of
+encrypted bits, a permutation its reach. Counting pixels in the same place is blind to the
+neighbourhoods that a permutation keeps; a held-out estimate on embeddings is not. Points without
+evidence of a leak are open.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -105,7 +104,7 @@ class Schemes(Figure):
         return figure, table
 
     def numbers(self, table: "pd.DataFrame") -> dict[str, Any]:
-        """Return what the caption says: how many schemes, and where their strongest levels lie."""
+        """Return the number of schemes, and the values of their strongest levels."""
         shown = table[(table["estimate"] == HELD_OUT) & table["mean"].notna()]
         strongest = shown.sort_values("strength").groupby("scheme", sort=False).tail(1)
         return {

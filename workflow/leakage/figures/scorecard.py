@@ -24,8 +24,7 @@ if TYPE_CHECKING:
 
     from leakage.config.models import Config
 
-# Light tints of Okabe and Ito's palette, lighter with a stand-in; every verdict is said in words as
-# well.
+# Light tints of Okabe and Ito's palette, lighter with a stand-in. The words say the same.
 COLOURS = {
     HOLDS: "#a9d3ee",
     FAILS: "#f2a983",
@@ -72,7 +71,7 @@ class Scorecard(Figure):
         return style.text_table(WIDTHS, rows, fills, title), table
 
     def numbers(self, table: "pd.DataFrame") -> dict[str, Any]:
-        """Return what the caption says: how many claims hold, do not, and cannot be tested."""
+        """Return the number of claims that hold, do not hold, and cannot be tested."""
         claims = table.drop_duplicates("claim")
         said = [HOLDS, FAILS, STAND_IN_HOLDS, STAND_IN_FAILS]
         holds, fails, stand_in_holds, stand_in_fails = (
@@ -90,7 +89,7 @@ class Scorecard(Figure):
         }
 
     def _finding(self, table: "pd.DataFrame") -> str:
-        """Return what became of the claims, in words: `Of the paper's 7 claims 2 hold, …`."""
+        """Return the verdicts on the claims, in words: `Of the paper's 7 claims 2 hold, …`."""
         verdicts = table.drop_duplicates("claim")["verdict"]
         words = {
             HOLDS: "hold",
@@ -109,7 +108,7 @@ class Scorecard(Figure):
 
 def _written(row: Any) -> str:
     """Return a number with its threshold: `R²: 0.997 (asked ≥ 0.98; held out 0.99)`."""
-    # No break within a note: a bound alone on its line says nothing.
+    # No break within a note, so that a bound stays with its word.
     held_out = f"held\u00a0out\u00a0{row.held_out_value:.4g}"
     if np.isnan(row.value):
         return f"{row.quantity}: {'no number' if np.isnan(row.held_out_value) else held_out}"

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from leakage.analysis.verdicts import LEAK
-from leakage.figures.verdict import p_text, size
+from leakage.analysis.wording import p_text, size
 from leakage.report import answers
 from leakage.report.illustrations import data_uri
 from leakage.storage.views import View

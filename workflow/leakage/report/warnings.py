@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING
 from leakage.analysis import enough
 from leakage.analysis.claims import NO_WEIGHTS, STAND_IN_FAILS, STAND_IN_HOLDS, TOO_FEW
 from leakage.analysis.tables import INFORMATION, Table, by_level
-from leakage.captions import listed
+from leakage.analysis.wording import quiet
+from leakage.captions import levels, listed
 from leakage.errors import LeakageError
-from leakage.figures import curves
-from leakage.figures.verdict import quiet
 from leakage.report.answers import DECIDED
 from leakage.schemes import keystream
 
@@ -53,7 +52,7 @@ def of_estimates(tables: Sequence[Table]) -> Iterable[Warned]:
         bounded = values.loc[values["at_ceiling"], "level"]
         if len(bounded):
             scheme = f" under {table.scheme}" if table.scheme else ""
-            place = f"{table.label}{scheme} at {curves.levels(bounded)}"
+            place = f"{table.label}{scheme} at {levels(bounded)}"
             ceilings.setdefault(table.metadata["estimator"], []).append(place)
     for estimator, places in ceilings.items():
         yield Warned(
