@@ -11,6 +11,7 @@ import pyarrow as pa
 import pytest
 import test_figures_beyond as beyond
 from leakage import captions
+from leakage.analysis.calibration import RULES
 from leakage.analysis.tables import Table as Estimate
 from leakage.config.jobs import Jobs
 from leakage.config.workflow import Workflow
@@ -30,7 +31,6 @@ from leakage.report import (
 from leakage.report.inputs import ReportInputs
 from leakage.schemes import keystream
 from leakage.steps import report
-from leakage.steps.calibrate_verdict import RULES
 from leakage.storage import files, views
 from PIL import Image
 from test_answers import FEW, LEAK, NONE, rows

@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from leakage.report.tables import Column, Table, from_markdown
-from leakage.steps import calibration_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -80,7 +79,10 @@ def quoted(page: Path, command: str) -> Calibration:
 
 def false_alarms(found: "pd.DataFrame") -> str:
     """Return how often the verdict called a leak where there was none."""
-    null = calibration_table.errors(found)
+    # Imported here because it loads pandas.
+    from leakage.analysis import calibration
+
+    null = calibration.errors(found)
     null = null[null["strength"] == 0].sort_values("families")
     rules = null.drop_duplicates("rule", keep="last")
     worst = rules.sort_values(["families", "families_with_a_leak"]).iloc[-1]

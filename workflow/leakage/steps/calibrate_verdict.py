@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
 import pandas as pd
@@ -10,9 +10,12 @@ import pyarrow as pa
 import typer
 
 from leakage import estimators, progress
-from leakage.analysis import verdicts
+from leakage.analysis import calibration, verdicts
 from leakage.config.settings import parse
+from leakage.errors import LeakageError
+from leakage.interfaces import Floats, Ints
 from leakage.protocol import multiple_testing
+from leakage.protocol.cross_fitting import CrossFitted
 from leakage.protocol.permutation_test import Independence, PermutationTest
 from leakage.storage import files
 
@@ -41,7 +44,7 @@ class Design:
     patches: str
     strength: float
 
-    def sizes(self, seed: int) -> np.ndarray:
+    def sizes(self, seed: int) -> Ints:
         """Return the number of patches of each picture, int64 (pictures,)."""
         if self.patches == EQUAL:
             return np.full(self.pictures, PATCHES)
@@ -64,6 +67,8 @@ def main(
 ) -> None:
     """Write one row per design, family and level: p-values, and the verdict by each rule."""
     chosen = parse(estimators.estimator_class(method), settings, method)
+    if not isinstance(chosen, CrossFitted):
+        raise LeakageError(f"{method}: expected an estimator with held-out critics, such as mine")
     progress.about(label or method)
     drawn = list(_drawn(pictures or [60], draws, trained))
     rows = []
@@ -77,15 +82,9 @@ def main(
             p_critics = table[table["chosen"]].groupby("level")["p_value"].first().to_numpy()
         for family in range(FAMILIES):
             part = slice(family * LEVELS, (family + 1) * LEVELS)
-            found = _judged(exact, p_critics, part, design.pictures, chosen)
-            rows.append(
-                found.assign(
-                    pictures=design.pictures,
-                    patches=design.patches,
-                    strength=design.strength,
-                    family=each * FAMILIES + family,
-                )
-            )
+            judged = _judged(exact, p_critics, part, design.pictures, chosen)
+            number = each * FAMILIES + family
+            rows.append(judged.assign(**vars(design), family=number))
     found = pd.concat(rows, ignore_index=True)
     found.insert(0, "estimator", label or method)
     found["nats"] = -DIM / 2 * np.log(1 - found["strength"] ** 2)
@@ -94,14 +93,7 @@ def main(
     files.write_table(output, pa.Table.from_pandas(found, preserve_index=False), metadata)
 
 
-# Names of the rules, which are columns of the table.
-EXACT_SEQUENCE, EXACT_HOLM = "exact tests, fixed sequence", "exact tests, Holm"
-BOTH_SEQUENCE, BOTH_HOLM = "with critics, fixed sequence", "with critics, Holm"
-CRITICS_ALONE = "critics alone, Holm, in folds"
-RULES = (EXACT_SEQUENCE, EXACT_HOLM, BOTH_SEQUENCE, BOTH_HOLM, CRITICS_ALONE)
-
-
-def sample(design: Design, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def sample(design: Design, seed: int) -> tuple[Floats, Floats, Ints]:
     """Return plain items, views of all families' levels, and the picture of each pair.
 
     Half of the variance of an item is common to all patches of its picture, so pairs of one picture
@@ -113,10 +105,11 @@ def sample(design: Design, seed: int) -> tuple[np.ndarray, np.ndarray, np.ndarra
     generator = np.random.default_rng([seed, 10])
     groups = np.repeat(np.arange(design.pictures), design.sizes(seed))
 
-    def items(*shape: int) -> np.ndarray:
+    def items(*shape: int) -> Floats:
         own = generator.normal(size=(*shape, len(groups), DIM))
         shared = generator.normal(size=(*shape, design.pictures, DIM))
-        return (own + shared[..., groups, :]) / np.sqrt(2)
+        half: Floats = (own + shared[..., groups, :]) / np.sqrt(2)
+        return half
 
     x = items()
     noise = items(FAMILIES * LEVELS)
@@ -140,37 +133,31 @@ def _drawn(pictures: list[int], draws: int, trained: int) -> Iterator[tuple[Desi
 
 
 def _judged(
-    exact: Independence,
-    p_critics: np.ndarray,
-    part: slice,
-    pictures: int,
-    chosen: Any,
+    exact: Independence, p_critics: Floats, part: slice, pictures: int, chosen: CrossFitted
 ) -> pd.DataFrame:
     """Return one row per level of a family. Rules with critics are missing without critics."""
     p_exact, p_critics = exact.p_value[part], p_critics[part]
-    both = [
-        multiple_testing.bonferroni(each, verdicts.WEIGHTS)
-        for each in zip(p_exact, p_critics, strict=True)
+    p_value = [
+        multiple_testing.bonferroni(both, verdicts.WEIGHTS)
+        for both in zip(p_exact, p_critics, strict=True)
     ]
-    smallest, possible, sure = exact.smallest_p, 1 / exact.possible, chosen.confidence
+    table = pd.DataFrame({"level": range(LEVELS), "p_exact": p_exact, "p_critics": p_critics})
+    table["p_value"] = p_value
+    smallest = exact.smallest_p, 1 / exact.possible
+    # Critics alone permute pictures within folds.
+    needed = verdicts.needed_in_folds(verdicts.HOLM, LEVELS, chosen.confidence, chosen.folds)
+    in_folds = 1 / (1 + chosen.permutations), float(pictures < needed)
     rules = {
-        EXACT_SEQUENCE: verdicts.verdict(
-            p_exact, verdicts.FIXED_SEQUENCE, sure, smallest, possible
-        ),
-        EXACT_HOLM: verdicts.verdict(p_exact, verdicts.HOLM, sure, smallest, possible),
+        calibration.EXACT_SEQUENCE: (verdicts.FIXED_SEQUENCE, smallest),
+        calibration.EXACT_HOLM: (verdicts.HOLM, smallest),
+        calibration.BOTH_SEQUENCE: (verdicts.FIXED_SEQUENCE, smallest),
+        calibration.BOTH_HOLM: (verdicts.HOLM, smallest),
+        calibration.CRITICS_ALONE: (verdicts.HOLM, in_folds),
     }
-    if not np.isnan(p_critics).all():
-        needed = verdicts.needed_in_folds(verdicts.HOLM, LEVELS, sure, chosen.folds)
-        unable = 1.0 if pictures < needed else 0.0
-        fewest = 1 / (1 + chosen.permutations)
-        rules |= {
-            BOTH_SEQUENCE: verdicts.verdict(
-                both, verdicts.FIXED_SEQUENCE, sure, smallest, possible
-            ),
-            BOTH_HOLM: verdicts.verdict(both, verdicts.HOLM, sure, smallest, possible),
-            CRITICS_ALONE: verdicts.verdict(p_critics, verdicts.HOLM, sure, fewest, unable),
-        }
-    found = {name: [each.verdict for each in of_rule] for name, of_rule in rules.items()}
-    missing = {name: None for name in RULES if name not in found}
-    levels = {"level": range(LEVELS), "p_exact": p_exact, "p_critics": p_critics, "p_value": both}
-    return pd.DataFrame(levels | found).assign(**missing)
+    trained = not np.isnan(p_critics).all()
+    for rule, (correction, limits) in rules.items():
+        column = calibration.RULES[rule]
+        found = verdicts.verdict(table[column], correction, chosen.confidence, *limits)
+        known = trained or column == "p_exact"
+        table[rule] = [each.verdict for each in found] if known else None
+    return table

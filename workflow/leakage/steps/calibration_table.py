@@ -4,12 +4,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
-import numpy as np
 import pandas as pd
 import pyarrow as pa
 import typer
 
-from leakage.steps import calibrate_verdict
+from leakage.analysis.calibration import RULES, errors, summary, worst
 from leakage.steps.calibrate_verdict import PATCHES
 from leakage.storage import files
 
@@ -19,7 +18,9 @@ def main(
         Path, typer.Argument(help="output path without suffix, for .parquet, .csv and .md")
     ],
     verdict: Annotated[Path, typer.Option(help="table of the step calibrate_verdict")],
-    table: Annotated[list[Path], typer.Option(help="table of the step calibrate; repeat it")],
+    table: Annotated[
+        list[Path], typer.Option(help="table of the step calibrate_estimator; repeat it")
+    ],
     peers: Annotated[
         Path | None, typer.Option(help="CSV of other packages' values on the same tasks")
     ] = None,
@@ -47,70 +48,6 @@ def main(
         Path(temporary).write_text(text, encoding="utf-8")
 
 
-def summary(draws: pd.DataFrame) -> pd.DataFrame:
-    """Return mean, bias, standard deviation and range over the draws, in nats.
-
-    The bias is the mean minus the truth. If the truth is a range, `lower` to `upper`, the bias is
-    the mean minus the nearer end, and 0 inside the range. Rows keep the order of the draws.
-    """
-    keys = ["task", "level", "estimator", "pairs"]
-    groups = draws.groupby(keys, sort=False)
-    rows = groups.agg(
-        truth=("truth", "mean"),
-        lower=("lower", "mean"),
-        upper=("upper", "mean"),
-        mean=("nats", "mean"),
-        standard_deviation=("nats", "std"),
-        low=("nats", "min"),
-        high=("nats", "max"),
-        draws=("nats", "size"),
-    ).reset_index()
-    rows.insert(8, "bias", rows["mean"] - rows["mean"].clip(rows["lower"], rows["upper"]))
-    return rows
-
-
-def errors(found: pd.DataFrame) -> pd.DataFrame:
-    """Return how often families and levels were called a leak.
-
-    There is one row per rule, number of pictures, patches and strength. Columns: `families` (their
-    number), the shares `families_with_a_leak` (with its `standard_error`) and `levels_with_a_leak`,
-    and `p_below_0.05`, the share of levels with a p-value of at most 0.05 by that rule.
-    """
-    keys = ["pictures", "patches", "strength"]
-    parts = []
-    for rule in calibrate_verdict.RULES:
-        judged = found[found[rule].notna()]
-        column = "p_critics" if rule == calibrate_verdict.CRITICS_ALONE else "p_value"
-        column = "p_exact" if rule.startswith("exact") else column
-        leak = judged.assign(leak=judged[rule] == "leak", p_low=judged[column] <= 0.05)
-        families = leak.groupby([*keys, "family"])["leak"].any().groupby(keys)
-        levels = leak.groupby(keys)
-        rows = pd.DataFrame(
-            {
-                "nats": levels["nats"].first() + 0.0,  # no -0.0
-                "families": families.size(),
-                "families_with_a_leak": families.mean(),
-                "levels_with_a_leak": levels["leak"].mean(),
-                "p_below_0.05": levels["p_low"].mean(),
-            }
-        ).reset_index()
-        parts.append(rows.assign(rule=rule))
-    rows = pd.concat(parts, ignore_index=True)
-    share = rows["families_with_a_leak"]
-    rows["standard_error"] = np.sqrt(share * (1 - share) / rows["families"])
-    return rows.assign(confidence=found["confidence"].iloc[0])
-
-
-def worst(rows: pd.DataFrame) -> pd.DataFrame:
-    """Return each estimator's row with the largest absolute bias, in the estimators' order.
-
-    Estimators without any value are left out.
-    """
-    known = rows.dropna(subset="bias")
-    largest = known["bias"].abs().groupby(known["estimator"], sort=False).idxmax()
-    return known.loc[largest]
-
-
 def page(rows: pd.DataFrame, wrong: pd.DataFrame, peers: pd.DataFrame | None = None) -> str:
     """Return the page as Markdown.
 
@@ -118,8 +55,8 @@ def page(rows: pd.DataFrame, wrong: pd.DataFrame, peers: pd.DataFrame | None = N
     and a column per estimator, then other packages' values. The errors of the verdict come last.
 
     Args:
-        rows: from `summary`.
-        wrong: from `errors`.
+        rows: from `leakage.analysis.calibration.summary`.
+        wrong: from `leakage.analysis.calibration.errors`.
         peers: columns `task, level, pairs, peer, version, nats`. The values are shown beside the
             first estimator's for the same task, level and number of pairs.
     """
@@ -142,16 +79,11 @@ def page(rows: pd.DataFrame, wrong: pd.DataFrame, peers: pd.DataFrame | None = N
 
 def _worst_cases(rows: pd.DataFrame) -> pd.DataFrame:
     cases = worst(rows)
-    return pd.DataFrame(
-        {
-            "estimator": cases["estimator"],
-            "task": cases["task"],
-            "level": cases["level"],
-            "pairs": cases["pairs"],
-            "truth": _truths(cases),
-            "found": cases["mean"].map("{:.3f}".format),
-            "off by": cases["bias"].map("{:+.3f}".format),
-        }
+    columns = cases[["estimator", "task", "level", "pairs"]]
+    return columns.assign(
+        truth=_truths(cases),
+        found=cases["mean"].map("{:.3f}".format),
+        **{"off by": cases["bias"].map("{:+.3f}".format)},
     )
 
 
@@ -221,7 +153,7 @@ def _beside(wrong: pd.DataFrame) -> pd.DataFrame:
     index = ["pictures", "patches", "nats"]
     rows = wrong.assign(text=text, nats=wrong["nats"].round(3))
     wide = rows.pivot(index=index, columns="rule", values="text")
-    kept = [rule for rule in calibrate_verdict.RULES if rule in wide]
+    kept = [rule for rule in RULES if rule in wide]
     return wide[kept].fillna("").reset_index()
 
 
