@@ -1,6 +1,6 @@
 """The base of estimators that train networks, on embeddings or on pairs of pixel values."""
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 import pydantic
 
@@ -26,7 +26,7 @@ class Trained(Estimator):
     trains = True
     uses_gpu = True
     resumes = True
-    inherits = ("device",)
+    inherits: ClassVar[tuple[str, ...]] = ("device",)
 
     pixels: Pixels = Pixels()
     """settings for pairs of pixel values, in place of embeddings"""
