@@ -1,4 +1,4 @@
-"""How bytes are read is decided by what they show or what is asked, not by their dtype alone."""
+"""How critics read bytes: as the settings say, otherwise as the bytes suggest."""
 
 import numpy as np
 import pytest
@@ -27,7 +27,7 @@ def xored(x: np.ndarray, level: int, seed: int = 0) -> np.ndarray:
 
 @pytest.mark.parametrize("pairs", [200, 6000])
 @pytest.mark.parametrize("level", [1, 4, 7])
-def test_what_a_cipher_leaves_clear_is_read_as_bits(pairs, level):
+def test_bytes_with_clear_bits_are_read_as_bits(pairs, level):
     x = pixels(pairs)
     views = np.stack([xored(x, each) for each in (level, 8)])
     assert byte_features.choose(x, views, Mine()) == "bits"
@@ -37,7 +37,7 @@ def test_what_a_cipher_leaves_clear_is_read_as_bits(pairs, level):
 @pytest.mark.parametrize("pairs", [200, 6000])
 @pytest.mark.parametrize("dim", [1, 4])
 @pytest.mark.parametrize("rho", [0.3, 0.8, 0.99, 0.999])
-def test_what_is_correlated_smoothly_is_read_as_numbers(pairs, dim, rho):
+def test_smoothly_correlated_bytes_are_read_as_numbers(pairs, dim, rho):
     assert byte_features.choose(*gaussian(pairs, dim, rho), Mine()) == "scalar"
 
 
@@ -50,32 +50,27 @@ def test_independent_bytes_are_read_as_numbers(seed, pairs):
 
 
 @pytest.mark.parametrize("how", ["scalar", "bits", "fourier"])
-def test_bytes_are_read_as_asked(how):
+def test_a_given_reading_is_followed(how):
     x = pixels(200)
     settings = Mine(pixels={"input": how})
     assert byte_features.choose(x, x[None], settings) == how
     assert byte_features.choose(*gaussian(200, 1, 0.9), settings) == how
 
 
-def test_pixels_are_read_as_their_branch_says_by_default():
+def test_a_given_branch_pixels_decides_even_without_input():
     x = pixels(200)
     default = Mine().pixels.input
     assert byte_features.choose(x, x[None], Mine(pixels={"split": "pairs"})) == default
 
 
-def test_only_bytes_on_both_sides_are_read_in_some_way():
+def test_only_bytes_on_both_sides_have_a_reading():
     x = pixels(200)
     for one, other in ((x.astype(int), x), (x, x.astype(int)), (x.astype(bool), x)):
         assert byte_features.choose(one, other[None], Mine()) is None
     assert byte_features.note(None) == ""
 
 
-def test_columns_without_counterpart_and_constant_ones_are_read_as_numbers():
+def test_unmatched_and_constant_columns_are_read_as_numbers():
     x = pixels(200)
     assert byte_features.choose(x, np.zeros((2, 200, 3), np.uint8), Mine()) == "scalar"
     assert byte_features.choose(x, np.zeros((2, 200, 1), np.uint8), Mine()) == "scalar"
-
-
-def test_the_table_says_how_bytes_were_read():
-    assert byte_features.note("bits") == "; bytes read as bits"
-    assert set(byte_features.NOTES) == {"scalar", "bits", "fourier"}

@@ -2,16 +2,8 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from hypothesis.extra import numpy as hnp
 from leakage.errors import LeakageError
 from leakage.estimators import estimate
-
-FINITE = st.floats(-100, 100, width=32)
-EMBEDDINGS = hnp.arrays(
-    np.float32, hnp.array_shapes(min_dims=2, max_dims=2, max_side=6), elements=FINITE
-)
 
 
 def cosine(x: np.ndarray, y: np.ndarray, statistic: str) -> np.ndarray:
@@ -29,21 +21,14 @@ def test_the_same_embedding_has_cosine_1(embeddings):
         assert cosine(embeddings, embeddings, statistic) == pytest.approx(1)
 
 
-@given(EMBEDDINGS)
-@settings(max_examples=30)
-def test_a_cosine_is_between_minus_1_and_1(x):
-    for statistic in ("raw", "centred"):
-        assert np.abs(cosine(x, x[::-1], statistic)).max() <= 1 + 1e-9
-
-
-def test_a_scale_makes_no_difference(embeddings):
+def test_the_cosine_does_not_depend_on_scale(embeddings):
     seen = np.stack([embeddings[::-1], 7 * embeddings[::-1]])
     for statistic in ("raw", "centred"):
         first, second = cosine(embeddings, seen, statistic)
         assert first == pytest.approx(second)
 
 
-def test_a_view_that_is_the_same_for_all_has_a_raw_floor_and_centred_0(embeddings):
+def test_a_constant_view_has_a_high_raw_cosine_and_a_centred_one_of_0(embeddings):
     constant = np.broadcast_to(embeddings.mean(axis=0), embeddings.shape)
     assert cosine(embeddings, constant, "raw") > 0.8
     assert cosine(embeddings, constant, "centred") == pytest.approx(0, abs=1e-9)
@@ -53,7 +38,7 @@ def test_an_embedding_of_length_zero_has_cosine_0(embeddings):
     assert cosine(embeddings, np.zeros_like(embeddings), "raw") == 0
 
 
-def test_the_raw_cosine_is_the_answer_and_no_information(embeddings):
+def test_the_raw_cosine_is_chosen_and_gives_no_nats(embeddings):
     table = estimate("cosine", embeddings, embeddings)
     assert table.loc[table["chosen"], "statistic"].tolist() == ["raw"]
     assert table["nats"].isna().all() and (table["unit"] == "cosine").all()
@@ -63,13 +48,6 @@ def test_rounded_features_saturate_at_the_logarithm_of_their_number(embeddings):
     table = estimate("rounded_histogram", embeddings, embeddings[::-1], decimals=12)
     assert table["nats"].item() == pytest.approx(np.log(64))
     assert table["ceiling"].item() == pytest.approx(np.log(64))
-
-
-@given(EMBEDDINGS, st.integers(0, 4))
-@settings(max_examples=30)
-def test_rounded_features_never_exceed_their_ceiling(x, decimals):
-    row = estimate("rounded_histogram", x, x[::-1], decimals=decimals).iloc[0]
-    assert -1e-9 <= row["nats"] <= row["ceiling"] + 1e-9
 
 
 def test_features_are_rounded_to_the_given_decimals():
@@ -97,7 +75,7 @@ def test_numbers_too_large_to_have_decimals_are_not_rounded(dtype):
     assert found == pytest.approx(np.log(8))
 
 
-def test_a_view_that_is_the_same_everywhere_tells_nothing(embeddings):
+def test_a_constant_view_has_no_rounded_information(embeddings):
     table = estimate("rounded_histogram", embeddings, np.zeros_like(embeddings))
     assert table["nats"].item() == pytest.approx(0, abs=1e-12)
 

@@ -1,4 +1,4 @@
-"""Noisy views of small pictures: what is clear is counted, what is noise is not information."""
+"""Noisy views of small pictures: clear bits are counted, noise gives no information."""
 
 import numpy as np
 import pytest
@@ -34,7 +34,7 @@ def entropy(values: np.ndarray) -> float:
 
 @pytest.mark.parametrize("side", SIDES)
 @pytest.mark.parametrize("level", [8, 6, 4, 2])
-def test_a_uniform_key_leaves_the_entropy_of_the_clear_bits_at_every_size(side, level):
+def test_a_uniform_key_leaves_the_entropy_of_the_clear_bits_at_every_picture_size(side, level):
     x = picture(side)
     mask = int(msb_xor.encrypted_bits(level))
     found = row(x, xored(x, mask, side))
@@ -46,15 +46,14 @@ def test_a_uniform_key_leaves_the_entropy_of_the_clear_bits_at_every_size(side, 
 
 
 @pytest.mark.parametrize("mask", [0b00111100, 0b10101010, 0b00000111])
-def test_any_bits_can_be_the_encrypted_ones(mask):
+def test_any_bits_may_be_encrypted(mask):
     x = picture(64)
     found = row(x, xored(x, mask, 0))
     assert found["nats"] * BITS == pytest.approx(entropy(x & (255 ^ mask)) * BITS, abs=0.06)
 
 
 @pytest.mark.parametrize("side", SIDES)
-def test_the_floor_is_what_nothing_gives(side):
-    """Over shuffles of the view it is the mean of the estimate, with every correction."""
+def test_the_floor_is_the_mean_estimate_of_shuffled_views(side):
     x, y = picture(side), xored(picture(side), 255, side)
     generator = np.random.default_rng(0)
     for correction in ("auto", "none", "grassberger"):
@@ -63,7 +62,7 @@ def test_the_floor_is_what_nothing_gives(side):
         assert np.mean(nats) == pytest.approx(np.mean(floors), abs=0.04 + 0.02 * np.mean(nats))
 
 
-def test_grassberger_s_correction_alone_is_flagged_on_small_pictures_and_not_on_large_ones():
+def test_grassberger_s_correction_alone_is_flagged_on_small_pictures_only():
     for side, enough in ((32, False), (480, True)):
         x = picture(side)
         found = row(x, xored(x, 255, 0), correction="grassberger")
@@ -71,8 +70,7 @@ def test_grassberger_s_correction_alone_is_flagged_on_small_pictures_and_not_on_
         assert ("cannot be estimated" in found["estimand"]) != enough
 
 
-def test_more_pixels_of_a_permuted_picture_show_more_of_what_stands_near():
-    """The value is a lower bound: small pictures show less of it, and none shows it all."""
+def test_permuted_pixels_show_a_lower_bound_that_grows_with_the_picture():
     found = []
     for side in SIDES:
         blocks = picture(side).reshape(side // 4, 4, side // 4, 4).swapaxes(1, 2).reshape(-1, 16)
@@ -85,7 +83,7 @@ def test_more_pixels_of_a_permuted_picture_show_more_of_what_stands_near():
 
 
 @pytest.mark.parametrize("pixels", [4, 16, 40])
-def test_pixels_too_few_to_show_noise_are_flagged(pixels):
+def test_too_few_pixels_are_flagged(pixels):
     x = np.random.default_rng(0).permutation(256)[:pixels, None].astype(np.uint8)
     found = row(x, xored(x, 255, 1))
     assert not found["estimable"] and "cannot be estimated" in found["estimand"]
@@ -99,7 +97,7 @@ def test_a_function_of_the_pixel_has_no_floor():
 
 @given(st.integers(0, 255), st.integers(0, 2**32))
 @settings(max_examples=30)
-def test_clear_bits_are_those_that_the_pixel_decides(mask, seed):
+def test_clear_bits_are_a_function_of_the_pixel(mask, seed):
     x = np.random.default_rng(seed).integers(0, 256, (4000, 1), dtype=np.uint8)
     table = frequencies.byte_pairs(x.ravel(), xored(x, mask, seed + 1).ravel())
     assert noisy.clear_bits(table) == 255 ^ mask
@@ -119,7 +117,7 @@ def test_shuffling_keeps_the_margins_and_the_clear_bits(clear, seed):
     assert np.array_equal(one, other)
 
 
-def test_folding_keeps_the_asked_bits_alone():
+def test_folding_keeps_only_the_given_bits():
     generator = np.random.default_rng(0)
     x, y = generator.integers(0, 256, (2, 5000), dtype=np.uint8)
     found = noisy.folded(frequencies.byte_pairs(x, y), 0b11010000, 0b00001111)

@@ -19,17 +19,6 @@ QUICK |= {"permutations": 99}
 NEAREST = "nearest neighbour"
 
 
-@pytest.fixture(autouse=True, scope="module")
-def one_thread():
-    """Small networks: more threads only wait for one another."""
-    import torch
-
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 @pytest.fixture(scope="module")
 def table():
     """Return the table of 128 pictures of two patches, at five levels of noise."""
@@ -46,7 +35,7 @@ def matched(table):
     return table[(table["split"] == "test") & (table["variant"] == "matched")]
 
 
-def test_the_critic_finds_as_many_as_the_nearest_neighbour_at_every_level(table):
+def test_the_critic_finds_at_least_as_many_as_the_nearest_neighbour(table):
     mean = matched(table).groupby(["statistic", "level"])["value"].mean().unstack()
     for rank in (TOP_1, TOP_5):
         assert (mean.loc[rank] >= mean.loc[f"{NEAREST}, {rank}"] - 0.02).all()
@@ -54,7 +43,7 @@ def test_the_critic_finds_as_many_as_the_nearest_neighbour_at_every_level(table)
     assert mean.loc[TOP_1, 0] > 0.95 and mean.loc[TOP_1, 4] < 0.2
 
 
-def test_the_nearest_neighbour_stands_beside_it_with_its_chances(table):
+def test_the_table_has_the_nearest_neighbour_and_the_chance_of_guessing(table):
     rows = matched(table)
     names = {
         f"{who}{rank}"
@@ -78,14 +67,14 @@ def test_the_nearest_neighbour_stands_beside_it_with_its_chances(table):
     assert chance(RECIPROCAL, 3) == pytest.approx((1 + 1 / 2 + 1 / 3) / 3)
 
 
-def test_more_items_to_choose_from_make_it_harder_for_the_nearest_neighbour(table):
+def test_the_nearest_neighbour_finds_fewer_among_more_items(table):
     mean = matched(table).groupby(["statistic", "level"])["value"].mean().unstack()
     for rank in (TOP_1, TOP_5, RECIPROCAL):
         few, many = (mean.loc[f"{who}, {rank}"] for who in (NEAREST, f"{NEAREST} of all"))
         assert (many <= few + 1e-9).all()
 
 
-def test_no_nearest_neighbour_is_taken_across_spaces():
+def test_sides_of_other_dimension_have_no_nearest_neighbour():
     x = np.random.default_rng(0).normal(size=(60, 4))
     table = estimate("reidentification", x, x[:, :3], **QUICK)
     assert not table["statistic"].str.contains(NEAREST).any()
@@ -109,7 +98,7 @@ def test_the_exact_interval_is_scipy_s_for_whole_numbers(trials, data, confidenc
 
 
 @given(st.floats(0, 1), st.floats(0, 1), st.integers(1, 200))
-def test_the_exact_interval_holds_its_share_and_rises_with_it(one, other, trials):
+def test_the_exact_interval_contains_its_share_and_rises_with_it(one, other, trials):
     low, high = sorted([one, other])
     of_low, of_high = (exact_interval(each, trials, 0.95) for each in (low, high))
     assert 0 <= of_low[0] <= low + 1e-9 and low - 1e-9 <= of_low[1] <= 1
@@ -119,7 +108,7 @@ def test_the_exact_interval_holds_its_share_and_rises_with_it(one, other, trials
 # Places
 
 
-def test_the_first_places_are_shared_by_ties():
+def test_tied_items_share_their_places():
     import torch
 
     scores = torch.tensor([[3.0, 3, 1, 0, -1, -2], [1, 5, 1, 1, 1, 1], [2, 2, 2, 2, 2, 2]])
@@ -138,7 +127,7 @@ def test_the_first_places_are_shared_by_ties():
 
 
 @given(st.integers(2, 12))
-def test_places_are_the_first_on_a_diagonal_and_at_chance_on_a_constant(items):
+def test_a_perfect_score_is_first_and_a_constant_one_at_chance(items):
     import torch
 
     perfect, constant = placed(torch.eye(items)), placed(torch.zeros(items, items))
@@ -149,7 +138,7 @@ def test_places_are_the_first_on_a_diagonal_and_at_chance_on_a_constant(items):
 
 
 @given(st.lists(st.integers(0, 3), min_size=2, max_size=9))
-def test_every_place_is_given_out_once(values):
+def test_every_place_is_given_once(values):
     import torch
 
     row = torch.tensor(values, dtype=torch.float32)[None]
@@ -158,7 +147,7 @@ def test_every_place_is_given_out_once(values):
     assert found[TOP_5].sum().item() == pytest.approx(min(5, len(values)))
 
 
-def test_items_that_are_their_own_views_are_found():
+def test_equal_views_are_found():
     x = np.random.default_rng(0).normal(size=(200, 3))
     rows = matched(estimate("reidentification", x, x, **QUICK))
     mean = rows.groupby("statistic")["value"].mean()

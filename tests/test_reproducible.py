@@ -25,8 +25,8 @@ KEY_FILE = REPOSITORY / "workflow" / "keys" / "test.key"
 PHOTOGRAPHS = ["coffee", "camera", "rocket"]  # PNG in colour and grey, JPEG
 LEVELS = (0, 4, 8)
 SCHEMES = ("msb_xor", "pixel_permutation")
-# SHA-256 of what the machines so far have made; with other versions of Pillow or NumPy, or a change
-# of what is computed, another one may be right.
+# SHA-256 of the results on all machines so far. Other versions of Pillow or NumPy, or a deliberate
+# change of the results, may change them.
 KNOWN = {
     "manifest.csv": "611d864fb48ec2af89875fede2f6f57ea2bc047da39a743b33381c5383a80b84",
     "patches.csv": "208381aa761e9f6d6c17888fe78bac55889008aa387eec8894049f17b3bea8cd",
@@ -38,9 +38,9 @@ KNOWN = {
     "pixel_permutation-8": "771066504c42c5ac68d3f5ab82a300539bfa3b5620db9f27f5a64f1229508a3b",
     "histogram": "2db48249bbc8d89a70589488383e9b1d280e71f1ef70fd1f44e61f6e41859b43",
 }
-# What NumPy computes with where the processor has it, and does without where it has not.
+# Optional processor extensions that NumPy uses if they are there.
 EXTENSIONS = "X86_V3 X86_V4 AVX512_ICL AVX512_SPR AVX512F AVX512_SKX AVX2 FMA3"
-# Nats by which training with other numbers of threads may differ: docs/method.md.
+# Largest difference, in nats, between trainings with other numbers of threads (docs/method.md).
 TOLERANCE = 1e-3
 
 
@@ -92,7 +92,9 @@ def without_floor(table: bytes) -> bytes:
     return rows.to_csv(index=False).encode()
 
 
-def test_manifest_places_views_and_exact_estimates_are_those_of_every_machine(made: Path) -> None:
+def test_files_and_exact_estimates_are_the_same_on_every_machine(
+    made: Path,
+) -> None:
     found = {name: files.sha256(made / name) for name in ("manifest.csv", "patches.csv")}
     for scheme in SCHEMES:
         for level in LEVELS:
@@ -103,11 +105,11 @@ def test_manifest_places_views_and_exact_estimates_are_those_of_every_machine(ma
     assert found == KNOWN
 
 
-def test_exact_estimates_do_not_depend_on_what_the_processor_can(made: Path) -> None:
+def test_exact_estimates_do_not_depend_on_the_processor(made: Path) -> None:
     assert histogram(made, EXTENSIONS) == histogram(made)
 
 
-def test_logarithms_are_the_nearest_numbers_to_the_true_ones() -> None:
+def test_logarithms_are_correctly_rounded() -> None:
     # 40 digits of ln 2, ln 10 and ln 1,000,003, by another way: the series of atanh in integers.
     for n in (2, 3, 10, 255, 65_536, 1_000_003):
         assert frequencies.logarithm(n) == exact_logarithm(n)
@@ -137,7 +139,7 @@ def exact_logarithm(n: int, digits: int = 40) -> float:
         ("mine_training", {"epochs": 8, "batch": 30, "seeds": 1, "pca": 32}),
     ],
 )
-def test_training_gives_the_same_numbers_with_one_two_and_four_threads(
+def test_training_gives_the_same_values_with_one_two_and_four_threads(
     method: str, settings: dict
 ) -> None:
     generator = np.random.default_rng(0)
