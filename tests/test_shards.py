@@ -99,7 +99,7 @@ def test_gathered_embeddings_equal_those_of_the_whole_view(tmp_path: Path) -> No
     embeddings.gather(paths, tmp_path / "gathered.parquet")
     found, expected = (files.read_table(tmp_path / f"{n}.parquet") for n in ("gathered", "all"))
     assert found[0].equals(expected[0]) and "shard" not in found[1]["view"]
-    with pytest.raises(LeakageError, match=r"all\.parquet: of another making than .*0\.parquet"):
+    with pytest.raises(LeakageError, match=r"all\.parquet: made differently from .*0\.parquet"):
         embeddings.gather([paths[0], tmp_path / "all.parquet"], tmp_path / "mixed.parquet")
     assert not (tmp_path / "mixed.parquet").exists()
 

@@ -18,7 +18,7 @@ from leakage.errors import LeakageError
 from leakage.interfaces import Bytes
 
 # The first columns of the table come from these modules. Those of other modules follow.
-FIRST = ("psnr", "ssim", "entropy", "correlation", "edge_similarity", "change")
+FIRST = ("similarity", "statistics", "edge_similarity", "change")
 
 
 class Measure:

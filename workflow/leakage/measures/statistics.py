@@ -1,4 +1,4 @@
-"""Pearson's correlation of neighbouring pixels in the view, in three directions."""
+"""Statistics of the view alone: entropy, and correlation of neighbouring pixels."""
 
 from typing import ClassVar
 
@@ -8,8 +8,21 @@ from leakage.interfaces import Bytes
 from leakage.measures import Measure
 
 
+class Entropy(Measure):
+    """Shannon entropy in bits, over the values of all channels together: 0 to 8."""
+
+    name: ClassVar[str] = "entropy"
+
+    def measure(self, plain: Bytes, view: Bytes, ciphertext: Bytes) -> float:
+        """Return the value of the view."""
+        from scipy.stats import entropy
+
+        counts = np.bincount(view.ravel(), minlength=256)
+        return float(entropy(counts[counts > 0], base=2))
+
+
 class HorizontalCorrelation(Measure):
-    """Correlation of pixels with their right neighbours, -1 to 1, mean over the channels.
+    """Pearson's correlation of pixels with their right neighbours, mean over the channels.
 
     All pairs count, not a sample of them. A channel does not count if one side of its pairs is
     constant or it has no pair. The value is NaN if no channel counts.
@@ -31,14 +44,14 @@ class HorizontalCorrelation(Measure):
 
 
 class VerticalCorrelation(HorizontalCorrelation):
-    """Correlation of pixels with those below."""
+    """Pearson's correlation of pixels with those below."""
 
     name: ClassVar[str] = "correlation_vertical"
     neighbour: ClassVar[tuple[int, int]] = (1, 0)
 
 
 class DiagonalCorrelation(HorizontalCorrelation):
-    """Correlation of pixels with those below to the right."""
+    """Pearson's correlation of pixels with those below to the right."""
 
     name: ClassVar[str] = "correlation_diagonal"
     neighbour: ClassVar[tuple[int, int]] = (1, 1)
