@@ -2,6 +2,8 @@
 
 import fcntl
 import os
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -30,3 +32,11 @@ def tiny_run(tmp_path_factory: pytest.TempPathFactory) -> snake.TinyRun:
 def tiny_copy(tiny_run: snake.TinyRun, tmp_path: Path) -> Path:
     """A copy of the checkout of that run, with times, which a test may change."""
     return tiny_run.copy(tmp_path / "checkout")
+
+
+@pytest.fixture(autouse=True)
+def close_figures() -> Iterator[None]:
+    """Close the figures of a test, which take memory."""
+    yield
+    if "matplotlib.pyplot" in sys.modules:
+        sys.modules["matplotlib.pyplot"].close("all")

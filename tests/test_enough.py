@@ -26,15 +26,6 @@ SIDES = [(BORDER - 1, False), (BORDER, True)]
 FOLDS = {"folds": 5, "confidence": 0.95}
 
 
-@pytest.fixture(autouse=True)
-def close_figures():
-    """Figures that stay open take memory."""
-    yield
-    import matplotlib.pyplot as plt
-
-    plt.close("all")
-
-
 def with_pictures(table: style.Table, pictures: int, **settings) -> style.Table:
     """Return a cross-fitted estimate from the given number of pictures."""
     rows = table.rows.assign(pictures=float(pictures))

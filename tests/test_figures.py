@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from leakage import captions, figures
+from leakage.errors import LeakageError
 from leakage.estimators import estimate, tables
 from leakage.figures import fig2, style, training
 from leakage.schemes import msb_xor
@@ -98,49 +99,75 @@ def drawn(name: str, folder):
     return module.draw({role: read_table(*which[:2]) for role, which in roles.items()})
 
 
-@pytest.fixture(autouse=True)
-def close_figures():
-    """Figures that stay open take memory."""
-    yield
-    import matplotlib.pyplot as plt
-
-    plt.close("all")
-
-
 def titles(figure) -> str:
     """Return all that stands above a figure and its axes."""
     return "\n".join([figure.get_suptitle(), *(axis.get_title() for axis in figure.axes)])
 
 
 PAPERS = ["fig1", "fig2", "fig3a", "fig3b", *SAME]
+UNITS = ("(bits per", "(nats)", "cosine similarity", "relative distance")
 
 
 @pytest.mark.parametrize("name", PAPERS)
-def test_every_figure_is_written_as_png_pdf_and_the_csv_behind_it(name, tmp_path):
+def test_a_figure_has_units_its_encoder_and_all_levels_in_its_table(name, tmp_path):
     figure, table = drawn(name, tmp_path)
-    style.save(figure, table, tmp_path / "out" / name)
-    heads = {"png": b"\x89PNG", "pdf": b"%PDF"}
-    for suffix, head in heads.items():
-        assert (tmp_path / "out" / f"{name}.{suffix}").read_bytes().startswith(head)
-    behind = pd.read_csv(tmp_path / "out" / f"{name}.csv")
-    assert COLUMNS[SAME.get(name, name)] <= set(behind.columns)
-    assert set(behind["level"]) == set(LEVELS)
-    assert len(list((tmp_path / "out").iterdir())) == 3
-
-
-@pytest.mark.parametrize("name", [name for name in PAPERS if name != "fig1"])
-def test_every_axis_says_what_it_shows_and_in_which_unit(name, tmp_path):
-    figure, _ = drawn(name, tmp_path)
-    units = ("(bits per", "(nats)", "cosine similarity", "relative distance")
+    assert COLUMNS[SAME.get(name, name)] <= set(table.columns)
+    assert set(table["level"]) == set(LEVELS)
+    if name == "fig1":
+        return
     for axis in figure.axes:
         assert axis.get_xlabel() in (style.LEVEL, "epoch")
-        assert any(unit in axis.get_ylabel() for unit in units)
-        assert axis.get_title() or figure.get_suptitle()
+        assert any(unit in axis.get_ylabel() for unit in UNITS)
+    of_pixels = name in ("fig2", "fig4", "fig6a")
+    assert ("pixels" if of_pixels else LABEL) in titles(figure)
 
 
-@pytest.mark.parametrize("name", ["fig3a", "fig3b", "fig5", "fig6b", "fig7", "fig8"])
-def test_an_untrained_encoder_is_named_as_such_in_the_title(name, tmp_path):
-    assert LABEL in titles(drawn(name, tmp_path)[0])
+def test_a_figure_is_written_as_png_pdf_and_csv_and_the_same_each_time(tmp_path):
+    for run in ("first", "second"):
+        style.save(*drawn("fig2", tmp_path), tmp_path / run / "fig2")
+    first, second = (
+        {f.suffix: f.read_bytes() for f in (tmp_path / run).iterdir()}
+        for run in ("first", "second")
+    )
+    assert first == second and set(first) == {".png", ".pdf", ".csv"}
+    assert first[".png"].startswith(b"\x89PNG") and first[".pdf"].startswith(b"%PDF")
+
+
+@pytest.mark.parametrize(("nats", "slope"), [([8.0, 4.0, 0.0], -1), ([5.0, 4.0, 0.5], None)])
+def test_the_fit_of_figure_2_is_the_line_of_least_squares(nats, slope):
+    rows = histogram_rows().assign(nats=np.array(nats) * np.log(2))
+    table = fig2.behind(rows)
+    assert table["r_squared"].to_numpy() == pytest.approx(np.corrcoef(LEVELS, nats)[0, 1] ** 2)
+    assert table["bound_bits"].to_numpy() == pytest.approx([8, 4, 0])
+    if slope:
+        assert table["slope"].to_numpy() == pytest.approx(slope)
+        assert table["fit_bits"].to_numpy() == pytest.approx(nats, abs=1e-9)
+    assert fig2.behind(rows.iloc[:1])[["slope", "r_squared"]].isna().all(axis=None)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("", "expected one class derived from leakage.figures.Figure, found none"),
+        ("class Mine(Figure): pass", "has no method draw or tables or numbers"),
+        ("class Mine(Figure):\n    def draw(self): pass", "is called with"),
+    ],
+)
+def test_a_file_without_a_figure_is_refused(content, said, tmp_path):
+    path = tmp_path / "mine.py"
+    path.write_text(f"from leakage.figures import Figure\n{content}\n")
+    with pytest.raises(LeakageError, match=said):
+        figures.named(str(path))
+
+
+def test_a_file_may_not_have_the_name_of_a_figure(tmp_path):
+    path = tmp_path / "fig2.py"
+    path.write_text(
+        "from leakage.figures import Figure\n\n\nclass Mine(Figure):\n"
+        "    def draw(self, tables):\n        pass\n"
+    )
+    with pytest.raises(LeakageError, match="which no other figure has"):
+        figures.named(str(path))
 
 
 @pytest.mark.parametrize("name", ["fig3a", "fig3b", "fig5", "fig6b", "fig7", "fig8"])
@@ -156,44 +183,6 @@ def test_a_stand_in_is_named_with_the_network_it_replaces(name, tmp_path):
     said = f"{label}, in place of {original}"
     assert said in titles(figure) and set(table["encoder"]) == {said}
     assert said in captions.fill(module.template, module.numbers(table), name)
-
-
-@pytest.mark.parametrize("name", ["fig4", "fig6a"])
-def test_a_figure_of_pixels_says_so(name, tmp_path):
-    assert "pixels" in titles(drawn(name, tmp_path)[0])
-
-
-def test_every_figure_of_the_paper_has_a_test():
-    asked = {name for name in figures.names() if name.startswith("fig")}
-    assert asked | {"epochs", "distance"} <= set(PAPERS)
-
-
-def test_the_same_table_gives_the_same_files(tmp_path):
-    for run in ("first", "second"):
-        style.save(*drawn("fig2", tmp_path), tmp_path / run)
-    for suffix in ("png", "pdf", "csv"):
-        first, second = ((tmp_path / f"{run}.{suffix}").read_bytes() for run in ("first", "second"))
-        assert first == second
-
-
-def test_figure_2_fits_a_straight_line_perfectly():
-    rows = histogram_rows().assign(nats=lambda t: (8 - t["level"]) * np.log(2))
-    table = fig2.behind(rows)
-    assert table["slope"].to_numpy() == pytest.approx(-1)
-    assert table["r_squared"].to_numpy() == pytest.approx(1)
-    assert table["fit_bits"].to_numpy() == pytest.approx([8, 4, 0], abs=1e-9)
-    assert table["bound_bits"].to_numpy() == pytest.approx([8, 4, 0])
-
-
-def test_figure_2_s_r_squared_is_the_squared_correlation():
-    rows = histogram_rows().assign(nats=[5.0, 4.0, 0.5])
-    expected = np.corrcoef(LEVELS, rows["nats"])[0, 1] ** 2
-    assert fig2.behind(rows)["r_squared"].to_numpy() == pytest.approx(expected)
-
-
-def test_figure_2_of_one_level_has_no_fit(tmp_path):
-    table = fig2.behind(histogram_rows().iloc[:1])
-    assert table["r_squared"].isna().all() and table["slope"].isna().all()
 
 
 def test_the_band_of_a_curve_spans_the_seeds_from_lowest_to_highest():
@@ -265,5 +254,3 @@ def test_figure_2_shows_the_floor_and_which_values_have_too_few_pixels(pixels, e
     assert fig2.FLOOR in labels and (fig2.UNKNOWN not in labels) == enough
     last = table[table["level"] == 8].iloc[0]
     assert last["estimable"] == enough and (last["mi_bits"] < 0.2) == enough
-    said = fig2.Figure2().numbers(table)["relation"]
-    assert "are shuffled it finds at most" in said and ("Too few pixels" not in said) == enough

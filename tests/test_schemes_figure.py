@@ -4,7 +4,6 @@ from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
-import pytest
 import skimage.data
 from leakage import schemes as ciphers
 from leakage.analysis import comparisons
@@ -20,14 +19,6 @@ CONFIG = SimpleNamespace(
 )
 # Of a scheme that does not say how strong its levels are.
 NAMED_BY_HAND = "mine (view: ciphertext), strength: level / highest"
-
-
-@pytest.fixture(autouse=True)
-def close_figures():
-    yield
-    import matplotlib.pyplot as plt
-
-    plt.close("all")
 
 
 def table(levels: list[int], values: list[float], held_out: bool, **source: object) -> style.Table:
@@ -120,11 +111,3 @@ def test_counting_pairs_of_pixels_is_blind_to_what_a_permutation_leaves():
     assert counted < 0.05 < 4 < plain
     means = [each.mean(axis=0) for each in flat]
     assert np.array_equal(*means)
-
-
-def test_a_value_may_be_above_its_interval_by_rounding():
-    found = some_tables()
-    rows = found["full/held out"].rows
-    rows["high"] = np.nextafter(rows["mean"], -np.inf)
-    figure, _ = schemes.Schemes().draw(found)
-    assert figure.axes

@@ -33,15 +33,6 @@ LINE = [8.0 - n for n in LEVELS]
 BENT = [8.0 * 0.4**n for n in LEVELS[:-1]] + [0.0]
 
 
-@pytest.fixture(autouse=True)
-def close_figures():
-    """Figures that stay open take memory."""
-    yield
-    import matplotlib.pyplot as plt
-
-    plt.close("all")
-
-
 def table(rows: list[dict], label: str | None, settings: dict | None = None) -> style.Table:
     """Return made-up rows as a figure reads them; without a label they are of pixels."""
     source = {"scheme": "msb_xor", "nested": True}
