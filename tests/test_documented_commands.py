@@ -148,6 +148,7 @@ TRIED: dict[str, Dry | Run | Elsewhere] = {
     # Generated pages and files.
     "leakage plan --page > docs/planning.md": Run(),
     "leakage plan --measure power.csv": Run(instead="leakage plan --help"),
+    "python -m leakage.config.schema > workflow/schemas/config.schema.json": Run(),
     "python envs/generate.py": Run(instead="python envs/generate.py --help"),
     "python envs/generate.py --upgrade": Run(instead="python envs/generate.py --help"),
     "python docs/configuration.py > docs/configuration.md": Run(),
