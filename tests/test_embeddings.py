@@ -122,11 +122,6 @@ def test_an_embedding_that_is_not_finite_is_refused_with_its_encoder_and_picture
         embed.refuse_nan(rows, np.array([[0.0, 1.0], [np.nan, 1.0]]), "encoders.clip")
 
 
-def test_a_view_that_does_not_say_its_level_is_refused(tmp_path, places):
-    with pytest.raises(LeakageError, match="its metadata has no level"):
-        embedded(tmp_path, places, scheme="msb_xor")
-
-
 def test_a_network_without_resolved_weights_is_refused(tmp_path, places):
     view = small_views.write_view(tmp_path / "view.parquet", 0)
     settings = json.dumps({"kind": "torchvision", "weights": "random"})

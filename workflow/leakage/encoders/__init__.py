@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from leakage import plugins
 from leakage.config import settings
 from leakage.errors import LeakageError
+from leakage.interfaces import Bytes
 
 if TYPE_CHECKING:
     from leakage.encoders.weights import Weights
@@ -29,7 +30,6 @@ SHARED = {"batch_norm", "hub", "network", "packaged", "weights"}
 REMEMBERED = 512
 """how many different patches `embed` remembers the embeddings of"""
 
-Pixels = NDArray[np.uint8]
 Vectors = NDArray[np.float32]
 Row = TypeVar("Row")
 
@@ -48,7 +48,7 @@ class LoadedEncoder:
         name: its name in messages; empty: the label.
     """
 
-    encode: Callable[[list[Pixels]], Any]
+    encode: Callable[[list[Bytes]], Any]
     label: str
     untrained: bool = False
     batch_size: int = 64
@@ -56,7 +56,7 @@ class LoadedEncoder:
     libraries: tuple[str, ...] = ()
     name: str = ""
 
-    def __call__(self, patches: list[Pixels]) -> Vectors:
+    def __call__(self, patches: list[Bytes]) -> Vectors:
         """Return the embeddings of patches, float32 of shape (n, dim).
 
         Raises:
@@ -97,7 +97,7 @@ class Encoder(settings.Settings):
         return []
 
     def find_weights(
-        self, size: int, seed: int, device: str, plain: Callable[[], list[Pixels]], where: str
+        self, size: int, seed: int, device: str, plain: Callable[[], list[Bytes]], where: str
     ) -> "Weights":
         """Return which weights the encoder has, downloading them if needed.
 
@@ -124,7 +124,7 @@ class Encoder(settings.Settings):
         label = self.label or Path(self.kind).stem
         return LoadedEncoder(encode, label, batch_size=self.batch_size, name=self.kind)
 
-    def encode(self, patches: list[Pixels]) -> Any:
+    def encode(self, patches: list[Bytes]) -> Any:
         """Return the embeddings of n uint8 arrays of shape (size, size, channels).
 
         Returns:
@@ -164,7 +164,7 @@ def parse(text: str, where: str) -> Encoder:
 
 
 def embed(
-    encoder: LoadedEncoder, patches: Iterable[tuple[Row, Pixels]]
+    encoder: LoadedEncoder, patches: Iterable[tuple[Row, Bytes]]
 ) -> Iterator[tuple[list[Row], Vectors]]:
     """Yield the embeddings of patches in their order, computing those of equal patches once.
 
@@ -183,7 +183,7 @@ def embed(
     known: dict[bytes, Vectors] = {}
     rows: list[Row] = []
     contents: list[bytes] = []
-    batch: dict[bytes, Pixels] = {}
+    batch: dict[bytes, Bytes] = {}
     lengths: set[int] = set()
 
     def part() -> tuple[list[Row], Vectors]:
@@ -215,12 +215,12 @@ def embed(
         yield part()
 
 
-def three_channels(pixels: Pixels) -> Pixels:
+def three_channels(pixels: Bytes) -> Bytes:
     """Return (height, width, 3) from (height, width, 3) or, repeated, from (height, width, 1)."""
     return np.broadcast_to(pixels, (*pixels.shape[:2], 3))
 
 
-def resize_whole(pixels: Pixels, size: int) -> Pixels:
+def resize_whole(pixels: Bytes, size: int) -> Bytes:
     """Return a whole picture at an encoder's size, uint8 of shape (size, size, channels).
 
     It is squashed, not cropped, so that nothing is left out; bicubic with antialiasing (Pillow's).

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from leakage.encoders import Pixels
+from leakage.interfaces import Bytes
 
 # torch takes 2.5 s to import, and parsing the Snakefile does not need it.
 if TYPE_CHECKING:
@@ -28,8 +28,8 @@ def layers(network: "torch.nn.Module") -> "list[torch.nn.modules.batchnorm._Batc
 
 def set_statistics(
     features: "torch.nn.Module",
-    prepare: "Callable[[list[Pixels]], torch.Tensor]",
-    patches: list[Pixels],
+    prepare: "Callable[[list[Bytes]], torch.Tensor]",
+    patches: list[Bytes],
     batch_size: int,
 ) -> None:
     """Set the statistics of a network's BatchNorm layers to those of plain patches, in place.

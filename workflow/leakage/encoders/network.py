@@ -14,7 +14,6 @@ from leakage.config.settings import input_path, shown
 from leakage.encoders import (
     Encoder,
     LoadedEncoder,
-    Pixels,
     Vectors,
     batch_norm,
     packaged,
@@ -22,6 +21,7 @@ from leakage.encoders import (
 )
 from leakage.encoders.weights import Record, Source, Weights
 from leakage.errors import LeakageError
+from leakage.interfaces import Bytes
 from leakage.storage import files
 
 # torch takes 2.5 s to import, and parsing the Snakefile does not need it.
@@ -107,7 +107,7 @@ class Architecture:
         # The pixels come channels last, and convolutions are a fifth faster that way.
         return self.features(network).eval().to(device).to(memory_format=torch.channels_last)
 
-    def input_on(self, device: "torch.device") -> "Callable[[list[Pixels]], torch.Tensor]":
+    def input_on(self, device: "torch.device") -> "Callable[[list[Bytes]], torch.Tensor]":
         """Return a function from uint8 patches to the input, float32 (n, 3, size, size)."""
         import torch
 
@@ -116,7 +116,7 @@ class Architecture:
             for values in (self.mean, self.std)
         )
 
-        def prepare(patches: list[Pixels]) -> torch.Tensor:
+        def prepare(patches: list[Bytes]) -> torch.Tensor:
             pixels = np.stack([three_channels(patch) for patch in patches])
             self.check_size(pixels.shape[1])
             scaled = torch.from_numpy(pixels).to(device).permute(0, 3, 1, 2) / 255
@@ -195,7 +195,7 @@ class Network(Encoder):
 
     @extras.named()
     def find_weights(
-        self, size: int, seed: int, device: str, plain: Callable[[], list[Pixels]], where: str
+        self, size: int, seed: int, device: str, plain: Callable[[], list[Bytes]], where: str
     ) -> Weights:
         """Find the weights, check that they fit, and set an untrained network's BatchNorm.
 
@@ -211,7 +211,7 @@ class Network(Encoder):
         path = self._locate(architecture, where)
         network = architecture.network(path, seed)
         statistics: dict[str, torch.Tensor] = {}
-        patches: list[Pixels] = []
+        patches: list[Bytes] = []
         if path is None and batch_norm.layers(network):
             patches, chosen = plain(), devices.resolve(device)
             if not patches:
@@ -262,7 +262,7 @@ class Network(Encoder):
         short = self.precision != "float32"
         cast_to = torch.autocast(chosen.type, getattr(torch, self.precision), enabled=short)
 
-        def encode(patches: list[Pixels]) -> Vectors:
+        def encode(patches: list[Bytes]) -> Vectors:
             with torch.inference_mode(), cast_to:
                 found: Vectors = features(prepare(patches)).float().cpu().numpy()
             return found

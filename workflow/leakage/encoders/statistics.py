@@ -5,7 +5,8 @@ from typing import Literal
 import numpy as np
 import pydantic
 
-from leakage.encoders import Encoder, Pixels, Vectors, three_channels
+from leakage.encoders import Encoder, Vectors, three_channels
+from leakage.interfaces import Bytes
 
 
 class Statistics(Encoder):
@@ -17,12 +18,12 @@ class Statistics(Encoder):
     grid: int = pydantic.Field(4, ge=1, le=32)
     """cells along each side of a patch; each gives nine numbers"""
 
-    def encode(self, patches: list[Pixels]) -> Vectors:
+    def encode(self, patches: list[Bytes]) -> Vectors:
         """Return the statistics of each patch (see `statistics`)."""
         return np.stack([statistics(patch, self.grid) for patch in patches])
 
 
-def statistics(pixels: Pixels, grid: int) -> Vectors:
+def statistics(pixels: Bytes, grid: int) -> Vectors:
     """Return the statistics of every cell of a grid over a patch.
 
     Args:

@@ -1,21 +1,20 @@
 """Embed the patches and the whole pictures of one view with one encoder."""
 
-import importlib.metadata
 import itertools
-import platform
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
 import pandas as pd
 import typer
 
 from leakage import encoders, patches, progress
-from leakage.encoders import Pixels, Vectors
-from leakage.encoders.weights import Weights, read
+from leakage.encoders import Vectors
+from leakage.encoders.weights import read
 from leakage.errors import LeakageError
-from leakage.storage import embeddings, files
+from leakage.interfaces import Bytes
+from leakage.storage import embeddings, files, provenance
 from leakage.storage.embeddings import WHOLE, Row
 from leakage.storage.shards import rows
 from leakage.storage.views import View
@@ -37,41 +36,36 @@ def main(
     entry = encoders.parse(settings, where)
     where = f"{where} ({entry.kind})"
     opened = View(view)
-    found = _weights(entry, weights, where)
-    ready = entry.load(found, device)
-    about = _of_view(opened)
+    about = opened.metadata
+    record = None
+    if entry.needs_weights:
+        if weights is None:
+            raise LeakageError(f"{where}: --weights is missing; give the weights record")
+        record = read(weights)
+    loaded = entry.load(record, device)
     progress.about(f"{encoder} {about['scheme']} {about['level']}")
     pictures = progress.over(opened, "pictures")
-    parts = encoders.embed(ready, of_pictures(pictures, _places(places, opened), size))
+    parts = encoders.embed(loaded, of_pictures(pictures, _places(places, opened), size))
     first = next(parts)
     dim = first[1].shape[1]
+    inputs = {"view": view, "places": places} | ({"weights": weights} if weights else {})
     metadata = {
         "encoder": encoder,
-        "label": ready.label,
-        "untrained": ready.untrained,
-        "weights": found.record.model_dump() if found else None,
-        **about,
+        "label": loaded.label,
+        "untrained": loaded.untrained,
+        "weights": record.record.model_dump() if record else None,
+        "scheme": about["scheme"],
+        "level": about["level"],
+        "view": about,
         "patch_size": size,
         "dim": dim,
-        "device": ready.device,
-        "versions": _versions(ready.libraries),
+        "device": loaded.device,
+        "versions": provenance.versions("numpy", *loaded.libraries),
         "code": code,
-        "inputs": {
-            role: files.recorded(path)
-            for role, path in {"view": view, "places": places, "weights": weights}.items()
-            if path is not None
-        },
+        "inputs": {role: files.recorded(path) for role, path in inputs.items()},
     }
     finite = (refuse_nan(*part, where) for part in itertools.chain([first], parts))
     embeddings.write(output, finite, dim, metadata)
-
-
-def _weights(entry: encoders.Encoder, path: Path | None, where: str) -> Weights | None:
-    if not entry.needs_weights:
-        return None
-    if path is None:
-        raise LeakageError(f"{where}: --weights is missing; give the weights record")
-    return read(path)
 
 
 def _places(path: Path, view: View) -> dict[str, pd.DataFrame]:
@@ -82,8 +76,8 @@ def _places(path: Path, view: View) -> dict[str, pd.DataFrame]:
 
 
 def of_pictures(
-    pictures: Iterable[tuple[str, Pixels]], places: dict[str, pd.DataFrame], size: int
-) -> Iterator[tuple[Row, Pixels]]:
+    pictures: Iterable[tuple[str, Bytes]], places: dict[str, pd.DataFrame], size: int
+) -> Iterator[tuple[Row, Bytes]]:
     """Yield each picture's patches and then the whole picture, each after its row.
 
     Raises:
@@ -118,20 +112,3 @@ def refuse_nan(rows: list[Row], found: Vectors, where: str) -> tuple[list[Row], 
             "this model"
         )
     return rows, found
-
-
-def _of_view(view: View) -> dict[str, Any]:
-    """Return the scheme and the level of a view, and all of its metadata under `view`."""
-    missing = [key for key in ("scheme", "level") if key not in view.metadata]
-    if missing:
-        raise LeakageError(
-            f"{view.path}: not a view of this workflow: its metadata has no {missing[0]}; make it "
-            "with the step `view`"
-        )
-    known = view.metadata
-    return {"scheme": known["scheme"], "level": known["level"], "view": known}
-
-
-def _versions(libraries: tuple[str, ...]) -> dict[str, str]:
-    versions = {name: importlib.metadata.version(name) for name in ("numpy", *libraries)}
-    return {"python": platform.python_version(), **versions}

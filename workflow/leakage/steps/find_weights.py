@@ -7,7 +7,8 @@ import numpy as np
 import typer
 
 from leakage import encoders, patches
-from leakage.encoders import Pixels, weights
+from leakage.encoders import weights
+from leakage.interfaces import Bytes
 from leakage.storage import files
 from leakage.storage.shards import rows
 from leakage.storage.views import View
@@ -31,13 +32,13 @@ def main(
     where = f"encoders.{output.stem}"
     entry = encoders.parse(settings, where)
 
-    def plain() -> list[Pixels]:
+    def plain() -> list[Bytes]:
         return plain_patches(view, places, size) if view and places else []
 
     weights.write(output, entry.find_weights(size, seed, device, plain, where))
 
 
-def plain_patches(view: Path, places: Path, size: int) -> list[Pixels]:
+def plain_patches(view: Path, places: Path, size: int) -> list[Bytes]:
     """Return up to `PLAIN_PATCHES` patches of a view, spread evenly over its pictures."""
     opened = View(view)
     # A large dataset is in shards, and this view is the first one.

@@ -9,7 +9,7 @@ import json
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -73,16 +73,16 @@ class Present:
 
     def __init__(self, results: Path):
         self.results = results
-        self._kept: dict[str, Path] = {}
+        self._files: dict[str, Path] = {}
         for sidecar in results.rglob(f"*{files.checksum_path('')}"):
-            self._kept[sidecar.read_text().split()[0]] = Path(str(sidecar).removesuffix(".sha256"))
-        self._picture_problems: dict[Path, list[str]] = {}
+            self._files[sidecar.read_text().split()[0]] = Path(str(sidecar).removesuffix(".sha256"))
 
     def problems(self, sidecar: Path) -> list[str]:
         """Return the reasons why a figure does not match; none if it does."""
         try:
             record = json.loads(sidecar.read_text())
-            recorded, inputs, code = record["files"], record["inputs"], record["code"]
+            name, recorded, inputs = record["figure"], record["files"], record["inputs"]
+            codes, configuration = record["code"], record["configuration"]
         except (OSError, ValueError, KeyError, TypeError):
             return [f"{sidecar.name} is missing or damaged"]
         stem = str(sidecar).removesuffix(provenance.SUFFIX)
@@ -91,32 +91,26 @@ class Present:
             for suffix, digest in recorded.items()
             if _digest(Path(f"{stem}{suffix}")) != digest
         ]
-        found += self._of_code(record)
         for each in inputs.values():
             for digest in each["sha256"]:
                 found += self._of_input(each["file"], digest)
-        if "manifest" in code:
-            found += self._of_pictures(record["configuration"])
-        return list(dict.fromkeys(found))
-
-    def _of_code(self, record: dict[str, Any]) -> list[str]:
-        if record["configuration"] is None:
-            return ["it was drawn by hand, so its code is unknown"]
+        if configuration is None:
+            return [*found, "it was drawn by hand, so its code is unknown"]
         try:
-            now = Jobs(Workflow({**record["configuration"], "results": "results"})).digests()
+            workflow = Workflow({**configuration, "results": "results"})
         except LeakageError as error:
-            return [
-                f"its configuration is not valid in this directory; run this where snakemake ran "
-                f"({error})"
-            ]
-        name = record["figure"]
-        now[f"figure {name}"] = code("figure", figures.named(name))
-        changed = [job for job, digest in record["code"].items() if now.get(job) != digest]
-        return [f"the code has changed: {', '.join(changed)}"] if changed else []
+            problem = "its configuration is not valid in this directory; run this where snakemake"
+            return [*found, f"{problem} ran ({error})"]
+        now = Jobs(workflow).digests() | {f"figure {name}": code("figure", figures.named(name))}
+        if changed := [job for job, digest in codes.items() if now.get(job) != digest]:
+            found.append(f"the code has changed: {', '.join(changed)}")
+        if "manifest" in codes:
+            found += self._of_pictures(workflow.dataset.folder(self.results / "pictures"))
+        return list(dict.fromkeys(found))
 
     def _of_input(self, name: str, digest: str) -> list[str]:
         """Return the problems of a file that was read, and of the files that it was made from."""
-        path = self._kept.get(digest)
+        path = self._files.get(digest)
         if path is None:
             return [f"{name}: the version that was read no longer exists"]
         return self._of_file(path, digest)
@@ -139,15 +133,17 @@ class Present:
             found += _changed({weights["file"]: weights["sha256"]}, "the weights file")
         return found
 
-    def _of_pictures(self, configuration: dict[str, Any] | None) -> list[str]:
-        """Return the problems of the pictures in the manifest."""
-        dataset = (configuration or {}).get("dataset", {})
-        own = (dataset.get("folder") or {}).get("path") if dataset.get("name") == "folder" else None
-        root = self.results / "pictures" if own is None else Path(own)
-        if root not in self._picture_problems:
-            listed = _pictures(self.results / "manifest.csv", root)
-            self._picture_problems[root] = list(_changed(listed, "the picture"))
-        return self._picture_problems[root]
+    @functools.cache  # noqa: B019 - one object per command
+    def _of_pictures(self, folder: Path) -> list[str]:
+        """Return the problems of the pictures in the manifest, which lie in a folder."""
+        manifest = self.results / "manifest.csv"
+        if not manifest.is_file():
+            return []  # the views are then reported
+        with open(manifest, encoding="utf-8", newline="") as stream:
+            listed = {
+                str(folder / row["file_name"]): row["sha256"] for row in csv.DictReader(stream)
+            }
+        return list(_changed(listed, "the picture"))
 
 
 def _changed(recorded: dict[str, str], what: str) -> Iterator[str]:
@@ -155,15 +151,6 @@ def _changed(recorded: dict[str, str], what: str) -> Iterator[str]:
     for path, digest in recorded.items():
         if _digest(Path(path)) != digest:
             yield f"{path}: {what} has changed or is missing"
-
-
-def _pictures(manifest: Path, root: Path) -> dict[str, str]:
-    """Return the SHA-256 of each picture in a manifest, by path; none without a manifest."""
-    if not manifest.is_file():
-        return {}  # the views are then reported
-    with open(manifest, encoding="utf-8", newline="") as stream:
-        rows = csv.DictReader(stream)
-        return {str(root / row["file_name"]): row["sha256"] for row in rows}
 
 
 def _digest(path: Path) -> str | None:

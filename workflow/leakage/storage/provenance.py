@@ -56,7 +56,7 @@ def write(
         "figure": figure,
         "files": {suffix: files.sha256(f"{stem}{suffix}") for suffix in PICTURES},
         "code": {f"figure {figure}": code} | {name: of_all.get(name) for name in behind},
-        "versions": versions(),
+        "versions": versions(*LIBRARIES),
         "configuration": workflow.get("configuration"),
         "inputs": inputs,
     }
@@ -64,9 +64,9 @@ def write(
         temporary.write_text(json.dumps(found, indent=1, sort_keys=True), encoding="utf-8")
 
 
-def versions() -> dict[str, str]:
-    """Return the versions of Python and of the libraries that figures depend on."""
-    found = {name: importlib.metadata.version(name) for name in LIBRARIES}
+def versions(*libraries: str) -> dict[str, str]:
+    """Return the versions of Python and of libraries."""
+    found = {name: importlib.metadata.version(name) for name in libraries}
     return {"python": platform.python_version(), **found}
 
 
