@@ -1,4 +1,4 @@
-"""Weights: found once by their step, through the caches of the libraries, then loaded."""
+"""Weights: found once by the step find_weights, through the libraries' caches, then loaded."""
 
 import json
 import os
@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import small_views
 import torch
-from leakage.encoders.weights import read
+from leakage.encoders import weights
 from leakage.errors import LeakageError
 from leakage.steps import embed, find_weights
 from leakage.storage import embeddings, files
@@ -27,6 +27,7 @@ WAYS_OUT = [
     *("snakemake download", "weights: path/to/file.safetensors", "weights: package"),
     "weights: random",
 ]
+NOBODY = "http://127.0.0.1:9"
 
 
 class Run:
@@ -36,54 +37,49 @@ class Run:
         self.folder, self.size = folder, size
         self.view = small_views.write_view(folder / "view.parquet", 0)
         self.places = small_views.write_places(folder / "places.csv", small_views.places(size))
-        self.weights = folder / "weights" / "mine.safetensors"
+        self.record = folder / "weights" / "mine.safetensors"
         self.output = folder / "embeddings.parquet"
 
-    def resolve(self, entry, seed=0):
-        """Run the step `find_weights` in this process and return what it wrote."""
+    def find(self, entry, seed=0):
+        """Run the step find_weights in this process and return the weights record."""
         find_weights.main(
-            self.weights, json.dumps(entry), seed, self.size, self.view, self.places, "cpu"
+            self.record, json.dumps(entry), seed, self.size, self.view, self.places, "cpu"
         )
-        return read(self.weights)
+        return weights.read(self.record)
 
     def embed(self, entry):
-        """Run the step `embed` in this process and return the patches' embeddings and metadata."""
-        settings = json.dumps(entry)
-        embed.main(
-            *(self.view, self.places, self.output, "mine", settings, self.size, "code"),
-            self.weights,
-            "cpu",
-        )
+        """Run the step embed in this process and return the patches' embeddings and metadata."""
+        given = (self.view, self.places, self.output, "mine", json.dumps(entry), self.size, "code")
+        embed.main(*given, self.record, "cpu")
         return embeddings.read(self.output, "patches")[1:]
 
     def steps(self, entry, **environment):
-        """Run both steps as a user's shell does, and return the embeddings and metadata."""
-        entry = json.dumps(entry)
-        of_weights = ["--settings", entry, "--seed", "0", "--size", str(self.size)]
-        done = step("find_weights", self.weights, *of_weights, **environment)
+        """Run both steps as a job does, and return the embeddings and metadata."""
+        options = ["--settings", json.dumps(entry), "--size", self.size]
+        done = step("find_weights", self.record, *options, "--seed", 0, **environment)
         assert done.returncode == 0, done.stderr
-        of_embed = ["--encoder", "mine", "--settings", entry, "--size", str(self.size)]
-        of_embed += ["--weights", self.weights, "--code", "code", "--device", "cpu"]
-        files_in_and_out = (self.view, self.places, self.output)
-        # An embedding never asks the network, so none is there.
-        nobody = {"HF_ENDPOINT": "http://127.0.0.1:9", "HTTPS_PROXY": "http://127.0.0.1:9"}
-        done = step("embed", *files_in_and_out, *of_embed, **environment | nobody)
+        options += ["--encoder", "mine", "--weights", self.record, "--code", "", "--device", "cpu"]
+        # Embedding needs no network.
+        nobody = {"HF_ENDPOINT": NOBODY, "HTTPS_PROXY": NOBODY}
+        given = (self.view, self.places, self.output)
+        done = step("embed", *given, *options, **environment | nobody)
         assert done.returncode == 0, done.stderr
         return embeddings.read(self.output, "patches")[1:]
 
-    def patches(self):
-        """Return the patches that the steps embed, in their order, as float tensors in [0, 1]."""
+    def input(self, mean, std):
+        """Return the patches that the steps embed, in their order, as a network's input."""
         table, pictures = small_views.places(self.size), small_views.photographs()
         windows = [
             pictures[row.image_id][row.top : row.top + self.size, row.left : row.left + self.size]
             for row in table.itertuples()
         ]
         pixels = np.stack([np.broadcast_to(w, (*w.shape[:2], 3)) for w in windows])
-        return torch.from_numpy(pixels).permute(0, 3, 1, 2) / 255
+        mean, std = (torch.tensor(values).reshape(3, 1, 1) for values in (mean, std))
+        return (torch.from_numpy(pixels).permute(0, 3, 1, 2) / 255 - mean) / std
 
 
 def step(*arguments, **environment):
-    """Run a step in a process of its own, as Snakemake does."""
+    """Run a step in its own process, as Snakemake does."""
     return subprocess.run(
         [sys.executable, "-m", "leakage", *map(str, arguments)],
         env=os.environ | {"NO_PROXY": "127.0.0.1"} | environment,
@@ -98,10 +94,10 @@ def run(tmp_path):
     return Run(tmp_path, 96)
 
 
-def test_the_record_of_a_random_network_says_that_and_its_embedding_repeats_it(run):
+def test_the_record_of_a_random_network_holds_its_seed_and_is_copied_to_its_embedding(run):
     entry = {"kind": "torchvision", "model": "resnet18", "weights": "random", "batch_size": 4}
-    resolved = run.resolve(entry, seed=5)
-    assert resolved.record.model_dump() == {
+    record = run.find(entry, seed=5).record
+    assert record.model_dump() == {
         "kind": "torchvision",
         "model": "resnet18",
         "weights": "random",
@@ -114,8 +110,8 @@ def test_the_record_of_a_random_network_says_that_and_its_embedding_repeats_it(r
         "batch_norm_patches": 12,
     }
     found, metadata = run.embed(entry)
-    assert metadata["weights"] == resolved.record.model_dump()
-    assert (metadata["label"], metadata["untrained"]) == (resolved.record.label, True)
+    assert metadata["weights"] == record.model_dump()
+    assert (metadata["label"], metadata["untrained"]) == (record.label, True)
     assert metadata["versions"].keys() == {"python", "numpy", "torch", "torchvision"}
     assert np.array_equal(found, run.embed(entry)[0])
 
@@ -126,10 +122,12 @@ def test_the_record_of_a_file_holds_its_path_and_checksum(run):
     path = run.folder / "mine.safetensors"
     save_file(models.squeezenet1_1().state_dict(), path)
     entry = {"kind": "torchvision", "model": "squeezenet1_1", "weights": str(path)}
-    record = run.resolve(entry).record
+    record = run.find(entry).record
     assert (record.source, record.file, record.sha256) == ("file", str(path), files.sha256(path))
-    assert record.label == "SqueezeNet 1.1 (mine.safetensors)" and not record.untrained
     assert run.embed(entry)[1]["weights"]["sha256"] == files.sha256(path)
+    run.record.write_bytes(run.record.read_bytes() + b" ")
+    with pytest.raises(LeakageError, match="damaged"):
+        weights.read(run.record)
 
 
 def test_plain_patches_are_spread_over_all_pictures(run, monkeypatch):
@@ -140,61 +138,63 @@ def test_plain_patches_are_spread_over_all_pictures(run, monkeypatch):
 
 def test_an_encoder_without_weights_has_none_to_find(run):
     with pytest.raises(LeakageError, match=r"encoders\.mine: .*statistics has no weights"):
-        run.resolve({"kind": "statistics"})
-
-
-def test_a_damaged_weights_file_is_refused(run):
-    run.resolve({"kind": "torchvision", "model": "squeezenet1_1", "weights": "random"})
-    run.weights.write_bytes(run.weights.read_bytes() + b" ")
-    with pytest.raises(LeakageError, match="damaged"):
-        read(run.weights)
-
-
-def test_resnet_weights_that_cannot_be_had_give_one_message_with_the_ways_out(run, monkeypatch):
-    monkeypatch.setenv("TORCH_HOME", str(run.folder / "empty"))
-    monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")
-    with pytest.raises(LeakageError) as caught:
-        run.resolve(RESNET)
-    message = str(caught.value)
-    assert message.startswith("encoders.mine: the weights 'IMAGENET1K_V2' of resnet50 cannot be")
-    assert "TORCH_HOME" in message and "https://download.pytorch.org/models/resnet50-" in message
-    assert all(way in message for way in WAYS_OUT)
-    assert not run.weights.exists()
+        run.find({"kind": "statistics"})
 
 
 @pytest.mark.parametrize(
-    ("entry", "repository", "environment"),
+    ("entry", "origin", "cache", "environment"),
     [
-        (CLIP, CLIP_REPOSITORY, {"HF_HUB_OFFLINE": "1"}),
-        (TIMM, TIMM_REPOSITORY, {"HF_HUB_OFFLINE": "1"}),
+        (RESNET, "https://download.pytorch.org/models/resnet50-", "TORCH_HOME", {}),
+        (CLIP, CLIP_REPOSITORY, "HF_HOME", {"HF_HUB_OFFLINE": "1"}),
+        (TIMM, TIMM_REPOSITORY, "HF_HOME", {"HF_HUB_OFFLINE": "1"}),
         pytest.param(
-            *(CLIP, CLIP_REPOSITORY, {"HF_ENDPOINT": "http://127.0.0.1:9"}), marks=pytest.mark.slow
+            *(CLIP, CLIP_REPOSITORY, "HF_HOME", {"HF_ENDPOINT": NOBODY}), marks=pytest.mark.slow
         ),
     ],
 )
-def test_weights_of_the_hub_that_cannot_be_had_give_one_message_with_the_ways_out(
-    run, entry, repository, environment
+def test_weights_that_cannot_be_found_give_one_message_with_the_ways_out(
+    run, entry, origin, cache, environment
 ):
-    arguments = ["--settings", json.dumps(entry), "--seed", "0", "--size", "224"]
-    environment |= {"HF_HOME": str(run.folder / "empty")}
-    done = step("find_weights", run.weights, *arguments, **environment)
+    options = ["--settings", json.dumps(entry), "--seed", "0", "--size", "224"]
+    environment |= {cache: str(run.folder / "empty"), "https_proxy": NOBODY}
+    done = step("find_weights", run.record, *options, **environment)
     assert done.returncode == 1 and done.stdout == ""
     what = f"the weights '{entry['weights']}' of {entry['model']} cannot be found"
     assert done.stderr.startswith(f"error: encoders.mine: {what}")
-    assert "HF_HOME" in done.stderr and repository in done.stderr
+    assert cache in done.stderr and origin in done.stderr
     assert all(way in done.stderr for way in WAYS_OUT) and "Traceback" not in done.stderr
-    assert not run.weights.exists()
+    assert not run.record.exists()
 
 
-# The real paths, with seeded stand-ins of the true architecture and key names: the true weights
-# are hundreds of megabytes on hosts that a test does not ask.
+# The real download paths, with seeded networks of the true architecture and tensor names. The true
+# weights have hundreds of megabytes, on hosts that a test does not ask.
 
 
 @pytest.fixture
 def large():
-    """A folder that goes when the test ends: pytest keeps its own for three runs."""
+    """A folder that is removed when the test ends; pytest keeps its own for three runs."""
     with tempfile.TemporaryDirectory() as folder:
         yield Path(folder)
+
+
+def found_on_the_hub(folder, size, entry, repository, state, file):
+    """Return the embeddings with weights from a hub, after checking all that is recorded."""
+    stored = folder / "hub" / repository
+    stored.mkdir(parents=True)
+    save_file(state, stored / file)
+    (stored / "pytorch_model.bin").write_bytes(b"a pickle that nobody opens")
+    run = Run(folder, size)
+    environment = {"HF_HOME": str(folder / "hf")}
+    with hub_server.serving(folder / "hub") as hub:
+        found, metadata = run.steps(entry, HF_ENDPOINT=hub.url, **environment)
+        asked = {path for _, path in hub.requests if repository in path}
+    assert asked == {f"/{repository}/resolve/main/{file}"}
+    record = metadata["weights"]
+    assert record["sha256"] == files.sha256(stored / file)
+    assert Path(record["file"]).is_relative_to(folder / "hf")
+    offline, again = run.steps(entry, HF_HUB_OFFLINE="1", **environment)
+    assert np.array_equal(offline, found) and again["weights"] == record
+    return found, metadata["label"], run
 
 
 @pytest.mark.slow
@@ -202,62 +202,28 @@ def test_clip_by_its_tag_comes_from_the_hub_and_then_from_the_offline_cache(larg
     import open_clip
 
     torch.manual_seed(0)
-    stand_in = open_clip.create_model(CLIP["model"]).half().float().eval()
-    repository = large / "hub" / CLIP_REPOSITORY
-    repository.mkdir(parents=True)
-    stored = {name: value.half() for name, value in stand_in.state_dict().items()}
-    save_file(stored, repository / "open_clip_model.safetensors")
-    run = Run(large, 224)
-    mean, std = (
-        torch.tensor(values).reshape(3, 1, 1)
-        for values in (open_clip.OPENAI_DATASET_MEAN, open_clip.OPENAI_DATASET_STD)
-    )
+    network = open_clip.create_model(CLIP["model"]).half().float().eval()
+    state = {name: value.half() for name, value in network.state_dict().items()}
+    file = "open_clip_model.safetensors"
+    found, label, run = found_on_the_hub(large, 224, CLIP, CLIP_REPOSITORY, state, file)
+    pixels = run.input(open_clip.OPENAI_DATASET_MEAN, open_clip.OPENAI_DATASET_STD)
     with torch.inference_mode():
-        expected = stand_in.encode_image((run.patches() - mean) / std).numpy()
-    environment = {"HF_HOME": str(large / "hf")}
-    with hub_server.serving(large / "hub") as hub:
-        found, metadata = run.steps(CLIP, HF_ENDPOINT=hub.url, **environment)
-        assert ("GET", f"/{CLIP_REPOSITORY}/resolve/main/open_clip_model.safetensors") in (
-            hub.requests
-        )
-    assert found == pytest.approx(expected, abs=1e-5)
-    assert metadata["label"] == "CLIP ViT-B/32 (openai)" and not metadata["untrained"]
-    record = metadata["weights"]
-    assert record["sha256"] == files.sha256(repository / "open_clip_model.safetensors")
-    assert Path(record["file"]).is_relative_to(large / "hf")
-    offline, metadata = run.steps(CLIP, HF_HUB_OFFLINE="1", **environment)
-    assert np.array_equal(offline, found) and metadata["weights"] == record
+        assert found == pytest.approx(network.encode_image(pixels).numpy(), abs=1e-5)
+    assert label == "CLIP ViT-B/32 (openai)"
 
 
 def test_timm_by_its_tag_comes_from_the_hub_as_safetensors_and_then_from_the_offline_cache(large):
     import timm
 
     torch.manual_seed(0)
-    stand_in = timm.create_model("resnet10t.c3_in1k").eval()
-    repository = large / "hub" / TIMM_REPOSITORY
-    repository.mkdir(parents=True)
-    save_file(stand_in.state_dict(), repository / "model.safetensors")
-    (repository / "pytorch_model.bin").write_bytes(b"a pickle that nobody opens")
-    run = Run(large, 96)
-    mean, std = (
-        torch.tensor(stand_in.pretrained_cfg[key]).reshape(3, 1, 1) for key in ("mean", "std")
-    )
-    stand_in.reset_classifier(0)
+    network = timm.create_model("resnet10t.c3_in1k").eval()
+    state, file = network.state_dict(), "model.safetensors"
+    found, label, run = found_on_the_hub(large, 96, TIMM, TIMM_REPOSITORY, state, file)
+    network.reset_classifier(0)
+    pixels = run.input(*(network.pretrained_cfg[key] for key in ("mean", "std")))
     with torch.inference_mode():
-        expected = stand_in((run.patches() - mean) / std).numpy()
-    environment = {"HF_HOME": str(large / "hf")}
-    with hub_server.serving(large / "hub") as hub:
-        found, metadata = run.steps(TIMM, HF_ENDPOINT=hub.url, **environment)
-        asked = {path for _, path in hub.requests if TIMM_REPOSITORY in path}
-    assert asked == {f"/{TIMM_REPOSITORY}/resolve/main/model.safetensors"}
-    assert found.shape == (12, 512) and found == pytest.approx(expected, abs=1e-5)
-    assert metadata["label"] == "ResNet-10t (c3_in1k)" and not metadata["untrained"]
-    assert metadata["versions"]["timm"] == timm.__version__
-    record = metadata["weights"]
-    assert record["sha256"] == files.sha256(repository / "model.safetensors")
-    assert Path(record["file"]).is_relative_to(large / "hf")
-    offline, metadata = run.steps(TIMM, HF_HUB_OFFLINE="1", **environment)
-    assert np.array_equal(offline, found) and metadata["weights"] == record
+        assert found == pytest.approx(network(pixels).numpy(), abs=1e-5)
+    assert label == "ResNet-10t (c3_in1k)"
 
 
 @pytest.mark.slow
@@ -265,20 +231,15 @@ def test_resnet_50_by_its_enum_comes_from_torch_hub_s_cache(large):
     from torchvision import models
 
     torch.manual_seed(0)
-    stand_in = models.resnet50().eval()
+    network = models.resnet50().eval()
     checkpoints = large / "torch" / "hub" / "checkpoints"
     checkpoints.mkdir(parents=True)
-    torch.save(stand_in.state_dict(), checkpoints / "resnet50-11ad3fa6.pth")
+    torch.save(network.state_dict(), checkpoints / "resnet50-11ad3fa6.pth")
     run = Run(large, 224)
-    mean, std = (
-        torch.tensor(values).reshape(3, 1, 1)
-        for values in ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
-    )
-    stand_in.fc = torch.nn.Identity()
-    with torch.inference_mode():
-        expected = stand_in((run.patches() - mean) / std).numpy()
     found, metadata = run.steps(RESNET, TORCH_HOME=str(large / "torch"))
-    assert found.shape == (12, 2048)
+    network.fc = torch.nn.Identity()
+    with torch.inference_mode():
+        expected = network(run.input((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))).numpy()
     assert np.abs(found - expected).max() <= 1e-5 * np.abs(expected).max()
     assert metadata["label"] == "ResNet-50 (IMAGENET1K_V2)" and not metadata["untrained"]
     assert metadata["weights"]["file"] == str(checkpoints / "resnet50-11ad3fa6.pth")
