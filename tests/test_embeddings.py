@@ -1,7 +1,6 @@
-"""Embedding files: what the step `embed` writes, and what reading them gives back."""
+"""Embedding files: written by the step `embed`, and read back."""
 
 import json
-from pathlib import Path
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -30,7 +29,7 @@ def embedded(tmp_path, places, level=0, **metadata):
     return output
 
 
-def test_what_is_written_is_read_back_patches_and_whole_pictures_apart(tmp_path):
+def test_patches_and_whole_pictures_are_read_back_separately(tmp_path):
     rows = [("7", 0, 1, 2), ("7", 1, 3, 4), ("7", -1, -1, -1), ("b", 0, 0, 0), ("b", -1, -1, -1)]
     values = np.arange(15, dtype=np.float32).reshape(5, 3)
     parts = [(rows[:2], values[:2]), (rows[2:], values[2:])]
@@ -42,18 +41,13 @@ def test_what_is_written_is_read_back_patches_and_whole_pictures_apart(tmp_path)
     assert image_ids.tolist() == ["7", "b"] and np.array_equal(found, values[[2, 4]])
 
 
-def test_the_file_has_a_row_per_patch_and_one_per_picture_in_the_view_s_order(tmp_path, places):
-    table = pq.read_table(embedded(tmp_path, places))
-    assert table.schema.names == ["image_id", "patch", "top", "left", "embedding"]
-    assert str(table.schema.field("embedding").type).startswith("fixed_size_list<")
-    assert table["image_id"].to_pylist() == [
-        name for name in small_views.photographs() for _ in range(small_views.PER_IMAGE + 1)
-    ]
-    assert table["patch"].to_pylist() == [0, 1, 2, 3, embeddings.WHOLE] * 3
-
-
-def test_rows_are_the_embeddings_of_the_patches_at_their_places(tmp_path, places):
+def test_rows_are_the_embeddings_of_the_patches_and_then_of_the_picture_in_the_view_s_order(
+    tmp_path, places
+):
     table = pq.read_table(embedded(tmp_path, places)).to_pylist()
+    assert [(row["image_id"], row["patch"]) for row in table] == [
+        (name, patch) for name in small_views.photographs() for patch in (0, 1, 2, 3, -1)
+    ]
     for row in table:
         picture = small_views.photographs()[row["image_id"]]
         top, left = row["top"], row["left"]
@@ -65,7 +59,7 @@ def test_rows_are_the_embeddings_of_the_patches_at_their_places(tmp_path, places
         assert row["embedding"] == pytest.approx(statistics(seen, 2))
 
 
-def test_metadata_says_all_that_an_embedding_depends_on(tmp_path, places):
+def test_metadata_holds_everything_that_an_embedding_depends_on(tmp_path, places):
     _, found, metadata = embeddings.read(embedded(tmp_path, places, level=3), "patches")
     versions = metadata.pop("versions")
     assert metadata == {
@@ -104,7 +98,7 @@ def test_a_damaged_file_is_refused(tmp_path, places):
         embeddings.read(path, "patches")
 
 
-def test_a_picture_without_places_and_places_without_a_picture_are_refused(tmp_path):
+def test_places_and_view_of_different_pictures_are_refused(tmp_path):
     table = small_views.places(SIZE)
     fewer = small_views.write_places(tmp_path / "fewer.csv", table[table.image_id != "camera"])
     with pytest.raises(LeakageError, match="picture camera of the view is missing from the places"):
@@ -122,17 +116,8 @@ def test_an_embedding_that_is_not_finite_is_refused_with_its_encoder_and_picture
         embed.refuse_nan(rows, np.array([[0.0, 1.0], [np.nan, 1.0]]), "encoders.clip")
 
 
-def test_a_network_without_resolved_weights_is_refused(tmp_path, places):
+def test_a_network_without_a_weights_record_is_refused(tmp_path, places):
     view = small_views.write_view(tmp_path / "view.parquet", 0)
     settings = json.dumps({"kind": "torchvision", "weights": "random"})
     with pytest.raises(LeakageError, match=r"encoders\.resnet \(torchvision\): --weights is"):
         embed.main(view, places, tmp_path / "o.parquet", "resnet", settings, SIZE, "")
-
-
-def test_no_file_is_left_beside_an_embedding_but_its_checksum(tmp_path, places):
-    path = embedded(tmp_path, places)
-    expected = {"places.csv", "view-0.parquet", path.name}
-    assert {Path(p.name) for p in tmp_path.iterdir()} == {
-        Path(name + suffix) for name in expected for suffix in ("", ".sha256")
-    }
-    assert files.check(path) == path

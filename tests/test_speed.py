@@ -1,19 +1,17 @@
-"""What is done for speed changes no result: networks that are folded, memory that is kept."""
+"""Speed-ups change no result: folded networks, memory that is kept, short precision."""
 
 import ctypes
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from leakage import allocator, encoders
+from leakage import allocator, cli, encoders
 from leakage.encoders import batch_norm, open_clip
 from leakage.encoders.torchvision import Torchvision
 from torch import nn
 
 SIZE = 64
-# Of the largest number in an embedding: what rounding may change.
+# Largest change by rounding, relative to the largest number of the embeddings.
 TOLERANCE = 1e-4
 
 
@@ -23,8 +21,8 @@ def patches(size, count=5):
     return list(steps.clip(0, 255).astype(np.uint8))
 
 
-def plainly(architecture, weights, given):
-    """Return the embeddings as the library's own network gives them, a patch at a time."""
+def of_library(architecture, weights, given):
+    """Return the embeddings of the library's own network, one patch at a time."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         built = architecture.build().eval()
@@ -46,11 +44,11 @@ def plainly(architecture, weights, given):
         ("open_clip", "ViT-B-32-quickgelu", 224),
     ],
 )
-def test_embeddings_are_those_of_the_plain_network(kind, model, size):
+def test_embeddings_equal_those_of_the_library_s_network(kind, model, size):
     entry = encoders.encoder_class(kind)(model=model, weights="random", batch_size=3)
     given = patches(size)
     weights = entry.find_weights(size, 0, "cpu", lambda: given, "encoders.mine")
-    expected = plainly(entry.architecture(), weights, given)
+    expected = of_library(entry.architecture(), weights, given)
     parts = encoders.embed(entry.load(weights, "cpu"), enumerate(given))
     found = np.concatenate([values for _, values in parts])
     assert np.abs(found - expected).max() <= TOLERANCE * np.abs(expected).max()
@@ -61,7 +59,7 @@ def batch_norms(features):
 
 
 def settled(*layers):
-    """Return a network whose BatchNorm has seen something, ready to run."""
+    """Return a network with BatchNorm statistics, ready to run."""
     made = nn.Sequential(*layers)
     with torch.no_grad():
         for _ in range(3):
@@ -70,7 +68,7 @@ def settled(*layers):
 
 
 class Twice(nn.Module):
-    """A map that a BatchNorm reads, and something else as well."""
+    """A map that a BatchNorm and another layer read."""
 
     def __init__(self):
         super().__init__()
@@ -82,7 +80,7 @@ class Twice(nn.Module):
 
 
 class Choosing(nn.Module):
-    """A network whose way depends on what it reads, which no tracer can follow."""
+    """A network that branches on its input, which no tracer can follow."""
 
     def __init__(self):
         super().__init__()
@@ -108,7 +106,7 @@ Choosing.__module__ = Twice.__module__ = "torchvision.models.of_this_test"
     ],
     ids=["after", "bare", "before", "apart", "read twice", "untraceable", "called twice"],
 )
-def test_only_a_batch_norm_that_alone_reads_a_convolution_is_folded(layers, left):
+def test_a_batch_norm_is_folded_only_if_nothing_else_reads_the_convolution(layers, left):
     torch.manual_seed(0)
     features, given = settled(*layers()), torch.rand(2, 3, 9, 9)
     with torch.inference_mode():
@@ -119,7 +117,7 @@ def test_only_a_batch_norm_that_alone_reads_a_convolution_is_folded(layers, left
     torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-5)
 
 
-def test_quick_gelu_is_folded_and_the_tower_stays_what_it_is():
+def test_quick_gelu_is_folded_and_the_output_stays():
     from open_clip.transformer import QuickGELU
 
     torch.manual_seed(0)
@@ -134,7 +132,7 @@ def test_quick_gelu_is_folded_and_the_tower_stays_what_it_is():
 
 
 @pytest.mark.parametrize("precision", ["bfloat16", "float16"])
-def test_a_shorter_precision_is_near_and_says_what_it_is(precision):
+def test_a_shorter_precision_gives_close_embeddings_and_is_in_the_label(precision):
     given = patches(SIZE)
     found = {}
     for each in ("float32", precision):
@@ -147,7 +145,7 @@ def test_a_shorter_precision_is_near_and_says_what_it_is(precision):
     assert found[precision].label == f"{found['float32'].label}, in {precision}"
 
 
-def test_memory_is_kept_where_the_c_library_can_and_elsewhere_nothing_happens(monkeypatch):
+def test_memory_is_kept_if_the_c_library_can(monkeypatch):
     asked = []
 
     class Library:
@@ -160,19 +158,5 @@ def test_memory_is_kept_where_the_c_library_can_and_elsewhere_nothing_happens(mo
     assert asked[0] == (allocator.M_MMAP_MAX, 0) and len(asked) == 3
 
 
-def test_a_row_that_was_not_measured_says_so(monkeypatch):
-    monkeypatch.syspath_prepend(str(Path(__file__).parents[1] / "benchmarks"))
-    from speed import Row
-    from speed.__main__ import table
-
-    for name in [each for each in sys.modules if each.partition(".")[0] == "speed"]:
-        monkeypatch.delitem(sys.modules, name)
-    rows = [
-        Row("fast", "slow", 2, True, [3, 1, 2]),
-        Row("late", "early", 2, False, [3, 1, 2.5]),
-        Row("on a card", "", 2, True, note="no GPU in this machine"),
-    ]
-    fast, late, card = table(rows).splitlines()[2:]
-    assert fast == "| fast | slow | ≥ 2 | 2.00 | 1.00 | 3.00 | yes |  |  |"
-    assert "| ≤ 2 | 2.50 | 1.00 | 3.00 | **no** |" in late
-    assert "| not measured |" in card and card.endswith("no GPU in this machine |")
+def test_the_steps_that_keep_memory_exist():
+    assert {path.stem for path in cli.STEPS.glob("*.py")} >= cli.NETWORKS
