@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from leakage import encoders, estimators, plugins, schemes
+from leakage import encoders, estimators, schemes
 from leakage.errors import LeakageError
 from leakage.estimators import tables
 from leakage.storage import digest
@@ -250,12 +250,6 @@ def test_the_digest_of_a_plug_in_is_of_its_code_and_of_what_it_imports_from_the_
     plugin(tmp_path, code.format("noisy"))
     assert digest._module(path) != before
     digest._module.cache_clear()
-
-
-def test_a_name_that_is_no_path_is_a_module_of_the_package():
-    assert not plugins.is_file("msb_xor") and plugins.is_file("my/cipher.py")
-    assert plugins.reference("leakage.schemes", "msb_xor") == "leakage.schemes.msb_xor"
-    assert plugins.reference("leakage.schemes", "my/cipher.py") == "my/cipher.py"
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
-"""Modules by name: one of a folder of this package, or a Python file of the user's (a plug-in).
+"""Classes by name: from a module of a folder of this package, or from a user's file (a plug-in).
 
 `msb_xor` is a module of `leakage.schemes`; `my/cipher.py` is a file, relative to the folder where
-snakemake runs. What a plug-in raises or returns amiss is told as a mistake of the plug-in's.
+snakemake runs. An error in a plug-in, or an invalid return value, is reported as the plug-in's.
 """
 
 import functools
@@ -36,46 +36,6 @@ def names(package: ModuleType, shared: Iterable[str]) -> list[str]:
     """Return the sorted names of a package's modules, without those that the others share."""
     found = {entry.name for entry in pkgutil.iter_modules(package.__path__)}
     return sorted(found - set(shared))
-
-
-def find(
-    package: ModuleType,
-    name: str,
-    shared: Iterable[str],
-    noun: str,
-    functions: Mapping[str, tuple[str, ...]],
-) -> ModuleType:
-    """Return the module of a package or of a file, importing no other.
-
-    Args:
-        package: where the modules of this project lie.
-        name: one of them, or a path that ends in .py.
-        shared: modules of the package that are not of this kind.
-        noun: what they are, for messages.
-        functions: of these a plug-in has at least one, and what each is called with.
-
-    Raises:
-        LeakageError: there is no such module or file (the nearest one is named), the file cannot
-            be imported, or it has none of the functions, or one that takes something else.
-    """
-    if is_file(name):
-        module = _load(name)
-        present = [each for each in functions if callable(getattr(module, each, None))]
-        if not present:
-            raise LeakageError(
-                f"{noun} {name}: has no function {' or '.join(functions)}; docs/plugins.md has a "
-                "complete example"
-            )
-        for each in present:
-            _refuse_other_arguments(f"{noun} {name}", getattr(module, each), functions[each])
-        return module
-    known = names(package, shared)
-    if name not in known:
-        raise LeakageError(
-            f"{noun} {shown(name)} is not known; the nearest is {nearest(name, known)!r} (known: "
-            f"{', '.join(known)}, or the path of a Python file that ends in {SUFFIX})"
-        )
-    return importlib.import_module(f"{package.__name__}.{name}")
 
 
 def find_class(
@@ -141,7 +101,7 @@ def _derived(module: ModuleType, base: type[Base]) -> list[type[Base]]:
 
 
 def source_of(entry: object) -> str:
-    """Return what `digest.code_digest` calls the module of an entry: dotted name or file."""
+    """Return the module of an entry, as `digest.code_digest` expects it: dotted name or file."""
     module = sys.modules[type(entry).__module__]
     return _FILES.get(module.__name__, module.__name__)
 
@@ -154,21 +114,16 @@ def _refuse_other_arguments(
         signature.bind(*arguments)
     except TypeError:
         raise LeakageError(
-            f"{where}: {function.__name__}{signature} is called with {len(arguments)} arguments, "
-            f"({', '.join(arguments)}); let it take them"
+            f"{where}: {function.__name__}{signature} is called with ({', '.join(arguments)}); "
+            "let it accept these arguments"
         ) from None
 
 
-def reference(package: str, name: str) -> str:
-    """Return what `digest.code_digest` calls a module: its dotted name, or the plug-in's path."""
-    return name if is_file(name) else f"{package}.{name}"
-
-
 def call(where: str, function: Callable[..., Found], *args: Any, **options: Any) -> Found:
-    """Return what a plug-in's function returns.
+    """Call a plug-in's function and return its result.
 
     Raises:
-        LeakageError: it raised something, told with the line that did.
+        LeakageError: the function raised an error; the message names it and the line.
     """
     try:
         return function(*args, **options)
@@ -183,7 +138,7 @@ def call(where: str, function: Callable[..., Found], *args: Any, **options: Any)
 
 
 def describe(value: Any) -> str:
-    """Return what something is, in words: `an array of float64 with shape (3, 4)`, `None`."""
+    """Describe a value: `an array of float64 with shape (3, 4)`, `None`."""
     import numpy as np
 
     if value is None:
@@ -195,22 +150,22 @@ def describe(value: Any) -> str:
 
 @functools.cache
 def _load(name: str) -> ModuleType:
-    """Return the module of a file; what the file says now, not what a cache of Python's holds."""
+    """Import a file, without Python's cache of compiled files."""
     try:
         file = Path(path(name))
     except ValueError as error:
         raise LeakageError(str(error)) from None
-    # A command line would take the dash for an option's.
+    # On a command line, a leading dash starts an option.
     if not file.is_file() or name.startswith("-"):
         raise LeakageError(
             f"{name}: no such file; give the path of a Python file, relative to the folder where "
             "snakemake runs (of -x.py: ./-x.py)"
         )
-    # By the whole path: two plug-ins may have the same file name.
+    # From the whole path, because two plug-ins may have the same file name.
     unique = f"leakage_plugin_{hashlib.sha256(str(file.resolve()).encode()).hexdigest()[:12]}"
     module = ModuleType(unique)
     module.__file__ = str(file.resolve())
-    # pydantic and dataclasses look a class's module up there.
+    # pydantic and dataclasses look up the module of a class there.
     sys.modules[unique] = module
     _FILES[unique] = name
     try:

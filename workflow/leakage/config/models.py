@@ -71,7 +71,7 @@ class Dataset(Settings):
     """The pictures: the chosen kind of dataset, and one branch per kind."""
 
     name: Literal["coco", "photographs", "folder"]
-    """the kind of dataset; only the branch of that name is read"""
+    """the kind of dataset; only the branch with this name is used"""
     shard_size: int = pydantic.Field(default=1000, ge=1)
     """pictures per job; a larger dataset is encrypted and embedded in parts of this size"""
     grey: Literal["keep", "rgb"] = "keep"
@@ -240,11 +240,11 @@ class Config(Settings):
     encoders: Encoders
     """encoders, which turn patches into vectors, under names of your choice"""
     paper: Paper
-    """the encoders and the scheme of figures 1 to 8"""
+    """the encoders, the scheme and the estimators of figures 1 to 8"""
     comparisons: Comparisons = Comparisons()
-    """what the figures beyond the paper compare"""
+    """schemes and estimators that the figures beyond the paper compare"""
     figures_of: list[str] = pydantic.Field(default=[])
-    """schemes that also get the whole set of figures, in figures/{scheme}/"""
+    """other schemes that get all figures too, in figures/{scheme}/"""
     representations: list[str] = pydantic.Field(default=[])
     """encoders (or `pixels`) for the figures beyond the paper"""
     controls: Annotated[dict[str, str], Removable] = pydantic.Field(default={})
@@ -265,20 +265,20 @@ class Config(Settings):
 
     @pydantic.field_validator("results")
     @classmethod
-    def _a_folder_of_its_own(cls, results: str) -> str:
+    def _usable_folder(cls, results: str) -> str:
         found = path(results)
         if found.startswith("-") or found != found.strip() or set(found) & set("{}"):
             raise ValueError(
-                f"found {shown(found)}; expected a folder without braces, which Snakemake takes "
-                "for wildcards, without a dash before it or spaces around it"
+                f"found {shown(found)}; expected a folder without braces (which Snakemake expands), "
+                "a leading dash, or spaces around it"
             )
         place = Path(found).absolute()
         if file := next((each for each in (place, *place.parents) if each.is_file()), None):
-            raise ValueError(f"found {shown(found)}; expected a folder, and {file} is none")
-        # Half written files are looked for, and deleted, everywhere in it.
+            raise ValueError(f"found {shown(found)}; expected a folder, but {file} is a file")
+        # Temporary files of killed jobs are deleted everywhere in it.
         if Path.cwd().is_relative_to(place.resolve()):
             raise ValueError(
-                f"found {shown(found)}, which holds the folder where snakemake runs; expected one "
-                "of its own, such as results/mine"
+                f"found {shown(found)}, which contains the folder where snakemake runs; "
+                "expected a separate folder, such as results/first"
             )
         return found

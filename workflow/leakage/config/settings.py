@@ -1,4 +1,4 @@
-"""Typed settings: the base of every configuration branch, and errors that a person can read."""
+"""The base class of all settings, and readable messages about invalid ones."""
 
 import datetime
 import difflib
@@ -12,13 +12,13 @@ from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from leakage.errors import LeakageError
 
-# Most characters of a wrong value that a message repeats.
+# Most characters of an invalid value that a message shows.
 LONGEST_SHOWN = 200
 LONGEST_PATH = 1000
 DEEPEST = 50
-# Beyond it a number is not the same in every program that reads it from JSON.
+# Programs that read a larger number from JSON may change it.
 LARGEST = 2**53
-# Kinds of error: about a key below the value; and one whose message is complete.
+# Types of error: about a key below the value; and with a message that is complete.
 AT_KEY, EXPLAINED = "at_key", "explained"
 KINDS = {datetime.date: "a date", datetime.datetime: "a time", bytes: "bytes", set: "a set"}
 
@@ -27,10 +27,10 @@ Model = typing.TypeVar("Model", bound="Settings")
 
 
 class Settings(pydantic.BaseModel):
-    """A branch of the configuration: unknown keys and wrong types are errors, values are fixed.
+    """A branch of the configuration. Unknown keys and wrong types are errors; values are fixed.
 
-    A number may come as text, as it does from Snakemake's `--config`; true and false are none. What
-    a key means stands in a string below its field, which docs/configuration.md is made from.
+    A number may be given as text, because Snakemake's `--config` does that. True and false are not
+    numbers. The string below a field describes its key, also in docs/configuration.md.
     """
 
     model_config = pydantic.ConfigDict(
@@ -39,7 +39,7 @@ class Settings(pydantic.BaseModel):
 
     @pydantic.field_validator("*", mode="before")
     @classmethod
-    def _truth_is_no_number(cls, value: object, info: pydantic.ValidationInfo) -> object:
+    def _refuse_truth_as_number(cls, value: object, info: pydantic.ValidationInfo) -> object:
         annotation = cls.model_fields[str(info.field_name)].annotation
         if _is_of_numbers(annotation) and (found := list(_truths(value))):
             raise ValueError(f"found {found[0]}; expected a number")
@@ -47,7 +47,7 @@ class Settings(pydantic.BaseModel):
 
 
 def path(text: str) -> str:
-    """Return a text that can be a path.
+    """Return a text if it can be a path.
 
     Raises:
         ValueError: it cannot.
@@ -57,7 +57,7 @@ def path(text: str) -> str:
             f"found {shown(text)}; expected a path of 1 to {LONGEST_PATH} printable characters"
         )
     if text.startswith("~"):
-        raise ValueError(f"found {shown(text)}; only a shell knows ~: write the path out")
+        raise ValueError(f"found {shown(text)}; ~ works only in a shell; write the whole path")
     try:
         Path(text).exists()
     except OSError as error:
@@ -66,7 +66,7 @@ def path(text: str) -> str:
 
 
 def input_path(text: str) -> str:
-    """Return a text that can be the path of a job's input, in which Snakemake looks for wildcards.
+    """Return a text if it can be the path of a job's input, where Snakemake expands braces.
 
     Raises:
         ValueError: it cannot.
@@ -80,26 +80,26 @@ PathText = typing.Annotated[str, pydantic.AfterValidator(path)]
 
 
 def shown(value: object) -> str:
-    """Return what was found as one line for a message, cut short."""
+    """Return a value as one short line for a message."""
     try:
         text = repr(value)
-    except ValueError:  # Python writes no number of more than 4300 digits out
+    except ValueError:  # Python does not print numbers of more than 4300 digits
         return "a number of thousands of digits"
     return text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN]}…"
 
 
 def shown_key(key: object) -> str:
-    """Return a key as it is, where it can stand in one line."""
+    """Return a key unquoted if it fits on one line."""
     plain = isinstance(key, str) and key.isprintable() and 0 < len(key) <= LONGEST_SHOWN
     return str(key) if plain else shown(key)
 
 
 def refuse_odd(values: object) -> None:
-    """Refuse what YAML can say and no setting, command line or JSON text can carry.
+    """Refuse YAML values that neither JSON nor a command line can hold.
 
     Raises:
-        LeakageError: one line per key that is no text, and per value that is a date, bytes, a set,
-            a number beyond `LARGEST`, or a text that is no Unicode.
+        LeakageError: one line per key that is not text, and per value that is a date, bytes, a set,
+            a number above `LARGEST`, or text that is not valid Unicode.
     """
     if lines := list(_odd(values, ())):
         raise LeakageError("\n".join(lines))
@@ -108,7 +108,7 @@ def refuse_odd(values: object) -> None:
 def _odd(value: object, above: tuple[object, ...]) -> Iterator[str]:
     where = ".".join(map(shown_key, above))
     if len(above) > DEEPEST:
-        yield f"{shown_key(above[0])}: found branches more than {DEEPEST} deep; expected fewer"
+        yield f"{shown_key(above[0])}: found more than {DEEPEST} nested branches; expected fewer"
     elif isinstance(value, dict):
         for key, below in value.items():
             if isinstance(key, str) and key.isprintable():
@@ -130,7 +130,7 @@ def _odd(value: object, above: tuple[object, ...]) -> Iterator[str]:
 
 
 def _is_of_numbers(annotation: object) -> bool:
-    """Return whether a type is that of a number, or of a list or branch of them."""
+    """Return whether a type is a number, or contains numbers."""
     return annotation in (int, float) or any(map(_is_of_numbers, typing.get_args(annotation)))
 
 
@@ -168,7 +168,7 @@ def validate(model: type[Model], values: object, where: str) -> Model:
 
 
 def explained(model: type[Settings], error: pydantic.ValidationError) -> pydantic.ValidationError:
-    """Return the same errors, each with a message that needs no knowledge of the model."""
+    """Return the same errors with complete messages."""
     return pydantic.ValidationError.from_exception_data(
         error.title,
         [
@@ -183,7 +183,7 @@ def explained(model: type[Settings], error: pydantic.ValidationError) -> pydanti
 
 
 def _explain(model: type[Settings], problem: typing.Any) -> tuple[tuple[int | str, ...], str]:
-    """Return where a problem is, and what it is, in words."""
+    """Return the place of a problem and its description."""
     loc = tuple(part for part in problem["loc"] if part != "[key]")
     kind, context = problem["type"], problem.get("ctx", {})
     if kind == AT_KEY:
@@ -198,14 +198,16 @@ def _explain(model: type[Settings], problem: typing.Any) -> tuple[tuple[int | st
     if kind == "missing":
         meaning = fields[str(loc[-1])].description if loc[-1] in fields else ""
         return loc, f"missing; give it a value{f' ({meaning})' if meaning else ''}"
-    message = f"{problem['msg'][0].lower()}{problem['msg'][1:]}"
+    message = problem["msg"].replace("Input should be a ", "expected a ")
+    message = message.replace("Input should be", "expected a value")
+    message = message.replace("expected a value '", "expected '")
     return loc, f"found {shown(problem['input'])}; {message}"
 
 
 def _fields(
     model: type[pydantic.BaseModel], parents: Iterable[str]
 ) -> dict[str, pydantic.fields.FieldInfo]:
-    """Return the fields of the model that lies at `parents` below `model`."""
+    """Return the fields of the model at `parents` below `model`."""
     for parent in parents:
         field = model.model_fields.get(parent)
         inner = _model_inside(field.annotation) if field else None
@@ -223,7 +225,7 @@ def _model_inside(annotation: object) -> type[pydantic.BaseModel] | None:
 
 
 def parse(model: type[Model], text: str, where: str) -> Model:
-    """Return JSON `text`, as a rule hands it to a step, as a `model` (errors as in `validate`)."""
+    """Return a JSON text as a `model`; raises the same errors as `validate`."""
     try:
         values = json.loads(text)
     except json.JSONDecodeError as error:
