@@ -112,7 +112,7 @@ def test_an_entry_that_was_taken_out_and_is_used_is_refused():
 
 BAD = {
     "results": ("resluts", "x", ["resluts: unknown key", "nearest known one is results"]),
-    "a shell's home": ("results", "~/runs", ["results: found '~/runs'", "write the path out"]),
+    "a shell's home": ("results", "~/runs", ["results: found '~/runs'", "write the whole path"]),
     "one level down": (
         "patches.sise",
         3,

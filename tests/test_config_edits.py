@@ -42,8 +42,8 @@ MEANT = {
     "half a character": ({"results": "\ud800"}, r"^results: found '\\ud800'"),
     "wildcards": ({"results": "{x}"}, "^results: found '{x}'; expected a folder without braces"),
     "an option": ({"results": "--force"}, "^results: .* dash"),
-    "all that there is": ({"results": ".."}, "^results: .*holds the folder where snakemake runs"),
-    "a file for a folder": ({"results": "config.yaml/x"}, "^results: .*config.yaml is none"),
+    "all that there is": ({"results": ".."}, "^results: .*contains the folder where snakemake runs"),
+    "a file for a folder": ({"results": "config.yaml/x"}, "^results: .*config.yaml is a file"),
     "a device that never ends": (
         {"encryption": {"key_file": "/dev/zero"}},
         "^encryption.key_file: /dev/zero: no such file",
@@ -90,5 +90,5 @@ def test_what_no_job_could_do_is_refused_where_it_stands(edit, expected):
 def test_a_configuration_that_holds_itself_is_refused():
     values = list(range(3))
     values.append(values)
-    with pytest.raises(LeakageError, match=f"^figures: .* more than {DEEPEST} deep"):
+    with pytest.raises(LeakageError, match=f"^figures: .* more than {DEEPEST} nested"):
         config_edits.parsed_with({"figures": values})

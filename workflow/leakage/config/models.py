@@ -269,8 +269,8 @@ class Config(Settings):
         found = path(results)
         if found.startswith("-") or found != found.strip() or set(found) & set("{}"):
             raise ValueError(
-                f"found {shown(found)}; expected a folder without braces (which Snakemake expands), "
-                "a leading dash, or spaces around it"
+                f"found {shown(found)}; expected a folder without braces, which "
+                "Snakemake expands, and without a leading dash or spaces around it"
             )
         place = Path(found).absolute()
         if file := next((each for each in (place, *place.parents) if each.is_file()), None):

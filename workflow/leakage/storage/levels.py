@@ -30,9 +30,7 @@ class Levels:
     source: dict[str, Any]
 
 
-def read(
-    x: Path, y: list[Path], rows: str, limit: int | None, seed: int
-) -> Levels:
+def read(x: Path, y: list[Path], rows: str, limit: int | None, seed: int) -> Levels:
     """Return the embeddings of the plain pictures and of every level.
 
     Args:
