@@ -248,16 +248,6 @@ def test_the_list_is_read_in_spite_of_interruptions_and_errors(server, pictures)
     assert ids(collect(server, pictures)[0]) == LARGEST_FOUR
 
 
-def test_a_picture_is_resumed_after_an_interruption_and_retried_after_a_503(tmp_path, pictures):
-    root = mirror.make(tmp_path / "mirror", sizes=((256, 256), (256, 248)))
-    with servers.serving(root) as server:
-        server.faults[address(10)] = [servers.cut(9000)]
-        server.faults[address(20)] = [servers.status(503)]
-        assert ids(collect(server, pictures, count=2)[0]) == ["10", "20"]
-    assert server.statuses(address(10)) == [200, 206]
-    assert server.statuses(address(20)) == [503, 200]
-
-
 def test_a_missing_picture_is_one_message_and_the_others_stay(server, root, pictures):
     (root / address(60).lstrip("/")).unlink()
     message = refusal(server, pictures, connections=1)
@@ -284,17 +274,6 @@ def test_a_wrong_picture_is_refused_after_all_attempts(server, root, pictures, c
     assert words in message and server.url + address(40) in message
     assert Path(address(40)).name not in jpegs(pictures)
     assert server.statuses(address(40)) == [200] * 3
-
-
-def test_a_picture_that_contradicts_its_etag_is_downloaded_again(server, pictures):
-    wrong = servers.body(mirror.jpeg(64, 64, seed=99))
-    server.faults[address(40)] = [wrong, servers.cut_unannounced(700)]
-    assert ids(collect(server, pictures)[0]) == LARGEST_FOUR
-    assert server.statuses(address(40)) == [200, 200, 200]
-    shutil.rmtree(pictures)
-    server.faults[address(40)] = [wrong] * 9
-    assert "ETag" in refusal(server, pictures)
-    assert Path(address(40)).name not in jpegs(pictures)
 
 
 def test_an_unreachable_host_is_one_message_with_the_ways_out(pictures):
