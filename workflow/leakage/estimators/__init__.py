@@ -9,12 +9,13 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, cast
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from leakage import plugins
 from leakage.config.settings import Settings, validate
 from leakage.errors import LeakageError
 from leakage.estimators import arguments
+from leakage.estimators.tables import Array
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -77,13 +78,8 @@ class Estimator(Settings):
         return found
 
     def estimate(
-        self,
-        x: NDArray[Any],
-        y: NDArray[Any],
-        groups: NDArray[Any] | None,
-        levels: list[int],
-        seed: int,
-    ) -> "pd.DataFrame | NDArray[Any]":
+        self, x: Array, y: Array, groups: Array | None, levels: list[int], seed: int
+    ) -> "pd.DataFrame | Array":
         """Return the tidy table (`tables.tidy`), or one value in nats per level.
 
         Args:
@@ -96,8 +92,8 @@ class Estimator(Settings):
         raise NotImplementedError
 
     def estimate_pictures(
-        self, pictures: Iterable[tuple[NDArray[Any], NDArray[Any]]], levels: list[int], seed: int
-    ) -> "pd.DataFrame | NDArray[Any]":
+        self, pictures: Iterable[tuple[Array, Array]], levels: list[int], seed: int
+    ) -> "pd.DataFrame | Array":
         """Return the same from pictures, read one after the other.
 
         Args:
@@ -139,9 +135,9 @@ def entry(method: str, settings: dict[str, Any]) -> Estimator:
 
 def run(
     estimator: Estimator,
-    x: NDArray[Any],
-    y: NDArray[Any],
-    groups: NDArray[Any] | None,
+    x: Array,
+    y: Array,
+    groups: Array | None,
     levels: list[int],
     seed: int,
     checkpoint: "Checkpoint | None" = None,
@@ -157,7 +153,7 @@ def run(
 
 def run_on_pictures(
     estimator: Estimator,
-    pictures: Iterable[tuple[NDArray[Any], NDArray[Any]]],
+    pictures: Iterable[tuple[Array, Array]],
     levels: list[int],
     seed: int,
 ) -> "pd.DataFrame":
@@ -167,7 +163,7 @@ def run_on_pictures(
 
 def _call(
     estimator: Estimator,
-    function: Callable[..., "pd.DataFrame | NDArray[Any]"],
+    function: Callable[..., "pd.DataFrame | Array"],
     levels: list[int],
     *args: Any,
     **options: Any,
@@ -220,7 +216,7 @@ def estimate(
     groups: ArrayLike | None = None,
     seed: int = 0,
     *,
-    levels: Sequence[int] | NDArray[Any] | None = None,
+    levels: Sequence[int] | Array | None = None,
     **settings: Any,
 ) -> "pd.DataFrame":
     """Estimate how much the views `y` leak of the plain items `x`.

@@ -5,14 +5,13 @@ common part, so even an empty view reaches a certain raw similarity. The similar
 given a second time, after subtracting the mean embedding of each level.
 """
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from leakage.errors import LeakageError
 from leakage.estimators import Estimator, tables
-from leakage.estimators.tables import Floats
+from leakage.estimators.tables import Array, Floats
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -24,12 +23,7 @@ class Cosine(Estimator):
     method: Literal["cosine"] = "cosine"
 
     def estimate(
-        self,
-        x: NDArray[Any],
-        y: NDArray[Any],
-        groups: NDArray[Any] | None,
-        levels: list[int],
-        seed: int,
+        self, x: Array, y: Array, groups: Array | None, levels: list[int], seed: int
     ) -> "pd.DataFrame":
         """Return two rows per level: the raw similarity (the paper's, chosen) and the centred one.
 

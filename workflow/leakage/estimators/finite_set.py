@@ -6,12 +6,12 @@ is estimated. The value is the ceiling of every critic that is evaluated on its 
 says nothing about a new picture.
 """
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from leakage.estimators import Estimator, frequencies, tables
+from leakage.estimators.tables import Array
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,12 +28,7 @@ class FiniteSet(Estimator):
     method: Literal["finite_set"] = "finite_set"
 
     def estimate(
-        self,
-        x: NDArray[Any],
-        y: NDArray[Any],
-        groups: NDArray[Any] | None,
-        levels: list[int],
-        seed: int,
+        self, x: Array, y: Array, groups: Array | None, levels: list[int], seed: int
     ) -> "pd.DataFrame":
         """Return one row per level: I(X;Y) = H(X) + H(Y) - H(X,Y) of an item drawn at random.
 
@@ -59,7 +54,7 @@ class FiniteSet(Estimator):
         )
 
 
-def row_ids(values: NDArray[Any]) -> NDArray[Any]:
+def row_ids(values: Array) -> Array:
     """Return a number for each row of values (rows, dim), equal for equal rows, int64 (rows,)."""
     numbers: dict[bytes, int] = {}
     # Equal numbers have equal bits, except -0.0 and 0.0. Adding 0 turns -0.0 into 0.0.

@@ -9,13 +9,14 @@ estimate with the pixels of the view shuffled. A value near the floor shows noth
 """
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from leakage.errors import LeakageError
 from leakage.estimators import Estimator, frequencies, noisy, tables
+from leakage.estimators.tables import Array
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -55,12 +56,7 @@ class Histogram(Estimator):
     alone, which is far too large below about 480 x 480 pixels. none: the empirical values"""
 
     def estimate(
-        self,
-        x: NDArray[Any],
-        y: NDArray[Any],
-        groups: NDArray[Any] | None,
-        levels: list[int],
-        seed: int,
+        self, x: Array, y: Array, groups: Array | None, levels: list[int], seed: int
     ) -> "pd.DataFrame":
         """Return one row per level: the MI of each channel, averaged over channels and groups.
 
@@ -102,10 +98,7 @@ class Histogram(Estimator):
         return self._table(levels, found, pooled, generator)
 
     def estimate_pictures(
-        self,
-        pictures: Iterable[tuple[NDArray[Any], NDArray[Any]]],
-        levels: list[int],
-        seed: int = 0,
+        self, pictures: Iterable[tuple[Array, Array]], levels: list[int], seed: int = 0
     ) -> "pd.DataFrame":
         """Return the same table as `estimate`, from pictures of bytes read one after the other."""
         generator = np.random.default_rng([seed, STREAM])

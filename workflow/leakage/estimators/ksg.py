@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from leakage import progress
 from leakage.errors import LeakageError
 from leakage.estimators import Estimator, tables
-from leakage.estimators.tables import Floats
+from leakage.estimators.tables import Array, Floats
 from leakage.protocol import permutation, preprocessing
 
 if TYPE_CHECKING:
@@ -58,12 +58,7 @@ class Ksg(Estimator):
     """confidence of the interval and of the null's quantile; default: `verdict.confidence`"""
 
     def estimate(
-        self,
-        x: NDArray[Any],
-        y: NDArray[Any],
-        groups: NDArray[Any] | None,
-        levels: list[int],
-        seed: int,
+        self, x: Array, y: Array, groups: Array | None, levels: list[int], seed: int
     ) -> "pd.DataFrame":
         """Return one row per level: the estimate, its interval over pictures, and its null.
 
@@ -144,9 +139,7 @@ class Side:
             (pairs, coordinates).
     """
 
-    def __init__(
-        self, values: NDArray[Any], members: NDArray[np.int64], pca: int | None, seed: list[int]
-    ):
+    def __init__(self, values: Array, members: NDArray[np.int64], pca: int | None, seed: list[int]):
         coordinates = _principal(_tamed(values), pca)
         self.constant = not coordinates.any()
         self.coordinates = coordinates + JITTER * np.random.default_rng(seed).standard_normal(

@@ -8,12 +8,10 @@ of all pictures. Guessing finds the right item once in as many tries as there ar
 count as a guess among the tied items.
 """
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
-from leakage.protocol import cross_fitting
 from leakage.protocol.cross_fitting import CrossFittedNetworks
 from leakage.protocol.problem import MATCHED, Problem, scored
 
@@ -22,7 +20,6 @@ if TYPE_CHECKING:
     import torch
 
     from leakage.protocol.bounds import Bound
-    from leakage.storage.checkpoints import Checkpoint
 
 TOP_1, TOP_5, RECIPROCAL = "top 1", "top 5", "mean reciprocal rank"
 NEAREST = "nearest neighbour"
@@ -70,46 +67,29 @@ class Reidentification(CrossFittedNetworks):
 
         return Ranks()
 
-    def estimate(
-        self,
-        x: NDArray[Any],
-        y: NDArray[Any],
-        groups: NDArray[Any] | None,
-        levels: list[int],
-        seed: int,
-        checkpoint: "Checkpoint | None" = None,
+    def completed_table(
+        self, table: "pd.DataFrame", problem: Problem, levels: list[int]
     ) -> "pd.DataFrame":
-        """Return the share of views with the right item found, per level, seed and fold.
+        """Return the table with exact intervals, and with the nearest neighbour.
 
-        Returns:
-            The tidy table, as in `CrossFitted.estimate`. The statistics are `top 1`, `top 5` and
-            `mean reciprocal rank` of the critic among the held-out items of a fold. If both sides
-            have equally many coordinates, the same follows for the `nearest neighbour` and for the
-            `nearest neighbour of all`, which searches the items of all pictures. `low` and `high`
-            of a share are exact (Clopper and Pearson, Biometrika 26, 1934) with the pictures as
-            trials.
-
-        Raises:
-            LeakageError: fewer than six groups, or the device does not exist.
+        The statistics are `top 1`, `top 5` and `mean reciprocal rank` of the critic among the
+        held-out items of a fold. If both sides have equally many coordinates, the same follows for
+        the `nearest neighbour` and for the `nearest neighbour of all`, which searches the items of
+        all pictures. `low` and `high` of a share are exact (Clopper and Pearson, Biometrika 26,
+        1934) with the pictures as trials.
         """
         import pandas as pd
 
         from leakage.estimators import tables
 
-        parts = [super().estimate(x, y, groups, levels, seed, checkpoint)]
-        if x.shape[1] == y.shape[2]:
-            problem = cross_fitting.prepare(x, y, groups, seed, self)
-            parts.append(_nearest(problem, levels, self))
-        table = pd.concat(parts, ignore_index=True)
+        if problem.x.shape[1] == problem.y.shape[2]:
+            nearest = _nearest(problem, levels, self)
+            table = pd.concat([table, nearest], ignore_index=True)
         shares = table["statistic"].str.contains("top") & table["mean"].notna()
-        for column, end in (("low", 0), ("high", 1)):
-            exact = [
-                exact_interval(mean, int(pictures), self.confidence)[end]
-                for mean, pictures in table.loc[shares, ["mean", "pictures"]].itertuples(
-                    index=False
-                )
-            ]
-            table.loc[shares, column] = exact
+        table.loc[shares, ["low", "high"]] = [
+            exact_interval(mean, int(pictures), self.confidence)
+            for mean, pictures in table.loc[shares, ["mean", "pictures"]].to_numpy()
+        ]
         return tables.tidy(table)
 
 

@@ -6,14 +6,14 @@ decimals. The estimate cannot exceed ln(dim). It comes near ln(dim) once most ro
 are distinct, even if x and y are independent.
 """
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import pydantic
-from numpy.typing import NDArray
 
 from leakage.errors import LeakageError
 from leakage.estimators import Estimator, frequencies, tables
+from leakage.estimators.tables import Array
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -29,12 +29,7 @@ class RoundedHistogram(Estimator):
     """decimal places of the rounded coordinates"""
 
     def estimate(
-        self,
-        x: NDArray[Any],
-        y: NDArray[Any],
-        groups: NDArray[Any] | None,
-        levels: list[int],
-        seed: int,
+        self, x: Array, y: Array, groups: Array | None, levels: list[int], seed: int
     ) -> "pd.DataFrame":
         """Return one row per level: the MI of the coordinates of x and y, mean over items.
 
@@ -68,7 +63,7 @@ class RoundedHistogram(Estimator):
         )
 
 
-def rounded(values: NDArray[Any], decimals: int) -> NDArray[Any]:
+def rounded(values: Array, decimals: int) -> Array:
     """Return values rounded to a number of decimals; integer dtypes stay unchanged.
 
     Args:

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     import pandas as pd
 
+Array = NDArray[Any]
 Floats = NDArray[np.float64]
 
 COLUMNS = {

@@ -119,7 +119,14 @@ class CrossFitted(Trained):
                 finished += _fit(bound, problem, units, bases, self)
                 if checkpoint:
                     checkpoint.keep(partial(_state, finished))
-        return inference.table(finished, problem, levels, self, self.estimand + problem.note)
+        table = inference.table(finished, problem, levels, self, self.estimand + problem.note)
+        return self.completed_table(table, problem, levels)
+
+    def completed_table(
+        self, table: "pd.DataFrame", problem: Problem, levels: list[int]
+    ) -> "pd.DataFrame":
+        """Return the table with what an estimator adds to it; by default nothing."""
+        return table
 
 
 class CrossFittedNetworks(CrossFitted):
