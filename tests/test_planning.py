@@ -6,7 +6,7 @@ import re
 import numpy as np
 import pandas as pd
 import pytest
-from leakage.analysis import planning, verdicts
+from leakage.analysis import planning
 from leakage.errors import LeakageError
 from snake import REPOSITORY
 from test_calibration import run
@@ -29,26 +29,26 @@ def said(*arguments: object) -> str:
     return CliRunner().invoke(cli.app, ["plan", *map(str, arguments)]).output
 
 
-def test_the_number_of_pictures_lies_between_those_that_were_measured():
+def test_the_number_of_pictures_is_interpolated_between_measured_ones():
     table = made({10: 0.5, 20: 0.9, 40: 1.0})
     assert planning.pictures_for(table, 0.1, 1, power=0.9).pictures == 20
     assert planning.pictures_for(table, 0.1, 1, power=0.7).pictures == 15
     assert planning.pictures_for(table, 0.1, 1, power=0.4).pictures == 10
 
 
-def test_a_power_that_falls_by_chance_counts_as_it_was():
+def test_a_power_that_falls_by_chance_does_not_need_more_pictures():
     table = made({10: 0.85, 20: 0.75, 40: 1.0})
     assert planning.pictures_for(table, 0.1, 1, power=0.8).pictures == 10
 
 
-def test_no_plan_is_below_the_fewest_pictures_that_have_enough_orders():
+def test_no_plan_is_below_the_fewest_pictures_with_enough_orders():
     table = made({2: 1.0, 40: 1.0})
     assert planning.pictures_for(table, 0.1, 1).pictures == 4
-    holm = planning.pictures_for(table, 0.1, 1, correction=verdicts.HOLM, levels=9)
+    holm = planning.pictures_for(table, 0.1, 1, levels=9)
     assert (holm.pictures, holm.fewest, holm.alpha) == (6, 6, 0.005)
 
 
-def test_a_leak_or_patches_in_between_take_the_smaller_measured_one():
+def test_leaks_and_patches_are_rounded_down_to_measured_ones():
     table = pd.concat([made({10: 1.0}, 0.5), made({50: 1.0}, 0.1), made({5: 1.0}, 0.1, 4)])
     assert planning.pictures_for(table, 0.4, 1).pictures == 50
     assert planning.pictures_for(table, 0.5, 3).pictures == 10
@@ -64,7 +64,7 @@ def test_a_leak_or_patches_in_between_take_the_smaller_measured_one():
         ({"confidence": 0.999}, "measured down to 0.005"),
     ],
 )
-def test_what_was_not_measured_is_refused_in_one_line(asked, expected):
+def test_a_question_outside_the_measurement_is_refused_in_one_line(asked, expected):
     given = {"nats": 0.1, "patches": 1} | asked
     with pytest.raises(LeakageError, match=re.escape(expected)) as caught:
         planning.pictures_for(made({10: 0.5, 20: 0.9}), **given)
@@ -87,7 +87,7 @@ def test_a_larger_leak_and_more_patches_never_need_more_pictures():
 
 
 @pytest.mark.parametrize(("nats", "patches"), [(0.5, 1), (0.2, 4)])
-def test_the_pictures_that_are_planned_find_the_leak(nats, patches):
+def test_the_planned_pictures_find_the_leak(nats, patches):
     families = 60
     pictures = planning.pictures_for(TABLE, nats, patches).pictures
     p = planning.simulate(pictures, patches, nats, families, seed=99, draws=99)
@@ -98,8 +98,8 @@ def test_the_pictures_that_are_planned_find_the_leak(nats, patches):
 
 
 def test_without_a_leak_the_power_is_the_level_of_the_test():
-    p = planning.simulate(8, 2, 0.0, 400, draws=99)
-    assert (p <= 0.05).mean() <= 0.05 + 3.1 * np.sqrt(0.05 * 0.95 / 400)
+    p = planning.simulate(8, 2, 0.0, 200, draws=99)
+    assert (p <= 0.05).mean() <= 0.05 + 3.1 * np.sqrt(0.05 * 0.95 / 200)
 
 
 def test_a_pilot_gives_the_power_of_every_level_and_number_of_pictures(tmp_path):
@@ -119,13 +119,13 @@ def test_a_pilot_gives_the_power_of_every_level_and_number_of_pictures(tmp_path)
         run("plan", "--x", tmp_path / "x.npy")
 
 
-def test_more_pictures_than_there_are_cannot_be_drawn():
+def test_a_subset_has_at_most_all_pictures():
     x = np.zeros((6, 1))
     with pytest.raises(LeakageError, match="expected at most 3"):
         planning.subsets(x, x[None], np.repeat(np.arange(3), 2), 4, 1)
 
 
-def test_the_command_says_how_many_pictures_and_below_which_none_helps():
+def test_the_command_prints_the_needed_and_the_fewest_pictures():
     words = said("--nats", 0.5, "--patches", 2)
     expected = planning.pictures_for(TABLE, 0.5, 2).pictures
     assert words.startswith(f"{expected} pictures find a leak of 0.5 nats")
@@ -133,5 +133,5 @@ def test_the_command_says_how_many_pictures_and_below_which_none_helps():
     assert "below 6 none" in said("--nats", 0.5, "--patches", 2, "--levels", 9)
 
 
-def test_the_page_is_made_from_the_measured_power():
+def test_the_page_follows_from_the_measured_power():
     assert (REPOSITORY / "docs" / "planning.md").read_text() == said("--page")

@@ -1,4 +1,4 @@
-"""How many pictures a verdict needs to find a leak of a given size, from measured power.
+"""Planning: how many pictures a verdict needs to find a leak of a given size.
 
 `power.csv` beside this file holds the power of the exact tests on two kinds of data:
 
@@ -14,12 +14,13 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from leakage.analysis import verdicts
 from leakage.errors import LeakageError
+from leakage.interfaces import Floats, Ints
 from leakage.protocol.permutation_test import PermutationTest
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ CERTAIN = 0.9
 
 
 class NotReached(LeakageError):
-    """The error for a power that no measured number of pictures reaches.
+    """Raised for a power that no measured number of pictures reaches.
 
     Attributes:
         pictures: the largest measured number.
@@ -70,7 +71,7 @@ class Plan:
 
 def simulate(
     pictures: int, patches: int, nats: float, families: int, seed: int = 0, draws: int = DRAWS
-) -> np.ndarray:
+) -> Floats:
     """Return the exact p-values of independent simulated data sets, float64 (families,).
 
     Args:
@@ -94,14 +95,14 @@ def simulate(
 
 
 def subsets(
-    x: np.ndarray,
-    y: np.ndarray,
-    groups: np.ndarray,
+    x: Floats,
+    y: Floats,
+    groups: Ints,
     pictures: int,
     families: int,
     seed: int = 0,
     draws: int = DRAWS,
-) -> np.ndarray:
+) -> Floats:
     """Return the exact p-values of random subsets of pictures, float64 (families, levels).
 
     Args:
@@ -146,14 +147,14 @@ def measure(families: int, seed: int = 0) -> "Iterator[pd.DataFrame]":
             for pictures in PICTURES:
                 p = simulate(pictures, patches, nats, families, seed, draws_for(pictures))
                 rows.append(_measured(SIMULATED, patches, nats, pictures, p))
-                if rows[-1][_column(ALPHAS[-1])] >= CERTAIN:
+                if _power(p, ALPHAS[-1]) >= CERTAIN:
                     break
             yield pd.DataFrame(rows)
 
 
 def measure_on(
     source: str,
-    data: tuple[np.ndarray, np.ndarray, np.ndarray],
+    data: tuple[Floats, Floats, Ints],
     nats: dict[int, float],
     families: int,
     most: int,
@@ -202,7 +203,6 @@ def pictures_for(
     patches: int,
     power: float = 0.8,
     confidence: float = 0.95,
-    correction: str = verdicts.FIXED_SEQUENCE,
     levels: int = 1,
     source: str = SIMULATED,
 ) -> Plan:
@@ -217,8 +217,7 @@ def pictures_for(
         patches: patches per picture.
         power: the chance that the leak is found.
         confidence: 1 minus the chance of a false leak.
-        correction: `verdicts.FIXED_SEQUENCE` or `verdicts.HOLM`.
-        levels: number of levels tested together, for Holm's correction.
+        levels: number of levels tested together by Holm's correction; 1: in fixed sequence.
         source: the data on which the power was measured.
 
     Raises:
@@ -226,6 +225,7 @@ def pictures_for(
         LeakageError: the leak or the number of patches is below all measured ones, or the level of
             the test is.
     """
+    correction = verdicts.FIXED_SEQUENCE if levels == 1 else verdicts.HOLM
     most = verdicts.threshold(correction, levels, confidence)
     alpha = max((each for each in ALPHAS if each <= most), default=None)
     if alpha is None:
@@ -259,23 +259,28 @@ def _below(known: "pd.Series", wanted: float, what: str) -> float:
     fitting = known[known <= wanted * (1 + 1e-9)]
     if not len(fitting):
         raise LeakageError(f"{what}: found {wanted:g}, expected at least {known.min():g}")
-    return fitting.max()
+    return float(fitting.max())
 
 
 def _measured(
-    source: str, patches: int, nats: float, pictures: int, p_values: np.ndarray
-) -> dict[str, float | str]:
-    found: dict[str, float | str] = {"source": source, "patches": patches, "nats": nats}
-    found |= {"pictures": pictures, "families": len(p_values)}
+    source: str, patches: int, nats: float, pictures: int, p_values: Floats
+) -> dict[str, Any]:
+    """Return a row of the table of power."""
+    row = {"source": source, "patches": patches, "nats": nats, "pictures": pictures}
+    power = {_column(alpha): _power(p_values, alpha) for alpha in ALPHAS}
+    return row | {"families": len(p_values)} | power
+
+
+def _power(p_values: Floats, alpha: float) -> float:
     # A p-value may equal the level up to rounding.
-    return found | {_column(each): float((p_values <= each * (1 + 1e-9)).mean()) for each in ALPHAS}
+    return float((p_values <= alpha * (1 + 1e-9)).mean())
 
 
 def _column(alpha: float) -> str:
     return f"power_{alpha:g}"
 
 
-def _items(generator: np.random.Generator, pictures: int, patches: int) -> np.ndarray:
+def _items(generator: np.random.Generator, pictures: int, patches: int) -> Floats:
     own = generator.normal(size=(pictures, patches, DIM))
     shared = generator.normal(size=(pictures, 1, DIM))
     return ((own + shared) / math.sqrt(2)).reshape(pictures * patches, DIM)

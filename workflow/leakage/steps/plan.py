@@ -12,7 +12,7 @@ import pandas as pd
 import typer
 
 from leakage import progress
-from leakage.analysis import planning, verdicts
+from leakage.analysis import planning
 from leakage.errors import LeakageError
 from leakage.storage import files
 
@@ -44,10 +44,8 @@ def main(
     elif nats is None:
         print("\n".join([*_simulated(1, confidence, power), "", *_real(power)]))
     else:
-        rule = verdicts.FIXED_SEQUENCE if levels == 1 else verdicts.HOLM
-        found = planning.pictures_for(
-            planning.read(), nats, patches, power, confidence, rule, levels
-        )
+        table = planning.read()
+        found = planning.pictures_for(table, nats, patches, power, confidence, levels)
         print(
             f"{found.pictures} pictures find a leak of {nats:g} nats with a chance of {power:g} "
             f"({patches} patches of each, p at most {found.alpha:g}); "
@@ -82,15 +80,10 @@ def _pilot(x: Path | None, y: Path | None, groups: Path | None, families: int) -
 
 def _simulated(levels: int, confidence: float, power: float) -> Iterator[str]:
     """Yield a Markdown table of the needed pictures, one row per leak."""
-    table = planning.read()
-    rule = verdicts.FIXED_SEQUENCE if levels == 1 else verdicts.HOLM
     yield "| leak, nats | " + " | ".join(f"{n} per picture" for n in planning.PATCHES) + " |"
     yield "|---|" + "---|" * len(planning.PATCHES)
     for nats in planning.LEAKS:
-        cells = []
-        for patches in planning.PATCHES:
-            asked = (table, nats, patches, power, confidence, rule, levels)
-            cells.append(_pictures(asked, planning.SIMULATED))
+        cells = [_pictures(nats, n, power, confidence, levels) for n in planning.PATCHES]
         yield f"| {nats:g} | " + " | ".join(cells) + " |"
 
 
@@ -98,23 +91,28 @@ def _real(power: float) -> Iterator[str]:
     """Yield the table for photographs, for a single test and for nine levels by Holm's rule."""
     table = planning.read()
     rows = table[table["source"] == planning.COCO]
+    patches = int(rows["patches"].iloc[0])
     yield "| leak, nats | in fixed sequence | nine levels by Holm's rule |"
     yield "|---|---|---|"
     for nats in sorted(rows["nats"].unique()):
-        cells = []
-        for rule, levels in ((verdicts.FIXED_SEQUENCE, 1), (verdicts.HOLM, 9)):
-            patches = int(rows["patches"].iloc[0])
-            cells.append(
-                _pictures((table, nats, patches, power, 0.95, rule, levels), planning.COCO)
-            )
+        cells = [_pictures(nats, patches, power, 0.95, n, planning.COCO) for n in (1, 9)]
         yield f"| {nats:g} | " + " | ".join(cells) + " |"
 
 
-def _pictures(asked: tuple, source: str) -> str:
+def _pictures(
+    nats: float,
+    patches: int,
+    power: float,
+    confidence: float,
+    levels: int,
+    source: str = planning.SIMULATED,
+) -> str:
+    table = planning.read()
     try:
-        return str(planning.pictures_for(*asked, source).pictures)
-    except planning.NotReached as found:
-        return f"more than {found.pictures}"
+        found = planning.pictures_for(table, nats, patches, power, confidence, levels, source)
+    except planning.NotReached as error:
+        return f"more than {error.pictures}"
+    return str(found.pictures)
 
 
 def _page() -> Iterator[str]:

@@ -70,7 +70,8 @@ def draw_rectangles(latent: Floats, side: int = SIDE) -> Floats:
         end = begin + SMALLEST + second * (spare - begin)
         inside = np.minimum(pixel - side * begin[:, None], side * end[:, None] - pixel)
         profiles.append(np.clip(inside, 0, 1))  # edges are shaded, so the latent can be read off
-    return (profiles[0][:, :, None] * profiles[1][:, None, :]).reshape(len(latent), -1)
+    drawn: Floats = profiles[0][:, :, None] * profiles[1][:, None, :]
+    return drawn.reshape(len(latent), -1)
 
 
 def rectangles(pairs: int, generator: np.random.Generator, nats: float = 3.0) -> Sample:

@@ -153,7 +153,10 @@ def wiggly_y(values: Floats) -> Floats:
 
 
 def _wiggly(values: Floats, waves: tuple[tuple[float, float, float], ...]) -> Floats:
-    return values + sum(height * np.sin(speed * values + at) for height, speed, at in waves)
+    found: Floats = values + sum(
+        height * np.sin(speed * values + at) for height, speed, at in waves
+    )
+    return found
 
 
 def bimodal_x(values: Floats) -> Floats:
@@ -172,7 +175,8 @@ def _bimodal(values: Floats, shares: tuple[float, float], means: tuple[float, fl
     of_each = [normal_cdf(grid - mean) for mean in means]
     distribution = shares[0] * of_each[0] + shares[1] * of_each[1]
     kept = np.concatenate([[True], np.diff(distribution) > 0])
-    return np.interp(normal_cdf(values), distribution[kept], grid[kept])
+    found: Floats = np.interp(normal_cdf(values), distribution[kept], grid[kept])
+    return found
 
 
 def asinh_student(
