@@ -13,7 +13,8 @@ import pandas as pd
 import pytest
 import yaml
 from leakage import captions
-from leakage.config.workflow import ANALYSIS, MEASURES, Workflow
+from leakage.config.jobs import Jobs
+from leakage.config.workflow import Workflow
 from leakage.figures import style
 from leakage.report.record import run_times
 from leakage.storage.views import View
@@ -71,8 +72,8 @@ def test_figure_2_shows_the_exact_entropy_below_its_bound(results: Path) -> None
 def test_grey_and_colour_pictures_have_embeddings_at_every_level(results: Path) -> None:
     channels = pd.read_csv(results / "manifest.csv").set_index("image_id")["channels"]
     assert channels["astronaut"] == 3 and channels["camera"] == 1
-    for level in (0, 4, 8):
-        path = results / "embeddings" / "statistics" / "msb_xor" / f"{level}.parquet"
+    for level in ("plain/0", "msb_xor/4", "msb_xor/8"):
+        path = results / "embeddings" / "statistics" / f"{level}.parquet"
         assert set(pd.read_parquet(path)["image_id"]) == set(channels.index)
 
 
@@ -157,28 +158,18 @@ def test_the_report_needs_no_verdict_and_calibrates_on_request(
 
 
 @pytest.mark.parametrize("name", FIGURES)
-def test_no_text_in_a_figure_is_cut_or_overlaps(results: Path, name: str) -> None:
-    checked = Workflow(yaml.safe_load((results / "record" / "configuration.yaml").read_text()))
-    drawing = checked.figures()[name]
+def test_no_text_in_a_figure_is_cut_or_overlaps(tiny_run: TinyRun, name: str) -> None:
+    record = tiny_run.results / "record" / "configuration.yaml"
+    jobs = Jobs(Workflow(yaml.safe_load(record.read_text())))
+    drawing = jobs.workflow.figures()[name]
     if drawing.figure.reads_views:
-        folder = results / "views" / drawing.scheme
-        read = [View(folder / f"{level}.parquet") for level in checked.levels(drawing.scheme)]
+        read = [View(tiny_run.checkout / path) for path in jobs.figure_views(drawing)]
     else:
-        read = {
-            role: style.read(results / path_of(*wanted))
-            for role, wanted in checked.tables(drawing).items()
-        }
+        tables = jobs.figure_tables(drawing).items()
+        read = {role: style.read(tiny_run.checkout / path) for role, path in tables}
     figure, _ = drawing.figure.draw(read)
     assert figure_texts.shown(figure)
     assert figure_texts.cut(figure) == [] and figure_texts.overlapping(figure) == []
-
-
-def path_of(estimator: str, representation: str, scheme: str) -> Path:
-    if estimator == MEASURES:
-        return Path(f"measures/{scheme}.parquet")
-    if estimator == ANALYSIS:
-        return Path(f"analysis/{representation}.parquet")
-    return Path(f"estimates/{estimator}/{representation}/{scheme}.parquet")
 
 
 def test_a_second_run_has_nothing_to_do(tiny_run: TinyRun) -> None:
@@ -210,7 +201,7 @@ def test_a_configuration_error_is_one_line_before_any_job(tmp_path: Path) -> Non
     run = snakemake(results, config={"patches": {"sise": 64}})
     assert run.status != 0
     (line,) = run.lines_with("configuration (")
-    assert "patches.sise" in line and "patches.size" in line
+    assert "patches.sise: unknown key; the nearest known one is size" in line
     assert has_no_traceback(run)
     assert "Job stats" not in run.output
     assert not results.exists()
