@@ -85,14 +85,11 @@ def run(tmp_path: Path):
         pictures = [("cat", pixels), ("dog", pixels)]
         views.write(tmp_path / f"{level}.parquet", pictures, {"level": level, "scheme": "msb_xor"})
 
-    def write(scorecard: pd.DataFrame | None = None, **given: pd.DataFrame) -> tuple[str, str]:
+    def write(**given: pd.DataFrame) -> tuple[str, str]:
         paths = {name: tmp_path / f"{name}.parquet" for name in given}
         for name, table in given.items():
             labels = {"level_labels": {"msb_xor": "encrypted bits"}}
             files.write_table(paths[name], pa.Table.from_pandas(table), labels)
-        if scorecard is not None:
-            paths["scorecard"] = tmp_path / "scorecard.csv"
-            scorecard.to_csv(paths["scorecard"], index=False)
         shown = ReportInputs(
             results=tmp_path,
             configuration={"seed": 0, "dataset": {}, "scheme": {"view": "</pre><b>"}},
@@ -144,11 +141,11 @@ def words(page: str) -> str:
 @pytest.fixture
 def complete(run) -> tuple[str, str]:
     """The report of a run with all its parts."""
-    return run(verdicts=rows({0: LEAK, 4: LEAK, 8: NONE}), scorecard=claim_rows())
+    return run(verdicts=rows({0: LEAK, 4: LEAK, 8: NONE}), claims=claim_rows())
 
 
 def test_the_same_run_gives_the_same_bytes(complete, run):
-    assert run(verdicts=rows({0: LEAK, 4: LEAK, 8: NONE}), scorecard=claim_rows()) == complete
+    assert run(verdicts=rows({0: LEAK, 4: LEAK, 8: NONE}), claims=claim_rows()) == complete
 
 
 def test_page_and_summary_say_the_same(complete):
@@ -247,7 +244,7 @@ def test_the_inputs_of_a_run_name_every_file_that_the_report_reads():
         "views/plain/0.parquet",
         "manifest.csv",
         "analysis/verdicts.parquet",
-        "figures/scorecard.csv",
+        "analysis/claims.parquet",
     ]
     names += ["calibration/table.parquet", "calibration/verdict.parquet", "figures/fig2.pdf"]
     names += ["figures/schemes-lite0.csv", "calibration/calibration.png"]

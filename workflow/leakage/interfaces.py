@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure as Drawn
 
+    from leakage.analysis.tables import Table
     from leakage.config.models import Config
     from leakage.encoders.weights import Weights
     from leakage.schemes.keystream import Keystream
@@ -223,6 +224,24 @@ class Wanted(NamedTuple):
     """a key of `encryption.schemes`; None: the figure's own scheme"""
 
 
+class Analysis(Protocol):
+    """A table made from other tables, in the folder `analysis` of the results."""
+
+    per_scheme: ClassVar[bool]
+    """whether there is a table for each scheme"""
+
+    def tables(self, config: "Config", pictures: int) -> Mapping[str, Wanted]:
+        """Return the tables to read, by their role.
+
+        Args:
+            config: the whole configuration.
+            pictures: the largest possible number of pictures in the dataset.
+        """
+
+    def table(self, tables: "Mapping[str, Table]", confidence: float) -> "pd.DataFrame":
+        """Return the table from those that were asked for; `confidence` is that of verdicts."""
+
+
 class Figure(Protocol):
     """A figure: which tables it reads, and how it is drawn."""
 
@@ -260,7 +279,7 @@ class Figure(Protocol):
 
 
 if TYPE_CHECKING:
-    from leakage import datasets, encoders, estimators, figures, measures, schemes
+    from leakage import analysis, datasets, encoders, estimators, figures, measures, schemes
     from leakage.protocol.permutation_test import PermutationTest
 
     # The type checker compares the base classes with the Protocols.
@@ -283,6 +302,9 @@ if TYPE_CHECKING:
         return found
 
     def _measure(found: measures.Measure) -> Measure:
+        return found
+
+    def _analysis(found: analysis.Analysis) -> Analysis:
         return found
 
     def _figure(found: figures.Figure) -> Figure:

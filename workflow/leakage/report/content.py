@@ -61,7 +61,7 @@ def collect(inputs: ReportInputs) -> Content:
     if inputs.verdicts:
         verdicts, metadata = _read(inputs.verdicts)
         verdicts, counts = answers.distinct(verdicts), metadata.get("level_labels", {})
-    claims = pd.read_csv(inputs.scorecard) if inputs.scorecard else None
+    claims = _read(inputs.claims)[0] if inputs.claims else None
     found = [estimates.read(path) for path in inputs.estimates]
     pictures = {
         scheme: dict(grid.picture(View(path)) for path in paths)

@@ -52,8 +52,8 @@ class ReportInputs(Settings):
     """fingerprint of the encryption key"""
     verdicts: Path | None = None
     """analysis/verdicts.parquet; without it the report has no answer"""
-    scorecard: Path | None = None
-    """figures/scorecard.csv, the paper's claims"""
+    claims: Path | None = None
+    """analysis/claims.parquet, the verdicts on the paper's claims"""
     estimates: list[Path] = pydantic.Field(default=[])
     """tables of estimates (.parquet)"""
     figures: list[Drawn] = pydantic.Field(default=[])
@@ -71,7 +71,7 @@ class ReportInputs(Settings):
 
     def files(self) -> dict[str, list[Path]]:
         """Return the files to read, by kind."""
-        tables = [self.verdicts, self.scorecard, self.calibration, self.false_alarms]
+        tables = [self.verdicts, self.claims, self.calibration, self.false_alarms]
         return {
             "manifest": [self.results / "manifest.csv"],
             "tables": [*filter(None, tables), *self.estimates],
@@ -118,7 +118,7 @@ def of_run(workflow: "Workflow", configuration: Mapping[str, Any], jobs: "Jobs")
     if jobs.shows_verdicts():
         own["verdicts"] = results / "analysis/verdicts.parquet"
     if "scorecard" in drawings:
-        own["scorecard"] = results / "figures/scorecard.csv"
+        own["claims"] = results / "analysis/claims.parquet"
     if config.report.calibration:
         own["calibration"] = results / "calibration/table.parquet"
         own["false_alarms"] = results / "calibration/verdict.parquet"
