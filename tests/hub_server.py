@@ -1,7 +1,7 @@
-"""A loopback server that speaks the file protocol of the Hugging Face hub, as far as it is used.
+"""A loopback server with the file protocol of the Hugging Face hub, as far as it is needed.
 
-`HEAD` and `GET /{owner}/{name}/resolve/{revision}/{file}`, with the commit, an ETag and ranges;
-what is not there is a 404 that names itself `EntryNotFound`. See huggingface_hub's `file_download`.
+`HEAD` and `GET /{owner}/{name}/resolve/{revision}/{file}`, with the commit, an ETag and ranges. A
+missing file is a 404 with the code `EntryNotFound`. See huggingface_hub's `file_download`.
 """
 
 import contextlib
@@ -17,7 +17,7 @@ COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
 
 class Hub(http.server.ThreadingHTTPServer):
-    """Serves `root/{owner}/{name}/{file}`; `requests` holds (method, path) of all it was asked."""
+    """Serves `root/{owner}/{name}/{file}`; `requests` holds (method, path) of each request."""
 
     daemon_threads = True
 
@@ -28,7 +28,7 @@ class Hub(http.server.ThreadingHTTPServer):
 
     @property
     def url(self) -> str:
-        """What HF_ENDPOINT is set to."""
+        """The value for HF_ENDPOINT."""
         return f"http://127.0.0.1:{self.server_port}"
 
 
@@ -39,7 +39,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
     server: Hub
 
     def do_GET(self) -> None:
-        """Answer with a file of the hub, or a part of it."""
+        """Answer with a file or a part of it."""
         self.server.requests.append((self.command, self.path))
         match = re.fullmatch(r"/([^/]+/[^/]+)/resolve/[^/]+/([^/?]+)", self.path)
         path = self.server.root / match[1] / match[2] if match else None
@@ -61,7 +61,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
     do_HEAD = do_GET
 
     def log_message(self, *args: object) -> None:
-        """Say nothing on the terminal."""
+        """Write nothing to the terminal."""
 
     def _headers(self, status: int, headers: dict[str, str]) -> None:
         self.send_response(status)

@@ -132,8 +132,8 @@ def _features(classifier: "torch.nn.Module") -> "torch.nn.Module":
         def forward(self, features: torch.Tensor) -> torch.Tensor:
             return features.mean((2, 3)) if features.ndim == 4 else features
 
-    # torchvision's networks share no declaration of these attributes.
-    head = next((name for name in HEADS if hasattr(classifier, name)), None)
+    children = dict(classifier.named_children())
+    head = next((name for name in HEADS if name in children), None)
     if head is None:
         raise LeakageError(
             f"encoders: {type(classifier).__name__} has no classifier that can be removed "
@@ -142,6 +142,6 @@ def _features(classifier: "torch.nn.Module") -> "torch.nn.Module":
         )
     setattr(classifier, head, MeanOverMap())
     # VGG and AlexNet pool to a larger map, and flatten it.
-    if hasattr(classifier, "avgpool"):
+    if "avgpool" in children:
         classifier.avgpool = torch.nn.AdaptiveAvgPool2d(1)
     return classifier
