@@ -96,65 +96,62 @@ class Reidentification(CrossFittedNetworks):
 def _nearest(problem: Problem, levels: list[int], settings: Reidentification) -> "pd.DataFrame":
     """Return rows for the nearest neighbour among the items of the fold and among all items."""
     import pandas as pd
+
+    parts = []
+    for position, level in enumerate(levels):
+        folds = [
+            _nearest_in_fold(problem, position, fold, settings)
+            for fold in range(len(problem.splits))
+        ]
+        for statistic in folds[0]:
+            shares, guesses = zip(*(each[statistic] for each in folds), strict=True)
+            row = {"level": level, "fold": range(len(folds)), "statistic": statistic}
+            row |= {"value": shares, "chance": guesses, "mean": np.mean(shares)}
+            parts.append(pd.DataFrame(row))
+    return pd.concat(parts).assign(
+        seed=problem.seeds[0],
+        split="test",
+        step=0,
+        unit="share",
+        estimand="share of views whose nearest item is the right one; untrained",
+        nats=np.nan,
+        ceiling=1.0,
+        pictures=len(np.unique(problem.groups)),
+        variant=MATCHED,
+        chosen=False,
+    )
+
+
+def _nearest_in_fold(
+    problem: Problem, position: int, fold: int, settings: Reidentification
+) -> dict[str, tuple[float, float]]:
+    """Return the share found, and that of guessing, per statistic of the nearest neighbour."""
     import torch
 
     from leakage.protocol.preprocessing import Variable, unit
 
-    rows = []
-    pictures = len(np.unique(problem.groups))
-    for position, level in enumerate(levels):
-        found: dict[str, list[tuple[int, float, float, int]]] = {}
-        for fold, split in enumerate(problem.splits):
-            train = np.concatenate([split.train, split.validation])
-            plain, view = (
-                Variable(values, train, problem.pca, settings.marginals)
-                for values in (problem.x, problem.y[position])
-            )
-            first = problem.seeds[0]
-            test = scored(problem, split.test, settings.scored_pairs, [first, fold, 7])
-            every = scored(problem, np.arange(len(problem.x)), settings.scored_pairs, [first, 13])
-            views = torch.from_numpy(unit(view.standardised(test)).astype(np.float32))
-            for name, others in (
-                (NEAREST, np.empty(0, np.int64)),
-                (ALL, np.setdiff1d(every, test)),
-            ):
-                candidates = np.concatenate([test, others])
-                items = torch.from_numpy(unit(plain.standardised(candidates)).astype(np.float32))
-                places: dict[str, list[torch.Tensor]] = {}
-                for start in range(0, len(test), BLOCK):
-                    scores = views[start : start + BLOCK] @ items.T
-                    for which, each in placed(scores).items():
-                        own = each.diagonal(start)[: len(scores)]
-                        places.setdefault(which, []).append(own)
-                for which, parts in places.items():
-                    share = float(torch.cat(parts).mean())
-                    key = f"{name}, {which}"
-                    guess = chance(which, len(candidates))
-                    found.setdefault(key, []).append((fold, share, guess, len(test)))
-        for statistic, folds in found.items():
-            mean = float(np.mean([share for _, share, *_ in folds]))
-            for fold, share, guess, _ in folds:
-                rows.append(
-                    {
-                        "level": level,
-                        "seed": problem.seeds[0],
-                        "fold": fold,
-                        "split": "test",
-                        "step": 0,
-                        "statistic": statistic,
-                        "unit": "share",
-                        "estimand": "share of views whose nearest item is the right one; untrained",
-                        "value": share,
-                        "nats": np.nan,
-                        "ceiling": 1.0,
-                        "chance": guess,
-                        "mean": mean,
-                        "pictures": pictures,
-                        "variant": MATCHED,
-                        "chosen": False,
-                    }
-                )
-    return pd.DataFrame(rows)
+    split, first = problem.splits[fold], problem.seeds[0]
+    train = np.concatenate([split.train, split.validation])
+    plain, view = (
+        Variable(values, train, problem.pca, settings.marginals)
+        for values in (problem.x, problem.y[position])
+    )
+    test = scored(problem, split.test, settings.scored_pairs, [first, fold, 7])
+    every = scored(problem, np.arange(len(problem.x)), settings.scored_pairs, [first, 13])
+    views = torch.from_numpy(unit(view.standardised(test)).astype(np.float32))
+    candidates = {NEAREST: test, ALL: np.concatenate([test, np.setdiff1d(every, test)])}
+    found = {}
+    for name, index in candidates.items():
+        items = torch.from_numpy(unit(plain.standardised(index)).astype(np.float32))
+        places: dict[str, list[torch.Tensor]] = {}
+        for start in range(0, len(test), BLOCK):
+            scores = views[start : start + BLOCK] @ items.T
+            for rank, each in placed(scores).items():
+                places.setdefault(rank, []).append(each.diagonal(start)[: len(scores)])
+        for rank, parts in places.items():
+            share = float(torch.cat(parts).mean())
+            found[f"{name}, {rank}"] = share, chance(rank, len(index))
+    return found
 
 
 def exact_interval(share: float, trials: int, confidence: float) -> tuple[float, float]:
