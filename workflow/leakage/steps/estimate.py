@@ -85,13 +85,17 @@ def main(
         identity = _identity(name, x, y, which, chosen, code)
         every = checkpoints.EVERY if checkpoint_every is None else checkpoint_every
         kept = checkpoints.Checkpoint(checkpoint, identity, every)
+    about: dict[str, Any] = {}
     if source is Source.ARRAYS:
-        about: dict[str, Any] = {}
-        table = _from_arrays(chosen, x, y[0], groups, seed)
+        members = None if groups is None else files.read_array(groups)
+        own = arguments.checked(files.read_array(x), files.read_array(y[0]), members, None, seed)
+        table = estimators.run(chosen, own.x, own.y, own.groups, own.levels, own.seed)
     elif source is Source.VIEWS:
         table, about = _from_views(chosen, x, y, seed, kept)
     else:
-        table, about = _from_embeddings(chosen, x, y, which, kept)
+        read = levels.read(x, y, *which)
+        items = read.plain, read.views, read.image_ids, read.levels
+        table, about = estimators.run(chosen, *items, seed, kept), read.source
     if output is None:
         shown = table[table["chosen"]].drop(columns=["chosen", "estimand"])
         shown.dropna(axis="columns", how="all").to_csv(sys.stdout, index=False)
@@ -231,38 +235,6 @@ def _settings(name: str, text: str) -> Estimator:
     if not isinstance(given, dict):
         raise LeakageError(f"--settings: found {text}; expected a JSON object, such as {{}}")
     return estimators.entry(name, given)
-
-
-def _from_arrays(
-    chosen: Estimator, x: Path, y: Path, groups: Path | None, seed: int
-) -> pd.DataFrame:
-    """Return the table from arrays of the user's own."""
-    members = None if groups is None else files.read_array(groups)
-    given = arguments.checked(files.read_array(x), files.read_array(y), members, None, seed)
-    return estimators.run(chosen, given.x, given.y, given.groups, given.levels, given.seed)
-
-
-def _from_embeddings(
-    chosen: Estimator,
-    x: Path,
-    y: list[Path],
-    which: tuple[Any, int | None, int],
-    checkpoint: checkpoints.Checkpoint | None,
-) -> tuple[pd.DataFrame, dict[str, Any]]:
-    """Return the table from the embeddings of the plain pictures and of every level.
-
-    Args:
-        chosen: the estimator.
-        x: the embedding of level 0.
-        y: the embeddings of the other levels.
-        which: patches or whole pictures, the largest number of rows, and the seed.
-        checkpoint: keeps the state of a training.
-    """
-    read, seed = levels.read(x, y, *which), which[-1]
-    table = estimators.run(
-        chosen, read.plain, read.views, read.image_ids, read.levels, seed, checkpoint
-    )
-    return table, read.source
 
 
 def _from_views(
