@@ -157,9 +157,9 @@ CHANGES = [
         edit=code("estimators/frequencies"),
     ),
     Change(
-        "the code that the held-out estimators share (`protocol/cross_fitting.py`)",
-        "the held-out estimates and the figures that read them, but no training curve",
-        [f"estimates/{name}/*" for name in ("mine", "cca", "ksg", "rescaled", "reidentification")]
+        "the code of cross-fitting (`protocol/cross_fitting.py`)",
+        "the estimates that use it and the figures that read them, but no training curve",
+        [f"estimates/{name}/*" for name in ("mine", "cca", "rescaled", "reidentification")]
         + ["figures/estimators-*", "figures/memorisation-*", *CONSISTENCY]
         + ["figures/reidentification", *VERDICTS, *SCORECARD],
         edit=code("protocol/cross_fitting"),
@@ -212,7 +212,7 @@ CHANGES = [
         "an encoder added",
         "that encoder's embeddings, estimates and tests, and the figures that show it",
         ["figures/reidentification", *CONSISTENCY, *VERDICTS],
-        new={f"embeddings/finer/msb_xor/{level}" for level in (0, 4, 8)}
+        new={f"embeddings/finer/{view}" for view in ("plain/0", "msb_xor/4", "msb_xor/8")}
         | {"embeddings/finer/pixel_permutation/4", "estimates/mine/finer/pixel_permutation"}
         | {f"tests/finer/{scheme}" for scheme in ("msb_xor", "pixel_permutation")}
         | {
