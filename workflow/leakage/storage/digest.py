@@ -3,7 +3,7 @@
 It is found from the source alone: the step's module, the modules of this package that it imports
 (also inside functions), the modules that those import, and so on. A name that ends in .py is a
 plug-in's file; of its imports, only modules of this package count. Templates, styles and scripts
-beside a module count as well: page.html.j2 and page.css with page.py.
+count with every module in their folder.
 
 Comments, docstrings (also of fields), layout and imports for type checkers do not count. Time
 stamps do not count.
@@ -88,10 +88,11 @@ def _source(name: str) -> Path:
 
 
 def _templates(name: str) -> list[Path]:
-    """Return the templates beside a module, which have its name."""
+    """Return the templates in the folder of a package, which count with each of its modules."""
     source = _source(name)
-    beside = sorted(source.parent.glob(f"{source.stem}.*"))
-    return [path for path in beside if path.suffix in TEMPLATES]
+    if source.name != "__init__.py":
+        return []
+    return sorted(path for path in source.parent.iterdir() if path.suffix in TEMPLATES)
 
 
 def _exists(name: str) -> bool:
