@@ -541,7 +541,7 @@ def test_the_permutation_null_pairs_whole_pictures(groups, seed):
     matched = np.random.default_rng(seed).normal(size=(len(groups), len(groups)))
     used = permutation.blocks(groups, seed)
     orders = permutation.orders(used, 5, seed)
-    found = inference.block_means(matched, used, orders)
+    found = inference.block_means(matched, used, orders.orders)
     for value, order in zip(found, orders.orders, strict=True):
         views, items = [], []
         for picture, other in enumerate(order):

@@ -220,4 +220,5 @@ def _fit(
     trained = []
     if isinstance(settings, CrossFittedNetworks) and settings.epochs:
         trained = neural_critics.train_all(bound, problem, units, bases, settings, device)
-    return evaluation.evaluate(bound, problem, units, bases, trained, settings)
+    args = bases, trained, settings
+    return [evaluation.evaluate(bound, problem, unit, *args) for unit in units]

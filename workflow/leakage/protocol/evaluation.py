@@ -102,11 +102,6 @@ class Member:
         return self.stack is None or self.stack.recipe.based
 
     @property
-    def noise(self) -> float:
-        """The noise that it was trained with; NaN for the base alone."""
-        return np.nan if self.stack is None else self.stack.recipe.noise
-
-    @property
     def step(self) -> int:
         """Its best epoch; 0 for the base alone."""
         return 0 if self.stack is None else int(self.stack.steps[self.network])
@@ -150,15 +145,13 @@ class Critic:
         """The best single member."""
         return self.members[0]
 
-    @property
-    def base_name(self) -> str:
-        """The name of the base of the best member."""
-        return self.base.choice.name if self.best.with_base else "none"
-
-    @property
-    def temperature(self) -> float:
-        """The temperature of the base of the best member; NaN without a base."""
-        return self.base.choice.temperature if self.best.with_base else np.nan
+    def choice(self) -> tuple[str, float, float]:
+        """Return base, temperature and noise of the best member; NaN for what it does not have."""
+        stack, base = self.best.stack, self.base.choice
+        noise = np.nan if stack is None else stack.recipe.noise
+        return (
+            (base.name, base.temperature, noise) if self.best.with_base else ("none", np.nan, noise)
+        )
 
     def scores(self, plain: Ints, views: Ints) -> torch.Tensor:
         """Return T of every view with every plain item, float32 (views, plain items)."""
@@ -169,32 +162,12 @@ class Critic:
 def evaluate(
     bound: Bound,
     problem: Problem,
-    units: list[tuple[int, int]],
-    bases: dict[BaseKey, ChosenBase],
-    trained: list[TrainedStack],
-    settings: CrossFitted,
-) -> list[FoldResult]:
-    """Choose the critics of some units, and evaluate them on the test folds.
-
-    Args:
-        bound: how the critics are chosen and evaluated.
-        problem: the pairs.
-        units: (seed, fold) of each unit.
-        bases: the base of every fold, variant and level.
-        trained: the trained networks of these units.
-        settings: of the protocol.
-    """
-    return [_of_fold(bound, problem, unit, bases, trained, settings) for unit in units]
-
-
-def _of_fold(
-    bound: Bound,
-    problem: Problem,
     unit: tuple[int, int],
     bases: dict[BaseKey, ChosenBase],
     trained: list[TrainedStack],
     settings: CrossFitted,
 ) -> FoldResult:
+    """Choose the critics of one unit, (seed, fold), and evaluate them on its test fold."""
     seed, fold = unit
     first = problem.seeds[0]
     test = scored(problem, problem.splits[fold].test, settings.scored_pairs, [first, fold, 7])
@@ -227,6 +200,7 @@ def _of_fold(
     longest = max(map(len, curves))
     padded = [np.pad(c, (0, longest - len(c)), constant_values=np.nan) for c in curves]
     statistics = found[0][0]
+    choices = [[critic.choice() for critic in of] for of in critics]
     return FoldResult(
         seed=seed,
         fold=fold,
@@ -238,9 +212,9 @@ def _of_fold(
         itself=np.array([[itself for itself, _ in level] for level in nulls]),
         null=np.array([[others for _, others in level] for level in nulls]),
         exhaustive=orders.exhaustive,
-        base=[[each.base_name for each in of] for of in critics],
-        temperature=np.array([[each.temperature for each in of] for of in critics]),
-        noise=np.array([[each.best.noise for each in of] for of in critics]),
+        base=[[base for base, _, _ in of] for of in choices],
+        temperature=np.array([[temperature for _, temperature, _ in of] for of in choices]),
+        noise=np.array([[noise for _, _, noise in of] for of in choices]),
         step=np.array([[each.best.step for each in of] for of in critics]),
         members=np.array([[len(each.members) for each in of] for of in critics]),
         validation=np.stack(padded),
@@ -280,7 +254,7 @@ def choose(
     Args:
         bound: its criterion is the value.
         problem: the pairs.
-        key: names the network.
+        key: names the critic.
         chosen: the base chosen for this key.
         trained: all stacks; those without this key are skipped.
         settings: of the protocol.

@@ -6,6 +6,7 @@ import numpy as np
 import torch
 
 from leakage.estimators import tables
+from leakage.interfaces import Floats, Ints
 from leakage.protocol import permutation
 from leakage.protocol.multiple_testing import cauchy
 
@@ -35,45 +36,32 @@ def bootstrap(pictures: int, draws: int, seed: int, fold: int) -> torch.Tensor:
 
 def null(
     matched: torch.Tensor, used: permutation.Blocks, orders: permutation.Orders, draws: int
-) -> tuple[float, np.ndarray]:
+) -> tuple[float, Floats]:
     """Return the mean over matched pairs, and the same for every other order of the pictures.
+
+    In an order, the views of picture g meet the plain items of picture order[g], pair for pair.
 
     Args:
         matched: the term of each view with each plain item, float64 (pairs, pairs).
         used: the blocks that move together.
         orders: the orders, the observed one first.
         draws: number of orders asked for; 0 returns an empty array.
-
-    Returns:
-        The observed mean, and the others, float64 (orders - 1,).
     """
-    found = block_means(
-        matched.numpy(), used, orders if draws else permutation.Orders(orders.orders[:1], False)
-    )
+    found = block_means(matched.numpy(), used, orders.orders if draws else orders.orders[:1])
     return float(found[0]), found[1:]
 
 
-def block_means(
-    matched: np.ndarray, used: permutation.Blocks, orders: permutation.Orders
-) -> np.ndarray:
-    """Return the mean of `matched` over the pairs of every order, float64 (orders,).
+def block_means(matched: Floats, used: permutation.Blocks, orders: Ints) -> Floats:
+    """Return the mean of `matched` over the pairs of every order, float64 (orders,)."""
 
-    In an order, the views of picture g meet the plain items of picture order[g], pair for pair.
-
-    Args:
-        matched: float64 (pairs, pairs); row j, column i is view j with plain item i.
-        used: the blocks that move together.
-        orders: orders of the pictures.
-    """
-
-    def blocks(members: np.ndarray) -> np.ndarray:
+    def of_pictures(members: Ints) -> Floats:
         found = np.zeros((len(members), len(members)))
         for turn in range(used.sizes[members[0]]):
             rows = used.pairs[used.starts[members] + turn]
             found += matched[np.ix_(rows, rows)]
         return found
 
-    return used.sums(orders.orders, blocks) / len(used.pairs)
+    return used.sums(orders, of_pictures) / len(used.pairs)
 
 
 def table(
@@ -83,15 +71,7 @@ def table(
     settings: "CrossFitted",
     estimand: str,
 ) -> "pd.DataFrame":
-    """Return the values of all units as the tidy table.
-
-    Args:
-        units: one per seed and fold.
-        problem: the pairs.
-        levels: the levels' names.
-        settings: of the protocol.
-        estimand: what the value is, in words.
-    """
+    """Return the results of all folds and seeds as the tidy table."""
     import pandas as pd
 
     rows = []
@@ -131,11 +111,11 @@ def table(
     return tables.tidy(pd.concat([pd.DataFrame(rows), curves], ignore_index=True))
 
 
-def _value(unit: "FoldResult", variant: int, level: int, statistic: int) -> tuple[float, float]:
+def _value(result: "FoldResult", variant: int, level: int, statistic: int) -> tuple[float, float]:
     """Return the uncut value and the reported nats; the nats of a share are NaN."""
-    value = float(unit.values[variant, level, statistic, 0])
-    nats = min(value, float(unit.ceiling[statistic]))
-    return value, nats if unit.units[statistic] == "nats" else np.nan
+    value = float(result.values[variant, level, statistic, 0])
+    nats = min(value, float(result.ceiling[statistic]))
+    return value, nats if result.units[statistic] == "nats" else np.nan
 
 
 def summary(
@@ -182,7 +162,7 @@ def summary(
 
 def _null(
     units: "list[FoldResult]", level: int, statistic: int, settings: "CrossFitted"
-) -> tuple[np.ndarray, float]:
+) -> tuple[Floats, float]:
     """Return the permutation distribution of a level's mean, float64 (draws,), and its p-value.
 
     In each fold, the scores of all seeds are averaged and the pictures are permuted. The test of a
@@ -219,22 +199,9 @@ def _curves(
     for unit in units:
         level, step = np.nonzero(np.isfinite(unit.validation))
         values = unit.validation[level, step]
-        parts.append(
-            pd.DataFrame(
-                {
-                    "level": np.asarray(levels)[level],
-                    "seed": unit.seed,
-                    "fold": unit.fold,
-                    "split": "validation",
-                    "step": step,
-                    "chosen": False,
-                    "statistic": "mutual information",
-                    "nats": values,
-                    "value": values,
-                    "unit": "nats",
-                    "estimand": estimand,
-                    "variant": variant,
-                }
-            )
-        )
+        columns = {"level": np.asarray(levels)[level], "seed": unit.seed, "fold": unit.fold}
+        columns |= {"split": "validation", "step": step, "chosen": False}
+        columns |= {"statistic": "mutual information", "nats": values, "value": values}
+        columns |= {"unit": "nats", "estimand": estimand, "variant": variant}
+        parts.append(pd.DataFrame(columns))
     return pd.concat(parts, ignore_index=True)

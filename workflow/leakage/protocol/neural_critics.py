@@ -53,6 +53,25 @@ class Recipe:
 
 
 @dataclass(frozen=True, eq=False)
+class Stack:
+    """The networks of one recipe, and everything that their training depends on.
+
+    Attributes:
+        bound: its criterion chooses the epoch.
+        keys: names the networks.
+        bases: the base critic of every fold, variant and level.
+    """
+
+    bound: Bound
+    problem: Problem
+    keys: list[NetworkKey]
+    bases: dict[BaseKey, ChosenBase]
+    recipe: Recipe
+    settings: "CrossFittedNetworks"
+    device: torch.device
+
+
+@dataclass(frozen=True, eq=False)
 class TrainedStack:
     """Networks trained by one recipe.
 
@@ -78,10 +97,9 @@ class TrainedStack:
     def scores(self, network: int, plain: Ints, views: Ints) -> torch.Tensor:
         """Return the learned part of T of every view with every plain item, float32."""
         x, y = self.inputs.of(self.keys[network].base)
-        pair = x[plain], y[views]
         device = self.module.x_biases[0].device
+        items = (torch.from_numpy(each)[None].to(device) for each in (x[plain], y[views]))
         with torch.no_grad():
-            items = (torch.from_numpy(each)[None].to(device) for each in pair)
             return networks.crossed(*self.module.network(network).halves(*items))[0].cpu()
 
 
@@ -107,16 +125,7 @@ def train_all(
     settings: "CrossFittedNetworks",
     device: torch.device,
 ) -> list[TrainedStack]:
-    """Train the networks of some units by every recipe.
-
-    Args:
-        bound: its criterion chooses the epoch.
-        problem: the pairs.
-        units: (seed, fold) of each unit.
-        bases: the base of every fold, variant and level.
-        settings: of the training.
-        device: where to train.
-    """
+    """Train the networks of some units, (seed, fold) each, by every recipe."""
     found = []
     for recipe in recipes(problem, settings):
         keys = [
@@ -128,8 +137,8 @@ def train_all(
         if recipe.based:
             keys = [key for key in keys if _fits_memory(bases[key.base])]
         if keys:
-            trainer = Trainer(bound, problem, keys, bases, recipe, settings, device)
-            found.append(trainer.train())
+            stack = Stack(bound, problem, keys, bases, recipe, settings, device)
+            found.append(Trainer(stack).train())
     return found
 
 
@@ -153,17 +162,11 @@ def _fits_memory(base: ChosenBase) -> bool:
 class Inputs:
     """What the networks of one recipe read, per fold, variant and level."""
 
-    def __init__(
-        self,
-        problem: Problem,
-        bases: dict[BaseKey, ChosenBase],
-        recipe: Recipe,
-        settings: "CrossFittedNetworks",
-    ) -> None:
-        self.bases, self.recipe = bases, recipe
-        self.seed, self.settings = problem.seeds[0], settings
+    def __init__(self, stack: Stack) -> None:
+        self.bases, self.recipe, self.settings = stack.bases, stack.recipe, stack.settings
+        self.seed = stack.problem.seeds[0]
         self.kept: dict[BaseKey, tuple[Floats, Floats]] = {}
-        x, y = self.of(next(iter(bases)))
+        x, y = self.of(next(iter(self.bases)))
         self.dims = x.shape[1], y.shape[1]
 
     def of(self, key: BaseKey) -> tuple[Floats, Floats]:
@@ -179,24 +182,20 @@ class Inputs:
         return self.kept[key]
 
     def _canonical(self, base: ChosenBase) -> tuple[Floats, Floats]:
-        """Return both in canonical coordinates, with their lengths."""
+        """Return x and y in canonical coordinates, with their lengths."""
         assert base.canonical is not None
         x, y = base.canonical.canonical_inputs()
-        return (
-            np.concatenate([x, base.plain.length], axis=1),
-            np.concatenate([y, base.views.length], axis=1),
-        )
+        lengths = base.plain.length, base.views.length
+        return np.concatenate([x, lengths[0]], axis=1), np.concatenate([y, lengths[1]], axis=1)
 
     def _features(self, base: ChosenBase) -> tuple[Floats, Floats]:
-        """Return the leading components of both, or their Fourier features."""
+        """Return the leading components of x and y, or their Fourier features."""
         if self.recipe.leading:
             count = self.settings.leading
             return base.plain.leading(count), base.views.leading(count)
-        count = self.settings.fourier
-        return (
-            preprocessing.fourier(base.plain.inputs, count, FREQUENCY, self.seed),
-            preprocessing.fourier(base.views.inputs, count, FREQUENCY, self.seed + 1),
-        )
+        args = self.settings.fourier, FREQUENCY
+        x = preprocessing.fourier(base.plain.inputs, *args, self.seed)
+        return x, preprocessing.fourier(base.views.inputs, *args, self.seed + 1)
 
 
 class Sampler:
@@ -205,39 +204,28 @@ class Sampler:
     The negatives of a view are the other plain items of its batch, without those of its picture.
     """
 
-    def __init__(
-        self,
-        problem: Problem,
-        keys: list[NetworkKey],
-        bases: dict[BaseKey, ChosenBase],
-        inputs: Inputs,
-        noise: float,
-        batch: int,
-        device: torch.device,
-    ) -> None:
+    def __init__(self, stack: Stack, inputs: Inputs, batch: int) -> None:
+        problem, keys, self.device = stack.problem, stack.keys, stack.device
+        self.noise = stack.recipe.noise
         units = list(dict.fromkeys(key.unit for key in keys))
         train = [problem.splits[fold].train for _, fold in units]
         # All folds of a seed start from the same parameters, but each draws its own batches.
-        self.generators = [
-            torch.Generator().manual_seed(1000 * seed + fold) for seed, fold in units
-        ]
+        self.generators = [torch.Generator().manual_seed(1000 * s + fold) for s, fold in units]
         self.draws = training.Draws(train, self.generators, batch)
-        self.noise, self.device = noise, device
         self.train = [torch.from_numpy(each) for each in train]
         self.unit = torch.tensor([units.index(key.unit) for key in keys])
-        self.x, self.which_x = _distinct([inputs.of(key.base)[0] for key in keys], device)
-        self.y, self.which_y = _distinct([inputs.of(key.base)[1] for key in keys], device)
+        self.x, self.which_x = _distinct([inputs.of(key.base)[0] for key in keys], self.device)
+        self.y, self.which_y = _distinct([inputs.of(key.base)[1] for key in keys], self.device)
         partners = [problem.partner[key.variant] for key in keys]
         self.partner = torch.stack([torch.from_numpy(each) for each in partners])
         self.groups = torch.from_numpy(problem.groups.astype(np.int32))
         self.one_pair_per_picture = problem.groups.max() + 1 == len(problem.groups)
         self.matched = torch.tensor([key.variant == MATCHED for key in keys])
-        self.base: list[BaseScores | None] = [
-            _base_scores(bases[key.base], train[units.index(key.unit)], partner, device)
-            if inputs.recipe.based
-            else None
-            for key, partner in zip(keys, partners, strict=True)
-        ]
+        self.base: list[BaseScores | None] = [None] * len(keys)
+        if stack.recipe.based:
+            for k, (key, partner) in enumerate(zip(keys, partners, strict=True)):
+                pairs = train[units.index(key.unit)]
+                self.base[k] = _base_scores(stack.bases[key.base], pairs, partner, self.device)
 
     def batch(
         self, index: torch.Tensor, alive: torch.Tensor
@@ -324,31 +312,23 @@ def _base_scores(
 class Validation:
     """The value of networks on the validation pairs of their folds."""
 
-    def __init__(
-        self,
-        bound: Bound,
-        problem: Problem,
-        keys: list[NetworkKey],
-        bases: dict[BaseKey, ChosenBase],
-        inputs: Inputs,
-        most: int,
-        device: torch.device,
-    ) -> None:
-        self.bound = bound
-        self.limit = min(most, *(len(split.validation) for split in problem.splits))
+    def __init__(self, stack: Stack, inputs: Inputs) -> None:
+        problem, self.bound = stack.problem, stack.bound
+        fewest = min(len(split.validation) for split in problem.splits)
+        self.limit = min(stack.settings.validated_pairs, fewest)
         self.x: list[torch.Tensor] = []
         self.y: list[torch.Tensor] = []
         self.own: list[torch.Tensor] = []
-        self.base: list[torch.Tensor | float] = []
-        for key in keys:
+        self.base: list[torch.Tensor | float] = [0.0] * len(stack.keys)
+        for k, key in enumerate(stack.keys):
             index = validated(problem, key.fold, key.seed, self.limit)
             views = problem.partner[key.variant][index]
             x, y = inputs.of(key.base)
-            self.x.append(torch.from_numpy(x[index]).to(device))
-            self.y.append(torch.from_numpy(y[views]).to(device))
-            self.own.append(torch.from_numpy(problem.own(key.variant, index)).to(device))
-            based = inputs.recipe.based
-            self.base.append(bases[key.base].scores(index, views).to(device) if based else 0.0)
+            self.x.append(torch.from_numpy(x[index]).to(stack.device))
+            self.y.append(torch.from_numpy(y[views]).to(stack.device))
+            self.own.append(torch.from_numpy(problem.own(key.variant, index)).to(stack.device))
+            if stack.recipe.based:
+                self.base[k] = stack.bases[key.base].scores(index, views).to(stack.device)
 
     def __call__(self, module: networks.SeparableCritics, alive: torch.Tensor) -> torch.Tensor:
         """Return the criterion of the networks that still train, float32 (alive,), in nats."""
@@ -368,58 +348,41 @@ class Validation:
 class Trainer:
     """Trains one network per key, and keeps each at its best epoch on validation."""
 
-    def __init__(
-        self,
-        bound: Bound,
-        problem: Problem,
-        keys: list[NetworkKey],
-        bases: dict[BaseKey, ChosenBase],
-        recipe: Recipe,
-        settings: "CrossFittedNetworks",
-        device: torch.device,
-    ) -> None:
-        self.keys, self.recipe, self.settings = keys, recipe, settings
-        self.inputs = inputs = Inputs(problem, bases, recipe, settings)
+    def __init__(self, stack: Stack) -> None:
+        self.stack, self.settings = stack, stack.settings
+        self.inputs = Inputs(stack)
         # The minimum over all folds, so that a network does not depend on the other networks.
-        train = min(len(split.train) for split in problem.splits)
+        train = min(len(split.train) for split in stack.problem.splits)
         # Small sets need small batches, to make several steps per epoch. A batch that is too small
         # may hold a single picture, and then has no negatives.
-        batch = min(train, settings.batch, max(16, train // 8))
-        self.sampler = Sampler(problem, keys, bases, inputs, recipe.noise, batch, device)
-        most = settings.validated_pairs
-        self.validation = Validation(bound, problem, keys, bases, inputs, most, device)
-        self.epochs = min(settings.epochs, -(-settings.steps // (train // batch)))
-        shape = settings.hidden, settings.layers, settings.features
-        seeds = [key.seed for key in keys]
-        self.module = networks.SeparableCritics(seeds, inputs.dims, *shape).to(device)
-        self.averaged, self.best = copy.deepcopy(self.module), copy.deepcopy(self.module)
-        rate, decay = settings.learning_rate, settings.weight_decay
-        parameters = self.module.parameters()
+        batch = min(train, self.settings.batch, max(16, train // 8))
+        self.sampler = Sampler(stack, self.inputs, batch)
+        self.validation = Validation(stack, self.inputs)
+        per_epoch = train // batch
+        self.epochs = min(self.settings.epochs, -(-self.settings.steps // per_epoch))
+        shape = self.settings.hidden, self.settings.layers, self.settings.features
+        seeds = [key.seed for key in stack.keys]
+        module = networks.SeparableCritics(seeds, self.inputs.dims, *shape).to(stack.device)
+        self.module, self.averaged, self.best = module, copy.deepcopy(module), copy.deepcopy(module)
+        rate, decay = self.settings.learning_rate, self.settings.weight_decay
+        parameters = module.parameters()
         self.optimiser = torch.optim.AdamW(parameters, rate, weight_decay=decay, fused=True)
+        steps = self.epochs * per_epoch + 1
         self.schedule = torch.optim.lr_scheduler.OneCycleLR(
-            self.optimiser,
-            rate,
-            total_steps=self.epochs * (train // batch) + 1,
-            cycle_momentum=False,
+            self.optimiser, rate, total_steps=steps, cycle_momentum=False
         )
-        self.alive = torch.arange(len(keys))  # networks that still train
-        self.curves = [self.validation(self.module, self.alive)]
+        self.alive = torch.arange(len(stack.keys))  # networks that still train
+        self.curves = [self.validation(module, self.alive)]
         self.values = self.curves[0].clone()
-        self.steps = torch.zeros(len(keys), dtype=torch.int64)
+        self.steps = torch.zeros(len(stack.keys), dtype=torch.int64)
 
     def train(self) -> TrainedStack:
         """Train until every network has stopped."""
         draws, optimiser = self.sampler.draws, self.optimiser
         training.run(draws, self.loss, optimiser, self.epochs, self.after_step, self.after_epoch)
-        return TrainedStack(
-            self.recipe,
-            self.keys,
-            self.best,
-            self.inputs,
-            self.steps,
-            self.values.double(),
-            torch.stack(self.curves),
-        )
+        values, curves = self.values.double(), torch.stack(self.curves)
+        of = self.stack.recipe, self.stack.keys
+        return TrainedStack(*of, self.best, self.inputs, self.steps, values, curves)
 
     def loss(self, index: torch.Tensor) -> torch.Tensor:
         """Return the summed loss of all networks on a batch of positions (units, batch)."""

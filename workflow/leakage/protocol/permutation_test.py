@@ -233,14 +233,12 @@ SAME_SPACE = {"similarity", "whitened similarity"}
 
 
 def p_values(values: Floats) -> Floats:
-    """Return the share of orders with a statistic of at least the observed one.
+    """Return the share of orders with a statistic of at least the observed one, float64 (...).
+
+    Values that differ only by rounding count as equal, so a constant view has p = 1.
 
     Args:
         values: float (..., orders), the observed order first.
-
-    Returns:
-        float64 (...). Values that differ only by rounding count as equal, so a constant view has
-        p = 1.
     """
     found: Floats = (values >= values[..., :1] - ROUNDING).mean(axis=-1)
     return found
@@ -250,21 +248,15 @@ def ranks(values: Floats) -> Floats:
     """Return the p-value that each order would have if it were the observed one.
 
     Args:
-        values: float (..., orders).
-
-    Returns:
-        float64 (..., orders).
+        values: finite floats (..., orders).
     """
     flat = values.reshape(-1, values.shape[-1])
-    found = np.empty(flat.shape)
-    for row, each in enumerate(flat):
-        # searchsorted needs finite values; statistics are finite.
-        found[row] = len(each) - np.searchsorted(np.sort(each), each - ROUNDING, side="left")
-    return (found / flat.shape[1]).reshape(values.shape)
+    below = [np.searchsorted(np.sort(each), each - ROUNDING, side="left") for each in flat]
+    return ((flat.shape[1] - np.stack(below)) / flat.shape[1]).reshape(values.shape)
 
 
 def combined(values: Floats) -> Floats:
-    """Return one statistic from several: the mean Cauchy variable of their p-values.
+    """Return one statistic from several, float64 (..., orders): the mean Cauchy variable.
 
     Its own p-value among the same orders is exact, whatever the dependence between the statistics.
     (Liu and Xie, JASA 115, 2020; p-values above 1/2 count as 1/2.) Measured against Fisher's sum of
@@ -273,9 +265,6 @@ def combined(values: Floats) -> Floats:
 
     Args:
         values: float (statistics, ..., orders).
-
-    Returns:
-        float64 (..., orders); larger values are stronger evidence against independence.
     """
     found: Floats = np.tan((0.5 - np.minimum(ranks(values), 0.5)) * np.pi).mean(axis=0)
     return found

@@ -49,12 +49,8 @@ class Scaler:
 def scaler(values: Floats, train: Ints) -> Scaler:
     """Fit a scaler on the training pairs.
 
-    A coordinate counts as constant if its standard deviation on the training pairs is below half of
-    the spacing of floating-point numbers at its magnitude, because the rest is rounding.
-
-    Args:
-        values: shape (pairs, dim).
-        train: indices of the training pairs.
+    A coordinate of values (pairs, dim) counts as constant if its standard deviation is below half
+    of the spacing of floating-point numbers at its magnitude, because the rest is rounding.
     """
     count, dim = len(train), values.shape[1]
     total, largest = np.zeros(dim), np.zeros(dim)

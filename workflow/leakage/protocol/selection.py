@@ -116,44 +116,32 @@ class Pooled:
         self.pictures += pictures
         masked = torch.from_numpy(own)
         for candidate in candidates:
+            name = candidate.name
             u, v = candidate.vectors(plain, views)
             scores = torch.from_numpy((v @ u.T).astype(np.float32))
-            value = pictures * self._criterion(scores, masked, candidate.temperatures)
-            if len(candidate.temperatures) > 1 and self.bound.in_nats:
-                value = self._with_fictitious_picture(
-                    value, scores, masked, candidate.temperatures, pictures
-                )
-            if len(candidate.temperatures) == 1:
-                ratio = self.ratios.get(candidate.name, 0.0)
-                self.ratios[candidate.name] = ratio + pictures * float(scores.diagonal().mean())
-            self.values[candidate.name] = self.values.get(candidate.name, 0) + value
-            self.temperatures[candidate.name] = candidate.temperatures
+            temperatures = torch.tensor(candidate.temperatures, dtype=torch.float32)
+            value = pictures * self._criterion(scores, masked, temperatures)
+            if len(temperatures) == 1:
+                ratio = self.ratios.get(name, 0.0)
+                self.ratios[name] = ratio + pictures * float(scores.diagonal().mean())
+            elif self.bound.in_nats:
+                # The fictitious picture.
+                ceiling = float(np.log(len(plain)))
+                gap = float(scores.diagonal().mean() - scores[~masked].mean())
+                lost = (temperatures * gap).clamp(0, HIGHEST * ceiling) / self.folds
+                value = value.clamp(max=pictures * ceiling) - lost
+            self.values[name] = self.values.get(name, 0) + value
+            self.temperatures[name] = candidate.temperatures
 
     def _criterion(
-        self, scores: torch.Tensor, masked: torch.Tensor, temperatures: tuple[float, ...]
+        self, scores: torch.Tensor, masked: torch.Tensor, temperatures: torch.Tensor
     ) -> torch.Tensor:
         """Return the criterion at every temperature, float32 (temperatures,)."""
         joint, others = scores.diagonal(), scores.masked_fill(masked, -torch.inf)
-        factors = torch.tensor(temperatures, dtype=torch.float32)
-        some = torch.split(factors, max(1, AT_ONCE // others.numel()))
+        some = torch.split(temperatures, max(1, AT_ONCE // others.numel()))
         return torch.cat(
             [self.bound.criterion(a[:, None] * joint, a[:, None, None] * others) for a in some]
         )
-
-    def _with_fictitious_picture(
-        self,
-        value: torch.Tensor,
-        scores: torch.Tensor,
-        masked: torch.Tensor,
-        temperatures: tuple[float, ...],
-        pictures: int,
-    ) -> torch.Tensor:
-        """Return the values minus the loss on a picture that scores like a mismatched one."""
-        ceiling = float(np.log(len(scores)))
-        gap = float(scores.diagonal().mean() - scores[~masked].mean())
-        lost = torch.tensor(temperatures, dtype=torch.float32) * gap
-        lost = lost.clamp(0, HIGHEST * ceiling) / self.folds
-        return value.clamp(max=pictures * ceiling) - lost
 
     def choice(self) -> Choice:
         """Return the candidate and temperature with the largest value, or `NOTHING`.
