@@ -83,12 +83,12 @@ def test_levels_keep_their_given_names():
     ("name", "settings", "expected"),
     [
         ("histgram", {}, "'histgram' is not known; the nearest is 'histogram'"),
-        ("mine", {"epoch": 3}, "mine.epoch: unknown key; the nearest known one is mine.epochs"),
-        ("mine", {"epochs": "x"}, "mine.epochs: found 'x'; input should be a valid integer"),
+        ("mine", {"epoch": 3}, "mine.epoch: unknown key; the nearest known one is epochs"),
+        ("mine", {"epochs": "x"}, "mine.epochs: found 'x'; expected a valid integer"),
         (
             "mine",
             {"pixels": {"inputs": "bits"}},
-            "mine.pixels.inputs: unknown key; the nearest known one is mine.pixels.input",
+            "mine.pixels.inputs: unknown key; the nearest known one is input",
         ),
         ("tables", {}, "'tables' is not known"),
     ],
