@@ -1,6 +1,6 @@
-"""Random edits of valid configurations, and what must come of one: it works, or one line says why.
+"""Random edits of valid configurations. An edited one works, or is refused with the key.
 
-`edited` is given a `random.Random`, which in a property test is hypothesis' own.
+The source of randomness is a `random.Random`; in a property test it is the one of hypothesis.
 """
 
 import contextlib
@@ -56,7 +56,7 @@ KEYS = [None, 0, 1, -1, 1.5, True, float("nan"), datetime.date(2020, 1, 1), b"x"
 
 @functools.cache
 def valid(name: str) -> dict[str, Any]:
-    """Return a configuration that works, one of `VALID`; not to be changed."""
+    """Return one of the configurations in `VALID`. Do not change it."""
     values = yaml.safe_load((REPOSITORY / "config.yaml").read_text())
     if VALID[name]:
         update_config(values, yaml.safe_load((REPOSITORY / VALID[name]).read_text()))
@@ -76,7 +76,7 @@ def edit(draw: random.Random, values: dict[str, Any]) -> None:
     places = list(_places(values))
     if not places:
         return
-    # First how deep: most of the entries lie far down.
+    # Draw the depth first, because most entries are deep.
     depth = draw.choice(sorted({len(path) for path, _ in places}))
     path, inside = draw.choice([each for each in places if len(each[0]) == depth])
     draw.choice([_replace, _replace, _replace, _delete, _add, _rename, _copy])(
@@ -106,11 +106,11 @@ def key(draw: random.Random) -> Any:
 
 
 def survived(values: dict[str, Any]) -> str:
-    """Return what a configuration is refused with, or nothing if it works.
+    """Return the message that refuses a configuration; an empty text if it works.
 
     Raises:
-        AssertionError: it is refused with a text that nobody can act on.
-        Exception: anything that is no refusal.
+        AssertionError: the message names no key.
+        Exception: any error other than a refusal.
     """
     try:
         # The key file is named relative to it.
@@ -123,7 +123,7 @@ def survived(values: dict[str, Any]) -> str:
 
 
 def parsed_with(edit: dict[str, Any]) -> None:
-    """Ask tests/tiny.yaml's configuration with an edit merged over it for the same."""
+    """Do the same with an edit merged over tests/tiny.yaml."""
     values = copy.deepcopy(valid("tiny.yaml"))
     update_config(values, edit)
     with contextlib.chdir(REPOSITORY):
@@ -131,7 +131,7 @@ def parsed_with(edit: dict[str, Any]) -> None:
 
 
 def parsed(values: dict[str, Any]) -> None:
-    """Ask a configuration for all that workflow/rules asks it for."""
+    """Ask a configuration for everything that workflow/rules asks it for."""
     checked = workflow.Workflow(values)
     json.dumps(values)
     asked = [checked.figures(), *map(checked.drawings, checked.schemes)]
@@ -156,7 +156,7 @@ def parsed(values: dict[str, Any]) -> None:
 
 
 def readable(message: str, values: dict[str, Any]) -> bool:
-    """Return whether every line of a refusal begins with a key and is short and printable."""
+    """Return whether every line of a message begins with a key and is short and printable."""
     tops = {*models.Config.model_fields, *map(shown_key, values)}
     return bool(message) and all(
         line.isprintable() and len(line) < 4000 and any(map(_begins_with(line), tops))
@@ -169,7 +169,7 @@ def _begins_with(line: str) -> Callable[[str], bool]:
 
 
 def _places(branch: Any, above: tuple[Any, ...] = ()) -> Iterator[tuple[tuple[Any, ...], Any]]:
-    """Yield the path of every entry, and the branch or list that it lies in."""
+    """Yield the path of every entry, and the branch or list that contains it."""
     pairs = branch.items() if isinstance(branch, dict) else enumerate(branch)
     for each, below in list(pairs):
         yield (*above, each), branch
@@ -179,7 +179,7 @@ def _places(branch: Any, above: tuple[Any, ...] = ()) -> Iterator[tuple[tuple[An
 
 def _replace(draw: random.Random, inside: Any, at: Any, values: dict[str, Any]) -> None:
     kinds = [kind for kind in ALIKE if isinstance(inside[at], kind)]
-    # Half of the time by one of its own type, which is looked at more closely.
+    # Half of the time by a value of its own type, which passes the first checks.
     inside[at] = draw.choice(ALIKE[kinds[0]]) if kinds and draw.randrange(2) else value(draw)
 
 
@@ -200,6 +200,6 @@ def _rename(draw: random.Random, inside: Any, at: Any, values: dict[str, Any]) -
 
 
 def _copy(draw: random.Random, inside: Any, at: Any, values: dict[str, Any]) -> None:
-    """Give an entry the value of another place: one of a right type, and perhaps twice there."""
+    """Give an entry the value of another one."""
     path, other = draw.choice(list(_places(values)))
     inside[at] = copy.deepcopy(other[path[-1]])

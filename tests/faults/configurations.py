@@ -1,7 +1,4 @@
-"""Faults of the configuration: what a user may write into config.yaml, at random.
-
-None ends in a traceback: a configuration works, or is refused by lines that name the key.
-"""
+"""Random edits of the configuration: it works, or is refused with the key; never a traceback."""
 
 import random
 import re
@@ -64,7 +61,6 @@ FAULTS = [
         in_process,
         2000,
         "it works, or lines name the keys",
-        quick=40,
     ),
     Fault(
         "edits of config.yaml, planned by Snakemake",
