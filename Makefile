@@ -50,4 +50,4 @@ lint: $(READY) ## ruff, snakefmt, snakemake --lint and mypy
 	ruff format --check .
 	snakefmt --check Snakefile workflow/rules
 	snakemake --lint
-	-mypy
+	mypy
