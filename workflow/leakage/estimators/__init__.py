@@ -44,7 +44,7 @@ class Estimator(Settings):
     trains: ClassVar[bool] = False
     """whether it trains networks, and so profits from several threads"""
     uses_gpu: ClassVar[bool] = False
-    """whether it can run on a GPU"""
+    """whether it can run on a GPU; `runs_on` says on which device it does"""
     resumes: ClassVar[bool] = False
     """whether `estimate` accepts a checkpoint and resumes after an interruption"""
     tests: ClassVar[bool] = False

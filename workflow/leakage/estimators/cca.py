@@ -13,7 +13,7 @@ from leakage.protocol.cross_fitting import CrossFitted
 
 
 class Cca(CrossFitted):
-    """Settings of the protocol, without gradient training."""
+    """The Gaussian part of the information on held-out pictures, without networks."""
 
     estimand = "Donsker-Varadhan bound with a Gaussian critic on held-out pictures, cross-fitted"
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class Cosine(Estimator):
-    """The cosine has no parameters."""
+    """The cosine similarity of an item and its view."""
 
     method: Literal["cosine"] = "cosine"
 

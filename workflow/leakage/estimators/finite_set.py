@@ -23,7 +23,7 @@ ESTIMAND = (
 
 
 class FiniteSet(Estimator):
-    """Counting has no parameters."""
+    """The exact mutual information of a finite set of items."""
 
     method: Literal["finite_set"] = "finite_set"
 

@@ -43,7 +43,7 @@ STREAM = 8  # of the seed
 
 
 class Histogram(Estimator):
-    """The correction of the bias. Every distinct value is its own bin."""
+    """Mutual information of pixels by counting. Every distinct value is its own bin."""
 
     reads = frozenset({"pixels", "embeddings"})
     reads_whole_pictures = True

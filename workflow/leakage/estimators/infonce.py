@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class InfoNce(CrossFittedNetworks):
-    """The critics and their training."""
+    """InfoNCE on held-out pictures."""
 
     estimand = "InfoNCE bound on held-out pictures, cross-fitted"
 

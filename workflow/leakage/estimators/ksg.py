@@ -41,7 +41,7 @@ BLOCK = 2_000_000  # with more pairs, distances computed at a time (16 MB)
 
 
 class Ksg(Estimator):
-    """Neighbours, dimensions, and repetitions for the errors."""
+    """The nearest-neighbour estimator of Kraskov, Stögbauer and Grassberger."""
 
     inherits = ("confidence",)
 

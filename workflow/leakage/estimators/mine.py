@@ -14,7 +14,7 @@ from leakage.protocol.cross_fitting import CrossFittedNetworks
 
 
 class Mine(CrossFittedNetworks):
-    """The critics and their training."""
+    """MINE on held-out pictures."""
 
     estimand = "Donsker-Varadhan bound on held-out pictures, cross-fitted"
 

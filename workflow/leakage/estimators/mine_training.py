@@ -44,7 +44,7 @@ class PixelBatches(Pixels):
 
 
 class MineTraining(Trained):
-    """The critics, their training, and the held-out shares."""
+    """The training curves of MINE."""
 
     method: Literal["mine_training"] = "mine_training"
     epochs: int = pydantic.Field(default=200, ge=1, le=1_000_000)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class Nwj(CrossFittedNetworks):
-    """The critics and their training."""
+    """The NWJ bound on held-out pictures."""
 
     estimand = "NWJ bound on held-out pictures, cross-fitted"
 

@@ -31,7 +31,7 @@ BLOCK = 1024
 
 
 class Reidentification(CrossFittedNetworks):
-    """The critics and their training."""
+    """Re-identification of held-out pictures."""
 
     estimand = "share of held-out views with the right item ranked first (top 1) or among five"
 

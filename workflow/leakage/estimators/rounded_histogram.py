@@ -22,7 +22,7 @@ ESTIMAND = "plug-in mutual information over the coordinates of one item, mean ov
 
 
 class RoundedHistogram(Estimator):
-    """How features are rounded."""
+    """The empirical mutual information of rounded coordinates."""
 
     method: Literal["rounded_histogram"] = "rounded_histogram"
     decimals: int = pydantic.Field(default=2, ge=0, le=15)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class Smile(CrossFittedNetworks):
-    """The critics, their training, and the clip."""
+    """SMILE on held-out pictures."""
 
     estimand = "SMILE on held-out pictures, cross-fitted (can exceed the truth)"
 

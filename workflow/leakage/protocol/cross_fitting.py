@@ -1,10 +1,10 @@
-"""Held-out estimates: the protocol of every estimator that reads a critic.
+"""Held-out estimates: the base class of all estimators that read a critic.
 
-The pictures are dealt into folds (cross-fitting). Each fold is tested once, the next one chooses,
-the rest trains. A critic is a base (see `bases`) plus a learned part. Validation pictures choose
-the base, its shrinkage and temperature, the noise and the step of the training, for each level, by
-the reported bound. The floor is the same estimate on mismatched pictures: every picture gets the
-view of another one of its fold.
+The pictures are split into folds (cross-fitting). Each fold is the test set once. The next fold
+validates, and the others train. A critic is a base (see `bases`) plus a network. For each level,
+validation pictures choose the base, its shrinkage and temperature, and the noise and the step of
+the training. They choose by the reported bound. The floor is the same estimate on mismatched
+pictures: every picture gets the view of another one of its fold.
 """
 
 from functools import partial
@@ -34,7 +34,7 @@ PAIRS_PER_COMPONENT, MOST_COMPONENTS = 32, 64
 
 
 class CrossFitted(Trained):
-    """Settings of every held-out estimate, trained or not."""
+    """A held-out estimator: its folds, its null, and the bases of its critics."""
 
     tests = True
     inherits = ("device", "confidence")
@@ -130,7 +130,7 @@ class CrossFitted(Trained):
 
 
 class CrossFittedNetworks(CrossFitted):
-    """The learned part of the critics, and its training."""
+    """A held-out estimator with networks: their form and their training."""
 
     loss: Literal["infonce", "donsker_varadhan", "jensen_shannon"] = "infonce"
     """training objective; the estimator decides which bound is reported"""
