@@ -1,5 +1,6 @@
 """Encoders: the statistics, the networks of the libraries, and the errors of both."""
 
+import functools
 import subprocess
 import sys
 
@@ -139,6 +140,27 @@ def test_checking_the_entry_of_any_kind_imports_neither_torch_nor_pillow():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_an_encoder_can_load_something_once_at_its_first_call():
+    calls = []
+
+    class Mine(encoders.Encoder):
+        kind: str = "mine.py"
+
+        @functools.cached_property
+        def table(self):
+            calls.append(self.kind)
+            return np.arange(3.0)
+
+        def encode(self, patches):
+            return np.stack([self.table] * len(patches))
+
+    encoder = Mine().load(None, "cpu")
+    assert calls == [] and encoder.label == "mine"
+    for _ in range(2):
+        assert encoder([patch_of(0)]).tolist() == [[0, 1, 2]]
+    assert calls == ["mine.py"]
 
 
 def test_only_networks_need_weights_and_only_untrained_ones_plain_patches():

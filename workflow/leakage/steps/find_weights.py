@@ -18,7 +18,9 @@ PLAIN_PATCHES = 256
 
 
 def main(
-    output: Annotated[Path, typer.Argument(help="the weights record to make: {encoder key}.…")],
+    output: Annotated[
+        Path, typer.Argument(help="the weights record to make; its stem is the encoder's key")
+    ],
     settings: Annotated[str, typer.Option(help="the encoder's entry, as JSON")],
     seed: Annotated[int, typer.Option(help="seed of an untrained network")],
     size: Annotated[int, typer.Option(help="side of a patch in pixels")],
