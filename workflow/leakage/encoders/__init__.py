@@ -74,7 +74,7 @@ class LoadedEncoder:
 
 
 class Encoder(settings.Settings):
-    """The keys of every encoder."""
+    """Base class of all encoders, with the keys that they share."""
 
     needs_weights: ClassVar[bool] = False
     """whether `find_weights` has to run before `load`"""

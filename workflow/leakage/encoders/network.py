@@ -126,7 +126,7 @@ class Architecture:
 
 
 class Network(Encoder):
-    """The keys of encoders with a network."""
+    """Base class of encoders with a network, with the keys that they share."""
 
     needs_weights: ClassVar[bool] = True
     uses_gpu: ClassVar[bool] = True
