@@ -45,7 +45,7 @@ class Figure3b(Figure):
         decimals = source.metadata["settings"]["decimals"]
         figure, (axis,) = style.panels()
         blue, _, _, red = style.colours(4)
-        label = "empirical MI, mean over pictures (95 % interval)"
+        label = "MI, mean over pictures (95 % interval)"
         ends = ("low_bits", "high_bits")
         style.band(axis, table, blue, label, y="mi_bits", ends=ends, marker="o")
         dim = source.metadata["source"]["dim"]

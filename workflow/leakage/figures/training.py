@@ -33,7 +33,7 @@ READINGS = {
 }
 SIDES = {"train": "training pairs, as in the paper", "test": "held-out pairs"}
 SERIES = SIDES | {"exact": "counted"}
-BEYOND = ", a representation that is not in the paper"
+BEYOND = " (a representation that is not in the paper)"
 
 
 class _Training(Figure):
