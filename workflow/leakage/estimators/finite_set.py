@@ -41,14 +41,14 @@ class FiniteSet(Estimator):
             The tidy table. `ceiling` is ln(items), `distinct` the number of distinct y, and
             `pictures` the number of groups.
         """
-        plain, seen = row_ids(x), [row_ids(each) for each in y]
+        plain, views = row_ids(x), [row_ids(each) for each in y]
         return tables.tidy(
             {
                 "level": levels,
-                "nats": [frequencies.mutual_information(plain, each) for each in seen],
+                "nats": [frequencies.mutual_information(plain, each) for each in views],
                 "ceiling": frequencies.logarithm(len(x)),
                 "estimand": ESTIMAND.format(len(x)),
-                "distinct": [len(np.unique(each)) for each in seen],
+                "distinct": [len(np.unique(each)) for each in views],
                 "pictures": len(x) if groups is None else len(np.unique(groups)),
             }
         )

@@ -236,9 +236,9 @@ class Picture:
         # Most views apply one function to the bytes of all channels.
         table = self._whole.table(y.ravel())
         found = []
-        for channel, seen in enumerate(y.T):
-            own = self._channels[channel].table(seen) if table is None else table
-            found.append(self._count(channel, seen, own, pool))
+        for channel, view in enumerate(y.T):
+            own = self._channels[channel].table(view) if table is None else table
+            found.append(self._count(channel, view, own, pool))
         return found
 
     def _count(
@@ -249,10 +249,10 @@ class Picture:
             pool += joint
             return count_table(joint)
         present = self._present[channel]
-        counts, seen = self._counts[channel][present], table[present]
-        pool[present, seen] += counts
+        counts, of_view = self._counts[channel][present], table[present]
+        pool[present, of_view] += counts
         # Exact, because the sums are whole numbers far below 2^53.
-        of_y = np.bincount(seen, counts, BYTES).astype(np.int64)
+        of_y = np.bincount(of_view, counts, BYTES).astype(np.int64)
         return Counts(counts, of_y[of_y > 0], counts)
 
 

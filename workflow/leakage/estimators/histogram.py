@@ -90,11 +90,11 @@ class Histogram(Estimator):
         found = tables.Groups()
         for chosen in [groups == group for group in np.unique(groups)]:
             counts = [
-                [frequencies.count(*pair) for pair in zip(x[chosen].T, seen[chosen].T, strict=True)]
-                for seen in y
+                [frequencies.count(*pair) for pair in zip(x[chosen].T, view[chosen].T, strict=True)]
+                for view in y
             ]
             found.add(self._means(counts, generator))
-        pooled = [frequencies.count(x.ravel(), seen.ravel()) for seen in y]
+        pooled = [frequencies.count(x.ravel(), view.ravel()) for view in y]
         return self._table(levels, found, pooled, generator)
 
     def estimate_pictures(
@@ -106,7 +106,7 @@ class Histogram(Estimator):
         found = tables.Groups()
         for x, y in pictures:
             picture = frequencies.Picture(x)
-            counts = [picture.count(seen, pool) for seen, pool in zip(y, pools, strict=True)]
+            counts = [picture.count(view, pool) for view, pool in zip(y, pools, strict=True)]
             found.add(self._means(counts, generator))
         pooled = [frequencies.count_table(pool) for pool in pools]
         return self._table(levels, found, pooled, generator)

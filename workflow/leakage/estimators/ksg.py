@@ -105,9 +105,9 @@ class Ksg(Estimator):
         plain = Side(x, members, self.pca, [seed, 1])
         rows = []
         for values in progress.over(y, "levels"):
-            seen = Side(values, members, self.pca, [seed, 2])
-            terms = _terms(plain, seen, self.neighbours)
-            part = plain.of(used.pairs), seen.of(used.pairs)
+            view = Side(values, members, self.pca, [seed, 2])
+            terms = _terms(plain, view, self.neighbours)
+            part = plain.of(used.pairs), view.of(used.pairs)
             null = [
                 _terms(*part, self.neighbours, order).mean()
                 for order in used.rows(orders.orders)

@@ -47,8 +47,8 @@ class RoundedHistogram(Estimator):
             )
         x, y = rounded(x, self.decimals), rounded(y, self.decimals)
         nats = [
-            [frequencies.mutual_information(*pair) for pair in zip(x, seen, strict=True)]
-            for seen in y
+            [frequencies.mutual_information(*pair) for pair in zip(x, view, strict=True)]
+            for view in y
         ]
         mean, standard_error = tables.mean_over_groups(np.asarray(nats).T)
         ceiling = frequencies.logarithm(x.shape[1])

@@ -249,22 +249,22 @@ def _from_views(
         raise LeakageError(
             f"estimator {chosen.method}: reads only embeddings, but {x} is a view; give embeddings"
         )
-    plain, seen = View(x), [View(path) for path in y]
-    numbers = [view.metadata["level"] for view in seen]
+    plain, views = View(x), [View(path) for path in y]
+    numbers = [view.metadata["level"] for view in views]
     if chosen.reads_whole_pictures:
-        pixels = ((p, s) for _, p, s in _pixels(plain, seen))
+        pixels = ((p, s) for _, p, s in _pixels(plain, views))
         table = estimators.run_on_pictures(chosen, pixels, numbers, seed)
     else:
-        drawn = _draw_pixels(plain, seen, chosen.pixel_pairs, seed)
+        drawn = _draw_pixels(plain, views, chosen.pixel_pairs, seed)
         table = estimators.run(chosen, *drawn, numbers, seed, checkpoint)
-    bits = {view.metadata["level"]: view.metadata["clear_bits"] for view in seen}
+    bits = {view.metadata["level"]: view.metadata["clear_bits"] for view in views}
     table["bound"] = table["level"].map(bits) * LN_2
-    return table, {**seen[-1].metadata, **levels.source([view.metadata for view in seen])}
+    return table, {**views[-1].metadata, **levels.source([view.metadata for view in views])}
 
 
-def _pixels(plain: View, seen: list[View]) -> Iterator[tuple[str, NDArray[Any], NDArray[Any]]]:
+def _pixels(plain: View, views: list[View]) -> Iterator[tuple[str, NDArray[Any], NDArray[Any]]]:
     """Yield id, x (pixels, channels) and y (levels, pixels, channels), uint8, per picture."""
-    pictures = zip(plain, *seen, strict=True)
+    pictures = zip(plain, *views, strict=True)
     for (image_id, x), *rest in progress.over(pictures, "pictures", len(plain)):
         if any(other != image_id for other, _ in rest):
             raise LeakageError(
@@ -277,7 +277,7 @@ def _pixels(plain: View, seen: list[View]) -> Iterator[tuple[str, NDArray[Any], 
 
 
 def _draw_pixels(
-    plain: View, seen: list[View], pairs: int, seed: int
+    plain: View, views: list[View], pairs: int, seed: int
 ) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
     """Return random pixel values, spread evenly over the pictures.
 
@@ -288,7 +288,7 @@ def _draw_pixels(
     # With fewer pairs than pictures, evenly spaced pictures give one pair each.
     counts = np.diff(np.arange(len(plain) + 1) * pairs // len(plain))
     xs, ys, ids = [], [], []
-    for (image_id, x, y), count in zip(_pixels(plain, seen), counts, strict=True):
+    for (image_id, x, y), count in zip(_pixels(plain, views), counts, strict=True):
         place = generator.integers(0, x.size, count)
         xs.append(x.reshape(-1, 1)[place])
         ys.append(y.reshape(len(y), -1, 1)[:, place])
