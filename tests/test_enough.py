@@ -19,6 +19,7 @@ from leakage.figures import (
 )
 from leakage.protocol import folds
 from matplotlib.colors import to_rgb
+from test_figures import titles
 
 # Of five folds at 95 % confidence: the fewest pictures that carry weight.
 BORDER = 20
@@ -38,10 +39,6 @@ def read(name: str, pictures: int) -> dict[str, style.Table]:
     found = test_figures_beyond.read_tables(name)
     trained = {role: table for role, table in found.items() if "chosen" in table.rows}
     return found | {role: with_pictures(each, pictures) for role, each in trained.items()}
-
-
-def titles(figure) -> str:
-    return "\n".join([figure.get_suptitle(), *(axis.get_title() for axis in figure.axes)])
 
 
 def has_grey(axis) -> bool:

@@ -12,6 +12,7 @@ from leakage.errors import LeakageError
 from leakage.estimators import estimate, tables
 from leakage.figures import curves, estimators, memorisation, pixel_critics, pretraining, style
 from matplotlib.colors import to_rgb
+from test_figures import mine_rows, titles
 
 LEVELS = [0, 4, 8]
 CEILING = float(np.log(12))
@@ -76,26 +77,6 @@ def share_rows(scale: float = 1.0) -> pd.DataFrame:
     return tables.tidy(pd.concat(parts, ignore_index=True))
 
 
-def curve_rows() -> pd.DataFrame:
-    """Return made-up training curves: (8 - level + seed) * step / 10, half of it when held out."""
-    rows = [
-        {
-            "level": level,
-            "seed": seed,
-            "split": split,
-            "step": step,
-            "chosen": split == "test" and step == 3,
-            "nats": share * (8 - level + seed) * step / 10,
-            "estimand": "made up",
-        }
-        for split, share in (("train", 1.0), ("validation", 0.5), ("test", 0.5))
-        for level in LEVELS
-        for seed in range(2)
-        for step in range(1, 4)
-    ]
-    return tables.tidy(rows)
-
-
 def exact_rows() -> pd.DataFrame:
     rows = {"level": LEVELS, "nats": 0.0, "estimand": "made up", "pooled": [4.0, 2.0, 0.0]}
     return tables.tidy(rows)
@@ -107,7 +88,7 @@ def read_table(estimator: str, representation: str) -> style.Table:
     label = LABELS.get(representation)
     scale = 0.3 if label and "untrained" in label else 1.0
     rows = {
-        "mine_training": curve_rows,
+        "mine_training": mine_rows,
         "histogram": exact_rows,
         "reidentification": lambda: share_rows(scale),
         "cca": lambda: held_out_rows(0.5 * scale),
@@ -125,10 +106,6 @@ def read_tables(name: str) -> dict[str, style.Table]:
 def drawn(name: str):
     """Return the figure and the table of a module, drawn from small tables."""
     return figures.named(name).draw(read_tables(name))
-
-
-def titles(figure) -> str:
-    return "\n".join([figure.get_suptitle(), *(axis.get_title() for axis in figure.axes)])
 
 
 def legend(figure) -> list[str]:

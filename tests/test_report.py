@@ -254,7 +254,7 @@ def test_the_inputs_of_a_run_name_every_file_that_the_report_reads():
 
 
 def test_warnings_name_untrained_networks_and_values_at_their_ceiling():
-    curve = dataclasses.replace(estimate(), rows=beyond.curve_rows())
+    curve = dataclasses.replace(estimate(), rows=beyond.mine_rows())
     untrained, ceiling = warnings.of_estimates([estimate(), curve])
     assert untrained.text == "CLIP, untrained. A control with random weights."
     assert "mine on CLIP, untrained under msb_xor at n = 0." in ceiling.text
