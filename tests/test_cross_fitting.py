@@ -53,7 +53,7 @@ GROUPS = st.lists(st.integers(0, 20), min_size=6, max_size=80).filter(lambda g: 
 @given(GROUPS, st.integers(3, 8), st.integers(0, 1000))
 def test_every_pair_is_tested_once_and_no_picture_is_in_two_subsets(groups, count, seed):
     groups = np.array(groups)
-    parts = folds.parts_by_group(groups, count, np.random.default_rng(seed))
+    parts = folds.assign_folds(groups, count, np.random.default_rng(seed))
     splits = folds.cross_fit(parts)
     assert len(splits) == min(count, len(set(groups)) // 2)
     for side in ("test", "validation"):
@@ -70,7 +70,7 @@ def test_every_pair_is_tested_once_and_no_picture_is_in_two_subsets(groups, coun
 @given(GROUPS, st.integers(0, 1000))
 def test_a_mismatch_gives_each_picture_the_view_of_another_one_of_its_fold(groups, seed):
     groups, generator = np.array(groups), np.random.default_rng(seed)
-    parts = folds.parts_by_group(groups, 5, generator)
+    parts = folds.assign_folds(groups, 5, generator)
     partner = folds.mismatch(groups, parts, generator)
     assert (parts[partner] == parts).all()
     given_to = {}
@@ -357,7 +357,7 @@ def test_few_pictures_in_uneven_folds_give_finite_values(name, pictures, each):
     table = estimate(name, x, y, groups, **QUICK | {"bases": []})
     assert np.isfinite(table.loc[table["variant"] == "matched", "nats"]).all()
     # Two pictures that were exchanged have no negatives left.
-    parts = cross_fitting.prepare(x, y[None], groups, 0, Mine()).parts
+    parts = cross_fitting.prepare(x, y[None], groups, 0, Mine()).folds
     floor = table[table["variant"] == "mismatched"]
     of_fold = [len(set(groups[parts == fold])) for fold in floor["fold"]]
     assert (floor["nats"].isna() == (np.array(of_fold) == 2)).all()

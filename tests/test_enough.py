@@ -65,7 +65,7 @@ def test_the_needed_pictures_are_those_that_can_be_told_from_chance(settings, pi
 def test_every_fold_of_enough_pictures_has_four_and_with_one_fewer_it_has_not(count):
     for missing, fewest in ((0, 4), (1, 3)):
         groups = np.arange(enough.needed({"folds": count}) - missing)
-        parts = folds.parts_by_group(groups, count, np.random.default_rng(0))
+        parts = folds.assign_folds(groups, count, np.random.default_rng(0))
         assert np.bincount(parts).min() == fewest
 
 

@@ -184,11 +184,11 @@ def prepare(
     if how is not None:
         x, y = (byte_features.encode(values, how) for values in (x, y))
     generator = np.random.default_rng([seed, 5])
-    parts = folds.parts_by_group(groups, settings.folds, generator)
+    fold_of = folds.assign_folds(groups, settings.folds, generator)
     partner: dict[str, NDArray[np.integer[Any]]] = {MATCHED: np.arange(len(x))}
     if settings.floor:
-        partner[MISMATCHED] = folds.mismatch(groups, parts, generator)
-    splits = folds.cross_fit(parts)
+        partner[MISMATCHED] = folds.mismatch(groups, fold_of, generator)
+    splits = folds.cross_fit(fold_of)
     # This must not change an estimate; the figure `consistency` checks it.
     scale, shift = settings.rescale
     y = y * np.float32(scale) + np.float32(shift) if settings.rescale != (1, 0) else y
@@ -197,7 +197,7 @@ def prepare(
     auto = min(MOST_COMPONENTS, max(1, auto))
     pca = auto if settings.pca == "auto" else settings.pca
     seeds = [seed + index for index in range(settings.seeds)]
-    return Problem(x, y, groups, parts, partner, splits, seeds, pca, byte_features.note(how))
+    return Problem(x, y, groups, fold_of, partner, splits, seeds, pca, byte_features.note(how))
 
 
 def _parts(problem: Problem) -> list[list[tuple[int, int]]]:

@@ -47,7 +47,7 @@ class Problem:
         x: plain items, (pairs, dim_x), any numeric dtype.
         y: views, (levels, pairs, dim_y).
         groups: the picture of each pair as a number from 0, int64 (pairs,).
-        parts: the fold of each pair, int64 (pairs,).
+        folds: the fold of each pair, int64 (pairs,).
         partner: per variant (matched, mismatched), the view of each pair, int64 (pairs,).
         splits: training, validation and test pairs of each fold.
         seeds: one random seed per repetition.
@@ -58,7 +58,7 @@ class Problem:
     x: Floats
     y: Floats
     groups: Ints
-    parts: Ints
+    folds: Ints
     partner: Mapping[str, Ints]
     splits: list[Split]
     seeds: list[int]

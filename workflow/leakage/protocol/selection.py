@@ -192,7 +192,7 @@ def choose_bases(
     choosing = _choosing_folds(problem)
     # Critics are fitted without two folds: the one they are used on, and one that chooses.
     left_out = sorted({_pair(fold, other) for fold, folds in choosing.items() for other in folds})
-    train = {pair: np.flatnonzero(~np.isin(problem.parts, pair)) for pair in left_out}
+    train = {pair: np.flatnonzero(~np.isin(problem.folds, pair)) for pair in left_out}
 
     def variables(values: Floats) -> dict[tuple[int, int], Variable]:
         args = problem.pca, settings.marginals, not problem.of_bytes
@@ -212,7 +212,7 @@ def choose_bases(
             for fold, others in choosing.items():
                 pooled = Pooled(bound, len(others))
                 for other in sorted(others):
-                    of_fold = np.flatnonzero(problem.parts == other)
+                    of_fold = np.flatnonzero(problem.folds == other)
                     index = scored(problem, of_fold, SCORED, [problem.seeds[0], other, 12])
                     own = problem.own(variant, index)
                     pictures = len(np.unique(problem.groups[index]))
@@ -241,9 +241,9 @@ def _pair(fold: int, other: int) -> tuple[int, int]:
 
 def _choosing_folds(problem: Problem) -> dict[int, list[int]]:
     """Return the folds that choose the base of each fold: the next ones, as many as needed."""
-    count, sizes = len(problem.splits), np.bincount(problem.parts)
+    count, sizes = len(problem.splits), np.bincount(problem.folds)
     _, one_per_picture = np.unique(problem.groups, return_index=True)
-    pictures = np.bincount(problem.parts[one_per_picture])
+    pictures = np.bincount(problem.folds[one_per_picture])
     found: dict[int, list[int]] = {}
     for fold in range(count):
         others = found[fold] = []
