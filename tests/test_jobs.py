@@ -116,3 +116,30 @@ def test_the_code_of_a_step_depends_on_the_module_of_its_entry(jobs):
     entries = jobs.workflow.estimators
     assert code("estimate", entries["cca"]) != code("estimate", entries["ksg"])
     assert code("estimate", entries["cca"]) == jobs.digests()["estimate cca"]
+
+
+def test_every_key_of_schemes_encoders_and_estimators_may_be_renamed(jobs):
+    config = jobs.workflow.config
+    keys = {*config.encryption.schemes, *config.encoders, *config.estimators}
+
+    def renamed(value, is_by_name=False):
+        if isinstance(value, dict):
+            return {
+                f"my-{key}" if is_by_name else key: renamed(each, key in BY_NAME)
+                for key, each in value.items()
+            }
+        if isinstance(value, list):
+            return [renamed(each) for each in value]
+        return f"my-{value}" if isinstance(value, str) and value in keys else value
+
+    values = renamed(PAPER) | {"figures": PAPER["figures"]}
+    for kind, above in (("cipher", values["encryption"]), ("method", values)):
+        for name, entry in above["schemes" if kind == "cipher" else "estimators"].items():
+            entry[kind] = entry.get(kind, name).removeprefix("my-")
+    values["calibration"]["tasks"] = PAPER["calibration"]["tasks"]
+    read = {name for table in Jobs(Workflow(values)).estimates() for name in table}
+    before = {name for table in jobs.estimates() for name in table}
+    assert not read & keys and {name.removeprefix("my-") for name in read} == before
+
+
+BY_NAME = {"schemes", "encoders", "estimators", "controls", "subsets"}
