@@ -1,4 +1,4 @@
-"""Which texts of a figure are cut at its edge, and which labels of an axis run into each other."""
+"""Find texts that are cut at the edge of a figure, and labels that overlap."""
 
 import itertools
 
@@ -6,12 +6,12 @@ from matplotlib.figure import Figure
 from matplotlib.text import Text
 from matplotlib.transforms import Bbox
 
-# Pixels that a text may stand out: what antialiasing adds.
+# Pixels that a text may exceed the edge by, for antialiasing.
 SLACK = 1.0
 
 
 def cut(figure: Figure) -> list[str]:
-    """Return the texts that are not wholly inside the figure."""
+    """Return the texts that are not completely inside the figure."""
     figure.draw_without_rendering()
     outer = figure.bbox
     return [
@@ -25,7 +25,7 @@ def cut(figure: Figure) -> list[str]:
 
 
 def overlapping(figure: Figure) -> list[tuple[str, str]]:
-    """Return the pairs of labels that overlap: ticks of one axis, titles of neighbours."""
+    """Return the pairs of overlapping labels: ticks of one axis, and titles."""
     figure.draw_without_rendering()
     groups = [ticks for axes in figure.axes for ticks in tick_labels(axes)]
     groups.append([text for axes in figure.axes for text in titles(axes)])
@@ -39,7 +39,7 @@ def overlapping(figure: Figure) -> list[tuple[str, str]]:
 
 
 def shown(figure: Figure) -> list[Text]:
-    """Return the texts that a reader sees: none of an axis that is switched off."""
+    """Return the visible texts, without those of an axis that is switched off."""
     hidden = {
         id(text)
         for axes in figure.axes
@@ -56,7 +56,7 @@ def shown(figure: Figure) -> list[Text]:
 
 
 def tick_labels(axes) -> list[list[Text]]:
-    """Return the labels of both axes whose ticks lie in view."""
+    """Return the labels of both axes with ticks in view."""
     return [within(axis) for axis in (axes.xaxis, axes.yaxis)] if axes.axison else []
 
 

@@ -97,18 +97,18 @@ def test_a_trend_is_that_of_the_ends(values, said):
     assert captions.trend([8, 4, 0], values[::-1], ".2f", "bits") == said
 
 
-def test_a_number_that_the_figure_does_not_give_is_an_error_that_names_both():
+def test_an_unknown_placeholder_is_an_error_that_lists_the_known_ones():
     with pytest.raises(LeakageError, match=r"fig9.*\{slope\}.*gives level, r2"):
         captions.fill("It falls by {slope:.2f}.", {"r2": 1.0, "level": 2}, "fig9")
 
 
-def test_a_missing_number_is_said_to_be_missing_and_percent_has_its_space():
+def test_a_missing_number_is_called_missing_and_percent_signs_have_a_space():
     numbers = {"a": math.nan, "b": 0.125, "c": np.float64("inf"), "d": 3, "e": -0.001}
     text = captions.fill("{a:.2f}, {b:.0%}, {c:+.1f}, {d}, {e:.2f}", numbers, "x")
     assert text == "no number, 12\u00a0%, no number, 3, 0.00"
 
 
-def test_the_caption_that_a_figure_was_saved_with_is_read_from_its_picture(tmp_path):
+def test_the_caption_of_a_saved_figure_is_read_from_its_picture(tmp_path):
     figure, table = test_figures.drawn("fig2", tmp_path)
     said = "R² is 0.99, held out − and *so* on."
     style.save(figure, table, tmp_path / "fig2", said)
@@ -118,7 +118,7 @@ def test_the_caption_that_a_figure_was_saved_with_is_read_from_its_picture(tmp_p
 
 @settings(max_examples=30)
 @given(st.text(st.characters(codec="latin-1", categories=["L", "N", "P", "S", "Zs"]), min_size=1))
-def test_nothing_of_a_plain_text_is_markup(text):
+def test_a_plain_text_contains_no_markup(text):
     said = f"So {' '.join(text.split())} it is."
     (paragraph,) = publish_doctree(captions.as_rst(said)).children
     assert paragraph.tagname == "paragraph" and paragraph.astext() == said

@@ -1,4 +1,4 @@
-"""How many pictures a trained estimate needs to carry weight, and how figures draw fewer."""
+"""The pictures that a trained estimate needs to carry weight; with fewer, figures are grey."""
 
 import numpy as np
 import pandas as pd
@@ -57,7 +57,7 @@ def has_grey(axis) -> bool:
         ({"neighbours": 3}, 0),
     ],
 )
-def test_the_needed_pictures_are_those_that_can_be_told_from_chance(settings, pictures):
+def test_the_needed_pictures_allow_a_perfect_critic_to_beat_chance(settings, pictures):
     assert enough.needed(settings) == pictures
 
 
@@ -87,7 +87,7 @@ def test_an_estimate_carries_weight_from_the_needed_pictures_on(pictures, carrie
     assert enough.shortage(table) == ("" if carries else said)
 
 
-def test_an_estimate_that_trains_nothing_or_does_not_say_its_pictures_is_not_judged():
+def test_an_estimate_that_trains_nothing_or_has_no_picture_count_always_carries_weight():
     rows = test_figures_beyond.held_out_rows()
     assert enough.carries_weight(style.Table(rows.assign(pictures=3.0), {"settings": {}}))
     unknown = rows.drop(columns="pictures")
@@ -200,7 +200,7 @@ def test_a_held_out_number_from_too_few_pictures_decides_no_claim(pictures, carr
     assert np.isfinite(found.quantities[0].held_out)
 
 
-def test_a_table_of_mine_s_curves_says_its_pictures():
+def test_the_table_of_training_curves_has_the_number_of_pictures():
     x = np.random.default_rng(0).normal(size=(24, 3)).astype(np.float32)
     how = {"epochs": 1, "hidden": 4, "seeds": 1, "batch": 4}
     rows = tables_of(x, how)

@@ -1,4 +1,4 @@
-"""What finds texts that are cut or run into each other finds them, and nothing else."""
+"""The search for cut and overlapping texts finds them, and nothing else."""
 
 import figure_texts
 import pytest
@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 
 @pytest.fixture
 def figure() -> Figure:
-    """A figure whose texts have room."""
+    """A figure with room for its texts."""
     figure = Figure(layout="constrained")
     axes = figure.add_subplot()
     axes.plot([0, 1], [0, 1])
@@ -15,7 +15,7 @@ def figure() -> Figure:
     return figure
 
 
-def test_a_figure_whose_texts_have_room_has_none_cut(figure):
+def test_texts_with_room_are_not_cut(figure):
     assert {"A title", "below", "beside"} <= {
         text.get_text() for text in figure_texts.shown(figure)
     }
@@ -32,12 +32,12 @@ def test_a_title_wider_than_the_figure_is_cut(figure):
     assert len(figure_texts.cut(figure)) == 1
 
 
-def test_ticks_too_near_to_each_other_overlap(figure):
+def test_close_tick_labels_overlap(figure):
     figure.axes[0].set_xticks([0.5, 0.52, 1], ["five tenths", "a little more", "one"])
     assert figure_texts.overlapping(figure) == [("five tenths", "a little more")]
 
 
-def test_what_is_hidden_is_not_cut(figure):
+def test_hidden_texts_are_not_cut(figure):
     figure.text(2, 2, "far away", visible=False)
     figure.axes[0].set_axis_off()
     assert figure_texts.cut(figure) == []

@@ -1,4 +1,4 @@
-"""The figures: drawn from small tables, with the numbers that stand in them beside."""
+"""The paper's figures, drawn from small tables, and files with a figure of one's own."""
 
 from types import SimpleNamespace
 
@@ -100,7 +100,7 @@ def drawn(name: str, folder):
 
 
 def titles(figure) -> str:
-    """Return all that stands above a figure and its axes."""
+    """Return the titles of a figure and its axes."""
     return "\n".join([figure.get_suptitle(), *(axis.get_title() for axis in figure.axes)])
 
 
@@ -193,14 +193,14 @@ def test_the_band_of_a_curve_spans_the_seeds_from_lowest_to_highest():
     assert set(table.reset_index()["split"]) == {"train", "test"}
 
 
-def test_the_exact_value_of_each_level_stands_in_figure_4_alone(tmp_path):
+def test_only_figure_4_has_the_exact_value_of_each_level(tmp_path):
     exact = dict(zip(LEVELS, histogram_rows()["pooled"], strict=True))
     table = drawn("fig4", tmp_path)[1]
     assert table["exact_nats"].tolist() == table["level"].map(exact).tolist()
     assert drawn("fig5", tmp_path)[1]["exact_nats"].isna().all()
 
 
-def test_the_distance_is_1_less_the_share_of_the_largest_value_of_a_seed():
+def test_the_distance_is_1_minus_the_share_of_the_largest_value_per_seed():
     mine = style.Table(mine_rows(), {"source": {}})
     table = training.distances(mine, {0: 4.0, 4: 1.0, 8: 0.0}).set_index(["series", "level"])
     # Seed 0 has 8, 4, 0 and seed 1 has 9, 5, 1 at levels 0, 4, 8.
@@ -211,7 +211,7 @@ def test_the_distance_is_1_less_the_share_of_the_largest_value_of_a_seed():
     assert table.loc["exact", "distance"].tolist() == pytest.approx([0, 0.75, 1])
 
 
-def test_a_seed_whose_values_are_not_above_0_has_no_distance(tmp_path):
+def test_a_seed_without_a_value_above_0_has_no_distance(tmp_path):
     rows = mine_rows()
     rows.loc[rows["split"] == "test", "nats"] = -1.0
     mine = style.Table(rows, {"source": {}})
@@ -220,7 +220,7 @@ def test_a_seed_whose_values_are_not_above_0_has_no_distance(tmp_path):
     assert "not drawn, maximum not above 0: held-out" in titles(figure)
 
 
-def test_values_are_called_exact_only_where_every_view_is_a_function_of_the_pixel():
+def test_values_are_called_exact_only_if_every_view_is_a_function_of_the_pixel():
     rows = histogram_rows()
     assert fig2.behind(rows)["is_exact"].all()
     noise = np.random.default_rng(1).integers(0, 256, (len(LEVELS), 600, 1), dtype=np.uint8)

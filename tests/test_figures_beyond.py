@@ -1,4 +1,4 @@
-"""The figures beyond the paper: drawn from small tables, with the numbers that stand in them."""
+"""The figures beyond the paper, drawn from small tables."""
 
 from types import SimpleNamespace
 
@@ -132,7 +132,7 @@ def test_a_figure_has_units_a_tick_per_level_and_its_columns(name):
         assert LABELS["clip-untrained"] in titles(figure)
 
 
-def test_the_values_are_the_table_s():
+def test_values_by_level_are_those_of_the_table():
     found = by_level(style.Table(held_out_rows(), {}))
     assert found["level"].tolist() == LEVELS
     assert found["mean"].tolist() == pytest.approx([CEILING, 2, 0])
@@ -142,7 +142,7 @@ def test_the_values_are_the_table_s():
     assert found["at_ceiling"].tolist() == [True, False, False]
 
 
-def test_the_values_of_a_real_estimate_are_its_own():
+def test_values_by_level_of_a_real_estimate():
     x = np.random.default_rng(0).normal(size=(24, 3)).astype(np.float32)
     settings = {"epochs": 2, "hidden": 8, "folds": 3, "permutations": 20, "bootstraps": 20}
     groups = np.arange(24) // 2
@@ -154,7 +154,7 @@ def test_the_values_of_a_real_estimate_are_its_own():
     assert (found["pictures"] == 12).all()
 
 
-def test_a_figure_marks_what_is_at_its_ceiling_as_at_least():
+def test_values_at_their_ceiling_are_open_triangles():
     figure, table = drawn("estimators")
     infonce = style.colours(3)[1]
     clipped = read_tables("estimators") | {
@@ -222,7 +222,7 @@ def test_values_far_below_zero_are_cut_and_the_title_says_so():
     assert figure.axes[0].get_ylim()[0] > -4
 
 
-def test_memorisation_takes_the_last_training_value_and_the_chosen_held_out_one():
+def test_memorisation_compares_the_last_training_value_with_the_chosen_held_out_one():
     _, table = drawn("memorisation")
     table = table.set_index(["series", "level"])
     # Seeds 0 and 1 have 4 and 5 at level 4, times 3 / 10; half of it when held out.
@@ -234,7 +234,7 @@ def test_memorisation_takes_the_last_training_value_and_the_chosen_held_out_one(
     assert set(table.index.get_level_values("series")) == set(memorisation.SERIES)
 
 
-def test_reidentification_leaves_pixels_out_and_draws_what_guessing_finds():
+def test_reidentification_leaves_pixels_out_and_draws_the_share_found_by_guessing():
     assert set(read_tables("reidentification")) == {"clip", "clip-untrained"}
     figure, table = drawn("reidentification")
     for axis, first in zip(figure.axes, (1, 5), strict=True):
@@ -299,7 +299,7 @@ def test_pretraining_draws_trained_solid_and_untrained_dashed_in_one_colour():
     assert list(triangles(figure.axes[0]).values()) == [[0]]
 
 
-def test_without_controls_pretraining_reads_nothing_and_says_what_is_missing():
+def test_pretraining_without_controls_is_an_error():
     assert (
         pretraining.Pretraining().tables(
             SimpleNamespace(**vars(CONFIG) | {"controls": {"a": None}})
@@ -310,7 +310,7 @@ def test_without_controls_pretraining_reads_nothing_and_says_what_is_missing():
         pretraining.Pretraining().draw({})
 
 
-def test_without_encoders_reidentification_says_what_is_missing():
+def test_reidentification_without_encoders_is_an_error():
     with pytest.raises(LeakageError, match="representations: no encoder given"):
         figures.named("reidentification").draw({})
 

@@ -1,4 +1,4 @@
-"""The figure that compares schemes, and what a permutation hides from an estimator."""
+"""The comparison of schemes at equal strength."""
 
 from types import SimpleNamespace
 
@@ -51,7 +51,7 @@ def some_tables() -> dict[str, style.Table]:
     return found
 
 
-def test_every_scheme_is_read_twice_and_the_paper_s_comes_first():
+def test_every_scheme_is_read_twice_the_paper_s_first():
     asked = schemes.Schemes().tables(CONFIG, "clip")
     assert list(asked)[:2] == ["msb_xor/histogram", "msb_xor/held out"]
     assert asked["full/held out"] == ("mine", "clip", "full")
@@ -59,7 +59,7 @@ def test_every_scheme_is_read_twice_and_the_paper_s_comes_first():
     assert len(asked) == 7 and asked["verdicts"] == ("analysis", "verdicts", "")
 
 
-def test_levels_stand_at_their_strength_and_one_without_is_a_share_of_the_highest():
+def test_a_level_without_a_strength_is_a_share_of_the_highest_level():
     table = comparisons.schemes(some_tables()).set_index(["scheme", "estimate", "level"])
     found = table["strength"].sort_index()
     assert found["msb_xor", "held out"].tolist() == [0, 0.5, 1]
@@ -87,7 +87,7 @@ def test_an_estimate_without_an_interval_gets_one_from_its_standard_error():
     assert np.allclose(own["mean"] - own["low"], 0.2) and (own["pictures"] == 7).all()
 
 
-def test_a_line_leads_only_through_schemes_with_several_levels(tmp_path):
+def test_only_schemes_with_several_levels_have_a_line(tmp_path):
     figure, rows = schemes.Schemes().draw(some_tables())
     style.save(figure, rows, tmp_path / "schemes")
     for axis in figure.axes:

@@ -164,7 +164,7 @@ def verdicts_of(found: dict[str, style.Table]) -> dict[str, str]:
     return {claim.text[0]: claim.verdict for claim in claims.claims(found)}
 
 
-def test_the_claims_hold_where_the_numbers_are_the_paper_s():
+def test_all_claims_hold_on_the_paper_s_numbers():
     assert verdicts_of(papers()) == dict.fromkeys("abcdefg", HOLDS)
 
 
@@ -185,7 +185,7 @@ def test_the_claims_hold_where_the_numbers_are_the_paper_s():
         ("g", {"held_out_resnet": held_out(RESNET, [8.0] * 8 + [0.0])}),
     ],
 )
-def test_a_claim_s_verdict_turns_with_its_number(claim, others):
+def test_a_claim_fails_with_its_number(claim, others):
     assert verdicts_of(papers(**others))[claim] == FAILS
 
 
@@ -227,7 +227,7 @@ def test_the_scorecard_names_its_stand_ins():
     assert [resnet in each for each in remarks] == [each in "eg" for each in "abcdefg"]
 
 
-def test_which_network_plays_a_part_is_read_from_the_record_of_its_weights():
+def test_the_record_of_its_weights_says_what_an_encoder_is():
     found = held_out("CLIP ViT-B/32-256 (datacomp)")
     found.metadata["source"]["weights"] = {"model": "ViT-B-32-256", "untrained": False}
     assert parts.player(found, "clip").kind == parts.STAND_IN
@@ -247,7 +247,7 @@ def test_which_network_plays_a_part_is_read_from_the_record_of_its_weights():
         (STATISTICS, f"{STATISTICS}, in place of CLIP ViT-B/32", "statistics"),
     ],
 )
-def test_a_network_that_is_not_the_paper_s_is_named_with_the_one_it_replaces(label, named, short):
+def test_another_network_is_named_with_the_one_it_replaces(label, named, short):
     player = parts.player(held_out(label), "clip")
     assert (player.named, player.short) == (named, short)
 
@@ -273,7 +273,7 @@ def test_levels_without_a_value_do_not_count_as_converged():
 
 
 @pytest.mark.parametrize("levels", [[0], [0, 8], [0, 4, 8]])
-def test_few_levels_leave_claims_untested_and_crash_nothing(levels):
+def test_few_levels_leave_claims_untested(levels):
     found = papers(levels=levels)
     _, table = draw_claims(found)
     assert verdicts_of(found)["g"] == NO_LEVELS
@@ -316,7 +316,7 @@ def test_a_leak_without_an_estimate_is_drawn_without_a_value():
     assert "leak" in words and "nan" not in words and "nats" not in words
 
 
-def test_verdicts_of_two_schemes_with_other_levels_stand_below_one_another():
+def test_schemes_with_different_levels_share_a_grid_of_verdicts():
     full = held_out(values=[8, 0], p_values=[0.0005, 0.9], levels=[0, 1])
     full.metadata["source"]["nested"] = False
     figure, table = verdict.Verdict().draw(judged(msb_xor__clip=held_out(), full__clip=full))
@@ -327,7 +327,7 @@ def test_verdicts_of_two_schemes_with_other_levels_stand_below_one_another():
     assert "(fixed sequence or Holm)" in figure.axes[0].get_title()
 
 
-def test_only_where_each_view_is_a_function_of_a_lower_level_s_must_nothing_rise():
+def test_only_nested_views_must_not_rise():
     free = held_out()
     free.metadata["source"]["nested"] = False
     assert "rise" not in checked({"clip": free})["check"].tolist()
@@ -355,14 +355,14 @@ def test_a_right_estimator_is_consistent():
         ("rescaled", "clip rescaled", [*LINE[:8], 0.01]),
     ],
 )
-def test_an_inconsistent_estimate_is_found_out(check, role, values):
+def test_an_inconsistent_estimate_fails_its_check(check, role, values):
     found = {each: held_out(values=LINE) for each in ("clip", "clip rescaled", "clip plain")}
     rows = checks(found | {role: held_out(values=values)})
     holds = {each: rows.loc[each, "holds"] for each in ("rise", "nothing left", "rescaled")}
     assert holds == {each: each != check for each in holds}
 
 
-def test_a_rise_is_looked_for_between_all_levels():
+def test_a_rise_is_searched_between_all_levels():
     # A tenth from each level to the next is within 0.2, over three levels it is not.
     rows = held_out(values=[0.1 * n for n in LEVELS]).summary
     value, allowed, where = checks_of.rise(rows)

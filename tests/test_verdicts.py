@@ -93,7 +93,7 @@ def test_a_level_is_a_leak_if_its_corrected_p_value_is_at_most_the_level_of_the_
     assert said([0.001, 0.03, 0.04], HOLM) == [LEAK, NO_EVIDENCE, NO_EVIDENCE]
 
 
-def test_nothing_is_said_where_no_order_of_the_pictures_can_give_an_answer():
+def test_too_few_orders_of_the_pictures_give_no_answer():
     assert said([1 / 6, 1.0], smallest=1 / 6, possible=1 / 6) == [TOO_FEW_PICTURES] * 2
     assert said([1 / 24, 1.0], smallest=1 / 24, possible=1 / 24) == [LEAK, NO_EVIDENCE]
     assert said([1 / 24, 1.0], HOLM, 1 / 24, 1 / 24) == [TOO_FEW_PICTURES] * 2
@@ -134,7 +134,7 @@ def test_levels_without_a_leak_are_seldom_called_one_with_and_without_real_leaks
         ([TOO_FEW_PERMUTATIONS] * 3, None),
     ],
 )
-def test_from_which_level_on_nothing_is_found(verdict, expected):
+def test_the_level_from_which_on_nothing_is_found(verdict, expected):
     found = verdicts.quiet_from([0, 4, 8], verdict)
     assert (found and (found.level, found.for_good)) == expected
     if found:

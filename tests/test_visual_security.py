@@ -1,4 +1,4 @@
-"""The classic measures beside the verdict: where they disagree, by a rule that is written down."""
+"""Classic measures beside the verdicts, and where they disagree."""
 
 from types import SimpleNamespace
 
@@ -88,7 +88,7 @@ def one(found: pd.DataFrame, measure: str, representation: str = "clip") -> pd.D
     return found[kept].set_index("level")
 
 
-def test_the_verdicts_are_asked_for_and_of_each_scheme_pixels_counted_and_measures():
+def test_the_tables_are_verdicts_measures_and_counted_pixels():
     found = VisualSecurity().tables(CONFIG, 40)
     assert found["verdicts"] == ("analysis", "verdicts", "")
     assert found[role("other", "pixels")] == ("histogram", "pixels", "other")
@@ -111,7 +111,9 @@ def test_the_verdicts_are_asked_for_and_of_each_scheme_pixels_counted_and_measur
         (np.nan, True, None),
     ],
 )
-def test_hidden_is_what_is_no_nearer_to_the_picture_than_the_noise_s_range(mean, higher, expected):
+def test_a_level_is_hidden_if_its_mean_is_inside_or_beyond_the_range_of_noise(
+    mean, higher, expected
+):
     assert says(mean, 1.0, 38.0, higher) == expected
 
 
@@ -121,7 +123,7 @@ def test_the_reference_is_the_noise_s_mean_and_95_percent_range():
     assert (rows["reference_low"] == 1).all() and (rows["reference_high"] == 38).all()
 
 
-def test_a_measure_disagrees_where_it_hides_a_leak_or_shows_what_is_none():
+def test_a_measure_disagrees_if_it_hides_a_leak_or_shows_none():
     # The verdict: a leak at 0 and 4, no evidence at 8.
     hides_a_leak = {0: 50.0, 4: 20.0, 8: 20.0}
     shows_nothing = {0: 50.0, 4: 50.0, 8: 50.0}
@@ -149,7 +151,7 @@ def test_the_correlation_is_the_mean_of_the_directions_that_are_known():
     assert found["agrees"].isna().tolist() == [False, False, True]
 
 
-def test_where_there_is_no_verdict_nothing_agrees_or_disagrees():
+def test_without_a_verdict_nothing_agrees_or_disagrees():
     few = {**tables(), "verdicts": judged(dict.fromkeys(LEVELS, TOO_FEW_PICTURES))}
     found = behind(few)
     assert (one(found, "ssim")["verdict"] == TOO_FEW_PICTURES).all()
@@ -180,7 +182,7 @@ def test_tau_compares_the_order_of_the_levels(means, expected):
     assert found["tau"].tolist() == pytest.approx([expected] * 3, nan_ok=True)
 
 
-def test_one_picture_left_as_it_is_does_not_make_the_psnr_of_all_infinite():
+def test_one_unchanged_picture_does_not_make_the_mean_psnr_infinite():
     given = tables()
     rows = given[role("some", "measures")].rows
     rows.loc[(rows["level"] == 4).idxmax(), "psnr"] = np.inf
@@ -188,7 +190,7 @@ def test_one_picture_left_as_it_is_does_not_make_the_psnr_of_all_infinite():
 
 
 @pytest.mark.parametrize("means", [{0: np.inf, 4: 9.0, 8: 8.0}, dict.fromkeys(LEVELS, np.inf)])
-def test_an_infinite_psnr_is_drawn_at_the_edge_and_called_so(means, tmp_path):
+def test_an_infinite_psnr_is_drawn_at_the_edge(means, tmp_path):
     figure, table = draw(tables(psnr=means))
     axis = figure.axes[0]
     assert axis.get_xticklabels()[-1].get_text() == "∞"
@@ -197,7 +199,7 @@ def test_an_infinite_psnr_is_drawn_at_the_edge_and_called_so(means, tmp_path):
     assert one(pd.read_csv(tmp_path / "drawn.csv"), "psnr").loc[0, "mean"] == np.inf
 
 
-def test_what_is_ringed_is_what_disagrees():
+def test_points_that_disagree_are_ringed():
     figure, table = draw(tables(psnr={0: 50.0, 4: 20.0, 8: 60.0}))
     for axis, measure in zip(figure.axes, MEASURES, strict=False):
         rows = one(table, measure)
@@ -209,7 +211,7 @@ def test_what_is_ringed_is_what_disagrees():
     assert len(table[table["measure"].eq("psnr") & table["agrees"].eq(False)]) == 2
 
 
-def test_numbers_lie_on_no_other_number_and_inside_their_axis():
+def test_level_numbers_do_not_overlap_and_stay_inside_their_axis():
     crowd = {**tables(), role("other", "measures"): measured()}
     other = judged(nats={0: 4.0, 4: 2.1, 8: 0.1}, schemes=("other",))
     crowd["verdicts"] = style.Table(pd.concat([judged().rows, other.rows]), {})
@@ -239,7 +241,7 @@ def test_a_table_that_is_missing_is_named():
         behind({role("some", "measures"): measured()})
 
 
-def test_the_count_of_pixels_stands_for_the_verdict_on_their_bits():
+def test_counted_pixels_replace_the_verdict_on_their_bits():
     bits = judged()
     bits.rows["representation"] = "pixels"
     given = {**tables(), "verdicts": style.Table(pd.concat([judged().rows, bits.rows]), {})}

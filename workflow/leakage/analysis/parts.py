@@ -1,7 +1,7 @@
-"""Which network plays CLIP or ResNet-50: the paper's, a stand-in, or none that is trained.
+"""The networks in place of CLIP and ResNet-50: the paper's own, stand-ins, or untrained ones.
 
 The configuration names an encoder for each of the paper's two networks (`paper.clip` and
-`paper.resnet`). The record of its weights decides what it is:
+`paper.resnet`). The record of its weights decides its kind:
 
 - the paper's network with trained weights (any weights; the paper does not name its own),
 - a stand-in: another trained network,

@@ -41,9 +41,9 @@ class Measure:
     """A classic measure.
 
     Attributes:
-        title: its name.
-        unit: of its values; empty for a ratio.
-        columns: of the table, whose mean of each picture is taken (those that are known).
+        title: its name in figures.
+        unit: the unit of its values; empty for a ratio.
+        columns: columns of the table; the value of a picture is the mean of those known.
         higher_is_visible: whether a higher value is nearer to the plain picture, or a lower one.
     """
 
@@ -126,7 +126,7 @@ def role(scheme: str, what: str) -> str:
 
 
 def tau(rows: "pd.DataFrame") -> float:
-    """Return Kendall's tau-b between `mean` and `nats`; NaN where fewer than two pairs differ."""
+    """Return Kendall's tau-b between `mean` and `nats`; NaN if either has fewer than two values."""
     from scipy.stats import kendalltau
 
     known = rows[rows["mean"].notna() & rows["nats"].notna()]
@@ -136,13 +136,13 @@ def tau(rows: "pd.DataFrame") -> float:
 
 
 def says(mean: float, low: float, high: float, higher_is_visible: bool) -> str | None:
-    """Return what a measure says of a level: `hidden` or `visible`; None where it is not known.
+    """Return whether a level is `hidden` or `visible` by a measure; None if it is not known.
 
     Args:
-        mean: over the pictures.
-        low: lower end of the noise's range.
-        high: upper end of it; a value on the end is hidden.
-        higher_is_visible: which side of the noise is the plain picture's.
+        mean: mean over the pictures.
+        low: lower end of the range of the noise.
+        high: upper end of that range; a value equal to an end is hidden.
+        higher_is_visible: whether the plain picture's side is above the noise, or below it.
     """
     if np.isnan([mean, low, high]).any():
         return None
@@ -156,9 +156,9 @@ def _agrees(said: str | None, found: str | None) -> bool | None:
 
 
 def _information(tables: Mapping[str, Table]) -> "Iterator[tuple[str, str, pd.DataFrame]]":
-    """Yield scheme, representation and the rows of each: level, label, nats, interval, verdict.
+    """Yield scheme, representation and rows with level, label, nats, interval and verdict.
 
-    Pixels that are counted replace the verdict on their bits.
+    Counted pixels replace the verdict on their bits.
     """
     columns = {"low": "nats_low", "high": "nats_high"}
     kept = ["level", "label", "nats", "nats_low", "nats_high", "verdict", "carries_weight"]
@@ -181,7 +181,7 @@ def _information(tables: Mapping[str, Table]) -> "Iterator[tuple[str, str, pd.Da
 
 
 def _measured(rows: "pd.DataFrame") -> "pd.DataFrame":
-    """Return one row per measure and level, with what noise gives and what the measure says."""
+    """Return one row per measure and level, with the values of noise and whether it is hidden."""
     import pandas as pd
 
     found = []
@@ -200,15 +200,15 @@ def _measured(rows: "pd.DataFrame") -> "pd.DataFrame":
 
 
 def _range(values: "pd.Series") -> tuple[float, float, float]:
-    """Return the mean and the 95 % range of the values that are known; NaN where there are none.
+    """Return the mean and the 95 % range of the known values; NaN if there are none.
 
-    The mean is of the finite ones: a single picture that a cipher leaves as it is must not make the
-    PSNR of all infinite. Infinite where no other is known.
+    The mean is over the finite values, because a single picture that a cipher does not change has
+    an infinite PSNR. It is infinite if all values are.
     """
     known = np.sort(values.dropna().to_numpy())
     if not len(known):
         return np.nan, np.nan, np.nan
-    # By counting and not by interpolation, which infinite values do not bear.
+    # By counting, because infinite values cannot be interpolated.
     cut = int(TAIL * len(known))
     finite = known[np.isfinite(known)]
     mean = float(finite.mean()) if len(finite) else np.inf
