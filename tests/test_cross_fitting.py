@@ -35,7 +35,7 @@ def noisy(pairs: int, noise: float, seed: int = 0, dim: int = 3) -> tuple[np.nda
 
 
 def chosen(table, level=0):
-    """Return a level's rows that are the answer."""
+    """Return the chosen rows of a level."""
     return table[table["chosen"] & (table["level"] == level)]
 
 
@@ -240,7 +240,7 @@ def test_a_constant_view_gives_0_and_a_p_value_of_1(name):
     rows = chosen(table, 1)
     assert (rows["p_value"] == 1).all()
     if name == "reidentification":
-        # Views that are all alike rank the items alike: each fold finds one of 24, or a share.
+        # Equal views rank the items equally: each fold finds one of 24.
         assert rows["value"].to_numpy() == pytest.approx(1 / 24)
     else:
         assert (rows[["nats", "mean", "low", "high", "floor"]] == 0).all(axis=None)
@@ -270,7 +270,7 @@ def test_under_independence_one_p_value_in_twenty_is_below_0_05(name, scored_pai
     table = estimate(name, x, y, groups, **settings)
     p_values = table[table["chosen"]].groupby("level")["p_value"].first()
     assert len(p_values) == 40
-    # 99.9 % of Binomial(40, 0.05) lies at or below 8. Where a critic found nothing, all orders
+    # 99.9 % of Binomial(40, 0.05) is at most 8. If a critic found nothing, all orders
     # tie and p is 1, so that there may be far fewer than one in twenty.
     assert (p_values <= 0.05).sum() <= 8
 
@@ -426,7 +426,7 @@ def scores_of(sizes, seed=0):
 def value_of(name, values, groups, candidates=None):
     """Return an estimator's value of scores (pairs, pairs) by its paper's formula, pair by pair.
 
-    With `candidates`, shape (pairs,), the other pictures' pairs stand for so many of their kind.
+    With `candidates`, shape (pairs,), the sum over other pictures is scaled to this number of pairs.
     """
     values, groups = np.asarray(values), np.asarray(groups)
     joint, others = np.diag(values), groups[:, None] != groups

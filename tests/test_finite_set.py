@@ -18,11 +18,9 @@ def items():
     return np.random.default_rng(0).normal(size=(100, 8)).astype(np.float32)
 
 
-@pytest.mark.parametrize(("distinct", "expected"), [(100, 4.6052), (10, 2.3026), (1, 0)])
-def test_equally_shared_views_have_the_logarithm_of_their_number(items, distinct, expected):
-    """../shared/facts/estimation.md."""
+@pytest.mark.parametrize("distinct", [100, 10, 1])
+def test_equally_shared_views_have_the_logarithm_of_their_number(items, distinct):
     row = estimate("finite_set", items, items[np.arange(100) % distinct]).iloc[0]
-    assert row["nats"] == pytest.approx(expected, abs=1e-4)
     assert row["nats"] == pytest.approx(np.log(distinct), abs=1e-12)
     assert row["distinct"] == distinct
 

@@ -13,13 +13,13 @@ NUMBERS = [
 
 
 def gaussian(pairs: int, correlation: float, seed: int = 0, dim: int = 1):
-    """Return x and y, each (pairs, dim), whose coordinates correlate one by one."""
+    """Return x and y, each (pairs, dim), with correlated coordinates."""
     x, other = np.random.default_rng(seed).normal(size=(2, pairs, dim))
     return x, correlation * x + np.sqrt(1 - correlation**2) * other
 
 
 def in_pictures(pictures: int, each: int, seed: int, *, dim: int = 2, own: float = 0.3):
-    """Return x and y that share nothing, and groups: pairs of a picture have a part in common."""
+    """Return independent x and y, and groups; pairs of a picture share a component."""
     generator = np.random.default_rng(seed)
     groups = np.repeat(np.arange(pictures), each)
     common = generator.normal(size=(2, pictures, dim))

@@ -154,7 +154,7 @@ def test_a_shuffle_without_self_pairs_moves_every_item():
     assert sorted(mismatched.flatten().tolist()) == items.flatten().tolist()
 
 
-def test_levels_of_a_seed_are_shuffled_alike():
+def test_all_levels_of_a_seed_have_the_same_shuffle():
     import torch
 
     items = torch.arange(9.0).reshape(1, 9, 1).repeat(4, 1, 1)

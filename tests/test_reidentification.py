@@ -31,7 +31,7 @@ def table():
 
 
 def matched(table):
-    """Return the rows on the matched pairs, read on the test fold."""
+    """Return the test rows of the matched variant."""
     return table[(table["split"] == "test") & (table["variant"] == "matched")]
 
 
