@@ -426,7 +426,7 @@ def scores_of(sizes, seed=0):
 def value_of(name, values, groups, candidates=None):
     """Return an estimator's value of scores (pairs, pairs) by its paper's formula, pair by pair.
 
-    With `candidates`, shape (pairs,), the sum over other pictures is scaled to this number of pairs.
+    With `candidates`, shape (pairs,), sums over other pictures are scaled to that number of pairs.
     """
     values, groups = np.asarray(values), np.asarray(groups)
     joint, others = np.diag(values), groups[:, None] != groups
