@@ -253,9 +253,7 @@ def test_a_family_errs_if_any_of_its_levels_is_called_a_leak():
             for p in [0.01 if leak else 0.05 if family == 2 else 0.5]
         ]
     )
-    found.loc[found["family"] < 2, calibration.CRITICS_ALONE] = (
-        None
-    )
+    found.loc[found["family"] < 2, calibration.CRITICS_ALONE] = None
     *rows, last = calibration.errors(found).to_dict("records")
     assert [row["rule"] for row in rows] == list(RULES)[:-1]
     for row in rows:

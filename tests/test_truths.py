@@ -71,7 +71,7 @@ SPIRALS = [((0, 1), 1 / 25), ((1, 2), 1 / 25), ((1, 2), 1.0)]
 
 @pytest.fixture(scope="session")
 def encoder(tmp_path_factory) -> str:
-    """The entry of a plug-in that reads pictures at 8 pixels a side."""
+    """The entry of a plug-in that reads pictures of 8 x 8 pixels."""
     path = tmp_path_factory.mktemp("encoder") / "small.py"
     path.write_text(SMALL)
     return json.dumps({"kind": str(path)})

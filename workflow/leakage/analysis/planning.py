@@ -106,7 +106,7 @@ def subsets(
     """Return the exact p-values of random subsets of pictures, float64 (families, levels).
 
     Args:
-        x: plain side, float (pairs, dim).
+        x: plain items, float (pairs, dim).
         y: views, float (levels, pairs, dim).
         groups: the picture of each pair, (pairs,).
         pictures: pictures per subset, drawn without replacement.

@@ -32,7 +32,7 @@ class FoldResult:
     """The results on the test fold of one seed and fold.
 
     Attributes:
-        seed, fold: whose results these are.
+        seed, fold: the unit.
         statistics: names of the statistics.
         units: unit of each statistic, `nats` or `share`.
         ceiling, chance: of each statistic, float64 (statistics,).

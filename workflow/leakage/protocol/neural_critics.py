@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 # Fourier features are used up to this many coordinates of x and y; standard deviation of a
 # frequency.
 FEW_COORDINATES, FREQUENCY = 4, 5.0
-# Numbers that the base of one network may keep in memory during training. A network whose base
-# needs more (tens of thousands of pairs of a thousand coordinates) is trained from T = 0 only.
+# Numbers that the base of one network may keep in memory during training. If it needs more (tens of
+# thousands of pairs of a thousand coordinates), the network is trained from T = 0 only.
 MOST_KEPT = 40_000_000
 # A smaller gain is rounding, so a constant view stays at 0.
 LEAST_GAIN = 1e-4
@@ -111,7 +111,7 @@ def recipes(problem: Problem, settings: "CrossFittedNetworks") -> list[Recipe]:
     dims = [values.shape[-1] for values in (problem.x, problem.y)]
     if settings.fourier and max(dims) <= FEW_COORDINATES:
         found.append(Recipe(False, 0.0, fourier=True))
-    # Coordinates of an item that was not turned to principal components have no order.
+    # Only principal components have an order.
     if settings.leading and problem.pca and settings.leading < problem.pca < min(dims):
         found.append(Recipe(False, settings.noise[-1], leading=True))
     return found

@@ -62,8 +62,8 @@ class ChosenBase:
         plain, views: x and y.
         choice: candidate and temperature chosen by the other folds, and their value.
         candidate: the fitted candidate; None for T = 0.
-        canonical: the Gaussian candidate in whose coordinates networks read x and y: the chosen
-            one, or the last one. None if T = 0 was chosen, or there is no Gaussian candidate.
+        canonical: the Gaussian candidate that gives networks their coordinates: the chosen one, or
+            the last one. None if T = 0 was chosen, or there is no Gaussian candidate.
     """
 
     plain: Variable

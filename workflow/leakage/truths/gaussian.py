@@ -129,7 +129,7 @@ def same_space_correlations(dim: int) -> Floats:
     """Return rho of each level and coordinate, shape (4, dim).
 
     A coordinate's share of the level's `SAME_SPACE_NATS` is a quantile of the exponential
-    distribution. Most coordinates carry little and few carry much, as in an embedding.
+    distribution. Most coordinates have little and few have much, as in an embedding.
     """
     shares = -np.log((np.arange(dim) + 0.5) / dim)
     nats = np.multiply.outer(SAME_SPACE_NATS, shares / shares.sum())

@@ -21,7 +21,7 @@ def correlated_uniform(
 ) -> tuple[Floats, Floats]:
     """Return x and y, each (pairs, dim), uniform on [0, 1], with mutual information `nats`.
 
-    They are Gaussians with equal canonical correlations. Each side is turned by a random rotation
+    They are Gaussians with equal canonical correlations. Both are rotated at random
     and then mapped to [0, 1] coordinate by coordinate.
     """
     from scipy.special import ndtr

@@ -53,7 +53,7 @@ def spiral(points: Floats, plane: tuple[int, int], speed: float) -> Floats:
 def turned_by_spirals(
     pairs: int, generator: np.random.Generator, dim: int = 25, turn: float = 1.0
 ) -> Sample:
-    """Return the sparse Gaussian of `dim` + `dim` variables, with a spiral applied to each side.
+    """Return the sparse Gaussian of `dim` + `dim` variables, with a spiral applied to x and to y.
 
     The speed is `turn` / dim, so a typical point, |p|^2 = dim, turns by `turn` radians.
     """
