@@ -1,4 +1,4 @@
-"""The campaign's faults of trust can be lost, and the page on pictures says what is tried."""
+"""The checks of the fault campaign on trust detect what they look for."""
 
 import base64
 import gzip
@@ -46,27 +46,27 @@ def test_a_key_is_found_however_it_is_packed(content):
     assert not trust.holds(random.Random(1).randbytes(32), content)
 
 
-def lost(fault, folder, draws):
+def failures(fault, folder, draws):
     (chosen,) = [each for each in trust.FAULTS if each.draw is fault]
     return [
         why for number in range(draws) if (why := faults.run(chosen, number, folder / str(number)))
     ]
 
 
-def test_pickles_that_are_read_as_such_are_a_draw_that_is_lost(tmp_path, monkeypatch):
+def test_the_campaign_fails_if_pickles_are_unpickled(tmp_path, monkeypatch):
     load = torch.load
     monkeypatch.setattr(
         torch, "load", lambda path, **options: load(path, **options | {"weights_only": False})
     )
-    assert lost(trust.pickles, tmp_path, 20)
+    assert failures(trust.pickles, tmp_path, 20)
 
 
-def test_a_picture_that_is_taken_though_it_should_not_is_a_draw_that_is_lost(tmp_path, monkeypatch):
+def test_the_campaign_fails_if_an_unsuitable_picture_is_accepted(tmp_path, monkeypatch):
     monkeypatch.setattr(pictures, "_refuse_unsuitable", lambda path, image: None)
-    assert lost(trust.odd, tmp_path, 1)
+    assert failures(trust.odd, tmp_path, 1)
 
 
-def test_what_a_name_ran_is_found(tmp_path):
+def test_a_file_that_code_in_a_name_made_is_found(tmp_path):
     (tmp_path / "deep").mkdir()
     trust.nothing_ran(tmp_path)
     (tmp_path / "deep" / trust.PWNED).touch()
@@ -74,10 +74,10 @@ def test_what_a_name_ran_is_found(tmp_path):
         trust.nothing_ran(tmp_path)
 
 
-def test_the_page_names_every_kind_of_picture_that_is_tried():
+def test_the_page_on_pictures_has_every_kind_that_the_campaign_tries():
     page = Path(REPOSITORY / "docs" / "pictures.md").read_text(encoding="utf-8")
     rows = [line.split("|")[1:3] for line in page.splitlines() if line.startswith("| ")]
-    said = {what.strip(): outcome.strip() for what, outcome in rows[1:]}
+    outcomes = {kind.strip(): outcome.strip() for kind, outcome in rows[1:]}
     for kind in odd_pictures.KINDS:
-        outcome = said[kind.title]
+        outcome = outcomes[kind.title]
         assert outcome.startswith("refused" if kind.words else "accepted"), kind.title
