@@ -32,7 +32,7 @@ def drawn(kind: str, pairs: int, columns: int, seed: int) -> tuple[np.ndarray, n
 @pytest.mark.parametrize("kind", ["numbers", "bytes", "few symbols"])
 @given(st.integers(1, 40), st.integers(1, 3), st.integers(0, 2**32))
 @settings(max_examples=15)
-def test_no_value_is_above_its_ceiling_and_no_uncorrected_one_below_0(name, chosen, kind, pairs, columns, seed):
+def test_values_stay_within_their_bounds(name, chosen, kind, pairs, columns, seed):
     table = estimate(name, *drawn(kind, pairs, columns, seed), **chosen)
     assert (table["nats"] <= table["ceiling"]).all()
     assert (table["value"] == table["nats"]).all()
