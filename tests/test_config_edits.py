@@ -42,10 +42,7 @@ MEANT = {
     "half a character": ({"results": "\ud800"}, r"^results: found '\\ud800'"),
     "wildcards": ({"results": "{x}"}, "^results: found '{x}'; expected a folder without braces"),
     "an option": ({"results": "--force"}, "^results: .* dash"),
-    "all that there is": (
-        {"results": ".."},
-        "^results: .*contains the folder where snakemake runs",
-    ),
+    "the working directory": ({"results": ".."}, "^results: .*contains the folder where"),
     "a file for a folder": ({"results": "config.yaml/x"}, "^results: .*config.yaml is a file"),
     "a device that never ends": (
         {"encryption": {"key_file": "/dev/zero"}},
