@@ -4,7 +4,6 @@ import re
 import subprocess
 import sys
 
-import click
 import pytest
 import typer
 from leakage import cli
@@ -13,7 +12,8 @@ from typer.testing import CliRunner
 
 DESCRIBED = re.compile(r"(\w+) \((.+)\)")
 TARGETS = {"figures", "all", "calibration", "download"}
-STEPS = typer.main.get_command(cli.app).list_commands(click.Context(click.Command("leakage")))
+GROUP = typer.main.get_command(cli.app)
+STEPS = GROUP.list_commands(typer.Context(GROUP))
 # A line that is longer is broken by a terminal of ordinary width.
 WIDTH = 100
 
@@ -84,8 +84,7 @@ def test_the_help_lists_every_step_with_its_documentation():
 
 @pytest.mark.parametrize("name", STEPS)
 def test_the_help_of_a_step_says_what_it_does_and_what_everything_it_is_given_means(name):
-    group = typer.main.get_command(cli.app)
-    command = group.get_command(click.Context(group), name)
+    command = GROUP.get_command(typer.Context(GROUP), name)
     page = helped(name)
     assert command.help and words(command.help) in page
     for parameter in command.params:
