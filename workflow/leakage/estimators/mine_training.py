@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from leakage import devices
 from leakage.estimators import tables
 from leakage.estimators.trained import Pixels, Trained
+from leakage.interfaces import Ints
 from leakage.protocol import byte_features, folds
 from leakage.protocol.preprocessing import Variable
 
@@ -125,7 +126,7 @@ class MineTraining(Trained):
 
 
 def _standardise(
-    x: NDArray[Any], y: NDArray[Any], train: NDArray[np.int64], pca: int | None
+    x: NDArray[Any], y: NDArray[Any], train: Ints, pca: int | None
 ) -> tuple[NDArray[Any], NDArray[Any]]:
     """Return x and y, standardised on the training pairs, each level separately."""
     plain, *views = (Variable(values, train, pca, "standard").inputs for values in (x, *y))
