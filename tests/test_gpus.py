@@ -38,6 +38,7 @@ def most_at_once(output: str) -> int:
     return most
 
 
+@pytest.mark.slow
 def test_one_training_at_a_time_has_the_gpu(tmp_path: Path, with_gpu: dict[str, str]) -> None:
     run = snakemake(tmp_path / "results", targets=TRAININGS, environment=with_gpu)
     assert run.status == 0, run.output

@@ -40,7 +40,7 @@ EXAMPLES = [name for name in documented.files(PAGE) if name.endswith(".yaml")]
 
 
 def examples(wanted: str, fast: str) -> list[object]:
-    """Return the examples with weights from one source as parameters; all but one are slow."""
+    """Return the examples with weights from one source as parameters; all but `fast` are slow."""
     return [
         pytest.param(each, marks=[] if each == fast else [pytest.mark.slow])
         for each in EXAMPLES
@@ -88,7 +88,7 @@ def test_the_page_has_each_library_by_tag_and_by_file_and_a_command_for_each() -
         assert command_of(example)[-1].endswith(f"/figures/estimators-{key}.png")
 
 
-@pytest.mark.parametrize("example", examples("file", fast="timm-file.yaml"))
+@pytest.mark.parametrize("example", examples("file", fast=""))
 def test_a_checkpoint_converted_as_the_page_says_is_an_encoder(folder: Path, example: str) -> None:
     key, entry = entry_of(example)
     weights = folder / entry["weights"]

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 import skimage.data
 from documented import run
-from leakage import captions
+from leakage import captions, encoders, estimators, figures, schemes
 from leakage.analysis.tables import by_level, read
 from leakage.storage import files
 from PIL import Image
@@ -50,6 +50,7 @@ def summary(path: Path) -> pd.Series:
     return table[table["estimate"] == "held out"].set_index(["scheme", "level"])["mean"]
 
 
+@pytest.mark.slow
 def test_every_figure_that_the_page_asks_for_is_there(ran: Path) -> None:
     asked = [word for words in documented.commands(PAGE) for word in words if word.endswith(".png")]
     assert len(asked) == 6
@@ -57,6 +58,7 @@ def test_every_figure_that_the_page_asks_for_is_there(ran: Path) -> None:
         assert (ran / name).read_bytes().startswith(b"\x89PNG")
 
 
+@pytest.mark.slow
 def test_a_user_s_cipher_is_compared_with_the_built_in_ones(ran: Path) -> None:
     found = summary(ran / "results/my-cipher/figures/schemes-statistics.csv")
     assert found.index.get_level_values(0).unique().tolist() == ["msb_xor", "rotated", "full"]
@@ -64,6 +66,7 @@ def test_a_user_s_cipher_is_compared_with_the_built_in_ones(ran: Path) -> None:
     assert found["rotated"][0] == found["msb_xor"][0]
 
 
+@pytest.mark.slow
 def test_the_views_of_a_user_s_cipher_are_its_ciphertexts(ran: Path) -> None:
     table, metadata = files.read_table(ran / "results/my-cipher/views/rotated/4.parquet")
     assert metadata["definition"]["cipher"] == "cut_and_rotate.py"
@@ -73,6 +76,7 @@ def test_the_views_of_a_user_s_cipher_are_its_ciphertexts(ran: Path) -> None:
         assert sorted(view["pixels"]) == sorted(whole["pixels"])
 
 
+@pytest.mark.slow
 def test_the_views_of_pictures_encrypted_elsewhere_are_these_pictures(ran: Path) -> None:
     table, metadata = files.read_table(ran / "results/elsewhere/views/elsewhere/2.parquet")
     assert metadata["key_fingerprint"] is None
@@ -84,6 +88,7 @@ def test_the_views_of_pictures_encrypted_elsewhere_are_these_pictures(ran: Path)
     assert found["elsewhere"].index.tolist() == [0, 1, 2]
 
 
+@pytest.mark.slow
 def test_verify_names_the_figures_of_a_changed_encrypted_picture(ran: Path) -> None:
     verify = ["python", "-m", "leakage", "verify", "results/elsewhere"]
     picture = ran / "encrypted/2/coffee.png"
@@ -98,6 +103,7 @@ def test_verify_names_the_figures_of_a_changed_encrypted_picture(ran: Path) -> N
     assert any("schemes-statistics: does not match" in line for line in after.lines_with(told))
 
 
+@pytest.mark.slow
 def test_the_user_s_encoder_has_its_name_and_its_options(ran: Path) -> None:
     _, metadata = files.read_table(
         ran / "results/my-encoder/embeddings/histogram/msb_xor/4.parquet"
@@ -105,12 +111,14 @@ def test_the_user_s_encoder_has_its_name_and_its_options(ran: Path) -> None:
     assert metadata["label"] == "colour histogram (hand-made)" and metadata["dim"] == 3 * 32
 
 
+@pytest.mark.slow
 def test_the_user_s_estimator_is_drawn_beside_the_others(ran: Path) -> None:
     table = pd.read_csv(ran / "results/my-estimator/figures/estimators-statistics.csv")
     own = table[table["estimator"] == "first-component"].set_index("level")["mean"]
     assert own[0] > 3 and own[8] == 0
 
 
+@pytest.mark.slow
 def test_the_user_s_figure_has_its_values_and_its_caption(ran: Path) -> None:
     stem = ran / "results/my-figure/figures/share_left-statistics"
     table = pd.read_csv(f"{stem}.csv")
@@ -121,11 +129,28 @@ def test_the_user_s_figure_has_its_values_and_its_caption(ran: Path) -> None:
     assert captions.inside(f"{stem}.png").endswith(f"At the highest level, n = 8, it is {share}.")
 
 
+def test_each_example_works_on_small_arrays(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(folder)
+    pixels = np.random.default_rng(0).integers(0, 256, (32, 40, 3), dtype=np.uint8)
+    cipher = schemes.cipher_class("cut_and_rotate.py")(cipher="cut_and_rotate.py", levels=[0, 2])
+    scheme = schemes.KeyedScheme("rotated", cipher, bytes(32))
+    assert not np.array_equal(scheme.encrypt("cat", pixels, 2), pixels)
+    histogram = encoders.encoder_class("colour_histogram.py")(kind="colour_histogram.py", bins=32)
+    found = histogram.load(None, "cpu")([pixels, pixels])
+    assert found.dtype == np.float32 and len(found) == 2
+    x = np.random.default_rng(0).normal(size=(40, 3))
+    table = estimators.estimate("first_component.py", x, np.stack([x, -x]), levels=[0, 2])
+    assert np.isfinite(table["nats"]).all()
+    share_left = figures.named("share_left.py")
+    assert share_left.title and share_left.tables
+
+
 def test_every_example_is_short() -> None:
     lines = {name: len(text.splitlines()) for name, text in documented.files(PAGE).items()}
     assert max(lines.values()) < 40, lines
 
 
+@pytest.mark.slow
 def test_a_changed_cipher_reruns_only_its_own_jobs(ran: Path) -> None:
     path = ran / "cut_and_rotate.py"
     words = next(each for each in documented.commands(PAGE) if "cipher.yaml" in each)
@@ -143,6 +168,7 @@ def test_a_changed_cipher_reruns_only_its_own_jobs(ran: Path) -> None:
     assert estimates == {"rotated.parquet", "rotated.parquet.sha256"}
 
 
+@pytest.mark.slow
 def test_a_changed_encrypted_picture_reruns_only_its_level(ran: Path) -> None:
     path = ran / "encrypted/2/coffee.png"
     words = next(each for each in documented.commands(PAGE) if "folder.yaml" in each)
