@@ -199,8 +199,8 @@ def test_one_number_per_level_becomes_the_tidy_table(tmp_path):
     ("code", "message"),
     [
         (None, r"mine\.py: no such file; give the path of a Python file"),
-        ("def encrypt(:", r"mine\.py: cannot be imported: SyntaxError: .*\(line 2\)"),
-        ("import nothing_of_that_name", r"cannot be imported: ModuleNotFoundError: .*\(line 2\)"),
+        ("def encrypt(:", r"mine\.py: cannot be imported: SyntaxError: .*line 2\)"),
+        ("import nothing_of_that_name", r"cannot be imported: ModuleNotFoundError: .*line 2\)"),
         ("raise SystemExit(3)", "cannot be imported: SystemExit"),
         ("encrypt = 3", r"mine\.py: expected one class derived from .*Cipher, found none; docs"),
     ],

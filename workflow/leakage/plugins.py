@@ -16,6 +16,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, TypeVar
 
+import pydantic
+
 from leakage.config.settings import nearest, path, shown
 from leakage.errors import LeakageError
 
@@ -25,6 +27,10 @@ Found = TypeVar("Found")
 Base = TypeVar("Base")
 # The file of each loaded plug-in, as the configuration names it, by the name of its module.
 _FILES: dict[str, str] = {}
+# The paths of the plug-ins that were loaded, as tracebacks name them.
+_SOURCES: set[str] = set()
+# pydantic's code of the error about a field without a type.
+UNTYPED = "model-field-missing-annotation"
 
 
 def is_file(name: str) -> bool:
@@ -130,11 +136,19 @@ def call(where: str, function: Callable[..., Found], *args: Any, **options: Any)
     except LeakageError:
         raise
     except Exception as error:
-        last = traceback.extract_tb(error.__traceback__)[-1]
-        place = f"{Path(last.filename).name}, line {last.lineno}"
         raise LeakageError(
-            f"{where}: {function.__name__} raised {type(error).__name__}: {error} ({place})"
+            f"{where}: {function.__name__} raised {type(error).__name__}: {error}{_place(error)}"
         ) from error
+
+
+def _place(error: BaseException) -> str:
+    """Return the last line of a plug-in that an error passed through, in brackets."""
+    if isinstance(error, SyntaxError):
+        return f" (line {error.lineno})"
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [frame for frame in frames if frame.filename in _SOURCES]
+    last = (own or frames)[-1]
+    return f" ({Path(last.filename).name}, line {last.lineno})"
 
 
 def describe(value: Any) -> str:
@@ -168,15 +182,13 @@ def _load(name: str) -> ModuleType:
     # pydantic and dataclasses look up the module of a class there.
     sys.modules[unique] = module
     _FILES[unique] = name
+    _SOURCES.add(str(file))
     try:
         exec(compile(file.read_bytes(), str(file), "exec"), module.__dict__)
     except (Exception, SystemExit) as error:
         del sys.modules[unique]
-        line = (
-            getattr(error, "lineno", None) or traceback.extract_tb(error.__traceback__)[-1].lineno
-        )
-        raise LeakageError(
-            f"{name}: cannot be imported: {type(error).__name__}: {' '.join(str(error).split())} "
-            f"(line {line})"
-        ) from error
+        what = f"{type(error).__name__}: {' '.join(str(error).split())}"
+        if isinstance(error, pydantic.errors.PydanticUserError) and error.code == UNTYPED:
+            what = "a field has no type; write it as in `shift: int = 3`"
+        raise LeakageError(f"{name}: cannot be imported: {what}{_place(error)}") from error
     return module

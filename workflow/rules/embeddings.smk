@@ -12,9 +12,9 @@ rule find_weights:
         weights=RESULTS / "record/weights/{encoder}.safetensors",
         checksum=RESULTS / "record/weights/{encoder}.safetensors.sha256",
     log:
-        RESULTS / "logs/weights/{encoder}.log",
+        RESULTS / "logs/find_weights/{encoder}.log",
     benchmark:
-        RESULTS / "benchmarks/weights/{encoder}.tsv"
+        RESULTS / "benchmarks/find_weights/{encoder}.tsv"
     conda:
         ENVIRONMENT
     threads: 1

@@ -5,9 +5,10 @@ The key `cipher` names the class of an entry of `encryption.schemes`, `kind` tha
 class is in that file.
 """
 
+import typing
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Literal, TypeVar
 
 import pydantic
 from pydantic.json_schema import JsonSchemaValue
@@ -15,6 +16,7 @@ from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from leakage.config.settings import AT_KEY, Settings, explained, shown
 from leakage.errors import LeakageError
+from leakage.plugins import is_file
 
 Base = TypeVar("Base", bound=Settings)
 
@@ -62,6 +64,12 @@ class Choice(Generic[Base]):
             found = self.find(name)
         except LeakageError as error:
             raise at_key(self.key, str(error)) from None
+        if is_file(name) and typing.get_origin(found.model_fields[self.key].annotation) is Literal:
+            raise at_key(
+                self.key,
+                f"remove the field `{self.key}` of {found.__name__}: only a "
+                "class of this package has one",
+            )
         try:
             return found.model_validate(values)
         except pydantic.ValidationError as error:
