@@ -28,7 +28,7 @@ demo: $(READY) ## Every figure and the report from bundled photographs, into res
 test: $(READY) ## The tests, without the slow ones
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist loadfile
 
-slow: $(READY) ## The tests that take minutes: the weights' real loading paths
+slow: $(READY) ## The tests that take minutes, such as loading real weights
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m slow --numprocesses 2 --dist loadfile
 
 cluster: $(READY) ## The tests on a real SLURM cluster of one node, started here (root, Debian)
@@ -38,11 +38,11 @@ browser: $(READY) ## The report in Chromium (Debian's; root installs it); REPORT
 	$(BIN)/python -m pytest -m browser
 
 # Two draws at a time.
-faults: $(READY) ## Harm of every kind to real parts, as a table: what is survived, what is lost
+faults: $(READY) ## Damage runs on purpose, and count lost data (root, half an hour)
 	PYTHONPATH=tests $(BIN)/python -m faults
 
 # Alone on its cores: what runs beside it takes them from one side of a ratio or the other.
-bench: $(READY) ## Every stage against the machine and the usual way: benchmarks/results.md
+bench: $(READY) ## Time every stage, into benchmarks/results.md (half an hour)
 	PYTHONPATH=benchmarks $(BIN)/python -m speed
 
 lint: $(READY) ## ruff, snakefmt, snakemake --lint and mypy

@@ -189,11 +189,12 @@ def _branch(branch: Branch) -> Iterator[str]:
         yield f"### {branch.key}: a Python file"
         base = f"{branch.plug_in.__module__}.{branch.plug_in.__name__}"
         yield (
-            f"The file contains one class derived from `{base}`. Its fields are the other keys of "
-            "the entry. How to write one: [plugins.md](plugins.md)."
+            f"The file contains one class derived from `{base}`. The fields of that class are the "
+            "other keys of the entry. How to write one: [plugins.md](plugins.md)."
         )
-        if branch.plug_in not in shared:
-            yield from _additions(branch.plug_in, shared, branch.key)
+        names = _own(branch.plug_in, shared, branch.key)
+        if names and branch.plug_in not in shared:
+            yield _table(_rows(branch.plug_in, names))
 
 
 def _additions(model: type[Settings], shared: list[type[Settings]], key: str) -> Iterator[str]:

@@ -13,6 +13,7 @@ import small_views
 from leakage import estimators
 from leakage.errors import LeakageError
 from leakage.steps import estimate as step
+from leakage.steps import test as test_step
 from leakage.storage import embeddings, files
 
 LEVELS = (0, 3)
@@ -206,3 +207,19 @@ def test_settings_that_are_not_given_stay_unset(tmp_path, monkeypatch):
     settings = json.dumps({"epochs": 1})
     refused("mine", tmp_path / "x.npy", [tmp_path / "y.npy"], settings=settings)
     assert seen[0].model_fields_set == {"method", "epochs"}
+
+
+@pytest.mark.parametrize("command", ["estimate", "test"])
+@pytest.mark.parametrize("grouped", [False, True])
+def test_a_note_says_that_each_pair_is_its_own_picture_without_groups(
+    arrays, capsys, command, grouped
+):
+    options = {"groups": arrays["groups"]} if grouped else {}
+    given = arrays["x"], [arrays["y"]]
+    if command == "estimate":
+        step.main("finite_set", *given, **options)
+    else:
+        test_step.main(*given, **options)
+    printed = capsys.readouterr()
+    assert ("give --groups" in printed.err) is not grouped
+    assert "note" not in printed.out

@@ -14,6 +14,10 @@ from leakage import seeds
 from leakage.config.settings import shown
 from leakage.errors import LeakageError
 
+# What the commands say if `--groups` is not given.
+NO_GROUPS = (
+    "note: each pair counts as its own picture; give --groups if pairs come from the same picture"
+)
 # Kinds of dtype: real numbers; and for groups, whole numbers, numbers, text, bytes, times.
 NUMBERS, NAMES = "biuf", "iufUSMm"
 LARGEST_LEVEL = 2**62

@@ -20,7 +20,7 @@ class Pixels(Settings):
 
 
 class Trained(Estimator):
-    """An estimator that trains networks."""
+    """An estimator that fits critics on training pairs: networks, or a Gaussian one (`cca`)."""
 
     reads = frozenset({"pixels", "embeddings"})
     trains = True

@@ -1,8 +1,9 @@
 """Bounds on mutual information from a critic's scores.
 
-A bound is the mean T of the matched pairs minus a normaliser. The normaliser is the log of the mean
-exp(T) over pairs of different pictures. Donsker and Varadhan use one normaliser for all pairs,
-InfoNCE one per view.
+Each value combines the mean T of the matched pairs with a normaliser: the log of the mean exp(T) of
+pairs of different pictures. Donsker and Varadhan subtract one normaliser for all pairs, InfoNCE one
+per view that includes the own pair, and NWJ subtracts its exponential. Not all are lower bounds:
+SMILE can exceed the truth, and `reidentification` derives its ranks from the same class.
 """
 
 from dataclasses import dataclass
@@ -53,7 +54,7 @@ class Statistic:
 
 
 class Bound:
-    """A lower bound on mutual information; by default Donsker and Varadhan's.
+    """The value of a critic on held-out pairs; by default Donsker and Varadhan's lower bound.
 
     MINE reports it: Belghazi et al., ICML 2018, arXiv 1801.04062, equation 10.
     """
@@ -133,7 +134,7 @@ class InfoNce(Bound):
 
 
 class Nwj(Bound):
-    """The bound of Nguyen, Wainwright and Jordan, 1 + E[T] - E[exp T]; T comes with its offset."""
+    """The bound of Nguyen, Wainwright and Jordan: 1 + E[T] - E[exp T]."""
 
     # Lower than for the other bounds, because a misjudged pair counts as exp(T).
     highest = 1.0

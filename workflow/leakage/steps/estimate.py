@@ -1,7 +1,7 @@
 """Estimate the leakage at every level, from files of the workflow or from your own arrays.
 
 python -m leakage estimate histogram x.npy y.npy
-python -m leakage estimate mine x.npy y.npy --settings '{"epochs": 50}' --output table.csv
+python -m leakage estimate mine x.npy y.npy --groups groups.npy --output table.csv
 """
 
 import enum
@@ -39,17 +39,17 @@ class Source(enum.Enum):
 
 
 def main(
-    name: Annotated[str, typer.Argument(help="histogram, rounded_histogram, cosine, mine, …")],
+    name: Annotated[str, typer.Argument(help=f"{', '.join(estimators.names())}, or a Python file")],
     x: Annotated[
         Path,
         typer.Argument(help="plain items: .npy, or view (file or folder) or embedding of level 0"),
     ],
     y: Annotated[list[Path], typer.Argument(help="views: one .npy, or a file per level")],
     output: Annotated[
-        Path | None, typer.Option(help="output table, .parquet or .csv; default: print the answer")
+        Path | None, typer.Option(help="output table, .parquet or .csv; default: print the chosen rows")
     ] = None,
     groups: Annotated[
-        Path | None, typer.Option(help="for arrays: picture ids, .npy of shape (pairs,)")
+        Path | None, typer.Option(help="for arrays: picture of each pair, .npy; default: each its own")
     ] = None,
     rows: Annotated[
         str | None, typer.Option(help="for embeddings: patches (the default) or whole")
@@ -71,7 +71,11 @@ def main(
         typer.Option(help=f"seconds between two checkpoints; default: {checkpoints.EVERY:g}"),
     ] = None,
 ) -> None:
-    """Estimate the leakage at every level with one estimator."""
+    """Estimate the leakage at every level with one estimator.
+
+    Without --output, print a row per level, of trained critics also per fold and seed.
+    The columns mean, low, high, floor and p_value are of the whole level.
+    """
     chosen = _settings(name, settings)
     seed = seeds.checked(seed, "--seed")
     _refuse_output(output)
@@ -88,6 +92,8 @@ def main(
     about: dict[str, Any] = {}
     if source is Source.ARRAYS:
         members = None if groups is None else files.read_array(groups)
+        if members is None and not chosen.reads_whole_pictures:
+            print(arguments.NO_GROUPS, file=sys.stderr)
         own = arguments.checked(files.read_array(x), files.read_array(y[0]), members, None, seed)
         table = estimators.run(chosen, own.x, own.y, own.groups, own.levels, own.seed)
     elif source is Source.VIEWS:

@@ -26,18 +26,26 @@ def main(
     output: Annotated[
         Path | None, typer.Option(help="output table, .parquet; default: print it")
     ] = None,
-    groups: Annotated[Path | None, typer.Option(help="picture ids, .npy of shape (pairs,)")] = None,
+    groups: Annotated[
+        Path | None,
+        typer.Option(help="for arrays: picture of each pair, .npy; default: each its own"),
+    ] = None,
     rows: Annotated[str, typer.Option(help="embeddings to read: patches or whole")] = "patches",
     limit: Annotated[int | None, typer.Option(help="largest number of embeddings to read")] = None,
     permutations: Annotated[
-        int, typer.Option(help="random orders of the pictures")
+        int, typer.Option(help="random orders of the pictures; all orders, if there are fewer")
     ] = DEFAULTS.permutations,
-    pairs: Annotated[int, typer.Option(help="largest number of pairs in a test")] = DEFAULTS.pairs,
+    pairs: Annotated[int, typer.Option(help="largest number of pairs (patches) in a test")] = DEFAULTS.pairs,
     seed: Annotated[int, typer.Option(help="random seed")] = 0,
     representation: Annotated[str, typer.Option(help="representation, for the table")] = "",
     code: Annotated[str, typer.Option(help="digest of the code, for the metadata")] = "",
 ) -> None:
-    """Test at every level whether views are independent of the plain pictures."""
+    """Test at every level whether views are independent of the plain pictures.
+
+    Read the rows with the statistic `combined`: their p-values are exact.
+    The column `exact` is True if all orders of the pictures were compared.
+    If it is False, the orders were random, and the p-values are still exact.
+    """
     progress.about(representation)
     of_run = x.suffix != ".npy"
     test, source = PermutationTest(permutations, pairs), {}
@@ -51,6 +59,8 @@ def main(
                 f"{len(y)} arrays for y; expected one, of shape (levels, pairs, dim): np.stack them"
             )
         members = None if groups is None else files.read_array(groups)
+        if members is None:
+            print(arguments.NO_GROUPS, file=sys.stderr)
         given = arguments.checked(files.read_array(x), files.read_array(y[0]), members, None, seed)
         table = test.test(given.x, given.y, given.groups, given.levels, given.seed)
     if output is None:
