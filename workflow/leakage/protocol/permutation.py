@@ -1,8 +1,8 @@
 """Permutations of whole pictures: what a permutation test or a null compares the data with.
 
 Under the null (views are independent of the plain pictures) every order of the pictures is equally
-likely. All patches of a picture move together. Pictures with similar numbers of pairs form a stratum
-and change places with one another, and each uses as many pairs as the smallest of its stratum.
+likely. All patches of a picture move together. Pictures with similar numbers of pairs form a
+stratum and change places with one another. Each uses as many pairs as the smallest one in it.
 """
 
 import itertools

@@ -46,10 +46,12 @@ def main(
     ],
     y: Annotated[list[Path], typer.Argument(help="views: one .npy, or a file per level")],
     output: Annotated[
-        Path | None, typer.Option(help="output table, .parquet or .csv; default: print the chosen rows")
+        Path | None,
+        typer.Option(help="output table, .parquet or .csv; default: print the chosen rows"),
     ] = None,
     groups: Annotated[
-        Path | None, typer.Option(help="for arrays: picture of each pair, .npy; default: each its own")
+        Path | None,
+        typer.Option(help="for arrays: picture of each pair, .npy; default: each its own"),
     ] = None,
     rows: Annotated[
         str | None, typer.Option(help="for embeddings: patches (the default) or whole")

@@ -35,7 +35,9 @@ def main(
     permutations: Annotated[
         int, typer.Option(help="random orders of the pictures; all orders, if there are fewer")
     ] = DEFAULTS.permutations,
-    pairs: Annotated[int, typer.Option(help="largest number of pairs (patches) in a test")] = DEFAULTS.pairs,
+    pairs: Annotated[
+        int, typer.Option(help="largest number of pairs (patches) in a test")
+    ] = DEFAULTS.pairs,
     seed: Annotated[int, typer.Option(help="random seed")] = 0,
     representation: Annotated[str, typer.Option(help="representation, for the table")] = "",
     code: Annotated[str, typer.Option(help="digest of the code, for the metadata")] = "",

@@ -42,7 +42,9 @@ def main(
         Path, typer.Option("--pictures", help="folder that file_name is relative to")
     ],
     level: Annotated[int, typer.Option(help="level of encryption; 0 is the plain picture")],
-    settings: Annotated[str, typer.Option(help="scheme, definition, the key's file and fingerprint, as JSON")],
+    settings: Annotated[
+        str, typer.Option(help="scheme, definition, the key's file and fingerprint, as JSON")
+    ],
     shard: Annotated[int, typer.Option(help="number of this part of the manifest, from 0")] = 0,
     shards: Annotated[int, typer.Option(help="number of parts")] = 1,
     code: Annotated[str, typer.Option(help="digest of the code, for the metadata")] = "",
