@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from leakage.errors import LeakageError
 from leakage.steps import embed
 from leakage.storage import embeddings, files, shards, views
-from snake import snakemake
+from snake import TinyRun, snakemake
 
 SIZE = 96
 PER_IMAGE = small_views.PER_IMAGE
@@ -126,15 +126,15 @@ def test_a_limit_takes_as_many_pictures_as_possible_and_always_the_same(
     assert np.array_equal(again[1], found)
 
 
-def test_a_run_in_shards_gives_the_tables_of_a_run_without(tmp_path: Path) -> None:
-    targets = tuple(
-        f"estimates/{name}/msb_xor.parquet"
-        for name in ("histogram/pixels", "cosine/statistics-whole", "rounded_histogram/statistics")
-    )
-    results = [tmp_path / name for name in ("one", "shards")]
-    for folder, size in zip(results, (1000, 2), strict=True):
-        run = snakemake(folder, targets=targets, config={"dataset": {"shard_size": size}})
-        assert run.status == 0, run.output
-    assert (results[1] / "views" / "msb_xor" / "4" / "2.parquet").is_file()
+def test_a_run_in_shards_gives_the_tables_of_a_run_without(
+    tiny_run: TinyRun, tmp_path: Path
+) -> None:
+    names = ("histogram/pixels", "cosine/statistics-whole", "ksg/statistics")
+    targets = tuple(f"estimates/{name}/msb_xor.parquet" for name in names)
+    shards = tmp_path / "shards"
+    run = snakemake(shards, targets=targets, config={"dataset": {"shard_size": 2}})
+    assert run.status == 0, run.output
+    assert (shards / "views" / "msb_xor" / "4" / "2.parquet").is_file()
     for name in targets:
-        pd.testing.assert_frame_equal(*(pd.read_parquet(folder / name) for folder in results))
+        found, expected = (pd.read_parquet(each / name) for each in (shards, tiny_run.results))
+        pd.testing.assert_frame_equal(found, expected)
