@@ -186,8 +186,8 @@ def _call(
         found = tables.tidy({"level": levels, "nats": found, "estimand": "as the plug-in says"})
     if not isinstance(found, pd.DataFrame):
         raise LeakageError(
-            f"{where}: returned {plugins.describe(found)}; expected an array with one number per level, in nats, "
-            f"shape ({len(levels)},), or the table of leakage.estimators.tables.tidy"
+            f"{where}: returned {plugins.describe(found)}; expected an array with one number per "
+            f"level, in nats, shape ({len(levels)},), or the table of leakage.estimators.tables.tidy"
         )
     if missing := [name for name in NEEDED if name not in found]:
         raise LeakageError(
