@@ -155,12 +155,15 @@ class Own(Estimator):
 ESTIMATORS = {
     "wrong shape": (
         "return np.zeros(3)",
-        r"an array of float64 with shape \(3,\); expected one num",
+        r"an array of float64 with shape \(3,\); expected an array with one num",
     ),
     "text": ("return np.array(['a', 'b'])", "an array of <U1"),
     "NaN": ("return np.array([1.0, np.nan])", "a value at level 8 that is not finite"),
     "infinite": ("return np.array([np.inf, 0])", "a value at level 0 that is not finite"),
-    "nothing": ("pass", r"returned None; expected one number per level, in nats, shape \(2,\)"),
+    "nothing": (
+        "pass",
+        r"returned None; expected an array with one number per level, in nats, shape \(2,\)",
+    ),
     "no column": (
         "return tables.tidy({'level': levels, 'estimand': ''}).drop(columns='nats')",
         "nats",

@@ -187,7 +187,8 @@ def _call(
     if not isinstance(found, pd.DataFrame):
         raise LeakageError(
             f"{where}: returned {plugins.describe(found)}; expected an array with one number per "
-            f"level, in nats, shape ({len(levels)},), or the table of leakage.estimators.tables.tidy"
+            f"level, in nats, shape ({len(levels)},), or the table of "
+            "leakage.estimators.tables.tidy"
         )
     if missing := [name for name in NEEDED if name not in found]:
         raise LeakageError(
