@@ -9,8 +9,8 @@ from leakage import figures
 from leakage.analysis import comparisons
 from leakage.analysis.tables import by_level
 from leakage.errors import LeakageError
-from leakage.estimators import estimate, tables
-from leakage.figures import curves, estimators, memorisation, pixel_critics, pretraining, style
+from leakage.estimators import tables
+from leakage.figures import curves, estimators, memorisation, pixel_critics, style
 from matplotlib.colors import to_rgb
 from test_figures import mine_rows, titles
 
@@ -42,15 +42,13 @@ def held_out_rows(scale: float = 1.0, ceiling: float = CEILING) -> pd.DataFrame:
     rows = []
     for level in LEVELS:
         mean = min(ceiling, scale * (8 - level) / 2)
-        whole = {"mean": mean, "low": mean - 0.2, "high": min(ceiling, mean + 0.2)}
+        whole = {"level": level, "mean": mean, "low": mean - 0.2, "high": min(ceiling, mean + 0.2)}
         whole |= {"floor": -0.1 * scale, "null_high": 0.15, "p_value": 0.01, "pictures": 36}
+        whole |= {"ceiling": ceiling, "chance": np.nan, "split": "test"}
         for fold in range(3):
             for variant, nats in (("matched", mean), ("mismatched", whole["floor"])):
-                one = {"level": level, "fold": fold, "variant": variant, "nats": nats}
-                one |= {"chosen": variant == "matched", "ceiling": ceiling, "chance": np.nan}
-                rows.append(one | whole | {"split": "test"})
-            curve = {"level": level, "fold": fold, "variant": "matched", "split": "validation"}
-            rows.append(curve | {"chosen": False, "nats": 7.0})
+                one = {"fold": fold, "variant": variant, "nats": nats}
+                rows.append(whole | one | {"chosen": variant == "matched"})
     return tables.tidy(pd.DataFrame(rows).assign(estimand="made up"))
 
 
@@ -138,70 +136,44 @@ def test_values_by_level_are_those_of_the_table():
     assert found["mean"].tolist() == pytest.approx([CEILING, 2, 0])
     assert found["low"].tolist() == pytest.approx([CEILING - 0.2, 1.8, -0.2])
     assert found["floor"].tolist() == pytest.approx([-0.1] * 3)
-    assert found["ceiling"].tolist() == pytest.approx([CEILING] * 3)
     assert found["at_ceiling"].tolist() == [True, False, False]
 
 
-def test_values_by_level_of_a_real_estimate():
-    x = np.random.default_rng(0).normal(size=(24, 3)).astype(np.float32)
-    settings = {"epochs": 2, "hidden": 8, "folds": 3, "permutations": 20, "bootstraps": 20}
-    groups = np.arange(24) // 2
-    rows = estimate("mine", x, np.stack([x, 0 * x]), groups, device="cpu", **settings)
-    found = by_level(style.Table(rows, {}))
-    answer = rows[rows["chosen"]].groupby("level")
-    assert found["mean"].tolist() == pytest.approx(answer["nats"].mean().tolist())
-    assert found["ceiling"].tolist() == pytest.approx([np.log(8)] * 2)
-    assert (found["pictures"] == 12).all()
+def estimators_of(**rows: pd.DataFrame):
+    """Return the figure of estimators of made-up tables, by their method."""
+    read = {
+        method: style.Table(table, {"source": {}, "settings": {"method": method}})
+        for method, table in rows.items()
+    }
+    return estimators.Estimators().draw(read)
 
 
 def test_values_at_their_ceiling_are_open_triangles():
-    figure, table = drawn("estimators")
-    infonce = style.colours(3)[1]
-    clipped = read_tables("estimators") | {
-        "infonce": style.Table(held_out_rows(4), {"source": {}, "settings": {"method": "infonce"}})
-    }
+    figure, _ = estimators_of(infonce=held_out_rows(0.5))
     assert not triangles(figure.axes[0]) and curves.LOWER_BOUND not in legend(figure)
-    figure, table = estimators.Estimators().draw(clipped)
-    assert triangles(figure.axes[0]) == {infonce: [0, 4]}
+    figure, table = estimators_of(mine=held_out_rows(0.5), infonce=held_out_rows(4))
+    assert triangles(figure.axes[0]) == {style.colours(2)[1]: [0, 4]}
     assert curves.LOWER_BOUND in legend(figure)
     marked = table[table["at_ceiling"]]
     assert set(marked["estimator"]) == {"infonce"} and marked["level"].tolist() == [0, 4]
 
 
-def test_a_figure_draws_the_ceiling_or_says_that_it_is_out_of_sight():
-    clip = {"mine": read_table("mine", "clip")}
-    figure, _ = estimators.Estimators().draw(clip)
+def test_each_ceiling_is_drawn_with_its_estimator_or_said_to_be_out_of_sight():
+    figure, _ = estimators_of(
+        mine=held_out_rows(), ksg=held_out_rows(ceiling=2.2), cca=held_out_rows(0.5)
+    )
     (axis,) = figure.axes
-    assert [text.get_text() for text in axis.texts] == ["ceiling ln 12"]
+    assert [text.get_text() for text in axis.texts] == ["ceiling ≈ ln 9 (KSG)", "ceiling ln 12"]
     assert any(np.allclose(line.get_ydata(), CEILING, atol=0.01) for line in axis.lines)
-    far = style.Table(held_out_rows(0.5, float(np.log(4000))), clip["mine"].metadata)
-    figure, _ = estimators.Estimators().draw({"mine": far})
+    figure, _ = estimators_of(mine=held_out_rows(0.5, float(np.log(4000))))
     assert "ceiling ln 4,000 = 8.29 nats: out of sight" in legend(figure)
     assert figure.axes[0].get_ylim()[1] < 8
 
 
-def test_ceilings_that_differ_name_their_estimators():
-    source = {"source": {}, "settings": {"method": "ksg"}}
-    read = {
-        "mine": read_table("mine", "clip"),
-        "ksg": style.Table(held_out_rows(ceiling=2.2), source),
-        "cca": read_table("cca", "clip"),
-    }
-    figure, _ = estimators.Estimators().draw(read)
-    assert [text.get_text() for text in figure.axes[0].texts] == [
-        "ceiling ≈ ln 9 (KSG)",
-        "ceiling ln 12",
-    ]
-
-
 def test_two_estimators_of_one_method_are_told_apart():
-    read = {key: read_table("mine", "clip") for key in ("mine", "mine-joint")}
-    names = comparisons.methods(read | {"cca": read_table("cca", "clip")})
-    assert list(names.values()) == [
-        "MINE, mine",
-        "MINE, mine-joint",
-        "CCA (Gaussian part)",
-    ]
+    read = {key: read_table(key, "clip") for key in ("mine", "mine-joint", "cca")}
+    names = ["MINE, mine", "MINE, mine-joint", "CCA (Gaussian part)"]
+    assert list(comparisons.methods(read).values()) == names
 
 
 def test_the_grey_band_spans_the_floors():
@@ -214,10 +186,7 @@ def test_the_grey_band_spans_the_floors():
 
 
 def test_values_far_below_zero_are_cut_and_the_title_says_so():
-    rows = held_out_rows()
-    rows["low"] = -500.0
-    read = {"mine": style.Table(rows, {"source": {}, "settings": {"method": "mine"}})}
-    figure, _ = estimators.Estimators().draw(read)
+    figure, _ = estimators_of(mine=held_out_rows().assign(low=-500.0))
     assert "cut: they fall to -500.0" in titles(figure)
     assert figure.axes[0].get_ylim()[0] > -4
 
@@ -234,56 +203,27 @@ def test_memorisation_compares_the_last_training_value_with_the_chosen_held_out_
     assert set(table.index.get_level_values("series")) == set(memorisation.SERIES)
 
 
-def test_reidentification_leaves_pixels_out_and_draws_the_share_found_by_guessing():
-    assert set(read_tables("reidentification")) == {"clip", "clip-untrained"}
+def test_reidentification_draws_critics_nearest_neighbours_and_guessing_without_pixels():
+    assert set(read_tables("reidentification")) == set(LABELS)
     figure, table = drawn("reidentification")
     for axis, first in zip(figure.axes, (1, 5), strict=True):
         chance = np.mean([first / 12, first / 11, first / 10])
-        dotted = [line for line in axis.lines if line.get_linestyle() == ":"]
-        assert dotted[0].get_ydata() == pytest.approx([chance, chance])
-        assert axis.get_ylim() == pytest.approx((0, 1.02))
-        part = table[table["statistic"] == f"top {first}"]
-        assert part["chance"].to_numpy() == pytest.approx(chance)
-    top = table[(table["statistic"] == "top 5") & (table["representation"] == "clip")]
-    assert top["mean"].tolist() == pytest.approx([1, 25 / 45, 5 / 45])
-    assert set(LABELS.values()) <= set(legend(figure))
-
-
-def test_reidentification_draws_the_nearest_neighbour_beside_the_critic_in_its_colour():
-    figure, _ = drawn("reidentification")
-    for axis, first in zip(figure.axes, (1, 5), strict=True):
-        for index, scale in enumerate((1.0, 0.3)):
-            colour = style.colours(2)[index]
-            lines = {
-                line.get_linestyle(): line.get_ydata()[1]
-                for line in axis.lines
-                if to_rgb(line.get_color()) == to_rgb(colour)
-            }
+        dotted = next(line for line in axis.lines if line.get_linestyle() == ":")
+        assert dotted.get_ydata() == pytest.approx([chance, chance])
+        for colour, scale in zip(style.colours(2), (1.0, 0.3), strict=True):
+            own = [line for line in axis.lines if to_rgb(line.get_color()) == to_rgb(colour)]
             share = scale * first * 5 / 45
+            lines = {line.get_linestyle(): line.get_ydata()[1] for line in own}
             assert lines == pytest.approx({"-": share, "--": 0.8 * share, "-.": 0.4 * share})
         assert len(axis.collections) == 2  # bands of the critics alone
+    assert set(LABELS.values()) <= set(legend(figure))
     said = " ".join(legend(figure))
-    assert "best base or network" in said and "nearest neighbour, nothing trained" in said
+    assert "nearest neighbour, nothing trained" in said
     assert "guessing finds 2.8 % first, 13.9 % among five" in said  # of 36
-
-
-def test_reidentification_says_where_it_beats_guessing_and_the_nearest_neighbour():
-    module = figures.named("reidentification")
-    found = module.numbers(drawn("reidentification")[1])
-    assert found["above"] == "n = 0 and 4"  # 0.2 and 0.11 against 0.09, less a tenth
-    assert (found["apart"], found["apart_critic"]) == ("n = 0", pytest.approx(9 / 45))
-    assert found["apart_nearest"] == pytest.approx(0.8 * 9 / 45)
-
-
-def test_without_a_nearest_neighbour_reidentification_draws_the_critics_alone():
-    module, read = figures.named("reidentification"), read_tables("reidentification")
-    for role, table in read.items():
-        rows = table.rows[~table.rows["statistic"].str.startswith("nearest")]
-        read[role] = style.Table(rows, table.metadata)
-    figure, table = module.draw(read)
-    assert set(table["statistic"]) == {"top 1", "top 5"}
-    assert not any("nearest" in text for text in legend(figure))
-    assert module.numbers(table)["apart"] == "no level"
+    numbers = figures.named("reidentification").numbers(table)
+    assert numbers["above"] == "n = 0 and 4"  # 0.2 and 0.11 against 0.09, less a tenth
+    assert (numbers["apart"], numbers["apart_critic"]) == ("n = 0", pytest.approx(9 / 45))
+    assert numbers["apart_nearest"] == pytest.approx(0.8 * 9 / 45)
 
 
 def test_pretraining_draws_trained_solid_and_untrained_dashed_in_one_colour():
@@ -299,20 +239,16 @@ def test_pretraining_draws_trained_solid_and_untrained_dashed_in_one_colour():
     assert list(triangles(figure.axes[0]).values()) == [[0]]
 
 
-def test_pretraining_without_controls_is_an_error():
-    assert (
-        pretraining.Pretraining().tables(
-            SimpleNamespace(**vars(CONFIG) | {"controls": {"a": None}})
-        )
-        == {}
-    )
-    with pytest.raises(LeakageError, match="controls: none given"):
-        pretraining.Pretraining().draw({})
-
-
-def test_reidentification_without_encoders_is_an_error():
-    with pytest.raises(LeakageError, match="representations: no encoder given"):
-        figures.named("reidentification").draw({})
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("pretraining", "controls: none given"),
+        ("reidentification", "representations: no encoder given"),
+    ],
+)
+def test_a_figure_without_the_encoders_that_it_compares_is_an_error(name, said):
+    with pytest.raises(LeakageError, match=said):
+        figures.named(name).draw({})
 
 
 def test_pixel_critics_measures_the_difference_to_the_exact_value():
