@@ -38,7 +38,7 @@ browser: $(READY) ## The report in Chromium (Debian's; root installs it); REPORT
 	$(BIN)/python -m pytest -m browser
 
 # Two draws at a time.
-faults: $(READY) ## Damage runs on purpose, and count lost data (root, half an hour)
+faults: $(READY) ## Damage runs on purpose, and count lost data (root, 20 minutes)
 	PYTHONPATH=tests $(BIN)/python -m faults
 
 # Alone on its cores: what runs beside it takes them from one side of a ratio or the other.

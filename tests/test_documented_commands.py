@@ -138,7 +138,6 @@ TRIED: dict[str, Dry | Run | Elsewhere] = {
     "export HF_HOME=/scratch/me/huggingface TORCH_HOME=/scratch/me/torch": Run(),
     "export HF_HUB_OFFLINE=1": Run(),
     # The user's arrays and key.
-    "leakage estimate mine x.npy y.npy": Run(more=FAST),
     "leakage estimate mine x.npy y.npy --groups groups.npy": Run(more=FAST),
     "leakage test x.npy y.npy --groups groups.npy": Run(),
     "leakage plan --nats 0.1 --patches 4": Run(),

@@ -104,8 +104,9 @@ This measures how far each estimator is from a mutual information that is known 
 hour. For a smaller calibration, put `--configfile demo.yaml --` before the target. This page is the
 run's `calibration/table.md`; do not edit it.
 
-The settings are the same for all tasks: those of the workflow, with one seed. All values are in
-nats. Values of estimators that train are held out in five folds.
+All tasks use the workflow's settings with one seed. Values are in nats; those of estimators that
+train are held out in five folds. `staircase` and others rise with the level, which only numbers
+their cases.
 
 The tasks (`workflow/leakage/truths/`):
 
@@ -131,11 +132,11 @@ TEXTS = {
         "minutes, or gave no number. Versions:"
     ),
     "verdict": (
-        "A column is a rule; all rules judge the same families of four levels. Rows with 0 nats "
-        "give the error: the share of families with any level called a leak, ± its standard error. "
-        "Other rows give the power: the share of levels found. The number of families is in "
-        "brackets. The last rule uses critics alone, with Holm's correction, and gives no answer "
-        "if a fold has too few pictures."
+        "A column is a rule; all rules judge the same simulated experiments of four levels each. "
+        "Rows with 0 nats give the error: the share of experiments with any level called a leak, "
+        "± its standard error. Other rows give the power: the share of levels found. The number "
+        "of experiments is in brackets. The last rule uses critics alone and gives no answer if a "
+        "fold has too few pictures."
     ),
 }
 # Their pairs are pixels, which other estimators do not read.
