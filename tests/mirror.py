@@ -11,32 +11,24 @@ from PIL import Image
 
 SIZES = ((64, 48), (48, 64), (40, 40), (64, 64), (32, 16), (48, 48))  # width, height in pixels
 LICENSES = [
-    {"id": 1, "name": "Attribution License", "url": "http://creativecommons.org/licenses/by/2.0/"},
-    {"id": 4, "name": "No known copyright restrictions", "url": "http://flickr.com/commons/usage/"},
+    {"id": 1, "name": "Attribution License", "url": "http://creativecommons.org/licenses/by/2.0/"}
 ]
 
 
-def make(
-    root: Path,
-    split: str = "val2017",
-    sizes: tuple[tuple[int, int], ...] = SIZES,
-    file_names: dict[int, str] | None = None,
-) -> Path:
+def make(root: Path, split: str = "val2017", sizes: tuple[tuple[int, int], ...] = SIZES) -> Path:
     """Make a mirror below `root` and return `root`.
 
-    The picture with id 10 * (i + 1) has `sizes[i]`; every third is grey. `file_names` gives some
-    ids another file name in the list (the file is written unless the name has a slash). The zip has
-    another, much larger member that nobody needs.
+    The picture with id 10 * (i + 1) has `sizes[i]`; every third is grey. The zip has another, much
+    larger member that nobody needs.
     """
     (root / split).mkdir(parents=True, exist_ok=True)
     entries = []
     for index, (width, height) in enumerate(sizes):
         number = 10 * (index + 1)
-        name = (file_names or {}).get(number, f"{number:012d}.jpg")
-        if "/" not in name:
-            (root / split / name).write_bytes(jpeg(width, height, grey=index % 3 == 2, seed=index))
+        name = f"{number:012d}.jpg"
+        (root / split / name).write_bytes(jpeg(width, height, grey=index % 3 == 2, seed=index))
         entries.append(entry(number, name, width, height, split))
-    write_zip(root, split, {"images": entries, "licenses": LICENSES, "annotations": []})
+    write_zip(root, split, {"images": entries, "licenses": LICENSES})
     return root
 
 
@@ -49,12 +41,10 @@ def entry(number: int, name: str, width: int, height: int, split: str) -> dict[s
         "height": height,
         "license": 1,
         "coco_url": f"http://images.cocodataset.org/{split}/{name}",
-        "flickr_url": "",
-        "date_captured": "2013-11-15 01:52:52",
     }
 
 
-def write_zip(root: Path, split: str, listing: Any) -> Path:
+def write_zip(root: Path, split: str, listing: Any) -> None:
     """Write the annotations zip with `listing` as the member that lists the split."""
     path = root / "annotations" / "annotations_trainval2017.zip"
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -62,7 +52,6 @@ def write_zip(root: Path, split: str, listing: Any) -> Path:
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr(f"annotations/instances_{split}.json", noise)
         archive.writestr(f"annotations/captions_{split}.json", json.dumps(listing))
-    return path
 
 
 def jpeg(width: int, height: int, *, grey: bool = False, seed: int = 0) -> bytes:

@@ -1,4 +1,4 @@
-"""The COCO dataset, downloaded over HTTP from a small mirror, and from the real one if present."""
+"""The COCO dataset, downloaded over HTTP from a small mirror."""
 
 import csv
 import hashlib
@@ -18,7 +18,6 @@ from typer.testing import CliRunner
 
 ZIP = "/annotations/annotations_trainval2017.zip"
 LARGEST_FOUR = ["40", "10", "20", "60"]  # of mirror.SIZES; 10 and 20 are equally large
-REAL = Path(__file__).parents[2] / "shared" / "coco-mirror"
 
 
 @pytest.fixture(autouse=True)
@@ -81,17 +80,11 @@ def test_only_the_largest_pictures_are_downloaded_and_ties_go_to_the_lower_id(
     assert server.bytes_sent(ZIP) < (root / ZIP.lstrip("/")).stat().st_size / 4
 
 
-def test_without_ranges_the_whole_zip_is_downloaded_and_then_deleted(server, pictures):
-    server.ranges = False
-    assert ids(collect(server, pictures)[0]) == LARGEST_FOUR
-    assert not list(pictures.glob("*annotations*"))
-
-
 def test_a_row_has_the_size_channels_and_digest_of_the_file(server, root, pictures):
     rows, _ = collect(server, pictures, count=6)
-    assert all(tuple(row) == datasets.COLUMNS for row in rows)
     content = (root / address(30).lstrip("/")).read_bytes()
-    assert next(row for row in rows if row["image_id"] == "30") == {
+    row = next(row for row in rows if row["image_id"] == "30")
+    assert tuple(row) == datasets.COLUMNS and row == {
         "image_id": "30",
         "file_name": "000000000030.jpg",
         "width": 40,
@@ -104,18 +97,16 @@ def test_a_row_has_the_size_channels_and_digest_of_the_file(server, root, pictur
     assert (pictures / "000000000030.jpg").read_bytes() == content
 
 
-@pytest.mark.parametrize("damage", ["none", "missing", "cut", "flipped"])
-def test_a_second_run_downloads_only_missing_and_damaged_pictures(server, pictures, damage):
+def test_a_second_run_downloads_only_missing_and_damaged_pictures(server, root, pictures):
     first = collect(server, pictures)
     server.requests.clear()
-    path = pictures / Path(address(40)).name
-    content = bytearray(path.read_bytes())
-    content[len(content) // 2] ^= damage == "flipped"
-    path.write_bytes(content[:-100] if damage == "cut" else content)
-    if damage == "missing":
-        path.unlink()
-    assert collect(server, pictures) == first
-    assert server.paths() == ([] if damage == "none" else [address(40)])
+    missing, flipped = (pictures / Path(address(number)).name for number in (40, 20))
+    missing.unlink()
+    content = bytearray(flipped.read_bytes())
+    content[len(content) // 2] ^= 1
+    flipped.write_bytes(content)
+    assert collect(server, pictures) == first == collect(server, pictures)
+    assert sorted(server.paths()) == [address(20), address(40)]
 
 
 def test_pictures_copied_by_hand_are_not_downloaded(server, root, pictures):
@@ -136,42 +127,27 @@ def test_a_kept_list_is_read_again_if_it_is_damaged_or_from_another_mirror(
     assert (rows[0]["image_id"], rows[0]["width"]) == ("10", 80)
 
 
-def test_a_count_above_the_split_s_is_refused_with_both_numbers(server, pictures):
-    message = refusal(server, pictures, count=7)
-    assert "found 7" in message and "lists 6" in message
-
-
-@pytest.mark.parametrize(
-    "split, path",
-    [
-        ("train2014", "annotations/annotations_trainval2014.zip"),
-        ("test2017", "annotations/image_info_test2017.zip"),
-        ("test-dev2017", "annotations/image_info_test2017.zip"),
-        ("unlabeled2017", "annotations/image_info_unlabeled2017.zip"),
-    ],
-)
-def test_the_list_of_every_split_has_its_address(split, path):
-    dataset = Coco(split=split)
-    assert dataset.annotations_url() == f"{BASE_URL}/{path}" and BASE_URL.startswith("https://")
-    folder = split.replace("-dev", "")
-    assert dataset.picture_url("1.jpg") == f"{BASE_URL}/{folder}/1.jpg"
-    assert Coco(split=split, count="all").expected() > 20_000
+def test_the_list_of_every_split_has_its_address():
+    for split, path in (
+        ("train2014", "annotations_trainval2014.zip"),
+        ("test-dev2017", "image_info_test2017.zip"),
+        ("unlabeled2017", "image_info_unlabeled2017.zip"),
+    ):
+        dataset = Coco(split=split, count="all")
+        assert dataset.annotations_url() == f"{BASE_URL}/annotations/{path}"
+        folder = split.replace("-dev", "")
+        assert dataset.picture_url("1.jpg") == f"{BASE_URL}/{folder}/1.jpg"
+        assert dataset.expected() > 20_000 and BASE_URL.startswith("https://")
 
 
 @pytest.mark.parametrize(
     "values, key",
     [
         ({"base_url": "ftp://host/coco"}, "dataset.coco.base_url"),
-        ({"base_url": "images.cocodataset.org"}, "dataset.coco.base_url"),
         ({"base_url": "https://me:secret@host"}, "dataset.coco.base_url"),
-        ({"base_url": "https://[host"}, "dataset.coco.base_url"),
         ({"split": "../val2017"}, "dataset.coco.split"),
-        ({"split": "mine"}, "dataset.coco"),
         ({"split": "val2099", "count": "all"}, "dataset.coco"),
-        ({"count": 0}, "dataset.coco.count"),
         ({"count": "many"}, "dataset.coco.count"),
-        ({"too_small": "drop"}, "dataset.coco.too_small"),
-        ({"cuont": 3}, r"dataset\.coco\.cuont: .*count"),
     ],
 )
 def test_a_wrong_setting_is_refused_by_its_key(values, key):
@@ -179,73 +155,54 @@ def test_a_wrong_setting_is_refused_by_its_key(values, key):
         validate(Coco, values, "dataset.coco")
 
 
-def test_another_split_and_another_place_of_the_list_can_be_configured(tmp_path, pictures):
+def test_another_split_and_place_of_the_list_on_a_server_without_ranges(tmp_path, pictures):
     own = mirror.make(tmp_path / "own", split="mine")
     (own / "annotations").rename(own / "lists")
-    with servers.serving(own) as server:
+    with servers.serving(own, ranges=False) as server:
         path = "lists/annotations_trainval2017.zip"
         rows, _ = collect(server, pictures, split="mine", annotations=path)
     assert ids(rows) == LARGEST_FOUR
+    assert not list(pictures.glob("*annotations*"))
 
 
-def test_a_zip_without_the_split_is_refused(server, pictures):
+def test_a_split_or_a_count_that_the_list_lacks_is_refused(server, pictures):
+    message = refusal(server, pictures, count=7)
+    assert "found 7" in message and "lists 6" in message
     assert "contains no list of train2017" in refusal(server, pictures, split="train2017")
 
 
-@pytest.mark.parametrize(
-    "name", ["../x.jpg", "a/b.jpg", "..\\x.jpg", ".hidden.jpg", "x.jpg\n", "x.sh", "", "/x.jpg"]
-)
-def test_a_file_name_that_leads_out_of_the_folder_is_refused(tmp_path, root, pictures, name):
+@pytest.mark.parametrize("name", ["../x.jpg", "..\\x.jpg", ".hidden.jpg", "x.sh"])
+def test_a_file_name_that_leads_out_of_the_folder_is_refused(
+    tmp_path, root, server, pictures, name
+):
     entries = [mirror.entry(1, name, 64, 64, "val2017")]
     mirror.write_zip(root, "val2017", {"images": entries, "licenses": []})
-    with servers.serving(root) as server:
-        message = refusal(server, pictures, count=1)
-        assert set(server.paths()) == {ZIP}
+    message = refusal(server, pictures, count=1)
+    assert set(server.paths()) == {ZIP}
     assert "images.0.file_name" in message and repr(name) in message
     assert not list(tmp_path.rglob("x.jpg"))
 
 
-@pytest.mark.parametrize("listing", [[], "text", {"pictures": []}, {"images": [{"id": "1"}]}])
-def test_a_list_of_another_shape_is_refused(root, server, pictures, listing):
-    mirror.write_zip(root, "val2017", listing)
-    assert "its list of pictures is invalid" in refusal(server, pictures)
+def test_a_list_of_another_shape_or_with_a_picture_twice_is_refused(root, server, pictures):
+    twice = [mirror.entry(number, "same.jpg", 64, 64, "val2017") for number in (10, 20)]
+    for listing, words in (
+        ("text", "its list of pictures is invalid"),
+        ({"images": [{"id": "1"}]}, "its list of pictures is invalid"),
+        ({"images": twice, "licenses": []}, "'same.jpg' twice"),
+    ):
+        mirror.write_zip(root, "val2017", listing)
+        assert words in refusal(server, pictures, count=2)
 
 
-def test_a_list_that_names_a_picture_twice_is_refused(tmp_path, pictures):
-    root = mirror.make(tmp_path / "twice", file_names={10: "same.jpg", 20: "same.jpg"})
-    with servers.serving(root) as server:
-        assert "'same.jpg' twice" in refusal(server, pictures)
-
-
-def damage(content: bytearray, archive: zipfile.ZipFile) -> None:
-    start = archive.getinfo("annotations/captions_val2017.json").header_offset
-    content[start + 80 : start + 120] = bytes(40)
-
-
-def misdirect(content: bytearray, archive: zipfile.ZipFile) -> None:
-    entry = content.rfind(b"PK\x01\x02")
-    content[entry + 42 : entry + 46] = (1234).to_bytes(4, "little")
-
-
-def replace(content: bytearray, archive: zipfile.ZipFile) -> None:
-    content[:] = b"<html>not a zip</html>"
-
-
-@pytest.mark.parametrize("ranges", [True, False])
-@pytest.mark.parametrize("change", [damage, misdirect, replace])
-def test_a_damaged_zip_is_one_message(server, root, pictures, ranges, change):
+def test_a_damaged_zip_is_one_message(server, root, pictures):
     path = root / ZIP.lstrip("/")
     content = bytearray(path.read_bytes())
     with zipfile.ZipFile(path) as archive:
-        change(content, archive)
-    path.write_bytes(content)
-    server.ranges = ranges
-    assert "the zip cannot be read" in refusal(server, pictures)
-
-
-def test_the_list_is_read_in_spite_of_interruptions_and_errors(server, pictures):
-    server.faults[ZIP] = [servers.status(503), servers.cut(100), None, servers.cut(9, reset=True)]
-    assert ids(collect(server, pictures)[0]) == LARGEST_FOUR
+        start = archive.getinfo("annotations/captions_val2017.json").header_offset
+    content[start + 80 : start + 120] = bytes(40)
+    for damaged in (content, b"<html>not a zip</html>"):
+        path.write_bytes(damaged)
+        assert "the zip cannot be read" in refusal(server, pictures)
 
 
 def test_a_missing_picture_is_one_message_and_the_others_stay(server, root, pictures):
@@ -256,14 +213,10 @@ def test_a_missing_picture_is_one_message_and_the_others_stay(server, root, pict
     assert not list(pictures.glob(".*"))
 
 
-WHOLE = mirror.jpeg(64, 64, seed=3)
-
-
 @pytest.mark.parametrize(
     "content, words",
     [
-        (WHOLE[:-2], "not a complete JPEG"),
-        (WHOLE[:-300], "not a complete JPEG"),
+        (mirror.jpeg(64, 64)[:-2], "not a complete JPEG"),
         (b"\x89PNG\r\n\x1a\n" + bytes(100), "it is not a JPEG"),
         (mirror.jpeg(48, 64), "48 x 64 pixels, but the list says 64 x 64"),
     ],
@@ -307,7 +260,7 @@ def run_step(server, folder):
     return CliRunner().invoke(cli.app, ["manifest", *arguments])
 
 
-def test_the_step_writes_the_same_manifest_from_any_mirror(root, tmp_path):
+def test_the_step_writes_the_same_manifest_from_any_mirror_and_none_if_it_fails(root, tmp_path):
     for run in ("one", "two"):
         with servers.serving(root) as server:
             result = run_step(server, tmp_path / run)
@@ -319,24 +272,7 @@ def test_the_step_writes_the_same_manifest_from_any_mirror(root, tmp_path):
     assert [row["image_id"] for row in csv.DictReader(lines)] == LARGEST_FOUR
     skipped = (tmp_path / "one" / "skipped.csv").read_text()
     assert skipped == "image_id,file_name,width,height,reason\n"
-
-
-def test_the_step_writes_no_manifest_if_it_fails(server, root, tmp_path):
     (root / address(40).lstrip("/")).unlink()
-    result = run_step(server, tmp_path / "run")
-    assert isinstance(result.exception, LeakageError)
+    with servers.serving(root) as server:
+        assert isinstance(run_step(server, tmp_path / "run").exception, LeakageError)
     assert not (tmp_path / "run" / "manifest.csv").exists()
-
-
-@pytest.mark.skipif(not REAL.is_dir(), reason=f"no {REAL.name} folder beside the repository")
-def test_the_100_largest_pictures_of_the_real_mirror_are_downloaded(pictures):
-    with zipfile.ZipFile(REAL / ZIP.lstrip("/")) as archive:
-        listed = json.loads(archive.read("annotations/captions_val2017.json"))["images"]
-    listed.sort(key=lambda entry: (-entry["width"] * entry["height"], entry["id"]))
-    with servers.serving(REAL) as server:
-        rows, skipped = collect(server, pictures, patch_size=224, count=100)
-        downloaded = {path for path in server.paths() if path != ZIP}
-    assert ids(rows) == [str(entry["id"]) for entry in listed[:100]] and skipped == []
-    assert downloaded == {f"/val2017/{entry['file_name']}" for entry in listed[:100]}
-    assert {row["channels"] for row in rows} == {1, 3}
-    assert all(", http" in row["license"] for row in rows)

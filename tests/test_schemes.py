@@ -19,7 +19,6 @@ SHAPES = st.tuples(st.integers(1, 40), st.integers(1, 40), st.sampled_from([1, 3
 PICTURES = hnp.arrays(np.uint8, SHAPES, elements=st.integers(0, 255))
 KEYED = sorted(set(schemes.names()) - {"folder"})
 XORS = ["msb_xor", "lsb_xor", "bitplane_xor", "block_xor"]
-PERMUTATIONS = ["pixel_permutation", "block_permutation"]
 STREAM = Keystream(KEY, "000042")
 few = settings(max_examples=15, deadline=None)
 
@@ -63,13 +62,20 @@ def test_another_key_or_another_picture_gives_another_ciphertext(cipher):
     assert len(found | {pixels.tobytes()}) == 4
 
 
-@pytest.mark.parametrize("cipher", KEYED)
-def test_a_level_that_the_cipher_does_not_have_is_refused(cipher):
-    found = schemes.cipher_class(cipher)
+def test_a_level_or_cipher_that_does_not_exist_is_refused():
+    found = schemes.cipher_class("msb_xor")
     assert found(levels=[0]).levels == [0]
     for levels in ([-1], [0, 11], [1, 1]):
         with pytest.raises(ValueError, match=r"level|named once"):
             found(levels=levels)
+    bitplane = schemes.cipher_class("bitplane_xor")
+    assert bitplane(planes=[4, 2]).levels == [0, 1, 2]
+    with pytest.raises(ValueError, match="found 3, and planes names 2"):
+        bitplane(planes=[4, 2], levels=[0, 3])
+    with pytest.raises(ValueError, match="expected some of 7 to 0"):
+        bitplane(planes=[1, 1])
+    with pytest.raises(LeakageError, match="'msb_xro' is not known; the nearest is 'msb_xor'"):
+        schemes.cipher_class("msb_xro")
 
 
 @few
@@ -81,7 +87,7 @@ def test_the_highest_level_is_the_whole_byte_xored_with_the_keystream(pixels):
 
 
 @given(PICTURES, LEVELS)
-def test_the_views_of_msb_xor_are_functions_of_the_clear_bits(pixels, level):
+def test_the_views_of_msb_xor_and_lsb_xor_are_functions_of_the_clear_bits(pixels, level):
     scaled, shifted, full = (
         view(pixels, level, view=each) for each in ("scaled", "shifted", "full")
     )
@@ -90,10 +96,6 @@ def test_the_views_of_msb_xor_are_functions_of_the_clear_bits(pixels, level):
     assert np.array_equal(scaled, (pixels.astype(int) << level) & 255)
     assert np.array_equal(shifted, pixels & low)
     assert np.array_equal(full, encrypted(pixels, level)) and np.array_equal(full & low, shifted)
-
-
-@given(PICTURES, LEVELS)
-def test_lsb_xor_hides_the_least_significant_bits(pixels, level):
     assert np.array_equal(view(pixels, level, "lsb_xor"), pixels >> level << level)
 
 
@@ -105,29 +107,19 @@ def test_bitplane_xor_hides_the_first_of_the_listed_planes(pixels, planes, level
     assert not ((encrypted(pixels, level, "bitplane_xor", **how) ^ pixels) & clear).any()
 
 
-def test_bitplane_xor_has_as_many_levels_as_planes():
-    model = schemes.cipher_class("bitplane_xor")
-    assert model(planes=[4, 2]).levels == [0, 1, 2]
-    with pytest.raises(ValueError, match="found 3, and planes names 2"):
-        model(planes=[4, 2], levels=[0, 3])
-    for planes in ([8], [1, 1], []):
-        with pytest.raises(ValueError, match="expected some of 7 to 0"):
-            model(planes=planes)
-
-
-@pytest.mark.parametrize("cipher", XORS)
+@pytest.mark.parametrize("cipher", [*XORS, "full"])
 def test_encrypted_and_clear_bits_add_up_to_a_byte(cipher):
     of = scheme(cipher)
-    for level in of.cipher.levels:
+    for level in of.cipher.levels[1:]:
         about = of.about(level)
         assert about["clear_bits"] == 8 * (1 - about["strength"])
-    about = scheme("full").about(1)
-    assert about["clear_bits"] == 0 and about["strength"] == 1
+    assert about["strength"] == 1
 
 
 @pytest.mark.parametrize("cipher", XORS)
 def test_pixels_that_are_equal_in_a_nested_view_stay_equal_at_higher_levels(cipher):
     assert scheme(cipher).about(1)["nested"]
+    assert not scheme(cipher, view="full").about(1)["nested"]
     pixels, bit = noise(20, 30, 3), np.uint8(1) << np.arange(20, dtype=np.uint8) % 8
     # A row differs in one bit plane at most.
     other = pixels ^ (noise(20, 30, 3)[::-1] & bit[:, None, None])
@@ -136,29 +128,23 @@ def test_pixels_that_are_equal_in_a_nested_view_stay_equal_at_higher_levels(ciph
     assert all((higher >= lower).all() for lower, higher in itertools.pairwise(equal))
 
 
-def test_views_with_fresh_noise_at_each_level_are_not_nested():
-    assert not any(scheme(cipher, view="full").about(1)["nested"] for cipher in XORS)
-    assert not any(scheme(cipher).about(1)["nested"] for cipher in [*PERMUTATIONS, "full"])
-
-
-@pytest.mark.parametrize("cipher", PERMUTATIONS)
+@pytest.mark.parametrize("cipher", ["pixel_permutation", "block_permutation"])
 @few
 @given(pixels=PICTURES)
 def test_a_permutation_does_not_change_the_histogram(cipher, pixels):
+    assert not scheme(cipher).about(1)["nested"]
     colours = np.sort(pixels.reshape(-1, pixels.shape[2]), axis=0)
     for level in scheme(cipher).cipher.levels:
         moved = encrypted(pixels, level, cipher).reshape(colours.shape)
         assert np.array_equal(np.sort(moved, axis=0), colours)
 
 
-@pytest.mark.parametrize("level", [1, 3])
-def test_pixel_permutation_keeps_pixels_in_their_square(level):
-    side = 2**level
-    number = np.arange(20 * 30).reshape(20, 30)
+def test_pixel_permutation_keeps_pixels_in_their_square():
+    side, number = 8, np.arange(20 * 30).reshape(20, 30)
     square = number // 30 // side * 100 + number % 30 // side
-    pixels = np.repeat(square.astype(np.uint8)[..., None], 3, axis=2)
-    assert np.array_equal(encrypted(pixels, level, "pixel_permutation"), pixels)
-    moved = encrypted(noise(20, 30, 1), level, "pixel_permutation")
+    pixels = square.astype(np.uint8)[..., None]
+    assert np.array_equal(encrypted(pixels, 3, "pixel_permutation"), pixels)
+    moved = encrypted(noise(20, 30, 1), 3, "pixel_permutation")
     assert (moved != noise(20, 30, 1)).mean() > 0.5
 
 
@@ -183,18 +169,13 @@ def test_block_permutation_moves_blocks_of_one_shape_among_themselves():
     assert (moved[16:, 20:] == pixels[16:, 20:]).all() and not np.array_equal(moved, pixels)
 
 
-@pytest.mark.parametrize("level", [2, 4, 7])
-def test_block_xor_hides_the_level_s_eighths_of_the_blocks(level):
+def test_block_xor_hides_the_level_s_eighths_of_the_blocks():
     pixels = noise(64, 96, 3) | 1
-    found = view(pixels, level, "block_xor", block=8)
+    found = view(pixels, 3, "block_xor", block=8)
     black = (found == 0).reshape(8, 8, 12, 8, 3)
     assert set(black.sum((1, 3, 4)).ravel()) <= {0, 8 * 8 * 3}
-    assert (found == 0).mean() == level / 8
+    assert (found == 0).mean() == 3 / 8
     assert np.array_equal(found[found > 0], pixels[found > 0])
-
-
-def test_the_key_is_not_in_the_representation_of_its_objects():
-    assert repr(KEY) not in repr(STREAM) + repr(scheme("full"))
 
 
 @few
@@ -203,15 +184,8 @@ def test_a_keyed_permutation_depends_on_the_purpose(count, purpose):
     found = STREAM.permutation(count, purpose)
     assert sorted(found) == list(range(count))
     assert np.array_equal(found, STREAM.permutation(count, purpose))
-    if count > 20:
-        assert not np.array_equal(found, STREAM.permutation(count, purpose + "another"))
-
-
-def test_a_keystream_depends_on_the_picture_and_on_the_key():
-    streams = [Keystream(KEY, "000042"), Keystream(KEY, "000043"), Keystream(KEY[::-1], "000042")]
-    assert len({stream.bytes(64).tobytes() for stream in streams}) == 3
-    with pytest.raises(LeakageError, match="there is no keystream"):
-        Keystream(None, "000042").bytes(1)
+    other = STREAM.permutation(count, purpose + "another")
+    assert count <= 20 or not np.array_equal(found, other)
 
 
 @few
@@ -222,21 +196,15 @@ def test_a_keystream_is_chacha20_with_the_hash_of_the_id_as_nonce(image_id, coun
     assert Keystream(KEY, image_id).bytes(count).tobytes() == cipher.update(bytes(count))
 
 
-def test_a_key_file_holds_64_hexadecimal_digits(tmp_path):
-    (tmp_path / "my.key").write_text(KEY.hex() + "\n")
-    assert read_key(tmp_path / "my.key") == KEY
-
-
 DIGITS = KEY.hex().encode()
 
 
-@pytest.mark.parametrize(
-    "content", [None, b"", DIGITS[:-2], DIGITS + b"00", DIGITS[:-1] + b"x", b"\xff\xfe" * 16]
-)
+@pytest.mark.parametrize("content", [None, b"", DIGITS[:-2], DIGITS[:-1] + b"x", b"\xff\xfe" * 16])
 def test_a_wrong_key_file_is_named_but_not_shown(tmp_path, content):
     path = tmp_path / "my.key"
-    if content is not None:
-        path.write_bytes(content)
+    path.write_bytes(DIGITS + b"\n")
+    assert read_key(path) == KEY
+    path.unlink() if content is None else path.write_bytes(content)
     with pytest.raises(LeakageError) as caught:
         read_key(path)
     message = str(caught.value)
@@ -244,13 +212,10 @@ def test_a_wrong_key_file_is_named_but_not_shown(tmp_path, content):
     assert "openssl rand -hex 32" in message and DIGITS[:12].decode() not in message
 
 
-@given(st.binary(min_size=32, max_size=32))
-def test_the_fingerprint_is_not_the_key_or_its_plain_hash(key):
-    found = fingerprint(key)
+def test_neither_the_fingerprint_nor_the_representation_of_an_object_shows_the_key():
+    found = fingerprint(KEY)
     assert len(found) == 16
-    assert found not in key.hex() and found not in hashlib.sha256(key).hexdigest()
-
-
-def test_an_unknown_cipher_is_refused_with_the_nearest():
-    with pytest.raises(LeakageError, match="'msb_xro' is not known; the nearest is 'msb_xor'"):
-        schemes.cipher_class("msb_xro")
+    assert found not in KEY.hex() and found not in hashlib.sha256(KEY).hexdigest()
+    assert repr(KEY) not in repr(STREAM) + repr(scheme("full"))
+    with pytest.raises(LeakageError, match="there is no keystream"):
+        Keystream(None, "000042").bytes(1)
