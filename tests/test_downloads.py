@@ -36,7 +36,15 @@ def server(root):
         yield server
 
 
+@pytest.fixture
+def target(tmp_path):
+    (tmp_path / "got").mkdir()
+    return tmp_path / "got" / "file.bin"
+
+
 def fetch(url, target, check=lambda path: None, retries=3, timeout=5.0, limit=1 << 20):
+    for path in (target, files.checksum_path(target)):
+        path.unlink(missing_ok=True)
     with downloads.Session(4, retries, timeout, "ask the host") as session:
         downloads.fetch(session, url, target, check, limit)
 
@@ -49,12 +57,6 @@ def refusal(url, target, **settings):
     message = str(caught.value)
     assert url in message and message.endswith("; ask the host") and "\n" not in message
     return message
-
-
-@pytest.fixture
-def target(tmp_path):
-    (tmp_path / "got").mkdir()
-    return tmp_path / "got" / "file.bin"
 
 
 def test_a_file_arrives_complete_with_its_checksum(server, target):
@@ -78,25 +80,18 @@ def test_an_interrupted_download_is_resumed_where_it_ended(server, target, fault
     assert second.sent < len(CONTENT)
 
 
-@pytest.mark.parametrize("switched_off", ["ranges", "etags"])
-def test_a_download_that_cannot_be_resumed_starts_again(server, target, switched_off):
-    setattr(server, switched_off, False)
-    server.faults[PATH] = [servers.cut(100_000)]
-    fetch(server.url + PATH, target)
-    assert target.read_bytes() == CONTENT
-    assert server.statuses(PATH) == [200, 200]
-
-
-def test_a_file_that_changed_during_the_download_is_downloaded_again(server, target, root):
-    changed = CONTENT[::-1]
+@pytest.mark.parametrize("change", ["ranges", "etags", "content"])
+def test_a_download_that_cannot_be_resumed_starts_again(server, target, root, change):
+    server.ranges, server.etags = change != "ranges", change != "etags"
+    content = CONTENT[::-1] if change == "content" else CONTENT
 
     def cut_and_change(answer):
         servers.cut(100_000)(answer)
-        (root / PATH.lstrip("/")).write_bytes(changed)
+        (root / PATH.lstrip("/")).write_bytes(content)
 
     server.faults[PATH] = [cut_and_change]
     fetch(server.url + PATH, target)
-    assert target.read_bytes() == changed
+    assert target.read_bytes() == content
     assert server.statuses(PATH) == [200, 200]
 
 
@@ -109,20 +104,18 @@ def test_a_part_from_another_place_is_not_used(server, target):
     assert target.read_bytes() == CONTENT
     assert server.statuses(PATH) == [200, 206, 200]
     # A folded header does not break the message into two lines.
-    target.unlink()
-    files.checksum_path(target).unlink()
     server.faults[PATH] = [servers.status(206, Content_Range="bytes 1-\r\n 2/3")] * 2
     assert "another part" in refusal(server.url + PATH, target, retries=1)
 
 
-@pytest.mark.parametrize("code", [408, 429, 500, 502, 503, 504])
+@pytest.mark.parametrize("code", [408, 429, 503])
 def test_a_temporary_status_is_retried_soon_whatever_retry_after_says(server, target, code):
     server.faults[PATH] = [servers.status(code), servers.status(code, Retry_After="3600")]
     fetch(server.url + PATH, target)
     assert server.statuses(PATH) == [code, code, 200]
 
 
-@pytest.mark.parametrize("code", [401, 403, 404, 410])
+@pytest.mark.parametrize("code", [403, 404])
 def test_a_final_status_is_one_message_and_not_retried(server, target, code):
     server.faults[PATH] = [servers.status(code)] * 5
     assert str(code) in refusal(server.url + PATH, target)
@@ -145,12 +138,6 @@ def test_a_fault_that_stays_is_one_message_after_all_attempts(server, target, fa
     assert len(server.requests) == 3
 
 
-def test_wrong_bytes_are_downloaded_again(server, target):
-    server.faults[PATH] = [servers.body(CONTENT[::-1]), servers.body(b"")]
-    fetch(server.url + PATH, target)
-    assert target.read_bytes() == CONTENT
-
-
 def test_a_file_that_the_check_refuses_is_downloaded_again(server, target):
     server.etags = False
     server.faults[PATH] = [servers.cut_unannounced(1000)]
@@ -160,17 +147,12 @@ def test_a_file_that_the_check_refuses_is_downloaded_again(server, target):
 
     fetch(server.url + PATH, target, check=check)
     assert target.read_bytes() == CONTENT and len(server.requests) == 2
-    target.unlink()
-    files.checksum_path(target).unlink()
     message = refusal(server.url + PATH, target, check=lambda path: "it is too dull", retries=1)
     assert "it is too dull" in message and len(server.requests) == 4
 
 
-def test_a_file_above_the_limit_is_refused(server, target):
+def test_a_file_above_the_limit_and_a_closed_port_are_one_message(server, target):
     assert "more than 1000 bytes" in refusal(server.url + PATH, target, limit=1000, retries=0)
-
-
-def test_a_closed_port_is_one_message(target):
     url = f"http://127.0.0.1:{servers.closed_port()}/x"
     assert "Connection refused" in refusal(url, target, retries=1)
 
@@ -179,18 +161,11 @@ def test_a_redirect_is_followed_and_a_loop_is_one_message(server, target):
     server.faults["/old"] = [servers.redirect(PATH)]
     fetch(f"{server.url}/old", target)
     assert target.read_bytes() == CONTENT
-    target.unlink()
-    files.checksum_path(target).unlink()
     server.faults["/loop"] = [servers.redirect("/loop")] * 50
     assert "redirects" in refusal(f"{server.url}/loop", target)
 
 
-def test_a_redirect_to_plain_http_on_another_host_is_refused(server, target):
-    server.faults[PATH] = [servers.redirect("http://localhost:1/file.bin")]
-    assert "plain HTTP is refused" in refusal(server.url + PATH, target)
-
-
-@pytest.mark.parametrize("address", ["http://[x", "\xff\xfe", "ftp://127.0.0.1/x", "http://host:x"])
+@pytest.mark.parametrize("address", ["http://[x", "\xff\xfe", "ftp://127.0.0.1/x"])
 def test_a_redirect_to_an_invalid_address_is_one_message(server, target, address):
     server.faults["/old"] = [servers.redirect(address)]
     with pytest.raises(LeakageError, match=r"(?i)redirect|adapters"):
@@ -222,25 +197,18 @@ def certificate(tmp_path_factory):
     return path
 
 
-@pytest.fixture
-def tls_server(root, certificate):
+def test_an_untrusted_certificate_and_a_redirect_to_plain_http_are_refused(
+    root, server, target, certificate, monkeypatch
+):
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate)
-    with servers.serving(root, tls=context) as server:
-        yield server
-
-
-def test_an_untrusted_certificate_is_refused(tls_server, target):
-    assert "certificate" in refusal(tls_server.url + PATH, target, retries=1)
-
-
-def test_a_redirect_from_tls_to_plain_http_is_refused(
-    tls_server, server, target, certificate, monkeypatch
-):
-    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate))
-    fetch(tls_server.url + PATH, target)
-    target.unlink()
-    files.checksum_path(target).unlink()
-    tls_server.faults[PATH] = [servers.redirect(server.url + PATH)]
-    assert "plain HTTP is refused" in refusal(tls_server.url + PATH, target)
+    with servers.serving(root, tls=context) as tls_server:
+        assert "certificate" in refusal(tls_server.url + PATH, target, retries=1)
+        monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate))
+        fetch(tls_server.url + PATH, target)
+        tls_server.faults[PATH] = [servers.redirect(server.url + PATH)]
+        with pytest.raises(LeakageError, match="plain HTTP is refused"):
+            fetch(tls_server.url + PATH, target)
     assert not server.requests
+    server.faults[PATH] = [servers.redirect("http://localhost:1/file.bin")]
+    assert "plain HTTP is refused" in refusal(server.url + PATH, target)

@@ -1,6 +1,5 @@
 """The classic measures of visual security, and the step that computes them at every level."""
 
-import hashlib
 import json
 import math
 from pathlib import Path
@@ -28,11 +27,9 @@ PAIRS = SHAPES.flatmap(lambda shape: st.tuples(*[hnp.arrays(np.uint8, shape)] * 
 PHOTOGRAPH = skimage.data.astronaut()[:256, :256]
 CORRELATIONS = tuple(f"correlation_{each}" for each in ("horizontal", "vertical", "diagonal"))
 COLUMNS = ("psnr", "ssim", "entropy", *CORRELATIONS, "edge_similarity", "npcr", "uaci")
-# 200,000 values: a share has a standard deviation of at most 0.12 %.
-LARGE = (256, 256, 3)
 
 
-def uniform(seed: int, shape: tuple[int, ...] = LARGE) -> np.ndarray:
+def uniform(seed: int, *shape: int) -> np.ndarray:
     return np.random.default_rng(seed).integers(0, 256, shape, dtype=np.uint8)
 
 
@@ -54,34 +51,42 @@ def test_a_view_that_is_the_plain_picture_has_the_best_value_of_every_measure(pi
     found = measures.measure(picture, picture, picture)
     assert tuple(found) == measures.names() == COLUMNS
     assert found["psnr"] == math.inf and found["npcr"] == 0 and found["uaci"] == 0
-    assert found["ssim"] == pytest.approx(1) or min(picture.shape[:2]) < 3
+    # SSIM needs a window of 3 x 3.
+    small = min(picture.shape[:2]) < 3
+    assert found["ssim"] == (pytest.approx(math.nan, nan_ok=True) if small else pytest.approx(1))
     assert found["edge_similarity"] in (pytest.approx(1), 0.5)
     assert value("edge_similarity", PHOTOGRAPH) == pytest.approx(1)
 
 
 def test_independent_uniform_noise_has_the_expected_values():
-    found = measures.measure(uniform(0), uniform(1), uniform(1))
+    # 200,000 values: a share has a standard deviation of at most 0.12 %.
+    view = uniform(1, 256, 256, 3)
+    found = measures.measure(uniform(0, 256, 256, 3), view, view)
     assert found["ssim"] == pytest.approx(0, abs=0.01)
     assert found["npcr"] == pytest.approx(100 * 255 / 256, abs=0.06)
     assert found["uaci"] == pytest.approx(100 * 257 / 768, abs=0.25)
     assert found["psnr"] == pytest.approx(10 * math.log10(255**2 * 6 / (256**2 - 1)), abs=0.05)
     assert found["entropy"] == pytest.approx(8, abs=0.002)
-    for name in CORRELATIONS:
-        assert found[name] == pytest.approx(0, abs=0.01)
-
-
-def test_unrelated_edge_directions_score_the_mean_cosine_of_eight_angles():
+    assert [found[name] for name in CORRELATIONS] == pytest.approx([0, 0, 0], abs=0.01)
+    # The mean cosine of eight directions.
     expected = np.abs(np.cos(np.arange(8) * np.pi / 8)).mean()
-    found = value("edge_similarity", uniform(2, (512, 512, 1)), uniform(3, (512, 512, 1)))
-    assert found == pytest.approx(expected, abs=0.05)
+    edges = value("edge_similarity", uniform(2, 512, 512, 1), uniform(3, 512, 512, 1))
+    assert edges == pytest.approx(expected, abs=0.05)
 
 
+# If all changes are of 255, UACI equals NPCR.
+@example((np.zeros((1, 1, 3), np.uint8), np.array([[[255, 0, 0]]], np.uint8)))
 @given(PAIRS)
-def test_a_comparison_of_two_pictures_is_symmetric(pair):
+def test_every_measure_stays_in_its_range_and_a_comparison_is_symmetric(pair):
     one, other = pair
     found, turned = measures.measure(one, other, other), measures.measure(other, one, one)
     for name in ("psnr", "ssim", "edge_similarity", "npcr", "uaci"):
         assert found[name] == pytest.approx(turned[name], nan_ok=True)
+    assert 0 <= found["entropy"] <= 8 + 1e-9
+    assert 0 <= found["edge_similarity"] <= 1 + 1e-9
+    assert 0 <= found["uaci"] <= found["npcr"] <= 100
+    assert not np.abs([found[name] for name in CORRELATIONS]).max() > 1
+    assert not abs(found["ssim"]) > 1 + 1e-9
 
 
 @given(PICTURES)
@@ -102,18 +107,6 @@ def test_a_grey_picture_has_the_values_of_its_three_equal_channels(picture, othe
     assert colour == pytest.approx(grey, nan_ok=True)
 
 
-# If all changes are of 255, UACI equals NPCR.
-@example((np.zeros((1, 1, 3), np.uint8), np.array([[[255, 0, 0]]], np.uint8)))
-@given(PAIRS)
-def test_every_measure_stays_in_its_range(pair):
-    found = measures.measure(pair[0], pair[1], pair[1])
-    assert 0 <= found["entropy"] <= 8 + 1e-9
-    assert 0 <= found["edge_similarity"] <= 1 + 1e-9
-    assert 0 <= found["uaci"] <= found["npcr"] <= 100
-    assert not np.abs([found[name] for name in CORRELATIONS]).max() > 1
-    assert not abs(found["ssim"]) > 1 + 1e-9
-
-
 @given(st.integers(0, 255), SHAPES)
 def test_a_constant_picture_has_no_entropy_no_correlation_and_no_edge(number, shape):
     picture = np.full(shape, number, np.uint8)
@@ -122,9 +115,8 @@ def test_a_constant_picture_has_no_entropy_no_correlation_and_no_edge(number, sh
     assert all(np.isnan(found[name]) for name in CORRELATIONS)
 
 
-@pytest.mark.parametrize("steps", range(9))
-def test_edges_turned_by_a_multiple_of_22_5_degrees_score_its_cosine(steps):
-    angle = 22.5 * steps
+@pytest.mark.parametrize("angle", [0, 22.5, 67.5, 90, 157.5])
+def test_edges_turned_by_a_multiple_of_22_5_degrees_score_its_cosine(angle):
     found = value("edge_similarity", step_edge(0), step_edge(angle))
     # The border is mirrored, which turns the directions of some blocks.
     assert found == pytest.approx(abs(math.cos(math.radians(angle))), abs=0.08)
@@ -138,50 +130,30 @@ def test_a_step_is_an_edge_from_16_grey_levels_on(height, expected):
     assert found == pytest.approx(expected)
 
 
-def test_a_block_that_the_border_cuts_counts_like_a_whole_one():
-    one = np.zeros((8, 17, 1), np.uint8)
-    one[:, 4:] = 100  # an edge in the first of three blocks; the last one is one pixel wide
-    other = one.copy()
-    other[:4, 15:] = 200  # edges in the second and third block
-    assert value("edge_similarity", one, other) == pytest.approx(1 / 3)
-
-
 def test_a_ramp_is_correlated_along_itself_and_a_chessboard_across():
     ramp = np.tile(np.arange(32, dtype=np.uint8), (8, 1))[..., None]
     assert value("correlation_horizontal", ramp) == pytest.approx(1)
     chessboard = (255 * (np.indices((9, 9)).sum(axis=0) % 2)).astype(np.uint8)[..., None]
     assert value("correlation_horizontal", chessboard) == pytest.approx(-1)
     assert value("correlation_diagonal", chessboard) == pytest.approx(1)
-
-
-def test_a_channel_without_a_correlation_does_not_count():
-    red = np.concatenate([PHOTOGRAPH[..., :1], np.zeros((256, 256, 2), np.uint8)], axis=2)
-    expected = value("correlation_vertical", PHOTOGRAPH[..., :1])
-    assert value("correlation_vertical", red) == pytest.approx(expected)
-
-
-@pytest.mark.parametrize(("side", "known"), [(1, False), (2, False), (3, True), (4, True)])
-def test_ssim_needs_a_window_of_3_by_3(side, known):
-    found = value("ssim", uniform(4, (side, 9, 1)))
-    assert found == pytest.approx(1) if known else np.isnan(found)
+    # A channel without a correlation does not count.
+    padded = np.concatenate([chessboard, np.zeros((9, 9, 2), np.uint8)], axis=2)
+    assert value("correlation_horizontal", padded) == pytest.approx(-1)
 
 
 @pytest.mark.parametrize(
     ("wrong", "found"),
     [
-        (np.zeros((4, 4), np.uint8), r"uint8 of shape \(4, 4\)"),
         (np.zeros((4, 4, 2), np.uint8), r"uint8 of shape \(4, 4, 2\)"),
-        (np.zeros((0, 4, 1), np.uint8), r"uint8 of shape \(0, 4, 1\)"),
         (np.zeros((4, 4, 1)), r"float64 of shape \(4, 4, 1\)"),
         (np.zeros((4, 4, 3), np.uint8), r"pictures of shapes \(4, 4, 1\) and \(4, 4, 3\)"),
     ],
 )
-@pytest.mark.parametrize("place", [1, 2])
-def test_an_array_that_is_not_a_picture_of_the_same_shape_is_refused(wrong, found, place):
-    pictures = [np.zeros((4, 4, 1), np.uint8)] * 3
-    pictures[place] = wrong
-    with pytest.raises(LeakageError, match=f"found {found}; expected"):
-        measures.measure(*pictures)
+def test_an_array_that_is_not_a_picture_of_the_same_shape_is_refused(wrong, found):
+    picture = np.zeros((4, 4, 1), np.uint8)
+    for view, ciphertext in ((wrong, picture), (picture, wrong)):
+        with pytest.raises(LeakageError, match=f"found {found}; expected"):
+            measures.measure(picture, view, ciphertext)
 
 
 def encryption(**definition: object) -> str:
@@ -196,13 +168,12 @@ def manifest(tmp_path):
     """Return a manifest of five pictures, one of them grey."""
     rows = []
     for index in range(5):
-        pixels = PHOTOGRAPH[: 40 + index, 100:140]
-        path = tmp_path / f"{index}.png"
+        pixels, path = PHOTOGRAPH[: 40 + index, 100:140], tmp_path / f"{index}.png"
         Image.fromarray(pixels[..., 0] if index == 2 else pixels).save(path)
-        digest = hashlib.sha256(path.read_bytes()).hexdigest()
-        rows.append({"image_id": f"{index:03}", "file_name": path.name, "sha256": digest})
+        rows.append((f"{index:03}", path.name, files.sha256(path)))
     with files.kept_file(tmp_path / "manifest.csv") as temporary:
-        pd.DataFrame(rows).to_csv(temporary, index=False)
+        table = pd.DataFrame(rows, columns=["image_id", "file_name", "sha256"])
+        table.to_csv(temporary, index=False)
     return tmp_path / "manifest.csv"
 
 
@@ -252,14 +223,11 @@ def test_at_most_limit_pictures_are_measured_spread_over_the_manifest(manifest):
     rows, metadata = run(manifest, limit=2)
     assert rows["image_id"].unique().tolist() == ["000", "002"]
     assert metadata["pictures"] == 2 and metadata["limit"] == 2
-
-
-@given(st.integers(1, 10**7), st.integers(1, 300))
-def test_the_spread_is_even_and_in_order(count, limit):
-    taken = step.spread(count, limit)
-    assert len(taken) == min(count, limit) and taken[0] == 0 and taken[-1] < count
-    gaps = np.diff([*taken, count])
-    assert gaps.min() >= 1 and gaps.max() - gaps.min() <= 1
+    for count in (3, 7, 10**7):
+        taken = step.spread(count, 7)
+        gaps = np.diff([*taken, count])
+        assert len(taken) == min(count, 7) and taken[0] == 0
+        assert gaps.min() >= 1 and gaps.max() - gaps.min() <= 1
 
 
 def test_wrong_levels_and_pictures_are_refused(manifest):

@@ -15,7 +15,6 @@ from leakage.storage import embeddings, files, shards, views
 from snake import TinyRun, snakemake
 
 SIZE = 96
-PER_IMAGE = small_views.PER_IMAGE
 
 
 @given(st.integers(1, 5000), st.integers(1, 500))
@@ -25,21 +24,17 @@ def test_every_picture_is_in_one_shard_and_no_shard_is_too_large(pictures, size)
     assert [first for first, _ in bounds] == [0, *(end for _, end in bounds[:-1])]
     assert bounds[-1][1] == pictures
     assert all(0 < end - first <= size for first, end in bounds)
-
-
-def test_fewer_pictures_than_shards_are_refused():
     with pytest.raises(LeakageError, match=r"dataset\.shard_size: 3 shards were planned"):
         shards.bounds(2, 0, 3)
 
 
-@pytest.mark.parametrize("at_once", [1, 2, 3, 100])
+@pytest.mark.parametrize("at_once", [1, 3, 100])
 @pytest.mark.parametrize("count", [1, 2, 4])
 def test_the_rows_of_all_shards_are_the_table(tmp_path, monkeypatch, at_once, count):
     monkeypatch.setattr(shards, "ROWS_AT_ONCE", at_once)
     # Ids may look like a number or a missing value.
     ids = ["007", "007", "NA", "NA", "NA", "", "b"]
-    table = pd.DataFrame({"image_id": ids, "patch": range(7)})
-    table.to_csv(tmp_path / "t.csv", index=False)
+    pd.DataFrame({"image_id": ids, "patch": range(7)}).to_csv(tmp_path / "t.csv", index=False)
     parts = [shards.rows(tmp_path / "t.csv", shard, count) for shard in range(count)]
     assert pd.concat(parts)["image_id"].tolist() == ids
     assert pd.concat(parts)["patch"].tolist() == list(range(7))
@@ -65,27 +60,24 @@ def test_a_folder_of_shards_is_read_as_one_view(folder: Path) -> None:
     assert [int(pixels[0, 0, 0]) for _, pixels in view] == [0, 48, 96, 144]
 
 
-def test_a_missing_or_damaged_shard_is_named(folder: Path) -> None:
+def test_a_shard_that_is_damaged_missing_or_of_another_number_is_named(folder: Path) -> None:
     path = folder / views.shard_name(1)
-    content = bytearray(path.read_bytes())
-    content[50] ^= 1
-    path.write_bytes(content)
+    path.write_bytes(path.read_bytes()[:-1] + b"x")
     with pytest.raises(LeakageError, match=r"1\.parquet: damaged"):
+        list(views.View(folder))
+    views.write(path, [("9", np.zeros((2, 2, 1), np.uint8))], {"level": 1, "shard": 1, "shards": 3})
+    with pytest.raises(LeakageError, match=r"one of 3 shards, but .*0\.parquet is one of 2"):
         list(views.View(folder))
     path.unlink()
     with pytest.raises(LeakageError, match=r"1\.parquet: no such file"):
         views.View(folder)
 
 
-def test_shards_that_disagree_on_their_number_are_refused(folder: Path) -> None:
-    pixels = np.zeros((2, 2, 1), np.uint8)
-    other = {"level": 1, "shard": 1, "shards": 3}
-    views.write(folder / views.shard_name(1), [("9", pixels)], other)
-    with pytest.raises(LeakageError, match=r"one of 3 shards, but .*0\.parquet is one of 2"):
-        list(views.View(folder))
-
-
 def test_gathered_embeddings_equal_those_of_the_whole_view(tmp_path: Path) -> None:
+    def embedded(view: Path, output: Path) -> None:
+        entry = json.dumps({"kind": "statistics", "grid": 2})
+        embed.main(view, places, output, "hand", entry, SIZE, "0123abcd")
+
     places = small_views.write_places(tmp_path / "places.csv", small_views.places(SIZE))
     whole = small_views.write_view(tmp_path / "whole.parquet", 2)
     paths = []
@@ -94,8 +86,8 @@ def test_gathered_embeddings_equal_those_of_the_whole_view(tmp_path: Path) -> No
         described = {"scheme": "msb_xor", "level": 2, "shard": shard, "shards": 3}
         views.write(part, [picture], described)
         paths.append(tmp_path / f"{shard}.parquet")
-        embedded(part, places, paths[-1])
-    embedded(whole, places, tmp_path / "all.parquet")
+        embedded(part, paths[-1])
+    embedded(whole, tmp_path / "all.parquet")
     embeddings.gather(paths, tmp_path / "gathered.parquet")
     found, expected = (files.read_table(tmp_path / f"{n}.parquet") for n in ("gathered", "all"))
     assert found[0].equals(expected[0]) and "shard" not in found[1]["view"]
@@ -104,13 +96,7 @@ def test_gathered_embeddings_equal_those_of_the_whole_view(tmp_path: Path) -> No
     assert not (tmp_path / "mixed.parquet").exists()
 
 
-def embedded(view: Path, places: Path, output: Path) -> None:
-    """Run the step on a view."""
-    entry = json.dumps({"kind": "statistics", "grid": 2})
-    embed.main(view, places, output, "hand", entry, SIZE, "0123abcd")
-
-
-@pytest.mark.parametrize("limit", [1, 3, 5, 12, 99])
+@pytest.mark.parametrize("limit", [1, 5, 99])
 def test_a_limit_takes_as_many_pictures_as_possible_and_always_the_same(
     tmp_path: Path, limit: int
 ) -> None:

@@ -36,21 +36,17 @@ def test_pictures_come_back_bit_for_bit_and_in_order(tmp_path, pictures):
         assert found.shape == pixels.shape and np.array_equal(found, pixels)
 
 
-@pytest.mark.parametrize("place", [0, 100, -1])
-def test_a_damaged_byte_is_detected(path, place):
+def test_a_view_that_is_damaged_missing_or_without_its_checksum_is_refused(path):
     content = bytearray(path.read_bytes())
-    content[place] ^= 1
-    path.write_bytes(content)
-    with pytest.raises(LeakageError, match=r"view\.parquet: damaged: .* delete it and run"):
-        views.View(path)
-
-
-def test_a_view_that_is_missing_truncated_or_without_its_checksum_is_refused(path):
+    content[100] ^= 1
+    for damaged in (content, content[:-10]):
+        path.write_bytes(damaged)
+        with pytest.raises(LeakageError, match=r"view\.parquet: damaged: .* delete it and run"):
+            views.View(path)
     with pytest.raises(LeakageError, match=r"none\.parquet: no such file"):
         views.View(path.with_name("none.parquet"))
-    path.write_bytes(path.read_bytes()[:-10])
-    with pytest.raises(LeakageError, match="damaged"):
-        views.View(path)
+    line = files.checksum_path(path).read_text()  # which sha256sum can check
+    assert line.endswith("  view.parquet\n") and len(line) == 64 + 15
     files.checksum_path(path).unlink()
     with pytest.raises(LeakageError, match=r"checksum view\.parquet\.sha256 is missing"):
         views.View(path)
@@ -66,11 +62,6 @@ def test_an_interrupted_write_leaves_the_folder_unchanged(path):
         with pytest.raises(KeyboardInterrupt):
             views.write(target, interrupted(), METADATA)
     assert path.read_bytes() == before and set(path.parent.iterdir()) == names
-
-
-def test_sha256sum_can_check_a_view(path):
-    line = files.checksum_path(path).read_text()
-    assert line == f"{files.sha256(path)}  view.parquet\n"
 
 
 @pytest.mark.parametrize(("grey", "channels"), [("keep", 1), ("rgb", 3)])

@@ -60,7 +60,7 @@ class View:
 
     Raises:
         LeakageError: a file is missing or damaged, or the shards have different numbers of shards.
-            The checksum of a shard is checked when its pictures are read.
+            The checksum of a shard is checked when it is first read.
     """
 
     def __init__(self, path: Path | str):
@@ -77,20 +77,23 @@ class View:
 
     def __len__(self) -> int:
         """Return the number of pictures."""
-        return sum(pq.read_metadata(path).num_row_groups for path in self.paths)
+        return sum(pq.read_metadata(self._check(path)).num_row_groups for path in self.paths)
 
     def __iter__(self) -> Iterator[tuple[str, Bytes]]:
         """Yield (image id, read-only uint8 array of shape (height, width, channels))."""
         for path in self.paths:
-            if path not in self._checked:
-                self._checked.add(files.check(path))
-            opened = pq.ParquetFile(path)
+            opened = pq.ParquetFile(self._check(path))
             self._refuse_other_division(path, files.decode(opened.schema_arrow.metadata))
             for index in range(opened.metadata.num_row_groups):
                 row = opened.read_row_group(index)
                 shape = tuple(row[name][0].as_py() for name in ("height", "width", "channels"))
                 pixels = np.frombuffer(row["pixels"][0].as_buffer(), np.uint8)
                 yield row["image_id"][0].as_py(), pixels.reshape(shape)
+
+    def _check(self, path: Path) -> Path:
+        if path not in self._checked:
+            self._checked.add(files.check(path))
+        return path
 
     def _refuse_other_division(self, path: Path, found: dict[str, Any]) -> None:
         here, there = (each.get("shards", 1) for each in (found, self.metadata))
