@@ -42,7 +42,9 @@ def main(
     elif page:
         print("\n".join(_page()))
     elif nats is None:
-        print("\n".join([*_simulated(1, confidence, power), "", *_real(power)]))
+        sequence = "Pictures for a power of {:g}, levels in fixed sequence, simulated pairs:"
+        print("\n".join([sequence.format(power), "", *_simulated(1, confidence, power), ""]))
+        print("\n".join(["The same for photographs of COCO, two patches each:", "", *_real(power)]))
     else:
         table = planning.read()
         found = planning.pictures_for(table, nats, patches, power, confidence, levels)
@@ -131,7 +133,7 @@ leakage plan --nats 0.1 --patches 4
 
 prints how many pictures find a leak of 0.1 nats per patch in four runs of five. Change the question
 with `--power`, `--confidence` and `--levels`. `--levels 9` is for nine levels corrected by Holm's
-rule, which applies to views that are not nested.
+rule, which applies to views that are not [nested](method.md#the-verdict).
 
 From your own pilot:
 
@@ -172,8 +174,8 @@ These numbers are close to those of simulated pairs with two patches.
 The power is that of the [exact permutation tests](method.md#the-verdict) alone, on 200 data sets
 for each number of pictures, with 199 orders each (999 for up to seven pictures). A real run draws
 999 and finds a little more by Holm's rule. The numbers of pictures are good to about a tenth. In a
-verdict, critics that find nothing raise the p-value by a third, which takes about a tenth more
-pictures.
+verdict, critics that find nothing raise the p-value by a third ([p_exact /
+0.75](method.md#the-verdict)), which takes about a tenth more pictures.
 
 `leakage plan --page > docs/planning.md` makes this page from `workflow/leakage/analysis/power.csv`.
 `leakage plan --measure power.csv` measures the simulated part again, in about half an hour.
