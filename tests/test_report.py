@@ -1,6 +1,5 @@
 """The report: its content, the page and the summary, without Snakemake."""
 
-import dataclasses
 import html.parser
 import re
 from pathlib import Path
@@ -18,9 +17,7 @@ from leakage.config.workflow import Workflow
 from leakage.errors import LeakageError
 from leakage.figures import style
 from leakage.report import (
-    calibrations,
     content,
-    grid,
     illustrations,
     inputs,
     pages,
@@ -40,28 +37,9 @@ FINGERPRINT = keystream.fingerprint(keystream.read_key(record.TEST_KEY))
 VOID = {"meta", "link", "img", "br"}
 
 
-def claim_rows() -> pd.DataFrame:
-    said = ["holds", "holds", "cannot be tested with these weights"]
-    return pd.DataFrame({"claim": ["a. one", "a. one", "b. <two>"], "verdict": said, "remark": ""})
-
-
-def calibration_rows() -> pd.DataFrame:
-    table = {"task": "spiral", "level": [0, 1, 0], "truth": [1.0, 2.0, 1.0]}
-    return pd.DataFrame(table | {"estimator": ["mine", "mine", "cca"], "bias": [0.1, -0.3, -0.2]})
-
-
-def null_rows() -> pd.DataFrame:
-    """Return 20 families of two levels where nothing leaks, of which one was called a leak."""
-    table = {"strength": 0.0, "family": np.arange(40) // 2, "p_value": 0.5, "nats": 0.0}
-    table |= {"p_exact": 0.5, "p_critics": 0.5, "pictures": 60, "patches": "equal"}
-    said = [LEAK] + [NONE] * 39
-    return pd.DataFrame(table | dict.fromkeys(RULES, said) | {"confidence": 0.95})
-
-
-def estimate(**held_out: float) -> Estimate:
-    source = {"label": "CLIP, untrained", "untrained": True, "scheme": "msb_xor"}
-    metadata = {"source": source, "estimator": "mine"}
-    return Estimate(beyond.held_out_rows(**held_out), metadata)
+CLAIMS = pd.DataFrame({"claim": ["a. one", "a. one", "b. <two>"], "remark": ""}).assign(
+    verdict=["holds", "holds", "cannot be tested with these weights"]
+)
 
 
 def save_figure(stem: Path, caption: str) -> None:
@@ -141,18 +119,14 @@ def words(page: str) -> str:
 @pytest.fixture
 def complete(run) -> tuple[str, str]:
     """The report of a run with all its parts."""
-    return run(verdicts=rows({0: LEAK, 4: LEAK, 8: NONE}), claims=claim_rows())
+    return run(verdicts=rows({0: LEAK, 4: LEAK, 8: NONE}), claims=CLAIMS)
 
 
-def test_the_same_run_gives_the_same_bytes(complete, run):
-    assert run(verdicts=rows({0: LEAK, 4: LEAK, 8: NONE}), claims=claim_rows()) == complete
-
-
-def test_page_and_summary_say_the_same(complete):
+def test_page_and_summary_say_the_same_and_are_the_same_each_time(complete, run):
+    assert run(verdicts=rows({0: LEAK, 4: LEAK, 8: NONE}), claims=CLAIMS) == complete
     page, summary = words(complete[0]), complete[1]
     sentence = "Leaks at n = 4; nothing found at n = 8."
-    assert f"- **msb_xor**: {sentence}" in summary
-    assert page.index(sentence) < page.index("Warnings", 400)
+    assert f"- **msb_xor**: {sentence}" in summary and sentence in page
     leak = "leak, 1.2 nats, p = 0.004"
     assert "| representation | n = 0 | n = 4 | n = 8 |" in summary
     assert f"| CLIP | {leak} | {leak} | {NONE}, p = 0.004 |" in summary
@@ -175,16 +149,13 @@ def test_the_page_requests_nothing(complete):
 
 
 def test_every_figure_has_its_caption_an_alternative_text_and_three_files(complete):
-    page, text = Page(complete[0]), words(complete[0])
+    page = Page(complete[0])
     assert [each["id"] for each in page.all("figure")] == ["figure-fig2", "figure-msb_xor/mine"]
     assert [each["alt"] for each in page.all("img")] == [
         *("Picture cat at n = 0", "Picture cat at n = 8"),
         *("Histogram. It falls by 0.998 bit.", "My own (clip). It falls by 0.998 bit."),
     ]
-    first = page.all("img")[0]
-    assert (first["src"][:15], first["width"], first["height"]) == ("data:image/jpeg", "200", "133")
-    assert "It is <exact> & clear." in text
-    assert text.rindex("The paper's figures") < text.rindex("More figures")
+    assert "It is <exact> & clear." in words(complete[0])
     links = [each for each in page.all("a") if "download" in each or "data-file" in each]
     saved = [each.get("download") or each["data-file"] for each in links]
     stems = ("fig2", "msb_xor-mine")
@@ -205,7 +176,7 @@ def test_the_page_shows_configuration_versions_and_the_key_s_fingerprint_alone(c
 def test_a_run_without_a_verdict_says_so_and_shows_the_picture(run):
     page, summary = run()
     assert pages.NO_VERDICT in summary and pages.NO_VERDICT in words(page)
-    assert "Picture cat at n = 8" in page
+    assert "Picture cat at n = 8" in page and "Picture dog" not in page
     assert "`scorecard` is not among the `figures`" in summary
 
 
@@ -214,13 +185,16 @@ def test_the_published_calibration_is_quoted_unless_the_run_has_its_own(run):
     line = "| mine | rectangles | 0 | 5000 |"
     assert line in record.PUBLISHED.read_text() and line in summary
     assert "quoted from docs/calibration.md" in words(page)
-    assert "To calibrate this configuration: `snakemake --cores 8 --configfile " in summary
-    page, summary = run(calibration=calibration_rows(), false_alarms=null_rows())
+    table = {"task": "spiral", "level": [0, 1, 0], "truth": [1.0, 2.0, 1.0]}
+    table |= {"estimator": ["mine", "mine", "cca"], "bias": [0.1, -0.3, -0.2]}
+    # 20 families of two levels where nothing leaks, of which one was called a leak.
+    null = {"strength": 0.0, "family": np.arange(40) // 2, "p_value": 0.5, "nats": 0.0}
+    null |= {"p_exact": 0.5, "p_critics": 0.5, "pictures": 60, "patches": "equal"}
+    null |= dict.fromkeys(RULES, [LEAK] + [NONE] * 39) | {"confidence": 0.95}
+    page, summary = run(calibration=pd.DataFrame(table), false_alarms=pd.DataFrame(null))
     assert "| spiral | 1.00 | 2.00 | -0.30 | -0.20 | cca |" in summary
     assert "found a leak in 5.0 % of 20 families of levels (allowed: 5 %)" in words(page)
     assert "docs/calibration.md" not in page + summary
-    missing = calibrations.quoted(Path("none.md"), "snakemake calibration")
-    assert missing.table is None and missing.command
 
 
 def test_inputs_are_the_same_from_a_file_and_as_text(tmp_path):
@@ -239,30 +213,26 @@ def test_the_inputs_of_a_run_name_every_file_that_the_report_reads():
     assert inputs.read(found.as_json()) == found
     read = {str(path) for paths in found.files().values() for path in paths}
     results = Path(workflow.config.results)
-    names = [
-        "estimates/mine/lite0/full.parquet",
-        "views/plain/0.parquet",
-        "manifest.csv",
-        "analysis/verdicts.parquet",
-        "analysis/claims.parquet",
-    ]
-    names += ["calibration/table.parquet", "calibration/verdict.parquet", "figures/fig2.pdf"]
+    names = ["estimates/mine/lite0/full.parquet", "views/plain/0.parquet", "manifest.csv"]
+    names += ["analysis/verdicts.parquet", "analysis/claims.parquet", "figures/fig2.pdf"]
+    names += ["calibration/table.parquet", "calibration/verdict.parquet"]
     names += ["figures/schemes-lite0.csv", "calibration/calibration.png"]
     assert {str(results / name) for name in names} < read
-    headings = [each.heading for each in found.figures if each.name == "schemes-lite0"]
-    assert headings and headings[0].endswith("(lite0)")
 
 
-def test_warnings_name_untrained_networks_and_values_at_their_ceiling():
-    curve = dataclasses.replace(estimate(), rows=beyond.mine_rows())
-    untrained, ceiling = warnings.of_estimates([estimate(), curve])
+def test_estimates_have_a_row_per_level_and_warn_of_untrained_networks_and_values_at_a_ceiling():
+    source = {"label": "CLIP, untrained", "untrained": True, "scheme": "msb_xor"}
+    metadata = {"source": source, "estimator": "mine"}
+    estimate = Estimate(beyond.held_out_rows(), metadata)
+    untrained, ceiling = warnings.of_estimates([estimate, Estimate(beyond.mine_rows(), metadata)])
     assert untrained.text == "CLIP, untrained. A control with random weights."
     assert "mine on CLIP, untrained under msb_xor at n = 0." in ceiling.text
-    low = dataclasses.replace(estimate(ceiling=99.0), metadata={"source": {}, "estimator": "x"})
+    low = Estimate(beyond.held_out_rows(ceiling=99.0), {"source": {}, "estimator": "x"})
     assert list(warnings.of_estimates([low])) == []
-
-
-CLAIMS = claim_rows()
+    table = content.estimate_table([estimate])
+    heads = [column.head for column in table.columns]
+    assert {"scheme", "representation", "estimator", "n", "nats"} <= set(heads)
+    assert len(table.rows) == 3 and content.estimate_table([]) is None
 
 
 @pytest.mark.parametrize(
@@ -278,10 +248,8 @@ CLAIMS = claim_rows()
         (warnings.of_claims(CLAIMS[:2]), None),
         (warnings.of_channels([3, 1, 3], "keep"), "1 of 3 pictures are grey"),
         (warnings.of_channels([3, 1, 3], "rgb"), None),
-        (warnings.of_channels([1, 1], "keep"), None),
         (warnings.of_key(FINGERPRINT, record.TEST_KEY), "a key that anyone can read"),
         (warnings.of_key("0" * 16, record.TEST_KEY), None),
-        (warnings.of_key(FINGERPRINT, Path("none.key")), None),
     ],
 )
 def test_a_warning_is_given_when_and_only_when_it_applies(found, text):
@@ -289,27 +257,11 @@ def test_a_warning_is_given_when_and_only_when_it_applies(found, text):
     assert len(texts) == (text is not None) and all(text in each for each in texts)
 
 
-def test_held_out_estimates_have_a_row_per_level():
-    table = content.estimate_table([estimate()])
-    heads = [column.head for column in table.columns]
-    assert {"scheme", "representation", "estimator", "n", "nats"} <= set(heads)
-    assert len(table.rows) == beyond.held_out_rows()["level"].nunique()
-    assert content.estimate_table([]) is None
-
-
 def test_cells_have_a_text_and_a_number_to_sort_by():
     columns = [tables.Column("name"), tables.Column("nats", ".2f")]
     values = [("a", 1.234), ("b", None), ("c", float("nan")), ("d", -0.001), ("e", "2.50")]
     cells = [cell for _, cell in tables.Table(columns, values).cells()]
     assert cells == [("1.23", 1.234), ("", None), ("", None), ("0.00", -0.001), ("2.50", 2.5)]
-
-
-def test_a_table_of_a_markdown_page_is_read():
-    text = "# A\n\n## B\n\nWords.\n\n| x | y |\n|---|---|\n| a | 1.50 |\n\n## C\n\n| z |\n|---|\n"
-    found = tables.from_markdown(text, "## B")
-    assert found.cells() == [[("a", "a"), ("1.50", 1.5)]]
-    assert tables.from_markdown(text, "## C") is None
-    assert tables.from_markdown(text, "## D") is None
 
 
 def test_a_smaller_figure_looks_the_same_and_keeps_its_caption_but_photographs_stay(tmp_path):
@@ -323,10 +275,3 @@ def test_a_smaller_figure_looks_the_same_and_keeps_its_caption_but_photographs_s
     Image.fromarray(noise).save(tmp_path / "noise.png")
     noise = (tmp_path / "noise.png").read_bytes()
     assert illustrations.smaller(noise) == noise
-
-
-def test_only_the_first_picture_of_a_view_is_read(tmp_path):
-    pictures = [(name, np.zeros((10, 20, 1), np.uint8)) for name in ("cat", "dog")]
-    views.write(tmp_path / "0.parquet", pictures, {"level": 3})
-    level, shown = grid.picture(views.View(tmp_path / "0.parquet"))
-    assert (level, shown.image_id, shown.width, shown.height) == (3, "cat", 200, 100)

@@ -188,7 +188,7 @@ def test_level_numbers_do_not_overlap_stay_inside_their_axis_and_are_shared_on_o
         assert {"0", "4", "8"} <= {text.get_text() for text in axis.texts}
         assert not any(box.overlaps(each) for i, box in enumerate(boxes) for each in boxes[:i])
         assert all(axis.get_window_extent().contains(*box.min) for box in boxes)
-    same = tables(**dict.fromkeys(measures.names(), {0: 50.0, 4: 20.0, 8: 20.0}))
+    same = tables(**{name: {0: 50.0, 4: 20.0, 8: 20.0} for name in measures.names()})
     figure, _ = draw(same | {"verdicts": judged(nats={0: 4.0, 4: 1.0, 8: 1.0})})
     assert {text.get_text() for text in figure.axes[1].texts} == {"0", "4–8"}
 
