@@ -59,7 +59,9 @@ def main(
     limit: Annotated[
         int | None, typer.Option(help="for embeddings: most rows to read; default: all")
     ] = None,
-    settings: Annotated[str, typer.Option(help="the estimator's settings, as JSON")] = "{}",
+    settings: Annotated[
+        str, typer.Option(help="settings, as JSON; default: the estimator's, not config.yaml's")
+    ] = "{}",
     seed: Annotated[int, typer.Option(help="random seed")] = 0,
     label: Annotated[str, typer.Option(help="the estimator's key, for the table")] = "",
     representation: Annotated[str, typer.Option(help="representation, for the table")] = "",
