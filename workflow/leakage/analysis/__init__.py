@@ -9,11 +9,8 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from leakage.analysis.tables import Table
-    from leakage.config.models import Config
-    from leakage.interfaces import Wanted
+    from leakage.interfaces import Configuration, Frame, Wanted
 
 ANALYSES = {
     "verdicts": "verdicts.Verdicts",
@@ -29,7 +26,7 @@ class Analysis:
     per_scheme: ClassVar[bool] = False
     """whether there is a table for each scheme, `analysis/{name}/{scheme}.parquet`"""
 
-    def tables(self, config: "Config", pictures: int) -> "Mapping[str, Wanted]":
+    def tables(self, config: Configuration, pictures: int) -> "Mapping[str, Wanted]":
         """Return the tables to read, by their role.
 
         Args:
@@ -38,7 +35,7 @@ class Analysis:
         """
         raise NotImplementedError
 
-    def table(self, tables: "Mapping[str, Table]", confidence: float) -> "pd.DataFrame":
+    def table(self, tables: "Mapping[str, Table]", confidence: float) -> Frame:
         """Return the table.
 
         Args:
@@ -55,6 +52,6 @@ def named(name: str) -> Analysis:
     return found
 
 
-def compared(config: "Config") -> list[str]:
+def compared(config: Configuration) -> list[str]:
     """Return the compared schemes, the paper's first."""
     return list(dict.fromkeys([config.paper.scheme, *config.comparisons.schemes]))

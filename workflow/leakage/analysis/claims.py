@@ -16,12 +16,10 @@ import numpy as np
 from leakage.analysis import Analysis, enough, parts
 from leakage.analysis.parts import Player
 from leakage.analysis.tables import BITS_PER_NAT, Table, answer
-from leakage.interfaces import Wanted
+from leakage.interfaces import Configuration, Frame, Wanted
 
 if TYPE_CHECKING:
     import pandas as pd
-
-    from leakage.config.models import Config
 
 HOLDS, FAILS = "holds", "does not hold"
 STAND_IN_HOLDS, STAND_IN_FAILS = (f"with a stand-in: {each}" for each in (HOLDS, FAILS))
@@ -49,7 +47,7 @@ class Claims(Analysis):
     if the claim holds.
     """
 
-    def tables(self, config: "Config", pictures: int) -> dict[str, Wanted]:
+    def tables(self, config: Configuration, pictures: int) -> dict[str, Wanted]:
         """Return the estimates of Figures 2 to 8, and the held-out ones beside them."""
         paper, held_out = config.paper, config.verdict.estimator
         clip, resnet = paper.clip, paper.resnet
@@ -67,7 +65,7 @@ class Claims(Analysis):
             asked["bits"] = Wanted(config.verdict.pixels, "pixels")
         return asked
 
-    def table(self, tables: Mapping[str, Table], confidence: float) -> "pd.DataFrame":
+    def table(self, tables: Mapping[str, Table], confidence: float) -> Frame:
         """Return the numbers of all claims, one per row."""
         return rows_of(claims(tables))
 
@@ -159,7 +157,7 @@ class Claim:
         return " ".join([*said, self.remark]).strip()
 
 
-def rows_of(found: list[Claim]) -> "pd.DataFrame":
+def rows_of(found: list[Claim]) -> Frame:
     """Return the claims as a table, one row per number."""
     import pandas as pd
 
@@ -213,7 +211,7 @@ def straightness(levels: Any, values: Any) -> float:
     return float(np.corrcoef(levels, values)[0, 1] ** 2)
 
 
-def training(table: Table) -> "pd.DataFrame":
+def training(table: Table) -> Frame:
     """Return the training values in nats, mean over seeds: epochs as rows, levels as columns."""
     rows = table.rows[table.rows["split"] == "train"]
     return rows.pivot_table(index="step", columns="level", values="nats", aggfunc="mean")

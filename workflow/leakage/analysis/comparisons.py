@@ -5,16 +5,13 @@ another job makes.
 """
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from leakage.analysis import enough
 from leakage.analysis.tables import INFORMATION, Table, by_level
 from leakage.errors import LeakageError
-
-if TYPE_CHECKING:
-    import pandas as pd
+from leakage.interfaces import Frame
 
 METHODS = {
     "mine": "MINE",
@@ -49,7 +46,7 @@ def methods(tables: Mapping[str, Table]) -> dict[str, str]:
     return {role: f"{name}, {role}" if name in several else name for role, name in found.items()}
 
 
-def estimators(tables: Mapping[str, Table]) -> "pd.DataFrame":
+def estimators(tables: Mapping[str, Table]) -> Frame:
     """Return `by_level` of every estimator, one below the other."""
     import pandas as pd
 
@@ -65,7 +62,7 @@ def estimators(tables: Mapping[str, Table]) -> "pd.DataFrame":
     )
 
 
-def memorisation(mine: Table, held_out: Table) -> "pd.DataFrame":
+def memorisation(mine: Table, held_out: Table) -> Frame:
     """Return `mean`, `low`, `high` in nats per series and level; MINE's are over its seeds."""
     import pandas as pd
 
@@ -87,7 +84,7 @@ def memorisation(mine: Table, held_out: Table) -> "pd.DataFrame":
     return table.assign(at_ceiling=bounded, carries_weight=table["series"].map(weights))
 
 
-def pixel_critics(tables: Mapping[str, Table]) -> "pd.DataFrame":
+def pixel_critics(tables: Mapping[str, Table]) -> Frame:
     """Return each critic's values with the exact one, the difference, and what counts as right."""
     import pandas as pd
 
@@ -105,7 +102,7 @@ def pixel_critics(tables: Mapping[str, Table]) -> "pd.DataFrame":
     return table.drop(columns="chance")
 
 
-def pretraining(tables: Mapping[str, Table]) -> "pd.DataFrame":
+def pretraining(tables: Mapping[str, Table]) -> Frame:
     """Return both sides of each pair per measure and level, and trained less untrained.
 
     Raises:
@@ -139,7 +136,7 @@ def pretraining(tables: Mapping[str, Table]) -> "pd.DataFrame":
     return pd.concat(parts, ignore_index=True)
 
 
-def reidentification(tables: Mapping[str, Table]) -> "pd.DataFrame":
+def reidentification(tables: Mapping[str, Table]) -> Frame:
     """Return the shares per representation, statistic and level; chance is the mean over folds."""
     import pandas as pd
 
@@ -156,7 +153,7 @@ def reidentification(tables: Mapping[str, Table]) -> "pd.DataFrame":
     return pd.concat(known, ignore_index=True).drop(columns=["ceiling", "at_ceiling"])
 
 
-def schemes(tables: Mapping[str, Table]) -> "pd.DataFrame":
+def schemes(tables: Mapping[str, Table]) -> Frame:
     """Return one row per scheme, estimate and level.
 
     Columns: scheme, estimate, representation, label, level, strength; mean, low, high, floor,
@@ -185,7 +182,7 @@ def schemes(tables: Mapping[str, Table]) -> "pd.DataFrame":
     return pd.concat(parts, ignore_index=True)[columns]
 
 
-def _over_seeds(rows: "pd.DataFrame") -> "pd.DataFrame":
+def _over_seeds(rows: Frame) -> Frame:
     return rows.groupby("level")["nats"].agg(mean="mean", low="min", high="max").reset_index()
 
 

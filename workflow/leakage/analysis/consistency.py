@@ -7,18 +7,13 @@ limitations of variational mutual information estimators", ICLR 2020, propose su
 """
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from leakage.analysis import Analysis, enough
 from leakage.analysis.tables import Table, answer
-from leakage.interfaces import Wanted
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from leakage.config.models import Config
+from leakage.interfaces import Configuration, Frame, Wanted
 
 # The largest value in nats that counts as 0, and as no difference after rescaling.
 ZERO = 0.05
@@ -36,7 +31,7 @@ class Consistency(Analysis):
 
     per_scheme = True
 
-    def tables(self, config: "Config", pictures: int) -> dict[str, Wanted]:
+    def tables(self, config: Configuration, pictures: int) -> dict[str, Wanted]:
         """Return the estimate on each representation, and the pair with and without rescaling."""
         keys = config.representations
         asked = {each: Wanted(config.verdict.estimator, each) for each in keys}
@@ -45,7 +40,7 @@ class Consistency(Analysis):
             asked |= {f"{each}{PLAIN}": Wanted(pair.plain, each) for each in keys}
         return asked
 
-    def table(self, tables: Mapping[str, Table], confidence: float) -> "pd.DataFrame":
+    def table(self, tables: Mapping[str, Table], confidence: float) -> Frame:
         """Return the checks."""
         import pandas as pd
 
@@ -81,7 +76,7 @@ class Consistency(Analysis):
         return pd.DataFrame(rows)
 
 
-def rise(rows: "pd.DataFrame") -> tuple[float, float, str]:
+def rise(rows: Frame) -> tuple[float, float, str]:
     """Return the largest rise of the mean to a higher level, what is allowed, and where it is.
 
     Allowed is the sum of the half-widths of the two intervals. If any rise exceeds that, the one
@@ -100,14 +95,14 @@ def rise(rows: "pd.DataFrame") -> tuple[float, float, str]:
     return float(rises[worst]), float(allowed[worst]), where
 
 
-def _nothing_left(rows: "pd.DataFrame", levels: list[int]) -> tuple[float, float, str]:
+def _nothing_left(rows: Frame, levels: list[int]) -> tuple[float, float, str]:
     """Return the largest absolute mean of the levels at which nothing is left."""
     last = rows.loc[rows["level"].isin(levels), "mean"].abs()
     where = f"n = {', '.join(map(str, levels))}" if levels else "no such level"
     return (float(last.max()), ZERO, where) if len(last) else (np.nan, ZERO, where)
 
 
-def _difference(rescaled: "pd.DataFrame", plain: "pd.DataFrame") -> tuple[float, float, str]:
+def _difference(rescaled: Frame, plain: Frame) -> tuple[float, float, str]:
     difference = (rescaled.set_index("level")["mean"] - plain.set_index("level")["mean"]).abs()
     return float(difference.max()), SAME, f"n = {difference.idxmax()}"
 

@@ -3,15 +3,13 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from leakage.errors import LeakageError
+from leakage.interfaces import Frame
 from leakage.storage import files
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 LEVEL = "encryption level n"
 INFORMATION = "mutual information"
@@ -25,7 +23,7 @@ BITS_PER_NAT = 1 / np.log(2)
 class Table:
     """The table of an estimate, and its metadata."""
 
-    rows: "pd.DataFrame"
+    rows: Frame
     metadata: dict[str, Any]
 
     @property
@@ -65,7 +63,7 @@ class Table:
         return sorted(int(level) for level, bits in said.items() if bits == 0)
 
     @property
-    def summary(self) -> "pd.DataFrame":
+    def summary(self) -> Frame:
         """One row per level and statistic: mean, low, high, floor, null_high, p_value, ceiling."""
         rows = self.rows[self.rows["split"] == "test"]
         if "variant" in rows:
@@ -73,7 +71,7 @@ class Table:
         return rows.drop_duplicates(["statistic", "level"]).sort_values(["statistic", "level"])
 
     @property
-    def answer(self) -> "pd.DataFrame":
+    def answer(self) -> Frame:
         """The chosen rows."""
         return self.rows[self.rows["chosen"]]
 
@@ -84,7 +82,7 @@ def read(path: Path | str) -> Table:
     return Table(table.to_pandas(), metadata)
 
 
-def answer(table: Table) -> "pd.DataFrame":
+def answer(table: Table) -> Frame:
     """Return the summary of the chosen statistic, one row per level.
 
     Raises:
@@ -101,7 +99,7 @@ def answer(table: Table) -> "pd.DataFrame":
     return rows[rows["statistic"].isin(chosen)].sort_values("level").reset_index(drop=True)
 
 
-def by_level(table: Table, statistic: str = INFORMATION) -> "pd.DataFrame":
+def by_level(table: Table, statistic: str = INFORMATION) -> Frame:
     """Return the values of an estimate per level, in the order of the levels.
 
     Returns:
@@ -126,12 +124,12 @@ def by_level(table: Table, statistic: str = INFORMATION) -> "pd.DataFrame":
     return found.reset_index()
 
 
-def records(rows: "pd.DataFrame") -> Iterator[Any]:
+def records(rows: Frame) -> Iterator[Any]:
     """Yield the rows as named tuples."""
     yield from rows.itertuples()
 
 
-def grouped(rows: "pd.DataFrame", column: str) -> "Iterator[tuple[Any, pd.DataFrame]]":
+def grouped(rows: Frame, column: str) -> Iterator[tuple[Any, Frame]]:
     """Yield each value of a column with its rows, in the order of first appearance."""
     yield from rows.groupby(column, sort=False)
 

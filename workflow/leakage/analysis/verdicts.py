@@ -26,13 +26,11 @@ from leakage.analysis import Analysis, compared, enough
 from leakage.analysis.enough import ROUNDING
 from leakage.analysis.tables import Table, answer
 from leakage.errors import LeakageError
-from leakage.interfaces import Wanted
+from leakage.interfaces import Configuration, Frame, Wanted
 from leakage.protocol import multiple_testing
 
 if TYPE_CHECKING:
     import pandas as pd
-
-    from leakage.config.models import Config
 
 LEAK = "leak"
 NO_EVIDENCE = "no evidence of a leak"
@@ -206,7 +204,7 @@ def quiet_from(levels: list[int], verdicts: list[str]) -> Quiet | None:
     return Quiet(quiet[0], min((level for level in quiet if level > last), default=None))
 
 
-def sized(rows: "pd.DataFrame") -> "pd.Series":
+def sized(rows: Frame) -> "pd.Series":
     """Return whether each row of the verdicts has enough pictures for its value in nats."""
     import pandas as pd
 
@@ -218,7 +216,7 @@ def sized(rows: "pd.DataFrame") -> "pd.Series":
 class Verdicts(Analysis):
     """One row per scheme, representation and level, with the columns `COLUMNS`."""
 
-    def tables(self, config: "Config", pictures: int) -> dict[str, Wanted]:
+    def tables(self, config: Configuration, pictures: int) -> dict[str, Wanted]:
         """Return the exact tests and the held-out estimates, of every compared scheme.
 
         With fewer pictures than `ESTIMATED_FROM` there are only tests. Pixels have an estimate, if
@@ -245,7 +243,7 @@ class Verdicts(Analysis):
             )
         return asked
 
-    def table(self, tables: Mapping[str, Table], confidence: float) -> "pd.DataFrame":
+    def table(self, tables: Mapping[str, Table], confidence: float) -> Frame:
         """Return the verdicts; `confidence` is 1 minus the chance of any false leak in a row.
 
         Raises:
@@ -262,9 +260,7 @@ class Verdicts(Analysis):
         return table(tested, estimated, confidence)
 
 
-def table(
-    tested: Mapping[str, Table], estimated: Mapping[str, Table], confidence: float
-) -> "pd.DataFrame":
+def table(tested: Mapping[str, Table], estimated: Mapping[str, Table], confidence: float) -> Frame:
     """Return one row per scheme, representation and level, with the columns `COLUMNS`.
 
     Args:
@@ -291,9 +287,7 @@ def label(found: Table) -> str:
     return found.label
 
 
-def _row(
-    role: str, tested: Table | None, estimated: Table | None, confidence: float
-) -> "pd.DataFrame":
+def _row(role: str, tested: Table | None, estimated: Table | None, confidence: float) -> Frame:
     """Return the rows of one scheme on one representation."""
     scheme, _, representation = role.partition("/")
     source = tested or estimated
@@ -333,7 +327,7 @@ def _row(
     )
 
 
-def _values(tested: Table | None, estimated: Table | None) -> "pd.DataFrame":
+def _values(tested: Table | None, estimated: Table | None) -> Frame:
     """Return the p-values of all tests, the estimate and the pictures, sorted by level."""
     import pandas as pd
 
@@ -360,7 +354,7 @@ def _needed_for_nats(estimated: Table | None) -> float:
 
 
 def _in_folds(
-    estimated: Table | None, found: "pd.DataFrame", correction: str, confidence: float
+    estimated: Table | None, found: Frame, correction: str, confidence: float
 ) -> tuple[float, float, float, float]:
     """Return smallest p, possible p, number of orders and needed pictures for critics alone."""
     assert estimated is not None

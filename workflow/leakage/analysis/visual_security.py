@@ -17,12 +17,10 @@ from leakage.analysis import Analysis, compared
 from leakage.analysis.tables import Table, by_level
 from leakage.analysis.verdicts import LEAK, NO_EVIDENCE, sized
 from leakage.errors import LeakageError
-from leakage.interfaces import Wanted
+from leakage.interfaces import Configuration, Frame, Wanted
 
 if TYPE_CHECKING:
     import pandas as pd
-
-    from leakage.config.models import Config
 
 MEASURED, PIXELS, VERDICTS = "measures", "pixels", "verdicts"
 NOISE = "noise"
@@ -83,7 +81,7 @@ class VisualSecurity(Analysis):
             negative if they agree and the visible side is below.
     """
 
-    def tables(self, config: "Config", pictures: int) -> dict[str, Wanted]:
+    def tables(self, config: Configuration, pictures: int) -> dict[str, Wanted]:
         """Return the verdicts, and of every scheme the counted pixels and the measures.
 
         If pixels are among the representations, their verdict replaces the counts.
@@ -95,7 +93,7 @@ class VisualSecurity(Analysis):
                 asked[role(scheme, PIXELS)] = Wanted(config.paper.histogram, PIXELS, scheme)
         return asked
 
-    def table(self, tables: Mapping[str, Table], confidence: float) -> "pd.DataFrame":
+    def table(self, tables: Mapping[str, Table], confidence: float) -> Frame:
         """Return the table.
 
         Raises:
@@ -125,7 +123,7 @@ def role(scheme: str, what: str) -> str:
     return f"{scheme}/{what}"
 
 
-def tau(rows: "pd.DataFrame") -> float:
+def tau(rows: Frame) -> float:
     """Return Kendall's tau-b between `mean` and `nats`; NaN if either has fewer than two values."""
     from scipy.stats import kendalltau
 
@@ -155,7 +153,7 @@ def _agrees(said: str | None, found: str | None) -> bool | None:
     return (said == VISIBLE) == (found == LEAK)
 
 
-def _information(tables: Mapping[str, Table]) -> "Iterator[tuple[str, str, pd.DataFrame]]":
+def _information(tables: Mapping[str, Table]) -> Iterator[tuple[str, str, Frame]]:
     """Yield scheme, representation and rows with level, label, nats, interval and verdict.
 
     Counted pixels replace the verdict on their bits.
@@ -180,7 +178,7 @@ def _information(tables: Mapping[str, Table]) -> "Iterator[tuple[str, str, pd.Da
             )
 
 
-def _measured(rows: "pd.DataFrame") -> "pd.DataFrame":
+def _measured(rows: Frame) -> Frame:
     """Return one row per measure and level, with the values of noise and whether it is hidden."""
     import pandas as pd
 

@@ -1,17 +1,15 @@
 """Verdicts in words, for the figure and the report."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from leakage import captions
 from leakage.analysis import verdicts
-
-if TYPE_CHECKING:
-    import pandas as pd
+from leakage.interfaces import Frame
 
 
-def finding(part: "pd.DataFrame") -> str:
+def finding(part: Frame) -> str:
     """Return the finding on one representation of one scheme, at the encrypted levels."""
     part = part[part["level"] > 0]
     leaks = part.loc[part["verdict"] == verdicts.LEAK, "level"]
@@ -25,7 +23,7 @@ def finding(part: "pd.DataFrame") -> str:
     return f"{unable['verdict'].iloc[0]} ({unable['pictures'].iloc[0]:.0f})"
 
 
-def headline(table: "pd.DataFrame") -> str:
+def headline(table: Frame) -> str:
     """Return the number of encrypted levels with a leak, in words."""
     encrypted = table[table["level"] > 0]
     leaks = int((encrypted["verdict"] == verdicts.LEAK).sum())
@@ -33,7 +31,7 @@ def headline(table: "pd.DataFrame") -> str:
     return said if leaks else "No leak is found above the plain picture"
 
 
-def left_out(table: "pd.DataFrame") -> str:
+def left_out(table: Frame) -> str:
     """Return a line on leaks that have no size, or nothing."""
     leaks = table[table["verdict"] == verdicts.LEAK]
     few = leaks[~verdicts.sized(leaks)]
@@ -46,7 +44,7 @@ def left_out(table: "pd.DataFrame") -> str:
     )
 
 
-def quiet(part: "pd.DataFrame") -> str:
+def quiet(part: Frame) -> str:
     """Return the level from which on nothing is found, in words."""
     first, for_good = part["quiet_from"].iloc[0], part["quiet_for_good"].iloc[0]
     units = "pixel pairs" if "pixel pairs" in part["label"].iloc[0] else "pictures"

@@ -21,11 +21,7 @@ from leakage.errors import LeakageError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    import pandas as pd
-    from matplotlib.figure import Figure as Drawn
-
-    from leakage.config.models import Config
-    from leakage.interfaces import Wanted
+    from leakage.interfaces import Canvas, Configuration, Frame, Wanted
 
 FIGURES = {
     "fig1": "fig1.Figure1",
@@ -88,7 +84,7 @@ class Figure:
         """The caption before its numbers are filled in, as one line."""
         return " ".join((self.caption or inspect.getdoc(type(self)) or "").split())
 
-    def tables(self, config: "Config", representation: str = "") -> "Mapping[str, Wanted]":
+    def tables(self, config: Configuration, representation: str = "") -> "Mapping[str, Wanted]":
         """Return the tables to read, by their role in the figure.
 
         Args:
@@ -97,7 +93,7 @@ class Figure:
         """
         return {}
 
-    def draw(self, tables: Any) -> "tuple[Drawn, pd.DataFrame]":
+    def draw(self, tables: Any) -> tuple[Canvas, Frame]:
         """Return the matplotlib figure, and the table behind it, which becomes its CSV.
 
         Args:
@@ -106,7 +102,7 @@ class Figure:
         """
         raise NotImplementedError
 
-    def numbers(self, table: "pd.DataFrame") -> dict[str, Any]:
+    def numbers(self, table: Frame) -> dict[str, Any]:
         """Return the numbers in the caption, from the table behind the figure."""
         return {}
 

@@ -5,12 +5,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from leakage.figures import Figure, style
+from leakage.interfaces import Axes, Canvas, Frame
 
 if TYPE_CHECKING:
-    import pandas as pd
     from matplotlib.artist import Artist
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure as Drawn
 
 MANY = 12  # tasks: more get smaller panels
 
@@ -26,7 +24,7 @@ class Calibration(Figure):
         misses information. An estimate above it reports information that is not there.
     """
 
-    def draw(self, tables: dict[str, style.Table]) -> "tuple[Drawn, pd.DataFrame]":
+    def draw(self, tables: dict[str, style.Table]) -> tuple[Canvas, Frame]:
         """Return estimate against truth, a panel per task, and the table of the calibration."""
         table = tables["calibration"].rows
         tasks = list(dict.fromkeys(table["task"]))
@@ -79,7 +77,7 @@ class Calibration(Figure):
         figure.suptitle(f"Held-out estimates against known truths ({spread})")
         return figure, table
 
-    def numbers(self, table: "pd.DataFrame") -> dict[str, Any]:
+    def numbers(self, table: Frame) -> dict[str, Any]:
         """Return the largest error of the first estimator."""
         names = list(dict.fromkeys(table["estimator"]))
         part = table[table["estimator"] == names[0]].dropna(subset="bias")
@@ -95,7 +93,7 @@ class Calibration(Figure):
         }
 
 
-def _range(axis: "Axes", rows: "pd.DataFrame") -> "Artist":
+def _range(axis: Axes, rows: Frame) -> "Artist":
     """Shade the range of the truth, over the levels of a task."""
     band = rows.drop_duplicates("level").sort_values("truth")
     look: dict[str, Any] = {"color": "0.2", "alpha": 0.15, "lw": 0}

@@ -1,6 +1,6 @@
 """Checks of the held-out estimate on the representations of the run."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -8,13 +8,7 @@ from leakage.analysis.claims import FAILS, HOLDS, NO_WEIGHTS
 from leakage.analysis.tables import records
 from leakage.figures import Figure, curves, style
 from leakage.figures.scorecard import COLOURS
-from leakage.interfaces import Wanted
-
-if TYPE_CHECKING:
-    import pandas as pd
-    from matplotlib.figure import Figure as Drawn
-
-    from leakage.config.models import Config
+from leakage.interfaces import Canvas, Configuration, Frame, Wanted
 
 TOO_FEW = "too few pictures"
 WIDTHS = {"representation": 2.4, "check": 3.6, "value (allowed), nats": 1.9, "verdict": 1.3}
@@ -38,11 +32,11 @@ class Consistency(Figure):
         there.{few}
     """
 
-    def tables(self, config: "Config", representation: str = "") -> dict[str, Wanted]:
+    def tables(self, config: Configuration, representation: str = "") -> dict[str, Wanted]:
         """Return the table of checks, if there is a representation to check."""
         return {"checks": Wanted("analysis", "consistency")} if config.representations else {}
 
-    def draw(self, tables: dict[str, style.Table]) -> "tuple[Drawn, pd.DataFrame]":
+    def draw(self, tables: dict[str, style.Table]) -> tuple[Canvas, Frame]:
         """Return the checks as a table to read, and the numbers behind it."""
         found = tables["checks"].rows
         rows: list[list[str]] = []
@@ -66,7 +60,7 @@ class Consistency(Figure):
         title = f"{self._finding(table)}{schemes}{curves.shortages(found['shortage'])}"
         return style.text_table(WIDTHS, rows, fills, title), table
 
-    def numbers(self, table: "pd.DataFrame") -> dict[str, Any]:
+    def numbers(self, table: Frame) -> dict[str, Any]:
         """Return the number of checks that hold, and of levels cut at a ceiling."""
         asked = table[table["holds"].notna()]
         if "carries_weight" in table:
@@ -78,7 +72,7 @@ class Consistency(Figure):
             "cut": int(table.loc[table["check"] == "ceiling", "value"].sum()),
         }
 
-    def _finding(self, table: "pd.DataFrame") -> str:
+    def _finding(self, table: Frame) -> str:
         """Return the number of checks that hold, in words."""
         said = self.numbers(table)
         if not said["asked"]:

@@ -2,15 +2,11 @@
 
 import itertools
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from leakage.analysis import enough
 from leakage.figures import style
-
-if TYPE_CHECKING:
-    import pandas as pd
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
+from leakage.interfaces import Axes, Canvas, Frame
 
 NATS = "held-out mutual information (nats)"
 TOO_FEW = "too few pictures to train on"
@@ -49,7 +45,7 @@ def shortages(reasons: Iterable[str]) -> str:
     return f"\ngrey: {TOO_FEW} ({'; '.join(found)}), carries no weight"
 
 
-def too_few_sentence(table: "pd.DataFrame") -> str:
+def too_few_sentence(table: Frame) -> str:
     """Return a sentence for the caption on values that carry no weight, or nothing."""
     if "carries_weight" not in table or table["carries_weight"].all():
         return ""
@@ -67,7 +63,7 @@ def interval(table: style.Table) -> str:
     )
 
 
-def pictures(parts: "Iterable[pd.DataFrame]") -> str:
+def pictures(parts: Iterable[Frame]) -> str:
     """Return the number of pictures behind the values, in words, or its range."""
     counts = sorted({int(count) for part in parts for count in part["pictures"].dropna()})
     if not counts:
@@ -75,9 +71,7 @@ def pictures(parts: "Iterable[pd.DataFrame]") -> str:
     return f"{' to '.join(map(str, dict.fromkeys([counts[0], counts[-1]])))} pictures"
 
 
-def curve(
-    axis: "Axes", part: "pd.DataFrame", colour: Any, label: str, size: float = 7, **looks: Any
-) -> None:
+def curve(axis: Axes, part: Frame, colour: Any, label: str, size: float = 7, **looks: Any) -> None:
     """Draw values with their band, and an open upward triangle where they are at their ceiling."""
     style.band(axis, part, colour, label, **looks)
     bounded = part[part["at_ceiling"]]
@@ -86,33 +80,33 @@ def curve(
         axis.plot(bounded["level"], bounded["mean"], "^", ms=size, label="_at ceiling", **look)
 
 
-def lower_bound_entry(axis: "Axes", parts: "Iterable[pd.DataFrame]") -> None:
+def lower_bound_entry(axis: Axes, parts: Iterable[Frame]) -> None:
     """Add the entry for the open triangles to the legend, if there are any."""
     if any(part["at_ceiling"].any() for part in parts):
         axis.plot([], [], "^", mfc="white", mec="0.3", mew=1.4, ms=7, ls="none", label=LOWER_BOUND)
 
 
-def against_level(axis: "Axes", levels: Iterable[int], unit: str, label: str) -> None:
+def against_level(axis: Axes, levels: Iterable[int], unit: str, label: str) -> None:
     """Label an axis with the level as x, and put a tick at each level."""
     axis.set(xlabel=label, ylabel=unit)
     axis.set_xticks(sorted({int(level) for level in levels}))
 
 
-def legend_below(figure: "Figure", axis: "Axes", columns: int = 0) -> None:
+def legend_below(figure: Canvas, axis: Axes, columns: int = 0) -> None:
     """Put the legend of one axis below all axes."""
     handles, labels = axis.get_legend_handles_labels()
     columns = columns or (2 if len(labels) == 4 else 3)
     figure.legend(handles, labels, loc="outside lower center", ncols=columns, frameon=False)
 
 
-def cut(axis: "Axes", table: "pd.DataFrame", columns: Iterable[str] = ("mean", "low")) -> str:
+def cut(axis: Axes, table: Frame, columns: Iterable[str] = ("mean", "low")) -> str:
     """Cut an axis far below zero, as `cut_below` does, and return a note for the title."""
     low = table[[name for name in columns if name in table]].min(axis=1)
     high = table[["mean", "high"]].max(axis=1)
     return cut_below(axis, table.assign(low=low, high=high), 0.0)
 
 
-def cut_below(axis: Any, table: "pd.DataFrame", top: float) -> str:
+def cut_below(axis: Any, table: Frame, top: float) -> str:
     """Limit an axis if values lie far below zero, and return a note for the title, or nothing."""
     low, high = table["low"].min(), max(table["high"].max(), top)
     floor = LOWEST * max(high, 0.1)

@@ -1,7 +1,7 @@
 """Held-out mutual information by every estimator, against the level, on one representation."""
 
 import itertools
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -9,14 +9,7 @@ from leakage import captions
 from leakage.analysis import comparisons
 from leakage.analysis.tables import grouped
 from leakage.figures import Figure, curves, style
-from leakage.interfaces import Wanted
-
-if TYPE_CHECKING:
-    import pandas as pd
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure as Drawn
-
-    from leakage.config.models import Config
+from leakage.interfaces import Axes, Canvas, Configuration, Frame, Wanted
 
 # A ceiling this many times above all values would flatten them, so the legend gives it.
 FAR = 2.0
@@ -41,11 +34,11 @@ class Estimators(Figure):
     """
     per_representation = True
 
-    def tables(self, config: "Config", representation: str = "") -> dict[str, Wanted]:
+    def tables(self, config: Configuration, representation: str = "") -> dict[str, Wanted]:
         """Return every held-out estimator on one representation."""
         return {key: Wanted(key, representation) for key in config.comparisons.estimators}
 
-    def draw(self, tables: dict[str, style.Table]) -> "tuple[Drawn, pd.DataFrame]":
+    def draw(self, tables: dict[str, style.Table]) -> tuple[Canvas, Frame]:
         """Return the curves with intervals, the floors, the null and the ceilings."""
         table = comparisons.estimators(tables)
         parts = dict(grouped(table, "estimator"))
@@ -89,7 +82,7 @@ class Estimators(Figure):
         curves.legend_below(figure, axis)
         return figure, table
 
-    def numbers(self, table: "pd.DataFrame") -> dict[str, Any]:
+    def numbers(self, table: Frame) -> dict[str, Any]:
         """Return what the caption says: the estimators' range at the ends, what is at a ceiling."""
         lowest, highest = (
             table[table["level"] == end] for end in (table["level"].min(), table["level"].max())
@@ -109,7 +102,7 @@ class Estimators(Figure):
         }
 
 
-def _floor(axis: "Axes", table: "pd.DataFrame") -> None:
+def _floor(axis: Axes, table: Frame) -> None:
     """Draw the range of the estimators' floors as a grey band with edges."""
     floors = table.groupby("level")["floor"].agg(["min", "max"]).dropna()
     if len(floors):
@@ -123,7 +116,7 @@ def _floor(axis: "Axes", table: "pd.DataFrame") -> None:
         axis.fill_between(floors.index, floors["min"], floors["max"], label=label, **look)
 
 
-def _ceilings(axis: "Axes", table: "pd.DataFrame") -> None:
+def _ceilings(axis: Axes, table: Frame) -> None:
     """Draw the distinct ceilings as dotted lines with labels; far ones go to the legend."""
     known = table[np.isfinite(table["ceiling"])]
     known = known.assign(rounded=known["ceiling"].round(2))

@@ -5,11 +5,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from leakage.figures import Figure, style
+from leakage.interfaces import Canvas, Frame
 
 if TYPE_CHECKING:
-    import pandas as pd
-    from matplotlib.figure import Figure as Drawn
-
     from leakage.storage.views import View
 
 
@@ -23,7 +21,7 @@ class Figure1(Figure):
     """
     reads_views = True
 
-    def draw(self, views: "list[View]") -> "tuple[Drawn, pd.DataFrame]":
+    def draw(self, views: "list[View]") -> tuple[Canvas, Frame]:
         """Return the first picture of every view, with the mean and spread of its values."""
         import pandas as pd
 
@@ -58,7 +56,7 @@ class Figure1(Figure):
         )
         return figure, frame
 
-    def numbers(self, table: "pd.DataFrame") -> dict[str, Any]:
+    def numbers(self, table: Frame) -> dict[str, Any]:
         """Return the picture, and its number of distinct values at the first and last level."""
         first, last = table.iloc[0], table.iloc[-1]
         return {

@@ -6,13 +6,10 @@ import numpy as np
 
 from leakage import captions
 from leakage.figures import Figure, curves, style
-from leakage.interfaces import Wanted
+from leakage.interfaces import Canvas, Configuration, Frame, Wanted
 
 if TYPE_CHECKING:
     import pandas as pd
-    from matplotlib.figure import Figure as Drawn
-
-    from leakage.config.models import Config
 
 
 BITS = ("low_bits", "high_bits")
@@ -38,11 +35,11 @@ class Figure2(Figure):
         n = {highest}. {relation}. {fit}.
     """
 
-    def tables(self, config: "Config", representation: str = "") -> dict[str, Wanted]:
+    def tables(self, config: Configuration, representation: str = "") -> dict[str, Wanted]:
         """Return the histogram estimate on pixels."""
         return {"histogram": Wanted(config.paper.histogram, "pixels")}
 
-    def draw(self, tables: dict[str, style.Table]) -> "tuple[Drawn, pd.DataFrame]":
+    def draw(self, tables: dict[str, style.Table]) -> tuple[Canvas, Frame]:
         """Return MI in bits with its fit, the entropy of the view, the bound and the floor."""
         table = behind(tables["histogram"].rows.sort_values("level"))
         figure, (axis,) = style.panels()
@@ -77,7 +74,7 @@ class Figure2(Figure):
         curves.legend_below(figure, axis, 2)
         return figure, table
 
-    def numbers(self, table: "pd.DataFrame") -> dict[str, Any]:
+    def numbers(self, table: Frame) -> dict[str, Any]:
         """Return the number of pictures, the values at both ends, and the fit."""
         first, last = table.iloc[0], table.iloc[-1]
         slope, r2 = first["slope"], first["r_squared"]
@@ -95,7 +92,7 @@ class Figure2(Figure):
         }
 
 
-def _floor(table: "pd.DataFrame") -> str:
+def _floor(table: Frame) -> str:
     """Return a sentence on the floor, and on the levels with too few pixels."""
     highest, unknown = table["floor_bits"].max(), table[~table["estimable"]]
     words = f". With the pixels of the view shuffled it finds at most {highest:.2f} bits"
@@ -104,13 +101,13 @@ def _floor(table: "pd.DataFrame") -> str:
     return words + (f". Too few pixels to estimate it at n = {levels}" if len(unknown) else "")
 
 
-def is_exact(rows: "pd.DataFrame") -> "pd.Series":
+def is_exact(rows: Frame) -> "pd.Series":
     """Return whether each value is exact: the view is a function of the pixel in every picture."""
     # A word of the estimator's. Importing its module would redraw figures whenever it changes.
     return rows["estimand"].str.contains("exact:", regex=False) & rows["estimable"]
 
 
-def behind(rows: "pd.DataFrame") -> "pd.DataFrame":
+def behind(rows: Frame) -> Frame:
     """Return the values in bits, with their linear fit if there are three levels."""
     import pandas as pd
 

@@ -1,17 +1,11 @@
 """Figure 3a: cosine of whole pictures against the level, on the encoder in place of CLIP."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from leakage import captions
 from leakage.analysis import parts
 from leakage.figures import Figure, curves, style
-from leakage.interfaces import Wanted
-
-if TYPE_CHECKING:
-    import pandas as pd
-    from matplotlib.figure import Figure as Drawn
-
-    from leakage.config.models import Config
+from leakage.interfaces import Canvas, Configuration, Frame, Wanted
 
 
 class Figure3a(Figure):
@@ -25,11 +19,11 @@ class Figure3a(Figure):
         level. A cosine does not measure information.
     """
 
-    def tables(self, config: "Config", representation: str = "") -> dict[str, Wanted]:
+    def tables(self, config: Configuration, representation: str = "") -> dict[str, Wanted]:
         """Return the cosine by the encoder in place of CLIP, on whole pictures."""
         return {"cosine": Wanted(config.paper.cosine, f"{config.paper.clip}-whole")}
 
-    def draw(self, tables: dict[str, style.Table]) -> "tuple[Drawn, pd.DataFrame]":
+    def draw(self, tables: dict[str, style.Table]) -> tuple[Canvas, Frame]:
         """Return the raw and the centred cosine, with 95 % intervals over pictures."""
         source = tables["cosine"]
         rows = source.rows.sort_values(["statistic", "level"], ascending=[False, True])
@@ -57,7 +51,7 @@ class Figure3a(Figure):
         curves.legend_below(figure, axis, 2)
         return figure, table
 
-    def numbers(self, table: "pd.DataFrame") -> dict[str, Any]:
+    def numbers(self, table: Frame) -> dict[str, Any]:
         """Return both cosines at the highest level."""
         last = table[table["level"] == table["level"].max()].set_index("statistic")["cosine"]
         return {

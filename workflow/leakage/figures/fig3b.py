@@ -1,17 +1,11 @@
 """Figure 3b: histogram MI of rounded features by level, on the encoder in place of CLIP."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from leakage import captions
 from leakage.analysis import parts
 from leakage.figures import Figure, curves, style
-from leakage.interfaces import Wanted
-
-if TYPE_CHECKING:
-    import pandas as pd
-    from matplotlib.figure import Figure as Drawn
-
-    from leakage.config.models import Config
+from leakage.interfaces import Canvas, Configuration, Frame, Wanted
 
 
 class Figure3b(Figure):
@@ -25,11 +19,11 @@ class Figure3b(Figure):
         fall to 0 where nothing is left. The value there is its floor.
     """
 
-    def tables(self, config: "Config", representation: str = "") -> dict[str, Wanted]:
+    def tables(self, config: Configuration, representation: str = "") -> dict[str, Wanted]:
         """Return the rounded histogram by the encoder in place of CLIP, on whole pictures."""
         return {"rounded": Wanted(config.paper.rounded_histogram, f"{config.paper.clip}-whole")}
 
-    def draw(self, tables: dict[str, style.Table]) -> "tuple[Drawn, pd.DataFrame]":
+    def draw(self, tables: dict[str, style.Table]) -> tuple[Canvas, Frame]:
         """Return MI in bits with its 95 % interval over pictures, and its ceiling ln(dim)."""
         source, bits = tables["rounded"], style.BITS_PER_NAT
         encoder = parts.player(source, parts.CLIP).named
@@ -65,7 +59,7 @@ class Figure3b(Figure):
         curves.legend_below(figure, axis, 2)
         return figure, table
 
-    def numbers(self, table: "pd.DataFrame") -> dict[str, Any]:
+    def numbers(self, table: Frame) -> dict[str, Any]:
         """Return the values at both ends, and the ceiling."""
         first, last = table.iloc[0], table.iloc[-1]
         return {

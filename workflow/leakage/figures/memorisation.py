@@ -1,19 +1,13 @@
 """Memorisation: MINE's training values against held-out values, by level."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from leakage import captions
 from leakage.analysis import comparisons, enough
 from leakage.figures import Figure, curves, style
-from leakage.interfaces import Wanted
-
-if TYPE_CHECKING:
-    import pandas as pd
-    from matplotlib.figure import Figure as Drawn
-
-    from leakage.config.models import Config
+from leakage.interfaces import Canvas, Configuration, Frame, Wanted
 
 SERIES = {
     "train": "training pairs, as in the paper",
@@ -42,14 +36,14 @@ class Memorisation(Figure):
     """
     per_representation = True
 
-    def tables(self, config: "Config", representation: str = "") -> dict[str, Wanted]:
+    def tables(self, config: Configuration, representation: str = "") -> dict[str, Wanted]:
         """Return MINE's training curves and the verdict's held-out estimate."""
         return {
             "mine": Wanted(config.paper.training, representation),
             "held_out": Wanted(config.verdict.estimator, representation),
         }
 
-    def draw(self, tables: dict[str, style.Table]) -> "tuple[Drawn, pd.DataFrame]":
+    def draw(self, tables: dict[str, style.Table]) -> tuple[Canvas, Frame]:
         """Return all values on one axis, and the held-out ones alone, enlarged."""
         mine, held_out = tables["mine"], tables["held_out"]
         table = comparisons.memorisation(mine, held_out)
@@ -90,7 +84,7 @@ class Memorisation(Figure):
         )
         return figure, table
 
-    def numbers(self, table: "pd.DataFrame") -> dict[str, Any]:
+    def numbers(self, table: Frame) -> dict[str, Any]:
         """Return the level at which training and held-out values differ the most."""
         few = curves.too_few_sentence(table)
         means = table.pivot_table(index="level", columns="series", values="mean")

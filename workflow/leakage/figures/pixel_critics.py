@@ -1,18 +1,12 @@
 """MINE on pixels by three critics that read a byte differently, against the exact value."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from leakage import captions
 from leakage.analysis import comparisons
 from leakage.analysis.comparisons import TOLERANCE
 from leakage.figures import Figure, curves, style
-from leakage.interfaces import Wanted
-
-if TYPE_CHECKING:
-    import pandas as pd
-    from matplotlib.figure import Figure as Drawn
-
-    from leakage.config.models import Config
+from leakage.interfaces import Canvas, Configuration, Frame, Wanted
 
 CRITICS = {
     "scalar": "scalar: a byte is one number",
@@ -34,13 +28,13 @@ class PixelCritics(Figure):
     """
     per_scheme = False
 
-    def tables(self, config: "Config", representation: str = "") -> dict[str, Wanted]:
+    def tables(self, config: Configuration, representation: str = "") -> dict[str, Wanted]:
         """Return MINE on pixels per reading of a byte, and the histogram for the exact values."""
         found = config.comparisons.pixel_critics.items()
         critics = {critic: Wanted(key, "pixels") for critic, key in found if key is not None}
         return critics | {"histogram": Wanted(config.paper.histogram, "pixels")}
 
-    def draw(self, tables: dict[str, style.Table]) -> "tuple[Drawn, pd.DataFrame]":
+    def draw(self, tables: dict[str, style.Table]) -> tuple[Canvas, Frame]:
         """Return the three critics beside the exact value, and their errors."""
         table = comparisons.pixel_critics(tables)
         figure, axes = style.panels(2, 5.4, 4.8)
@@ -77,14 +71,14 @@ class PixelCritics(Figure):
         )
         return figure, table
 
-    def numbers(self, table: "pd.DataFrame") -> dict[str, Any]:
+    def numbers(self, table: Frame) -> dict[str, Any]:
         """Return the largest error of each critic, in nats."""
         return {
             critic: table.loc[table["critic"] == critic, "difference"].abs().max()
             for critic in CRITICS
         } | {"few": curves.too_few_sentence(table)}
 
-    def _finding(self, table: "pd.DataFrame") -> str:
+    def _finding(self, table: Frame) -> str:
         """Return each critic's largest error, in words."""
         words = {
             "scalar": "(a byte as one number)",

@@ -1,17 +1,11 @@
 """Pretraining: each pretrained encoder beside the same network untrained."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from leakage import captions
 from leakage.analysis import comparisons
 from leakage.figures import Figure, curves, style
-from leakage.interfaces import Wanted
-
-if TYPE_CHECKING:
-    import pandas as pd
-    from matplotlib.figure import Figure as Drawn
-
-    from leakage.config.models import Config
+from leakage.interfaces import Canvas, Configuration, Frame, Wanted
 
 UNITS = {
     "information": curves.NATS,
@@ -33,7 +27,7 @@ class Pretraining(Figure):
         pictures and the architecture. The gap between the curves comes from pretraining.{few}
     """
 
-    def tables(self, config: "Config", representation: str = "") -> dict[str, Wanted]:
+    def tables(self, config: Configuration, representation: str = "") -> dict[str, Wanted]:
         """Return the held-out MI and the re-identification of each encoder and of its control."""
         pairs = {key: other for key, other in config.controls.items() if other is not None}
         estimators = {
@@ -47,7 +41,7 @@ class Pretraining(Figure):
             for measure, estimator in estimators.items()
         }
 
-    def draw(self, tables: dict[str, style.Table]) -> "tuple[Drawn, pd.DataFrame]":
+    def draw(self, tables: dict[str, style.Table]) -> tuple[Canvas, Frame]:
         """Return MI and top-1 share, pretrained solid and untrained dashed in the pair's colour."""
         table = comparisons.pretraining(tables)
         pairs = comparisons.pairs(tables)
@@ -87,7 +81,7 @@ class Pretraining(Figure):
         )
         return figure, table
 
-    def numbers(self, table: "pd.DataFrame") -> dict[str, Any]:
+    def numbers(self, table: Frame) -> dict[str, Any]:
         """Return where pretraining makes the largest difference, by measure."""
         found: dict[str, Any] = {}
         for measure in UNITS:
@@ -98,7 +92,7 @@ class Pretraining(Figure):
                 found[f"{measure}_{side}"] = most.get(f"{side}_mean", float("nan"))
         return found | {"few": curves.too_few_sentence(table[table["measure"] == "information"])}
 
-    def _finding(self, table: "pd.DataFrame") -> str:
+    def _finding(self, table: Frame) -> str:
         """Return the level at which pretraining changes the share found the most, in words."""
         found = table[table["measure"] == "found"].dropna(subset="difference")
         if not len(found):
@@ -111,7 +105,7 @@ class Pretraining(Figure):
         )
 
 
-def _largest(rows: "pd.DataFrame") -> Any:
+def _largest(rows: Frame) -> Any:
     """Return the row with the largest difference."""
     level: Any = rows["difference"].abs().idxmax()
     return rows.loc[level]
@@ -121,7 +115,7 @@ def _of_information(tables: dict[str, style.Table]) -> list[style.Table]:
     return [table for role, table in tables.items() if role.endswith(" information")]
 
 
-def _outermost(table: "pd.DataFrame") -> "pd.DataFrame":
+def _outermost(table: Frame) -> Frame:
     """Return the lowest and highest of both sides, and whether one of them is at its ceiling."""
     sides = {name: table[[f"{side}_{name}" for side in SIDES]] for name in ("low", "mean", "high")}
     bounded = table[[f"{side}_at_ceiling" for side in SIDES]].any(axis=1)

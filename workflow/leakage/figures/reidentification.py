@@ -1,20 +1,13 @@
 """Re-identification: the share of held-out views whose own patch is found, against the level."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from leakage import captions
 from leakage.analysis import comparisons
 from leakage.analysis.comparisons import CRITIC, NEAREST, OF_ALL
 from leakage.errors import LeakageError
 from leakage.figures import Figure, curves, style
-from leakage.interfaces import Wanted
-
-if TYPE_CHECKING:
-    import pandas as pd
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure as Drawn
-
-    from leakage.config.models import Config
+from leakage.interfaces import Axes, Canvas, Configuration, Frame, Wanted
 
 STATISTICS = {
     "top 1": "found at the first place (top 1)",
@@ -44,7 +37,7 @@ class Reidentification(Figure):
         attacker.
     """
 
-    def tables(self, config: "Config", representation: str = "") -> dict[str, Wanted]:
+    def tables(self, config: Configuration, representation: str = "") -> dict[str, Wanted]:
         """Return re-identification on every representation except pixels."""
         return {
             key: Wanted(config.comparisons.reidentification, key)
@@ -52,7 +45,7 @@ class Reidentification(Figure):
             if key != "pixels"
         }
 
-    def draw(self, tables: dict[str, style.Table]) -> "tuple[Drawn, pd.DataFrame]":
+    def draw(self, tables: dict[str, style.Table]) -> tuple[Canvas, Frame]:
         """Return the shares of the first and of the first five places, and what guessing finds."""
         if not tables:
             raise LeakageError(
@@ -81,7 +74,7 @@ class Reidentification(Figure):
         )
         return figure, table
 
-    def numbers(self, table: "pd.DataFrame") -> dict[str, Any]:
+    def numbers(self, table: Frame) -> dict[str, Any]:
         """Return the shares found first at the ends, by guessing and by the nearest neighbour.
 
         Of several representations, the best one counts at each level.
@@ -113,7 +106,7 @@ class Reidentification(Figure):
             "apart_nearest": float("nan") if apart is None else found["nearest"][apart],
         }
 
-    def _finding(self, table: "pd.DataFrame") -> str:
+    def _finding(self, table: Frame) -> str:
         """Return how the share found first changes with the level, and where it beats guessing."""
         best = table[table["statistic"] == "top 1"].groupby("level")["mean"].max()
         said = self.numbers(table)
@@ -123,7 +116,7 @@ class Reidentification(Figure):
         )
 
 
-def _curves(axis: "Axes", rows: "pd.DataFrame", by: str, tables: dict[str, style.Table]) -> None:
+def _curves(axis: Axes, rows: Frame, by: str, tables: dict[str, style.Table]) -> None:
     """Draw one curve per representation; that of the critics with its band."""
     for index, (colour, role) in enumerate(zip(style.colours(len(tables)), tables, strict=True)):
         part = rows[rows["representation"] == role]
@@ -135,7 +128,7 @@ def _curves(axis: "Axes", rows: "pd.DataFrame", by: str, tables: dict[str, style
             axis.plot(part["level"], part["mean"], color=colour, **looks)
 
 
-def _legend(figure: "Drawn", axis: "Axes", table: "pd.DataFrame") -> None:
+def _legend(figure: Canvas, axis: Axes, table: Frame) -> None:
     """Say which colour is which representation, and which line is which search."""
     label = {
         CRITIC: "best base or network",

@@ -6,7 +6,7 @@ neighbourhoods that a permutation keeps; a held-out estimate on embeddings is no
 evidence of a leak are open.
 """
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -15,14 +15,7 @@ from leakage.analysis.comparisons import COUNTED, HELD_OUT, VERDICTS
 from leakage.analysis.tables import grouped, records
 from leakage.analysis.verdicts import NO_EVIDENCE
 from leakage.figures import Figure, curves, style
-from leakage.interfaces import Wanted
-
-if TYPE_CHECKING:
-    import pandas as pd
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure as Drawn
-
-    from leakage.config.models import Config
+from leakage.interfaces import Axes, Canvas, Configuration, Frame, Wanted
 
 # The place of the level numbers, in points from their marker; each scheme has its own.
 PLACES = [(8, 6), (-8, -7), (9, -6), (-8, 7), (0, 11), (0, -11), (12, 0), (-12, 0)]
@@ -44,7 +37,7 @@ class Schemes(Figure):
     per_scheme = False
     per_representation = True
 
-    def tables(self, config: "Config", representation: str = "") -> dict[str, Wanted]:
+    def tables(self, config: Configuration, representation: str = "") -> dict[str, Wanted]:
         """Return both estimates of every compared scheme, as `{scheme}/{estimate}`.
 
         And the table of verdicts.
@@ -59,7 +52,7 @@ class Schemes(Figure):
             for name, wanted in asked.items()
         } | {VERDICTS: Wanted("analysis", VERDICTS, "")}
 
-    def draw(self, tables: dict[str, style.Table]) -> "tuple[Drawn, pd.DataFrame]":
+    def draw(self, tables: dict[str, style.Table]) -> tuple[Canvas, Frame]:
         """Return leakage against strength, on pixels and on the representation."""
         table = comparisons.schemes(tables)
         figure, (left, right) = style.panels(2, 6.0, 4.8)
@@ -103,7 +96,7 @@ class Schemes(Figure):
         )
         return figure, table
 
-    def numbers(self, table: "pd.DataFrame") -> dict[str, Any]:
+    def numbers(self, table: Frame) -> dict[str, Any]:
         """Return the number of schemes, and the values of their strongest levels."""
         shown = table[(table["estimate"] == HELD_OUT) & table["mean"].notna()]
         strongest = shown.sort_values("strength").groupby("scheme", sort=False).tail(1)
@@ -116,7 +109,7 @@ class Schemes(Figure):
         }
 
 
-def _floors(axis: "Axes", estimate: str, table: "pd.DataFrame") -> bool:
+def _floors(axis: Axes, estimate: str, table: Frame) -> bool:
     """Shade the range of an estimate's floors; return whether any is not 0."""
     floors = table[table["estimate"] == estimate]["floor"].dropna()
     if not floors.any():
@@ -134,7 +127,7 @@ def _named(tables: dict[str, style.Table], scheme: str) -> str:
     return f"{scheme} (view: {view})" + ("" if known else ", strength: level / highest")
 
 
-def _curve(axis: "Axes", part: "pd.DataFrame", colour: Any, label: str, marker: str) -> None:
+def _curve(axis: Axes, part: Frame, colour: Any, label: str, marker: str) -> None:
     """Draw the levels of a scheme; without a line if there is one besides the plain picture."""
     if len(part) > 2:
         style.band(axis, part, colour, label, x="strength", marker=marker, ms=5)
@@ -155,7 +148,7 @@ def _curve(axis: "Axes", part: "pd.DataFrame", colour: Any, label: str, marker: 
     )
 
 
-def _levels(axis: "Axes", part: "pd.DataFrame", colour: Any, place: tuple[int, int]) -> None:
+def _levels(axis: Axes, part: Frame, colour: Any, place: tuple[int, int]) -> None:
     """Write the level beside each point; that of the plain picture only once."""
     for row in records(part):
         if np.isfinite(row.mean) and (row.level > 0 or place == PLACES[0]):

@@ -1,6 +1,6 @@
 """The scorecard: the paper's claims (Messadi, Cervia, Itier, arXiv 2508.08832), tested."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -16,13 +16,7 @@ from leakage.analysis.claims import (
 )
 from leakage.analysis.tables import grouped, records
 from leakage.figures import Figure, style
-from leakage.interfaces import Wanted
-
-if TYPE_CHECKING:
-    import pandas as pd
-    from matplotlib.figure import Figure as Drawn
-
-    from leakage.config.models import Config
+from leakage.interfaces import Canvas, Configuration, Frame, Wanted
 
 # Light tints of Okabe and Ito's palette, lighter with a stand-in. The words say the same.
 COLOURS = {
@@ -52,11 +46,11 @@ class Scorecard(Figure):
     """
     per_scheme = False
 
-    def tables(self, config: "Config", representation: str = "") -> dict[str, Wanted]:
+    def tables(self, config: Configuration, representation: str = "") -> dict[str, Wanted]:
         """Return the table of claims."""
         return {"claims": Wanted("analysis", "claims", "")}
 
-    def draw(self, tables: dict[str, style.Table]) -> "tuple[Drawn, pd.DataFrame]":
+    def draw(self, tables: dict[str, style.Table]) -> tuple[Canvas, Frame]:
         """Return the claims as a table to read, and the numbers behind it, one per row."""
         found = tables["claims"].rows
         table = found.drop(columns="sign")
@@ -70,7 +64,7 @@ class Scorecard(Figure):
         title = f"{self._finding(table)}\n{self.numbers(table)['networks']}"
         return style.text_table(WIDTHS, rows, fills, title), table
 
-    def numbers(self, table: "pd.DataFrame") -> dict[str, Any]:
+    def numbers(self, table: Frame) -> dict[str, Any]:
         """Return the number of claims that hold, do not hold, and cannot be tested."""
         claims = table.drop_duplicates("claim")
         said = [HOLDS, FAILS, STAND_IN_HOLDS, STAND_IN_FAILS]
@@ -88,7 +82,7 @@ class Scorecard(Figure):
             "networks": "; ".join(dict.fromkeys(each for each in networks if each)),
         }
 
-    def _finding(self, table: "pd.DataFrame") -> str:
+    def _finding(self, table: Frame) -> str:
         """Return the verdicts on the claims, in words: `Of the paper's 7 claims 2 hold, …`."""
         verdicts = table.drop_duplicates("claim")["verdict"]
         words = {

@@ -8,17 +8,13 @@ import re
 import textwrap
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from leakage.analysis.tables import BITS_PER_NAT, LEVEL, Table, read
+from leakage.interfaces import Axes, Canvas, Frame
 from leakage.storage import files
-
-if TYPE_CHECKING:
-    import pandas as pd
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
 
 __all__ = ["BITS_PER_NAT", "LEVEL", "Table", "band", "colours", "level_colours", "level_label"]
 __all__ += ["panels", "read", "save", "set_title"]
@@ -38,7 +34,7 @@ def level_label(tables: Mapping[str, Table]) -> str:
 
 def panels(
     count: int = 1, width: float = 6.0, height: float = 4.2, rows: int = 1
-) -> "tuple[Figure, list[Axes]]":
+) -> tuple[Canvas, list[Axes]]:
     """Return a figure with axes, in the theme of all figures.
 
     Args:
@@ -64,7 +60,7 @@ def panels(
     return figure, flat
 
 
-def set_title(where: "Figure | Axes", text: str) -> None:
+def set_title(where: "Canvas | Axes", text: str) -> None:
     """Write a title above a figure or an axis, with each line wrapped to its width."""
     from matplotlib.figure import Figure
 
@@ -102,8 +98,8 @@ def level_greys(levels: list[int]) -> dict[int, tuple[float, float, float]]:
 
 
 def band(
-    axis: "Axes",
-    rows: "pd.DataFrame",
+    axis: Axes,
+    rows: Frame,
     colour: Any,
     label: str,
     x: str = "level",
@@ -118,7 +114,7 @@ def band(
     axis.fill_between(rows[x], low, high, color=colour, alpha=alpha, linewidth=0)
 
 
-def save(figure: "Figure", table: "pd.DataFrame", stem: Path, caption: str = "") -> None:
+def save(figure: Canvas, table: Frame, stem: Path, caption: str = "") -> None:
     """Write a figure as `stem`.png and .pdf and the table behind it as .csv, each atomically.
 
     Both pictures contain the caption, as description and as subject, so that it travels with them.
@@ -140,7 +136,7 @@ def text_table(
     rows: list[list[str]],
     fills: list[list[str | None]],
     title: str,
-) -> "Figure":
+) -> Canvas:
     """Return a figure that is a table of texts, each wrapped into its cell.
 
     Args:

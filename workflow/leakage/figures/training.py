@@ -6,7 +6,7 @@ last epoch on the training pairs. The same for held-out values is drawn beside i
 
 import textwrap
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -15,14 +15,7 @@ from leakage.analysis import enough, parts
 from leakage.analysis.tables import grouped
 from leakage.figures import Figure, curves, style
 from leakage.figures.fig2 import is_exact
-from leakage.interfaces import Wanted
-
-if TYPE_CHECKING:
-    import pandas as pd
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure as Drawn
-
-    from leakage.config.models import Config
+from leakage.interfaces import Axes, Canvas, Configuration, Frame, Wanted
 
 PIXELS = "pixels"
 # How a critic reads a pixel, by the setting.
@@ -42,7 +35,7 @@ class _Training(Figure):
     on: ClassVar[str] = ""
     """`PIXELS`, `parts.CLIP` or `parts.RESNET`; empty: the representation that is asked for"""
 
-    def tables(self, config: "Config", representation: str = "") -> dict[str, Wanted]:
+    def tables(self, config: Configuration, representation: str = "") -> dict[str, Wanted]:
         """Return MINE's training curves; on pixels also the counts, for the exact values."""
         training = config.paper.training
         if self.on == PIXELS:
@@ -55,7 +48,7 @@ class _Training(Figure):
         """Return the encoder's label, with the network that it replaces."""
         return parts.player(mine, self.on).named if self.on in parts.NETWORKS else mine.label
 
-    def _where(self, table: "pd.DataFrame") -> str:
+    def _where(self, table: Frame) -> str:
         """Return what MINE was trained on, for the caption."""
         encoder = table["encoder"].iloc[0] if len(table) else "the encoder"
         return f"{encoder}{BEYOND}" if not self.on else f"embeddings of patches by {encoder}"
@@ -74,7 +67,7 @@ class Epochs(_Training):
         {test_level}).{few}
     """
 
-    def draw(self, tables: dict[str, style.Table]) -> "tuple[Drawn, pd.DataFrame]":
+    def draw(self, tables: dict[str, style.Table]) -> tuple[Canvas, Frame]:
         """Return the values per epoch, on training pairs and held out, side by side.
 
         The bands span the seeds. Exact values, if known, are dashed lines.
@@ -125,7 +118,7 @@ class Epochs(_Training):
         )
         return figure, table
 
-    def numbers(self, table: "pd.DataFrame") -> dict[str, Any]:
+    def numbers(self, table: Frame) -> dict[str, Any]:
         """Return the number of epochs, and the largest values after the last one."""
         last = table[table["epoch"] == table["epoch"].max()]
         found: dict[str, Any] = {"where": self._where(table)}
@@ -137,7 +130,7 @@ class Epochs(_Training):
         few = curves.too_few_sentence(table)
         return found | {"exact": table["exact_nats"].max(), "few": few}
 
-    def _finding(self, table: "pd.DataFrame") -> str:
+    def _finding(self, table: Frame) -> str:
         """Return the values after the last epoch, at the level with the most on training pairs."""
         said = self.numbers(table)
         level = said["train_level"]
@@ -165,7 +158,7 @@ class Distance(_Training):
         maximum above 0 is not drawn.{few}
     """
 
-    def draw(self, tables: dict[str, style.Table]) -> "tuple[Drawn, pd.DataFrame]":
+    def draw(self, tables: dict[str, style.Table]) -> tuple[Canvas, Frame]:
         """Return the relative distances, with bands over the seeds.
 
         Args:
@@ -206,7 +199,7 @@ class Distance(_Training):
         style.set_title(axis, f"{_half_lost(table)}\n{encoder}\n{runs}{note}")
         return figure, table
 
-    def numbers(self, table: "pd.DataFrame") -> dict[str, Any]:
+    def numbers(self, table: Frame) -> dict[str, Any]:
         """Return the first level, per series, that lost half of the maximum."""
         halved = {series: _halved(table[table["series"] == series]) for series in SERIES}
         return halved | {"where": self._where(table), "few": curves.too_few_sentence(table)}
@@ -274,7 +267,7 @@ class Figure8(Distance):
     on = parts.RESNET
 
 
-def values_by_epoch(rows: "pd.DataFrame") -> "pd.DataFrame":
+def values_by_epoch(rows: Frame) -> Frame:
     """Return mean, lowest and highest value over the seeds, per split, level and epoch."""
     kept = rows[rows["split"].isin(SIDES)]
     groups = kept.groupby(["split", "level", "step"])["nats"]
@@ -282,7 +275,7 @@ def values_by_epoch(rows: "pd.DataFrame") -> "pd.DataFrame":
     return table.rename(columns={"step": "epoch"})
 
 
-def distances(mine: style.Table, exact: dict[int, float]) -> "pd.DataFrame":
+def distances(mine: style.Table, exact: dict[int, float]) -> Frame:
     """Return the distances per series and level: mean, lowest and highest over the seeds.
 
     A seed without a value above 0 has no distance and is left out.
@@ -318,14 +311,14 @@ def exact_values(tables: Mapping[str, style.Table]) -> dict[int, float]:
     return dict(zip(rows["level"], rows["pooled"], strict=True))
 
 
-def _share_limits(axes: "list[Axes]") -> None:
+def _share_limits(axes: list[Axes]) -> None:
     """Give the axes the same limits."""
     limits = np.array([axis.get_ylim() for axis in axes])
     for axis in axes:
         axis.set_ylim(limits[:, 0].min(), limits[:, 1].max())
 
 
-def _half_lost(table: "pd.DataFrame") -> str:
+def _half_lost(table: Frame) -> str:
     """Return where half of the maximum is first lost, in words, by series that carry weight."""
     table = table[table["carries_weight"]]
     names = {"train": "on training pairs", "test": "held out", "exact": "counted"}
@@ -337,7 +330,7 @@ def _half_lost(table: "pd.DataFrame") -> str:
     return f"Half of the maximum is first lost {', '.join(lost)}" if lost else "No maximum above 0"
 
 
-def _halved(part: "pd.DataFrame") -> str:
+def _halved(part: Frame) -> str:
     """Return the first level above the maximum's with a distance of at least a half, in words."""
     found = part.set_index("level")["distance"].dropna()
     if not len(found):

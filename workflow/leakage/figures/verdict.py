@@ -1,18 +1,11 @@
 """Verdicts: at which levels a leak is found, per representation, corrected for many tests."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from leakage.analysis import verdicts, wording
 from leakage.analysis.tables import grouped, records
 from leakage.figures import Figure, style
-from leakage.interfaces import Wanted
-
-if TYPE_CHECKING:
-    import pandas as pd
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure as Drawn
-
-    from leakage.config.models import Config
+from leakage.interfaces import Axes, Canvas, Configuration, Frame, Wanted
 
 # The role of the table, and its name in the results.
 VERDICTS = "verdicts"
@@ -47,11 +40,11 @@ class Verdict(Figure):
     """
     per_scheme = False
 
-    def tables(self, config: "Config", representation: str = "") -> dict[str, Wanted]:
+    def tables(self, config: Configuration, representation: str = "") -> dict[str, Wanted]:
         """Return the one table that is drawn: the verdicts on every scheme and representation."""
         return {VERDICTS: Wanted("analysis", VERDICTS, "")}
 
-    def draw(self, tables: dict[str, style.Table]) -> "tuple[Drawn, pd.DataFrame]":
+    def draw(self, tables: dict[str, style.Table]) -> tuple[Canvas, Frame]:
         """Return the grid of verdicts, a row per scheme and representation, a column per level."""
         table = tables[VERDICTS].rows
         levels = sorted(table["level"].unique())
@@ -85,7 +78,7 @@ class Verdict(Figure):
         )
         return figure, table
 
-    def numbers(self, table: "pd.DataFrame") -> dict[str, Any]:
+    def numbers(self, table: Frame) -> dict[str, Any]:
         """Return the number of cells with a leak, and the finding on each scheme."""
         found = {
             scheme: [
@@ -103,7 +96,7 @@ class Verdict(Figure):
         }
 
 
-def _cell(axis: "Axes", column: int, row: int, found: Any) -> None:
+def _cell(axis: Axes, column: int, row: int, found: Any) -> None:
     from matplotlib.patches import Rectangle
 
     corner = column - 0.48, row - 0.46

@@ -1,6 +1,6 @@
 """The classic measures of visual security against mutual information: where do they disagree?"""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -8,14 +8,7 @@ from leakage.analysis.tables import grouped, records
 from leakage.analysis.verdicts import LEAK, NO_EVIDENCE, sized
 from leakage.analysis.visual_security import MEASURES, Measure
 from leakage.figures import Figure, curves, style
-from leakage.interfaces import Wanted
-
-if TYPE_CHECKING:
-    import pandas as pd
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure as Drawn
-
-    from leakage.config.models import Config
+from leakage.interfaces import Axes, Canvas, Configuration, Frame, Wanted
 
 TABLE, VERDICTS = "visual_security", "verdicts"
 # Possible places of a level's number, as (right, up) of its point in points of print. The first one
@@ -42,11 +35,11 @@ class VisualSecurity(Figure):
     """
     per_scheme = False
 
-    def tables(self, config: "Config", representation: str = "") -> dict[str, Wanted]:
+    def tables(self, config: Configuration, representation: str = "") -> dict[str, Wanted]:
         """Return the table of measures, and the verdicts."""
         return {each: Wanted("analysis", each, "") for each in (TABLE, VERDICTS)}
 
-    def draw(self, tables: dict[str, style.Table]) -> "tuple[Drawn, pd.DataFrame]":
+    def draw(self, tables: dict[str, style.Table]) -> tuple[Canvas, Frame]:
         """Return a panel per measure, with a line per scheme through its levels."""
         table = tables[TABLE].rows
         shown = table[table["representation"] == table["representation"].iloc[0]]
@@ -79,7 +72,7 @@ class VisualSecurity(Figure):
             _numbers(axis, placed[measure], looks)
         return figure, table
 
-    def numbers(self, table: "pd.DataFrame") -> dict[str, Any]:
+    def numbers(self, table: Frame) -> dict[str, Any]:
         """Return how often measures contradict the verdict, and which one most often."""
         shown = table[table["representation"] == table["representation"].iloc[0]]
         asked = shown[shown["agrees"].notna()]
@@ -92,7 +85,7 @@ class VisualSecurity(Figure):
             "most": MEASURES[wrong.index[0]].title if len(wrong) else "none",
         }
 
-    def _finding(self, table: "pd.DataFrame") -> str:
+    def _finding(self, table: Frame) -> str:
         """Return how often the measures contradict the verdict, in words."""
         said = self.numbers(table)
         if not said["asked"]:
@@ -102,7 +95,7 @@ class VisualSecurity(Figure):
         )
 
 
-def _too_few(judged: "pd.DataFrame", shown: "pd.DataFrame") -> str:
+def _too_few(judged: Frame, shown: Frame) -> str:
     """Return a line that says that the nats are rough, or nothing."""
     few = judged[~sized(judged)]
     if not len(few) or shown["carries_weight"].all():
@@ -114,7 +107,7 @@ def _too_few(judged: "pd.DataFrame", shown: "pd.DataFrame") -> str:
     )
 
 
-def _unit(shown: "pd.DataFrame") -> str:
+def _unit(shown: Frame) -> str:
     """Return the label of the axis of information: held out where there is a verdict."""
     held_out = shown["verdict"].notna().any()
     few = "" if shown["carries_weight"].all() else ",\ntoo few pictures"
@@ -127,9 +120,7 @@ def _axis_label(measure: Measure) -> str:
     return f"{said}   visible →" if measure.higher_is_visible else f"← visible   {said}"
 
 
-def _panel(
-    axis: "Axes", shown: "pd.DataFrame", measure: str, looks: dict[str, tuple[Any, str]]
-) -> "pd.DataFrame":
+def _panel(axis: Axes, shown: Frame, measure: str, looks: dict[str, tuple[Any, str]]) -> Frame:
     """Draw one measure; return its points with their places `x`."""
     rows = shown[shown["measure"] == measure]
     for low, high, middle in (
@@ -169,7 +160,7 @@ def _fill(found: str | None, colour: Any) -> Any:
     return {LEAK: colour, NO_EVIDENCE: "white"}.get(found or "", "0.75")
 
 
-def _at_the_edge(rows: "pd.DataFrame") -> "tuple[pd.DataFrame, float | None]":
+def _at_the_edge(rows: Frame) -> "tuple[Frame, float | None]":
     """Return the rows with `x`, and the place of infinite means on that axis, if there are any.
 
     `x` is the mean; an infinite one is right of all others.
@@ -183,7 +174,7 @@ def _at_the_edge(rows: "pd.DataFrame") -> "tuple[pd.DataFrame, float | None]":
     return rows.assign(x=rows["mean"].where(~infinite, end)), end
 
 
-def _summary(rows: "pd.DataFrame") -> str:
+def _summary(rows: Frame) -> str:
     """Return tau and the number of points at which measure and verdict disagree, in words."""
     value = rows["tau"].iloc[0] if len(rows) else np.nan
     # A minus sign, not a hyphen.
@@ -196,7 +187,7 @@ def _summary(rows: "pd.DataFrame") -> str:
     return ", ".join(words)
 
 
-def _legend(axis: "Axes", shown: "pd.DataFrame", looks: dict[str, tuple[Any, str]]) -> None:
+def _legend(axis: Axes, shown: Frame, looks: dict[str, tuple[Any, str]]) -> None:
     """Explain colours, fillings, rings and the band, in an axis without data."""
     from matplotlib.lines import Line2D
     from matplotlib.patches import Patch
@@ -220,7 +211,7 @@ def _legend(axis: "Axes", shown: "pd.DataFrame", looks: dict[str, tuple[Any, str
     axis.legend(handles=handles, loc="center left", frameon=False, labelspacing=0.8)
 
 
-def _numbers(axis: "Axes", rows: "pd.DataFrame", looks: dict[str, tuple[Any, str]]) -> None:
+def _numbers(axis: Axes, rows: Frame, looks: dict[str, tuple[Any, str]]) -> None:
     """Write the levels beside the points, unless they would hide something."""
     from matplotlib.patheffects import withStroke
 
@@ -253,7 +244,7 @@ def _numbers(axis: "Axes", rows: "pd.DataFrame", looks: dict[str, tuple[Any, str
 
 
 def _together(
-    rows: "pd.DataFrame", points: np.ndarray
+    rows: Frame, points: np.ndarray
 ) -> list[tuple[str, str, tuple[float, float], np.ndarray]]:
     """Return number, scheme, place in the data and place on paper of the points to be numbered.
 

@@ -2,13 +2,10 @@
 
 import itertools
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from leakage.analysis.verdicts import LEAK, NO_EVIDENCE, TOO_FEW_PERMUTATIONS, TOO_FEW_PICTURES
 from leakage.captions import listed
-
-if TYPE_CHECKING:
-    import pandas as pd
+from leakage.interfaces import Frame
 
 # If representations differ at a level, the first of these that occurs is the level's verdict.
 ORDER = [LEAK, NO_EVIDENCE, TOO_FEW_PERMUTATIONS, TOO_FEW_PICTURES]
@@ -43,12 +40,12 @@ class Answer:
         return "; ".join(each.text for each in self.phrases)
 
 
-def answers(verdicts: "pd.DataFrame") -> list[Answer]:
+def answers(verdicts: Frame) -> list[Answer]:
     """Return one answer per scheme, in the order of the table of verdicts."""
     return [answer(rows) for _, rows in verdicts.groupby("scheme", sort=False)]
 
 
-def answer(rows: "pd.DataFrame") -> Answer:
+def answer(rows: Frame) -> Answer:
     """Return the answer for one scheme.
 
     A level leaks if a leak is found on any representation. Level 0 is the plain picture and not a
@@ -73,7 +70,7 @@ def answer(rows: "pd.DataFrame") -> Answer:
     return Answer(scheme, phrases, tuple(_notes(rows, found)))
 
 
-def distinct(verdicts: "pd.DataFrame") -> "pd.DataFrame":
+def distinct(verdicts: Frame) -> Frame:
     """Return the verdicts with a different label for each representation.
 
     Two encoders may have the same label. Then the key of the representation follows it.
@@ -83,7 +80,7 @@ def distinct(verdicts: "pd.DataFrame") -> "pd.DataFrame":
     return verdicts.assign(label=verdicts["label"].where(keys == 1, longer))
 
 
-def combined(rows: "pd.DataFrame") -> dict[int, str]:
+def combined(rows: Frame) -> dict[int, str]:
     """Return the verdict per level, over all representations of one scheme."""
     found = rows.groupby("level")["verdict"].agg(lambda said: min(said, key=ORDER.index))
     return dict(zip(found.index.tolist(), found.tolist(), strict=True))
@@ -103,7 +100,7 @@ def levels_text(levels: list[int]) -> str:
     return f"n = {listed(said)}"
 
 
-def _phrase(runs: list[tuple[str, list[int]]], index: int, rows: "pd.DataFrame") -> str:
+def _phrase(runs: list[tuple[str, list[int]]], index: int, rows: Frame) -> str:
     """Return what is found at one run of neighbouring levels with the same verdict."""
     verdict, levels = runs[index]
     where = f"at {levels_text(levels)}"
@@ -122,7 +119,7 @@ def _phrase(runs: list[tuple[str, list[int]]], index: int, rows: "pd.DataFrame")
     return f"cannot be decided {where} {_obstacle(rows[rows['level'].isin(levels)])}"
 
 
-def _obstacle(rows: "pd.DataFrame") -> str:
+def _obstacle(rows: Frame) -> str:
     """Return why these levels have no answer."""
     few = rows[rows["verdict"] == TOO_FEW_PICTURES]
     if not len(few):
@@ -134,7 +131,7 @@ def _obstacle(rows: "pd.DataFrame") -> str:
     return f"with these {pictures:.0f} {units}{more}"
 
 
-def _notes(rows: "pd.DataFrame", found: dict[int, str]) -> list[str]:
+def _notes(rows: Frame, found: dict[int, str]) -> list[str]:
     notes = []
     labels = list(dict.fromkeys(rows["label"]))
     by_finders: dict[tuple[str, ...], list[int]] = {}

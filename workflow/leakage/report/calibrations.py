@@ -2,12 +2,9 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from leakage.interfaces import Frame
 from leakage.report.tables import Column, Table, from_markdown
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 WORST = "## The worst case of each estimator"
 
@@ -27,7 +24,7 @@ class Calibration:
     command: str = ""
 
 
-def measured(table: "pd.DataFrame", errors: "pd.DataFrame | None", estimator: str) -> Calibration:
+def measured(table: Frame, errors: "Frame | None", estimator: str) -> Calibration:
     """Return the calibration of this run.
 
     Args:
@@ -77,7 +74,7 @@ def quoted(page: Path, command: str) -> Calibration:
     return Calibration(text, table, command)
 
 
-def false_alarms(found: "pd.DataFrame") -> str:
+def false_alarms(found: Frame) -> str:
     """Return how often the verdict called a leak where there was none."""
     # Imported here because it loads pandas.
     from leakage.analysis import calibration

@@ -4,20 +4,18 @@ import shlex
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from leakage.analysis import enough
 from leakage.analysis import tables as estimates
 from leakage.analysis.tables import INFORMATION, by_level
 from leakage.analysis.verdicts import sized
+from leakage.interfaces import Frame
 from leakage.report import answers, calibrations, grid, illustrations, record, warnings
 from leakage.report.inputs import ReportInputs
 from leakage.report.tables import Column, Table, from_frame
 from leakage.storage import files
 from leakage.storage.views import View
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 
 @dataclass(frozen=True)
@@ -92,7 +90,7 @@ def collect(inputs: ReportInputs) -> Content:
 
 
 def grids(
-    verdicts: "pd.DataFrame | None",
+    verdicts: "Frame | None",
     pictures: Mapping[str, Mapping[int, grid.Picture]],
     counts: Mapping[str, str],
 ) -> tuple[grid.Grid, ...]:
@@ -116,7 +114,7 @@ def grids(
     )
 
 
-def verdict_table(verdicts: "pd.DataFrame | None") -> Table | None:
+def verdict_table(verdicts: "Frame | None") -> Table | None:
     """Return the verdicts; nats from too few pictures are left out."""
     if verdicts is None:
         return None
@@ -134,7 +132,7 @@ def verdict_table(verdicts: "pd.DataFrame | None") -> Table | None:
     return from_frame(verdicts, columns)
 
 
-def claim_table(claims: "pd.DataFrame | None") -> Table | None:
+def claim_table(claims: "Frame | None") -> Table | None:
     """Return the paper's claims, one row per claim."""
     if claims is None:
         return None
@@ -180,6 +178,6 @@ def _calibration(inputs: ReportInputs) -> calibrations.Calibration:
     return calibrations.quoted(record.PUBLISHED, command)
 
 
-def _read(path: Path) -> "tuple[pd.DataFrame, dict[str, Any]]":
+def _read(path: Path) -> tuple[Frame, dict[str, Any]]:
     table, metadata = files.read_table(path)
     return table.to_pandas(), metadata

@@ -3,16 +3,14 @@
 import io
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from leakage.analysis.verdicts import LEAK
 from leakage.analysis.wording import p_text, size
+from leakage.interfaces import Frame
 from leakage.report import answers
 from leakage.report.illustrations import data_uri
 from leakage.storage.views import View
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 WIDTH = 200  # pixels of a picture on the page
 QUALITY = 75
@@ -76,7 +74,7 @@ class Grid:
 
 
 def grid(
-    scheme: str, rows: "pd.DataFrame | None", pictures: Mapping[int, Picture], counts: str = ""
+    scheme: str, rows: "Frame | None", pictures: Mapping[int, Picture], counts: str = ""
 ) -> Grid:
     """Return the grid of one scheme.
 
@@ -114,7 +112,7 @@ def picture(view: View) -> tuple[int, Picture]:
     return int(view.metadata["level"]), Picture(str(image_id), uri, WIDTH, height)
 
 
-def _cell(part: "pd.DataFrame", level: int) -> Cell:
+def _cell(part: Frame, level: int) -> Cell:
     found = part[part["level"] == level]
     if not len(found):
         return Cell()

@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import leakage
+from leakage.interfaces import Frame
 from leakage.report.tables import Column, Table, from_frame
 
 if TYPE_CHECKING:
-    import pandas as pd
+    pass
 
 # Files of the checkout; an installed package has none of them.
 CHECKOUT = Path(leakage.__file__).parents[2]
@@ -120,7 +121,7 @@ def installed(name: str) -> str:
         return "not installed"
 
 
-def run_times(benchmarks: Path) -> "pd.DataFrame":
+def run_times(benchmarks: Path) -> Frame:
     """Return one row per kind of job: jobs, number, total and longest seconds, peak memory (MB).
 
     Memory is missing if no job ran long enough for it to be measured.

@@ -4,10 +4,8 @@ import io
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    import pandas as pd
+from leakage.interfaces import Frame
 
 Value = str | float | None
 
@@ -43,7 +41,7 @@ class Table:
         return [list(map(_cell, row, self.columns)) for row in self.rows]
 
 
-def from_frame(rows: "pd.DataFrame", columns: Mapping[str, Column]) -> Table:
+def from_frame(rows: Frame, columns: Mapping[str, Column]) -> Table:
     """Return the named columns of a DataFrame, without those that have no value."""
     present = [name for name in columns if rows[name].notna().any()]
     values = rows[present].astype(object).to_numpy().tolist()

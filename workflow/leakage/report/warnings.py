@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from leakage.analysis import enough
 from leakage.analysis.claims import NO_WEIGHTS, STAND_IN_FAILS, STAND_IN_HOLDS, TOO_FEW
@@ -11,11 +10,9 @@ from leakage.analysis.tables import INFORMATION, Table, by_level
 from leakage.analysis.wording import quiet
 from leakage.captions import levels, listed
 from leakage.errors import LeakageError
+from leakage.interfaces import Frame
 from leakage.report.answers import DECIDED
 from leakage.schemes import keystream
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 
 @dataclass(frozen=True)
@@ -61,7 +58,7 @@ def of_estimates(tables: Sequence[Table]) -> Iterable[Warned]:
         )
 
 
-def of_verdicts(verdicts: "pd.DataFrame | None") -> Iterable[Warned]:
+def of_verdicts(verdicts: "Frame | None") -> Iterable[Warned]:
     """Return a warning per row of the verdicts that has too few pictures or permutations."""
     if verdicts is None:
         return
@@ -76,7 +73,7 @@ def of_verdicts(verdicts: "pd.DataFrame | None") -> Iterable[Warned]:
             )
 
 
-def of_claims(claims: "pd.DataFrame | None") -> Iterable[Warned]:
+def of_claims(claims: "Frame | None") -> Iterable[Warned]:
     """Return a warning if other networks stand in for those of the paper."""
     if claims is None:
         return

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from leakage.errors import LeakageError
+from leakage.interfaces import Frame
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -40,7 +41,7 @@ def bounds(pictures: int, shard: int, shards: int) -> tuple[int, int]:
     return pictures * shard // shards, pictures * (shard + 1) // shards
 
 
-def rows(path: Path | str, shard: int, shards: int) -> "pd.DataFrame":
+def rows(path: Path | str, shard: int, shards: int) -> Frame:
     """Return one shard's rows of the manifest or of the places, without loading the whole table.
 
     Args:
@@ -63,9 +64,7 @@ def rows(path: Path | str, shard: int, shards: int) -> "pd.DataFrame":
     )
 
 
-def parts(
-    path: Path | str, rows: int, columns: list[str] | None = None
-) -> "Iterator[pd.DataFrame]":
+def parts(path: Path | str, rows: int, columns: list[str] | None = None) -> Iterator[Frame]:
     """Yield a CSV with `image_id` in parts of so many rows."""
     import pandas as pd
 
@@ -77,7 +76,7 @@ def parts(
 
 def _numbered(
     path: Path | str, columns: list[str] | None = None
-) -> "Iterator[tuple[pd.Series[int], pd.DataFrame]]":
+) -> "Iterator[tuple[pd.Series[int], Frame]]":
     """Yield a CSV in parts: the number of each row's picture, from 0, and the rows."""
     number, last = -1, None
     for part in parts(path, ROWS_AT_ONCE, columns):
