@@ -8,9 +8,10 @@ import importlib
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar
 
+from leakage.interfaces import Configuration, Frame, Wanted
+
 if TYPE_CHECKING:
     from leakage.analysis.tables import Table
-    from leakage.interfaces import Configuration, Frame, Wanted
 
 ANALYSES = {
     "verdicts": "verdicts.Verdicts",
@@ -26,7 +27,7 @@ class Analysis:
     per_scheme: ClassVar[bool] = False
     """whether there is a table for each scheme, `analysis/{name}/{scheme}.parquet`"""
 
-    def tables(self, config: Configuration, pictures: int) -> "Mapping[str, Wanted]":
+    def tables(self, config: Configuration, pictures: int) -> Mapping[str, Wanted]:
         """Return the tables to read, by their role.
 
         Args:
@@ -36,12 +37,7 @@ class Analysis:
         raise NotImplementedError
 
     def table(self, tables: "Mapping[str, Table]", confidence: float) -> Frame:
-        """Return the table.
-
-        Args:
-            tables: those that were asked for, by their role.
-            confidence: of the verdicts.
-        """
+        """Return the table."""
         raise NotImplementedError
 
 

@@ -230,12 +230,7 @@ def epochs_to_converge(table: Table) -> float:
 
 
 def share(values: "pd.Series", between: tuple[int, int]) -> float:
-    """Return the mean of I(n) / max I over a range of levels.
-
-    Args:
-        values: values by level, in nats.
-        between: the lowest and the highest level of the range.
-    """
+    """Return the mean of I(n) / max I over a range of levels."""
     inner = values[(values.index >= between[0]) & (values.index <= between[1])]
     if not len(inner) or not values.max() > 0:
         return float("nan")
@@ -400,17 +395,7 @@ def _compared(
     few: str,
     remark: str = "",
 ) -> Claim:
-    """Return the claim that a first series keeps relatively more than a second.
-
-    Args:
-        text: the claim.
-        name: the name of the number.
-        trained: MINE's training curves of both.
-        held_out: the held-out shares of both.
-        between: the lowest and the highest level of the range.
-        few: why the held-out shares carry no weight, or nothing.
-        remark: the beginning of the remark.
-    """
+    """Return the claim that a first series keeps relatively more than a second."""
     first, second = (share(training(each).iloc[-1], between) for each in trained)
     beside = held_out[0] - held_out[1]
     if np.isnan(beside):

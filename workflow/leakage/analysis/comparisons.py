@@ -103,11 +103,7 @@ def pixel_critics(tables: Mapping[str, Table]) -> Frame:
 
 
 def pretraining(tables: Mapping[str, Table]) -> Frame:
-    """Return both sides of each pair per measure and level, and trained less untrained.
-
-    Raises:
-        LeakageError: there is no pair.
-    """
+    """Return both sides of each pair per measure and level, and trained less untrained."""
     import pandas as pd
 
     if not tables:

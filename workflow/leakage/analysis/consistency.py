@@ -77,11 +77,7 @@ class Consistency(Analysis):
 
 
 def rise(rows: Frame) -> tuple[float, float, str]:
-    """Return the largest rise of the mean to a higher level, what is allowed, and where it is.
-
-    Allowed is the sum of the half-widths of the two intervals. If any rise exceeds that, the one
-    with the largest excess is returned.
-    """
+    """Return the largest rise of the mean to a higher level, what is allowed, and where it is."""
     rows = rows.sort_values("level")
     levels, mean = rows["level"].to_numpy(), rows["mean"].to_numpy()
     half = (rows["high"] - rows["low"]).to_numpy() / 2

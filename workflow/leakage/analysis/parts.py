@@ -70,12 +70,7 @@ class Player:
 
 
 def player(table: Table, part: str) -> Player:
-    """Return the encoder of a table, in the place of one of the paper's networks.
-
-    Args:
-        table: an estimate on the embeddings of this encoder.
-        part: `CLIP` or `RESNET`.
-    """
+    """Return the encoder of a table, in the place of one of the paper's networks."""
     record = table.metadata["source"].get("weights") or {}
     if table.untrained or record.get("untrained", False):
         kind = UNTRAINED

@@ -68,12 +68,7 @@ COLUMNS = [
 
 @dataclass(frozen=True)
 class Finding:
-    """The verdict on one level.
-
-    Attributes:
-        verdict: the verdict in words.
-        corrected: the p-value, corrected for the levels tested together.
-    """
+    """The verdict on one level."""
 
     verdict: str
     corrected: float
@@ -118,9 +113,6 @@ def fixed_sequence(p_values: ArrayLike) -> np.ndarray:
 
     Each is the maximum of its own p-value and those before it, so a level is rejected only if all
     levels before it are. NaN stays NaN and is skipped.
-
-    Args:
-        p_values: in the order of the test, from the lowest level up, shape (levels,).
     """
     values = np.asarray(p_values, dtype=np.float64)
     known = ~np.isnan(values)
@@ -133,22 +125,12 @@ CORRECTIONS = {FIXED_SEQUENCE: fixed_sequence, HOLM: holm}
 
 
 def threshold(correction: str, levels: int, confidence: float) -> float:
-    """Return the largest p-value with which any level can be called a leak.
-
-    Args:
-        correction: `FIXED_SEQUENCE` or `HOLM`.
-        levels: number of levels tested together.
-        confidence: 1 minus the chance of any false leak.
-    """
+    """Return the largest p-value with which any level can be called a leak."""
     return (1 - confidence) / (1 if correction == FIXED_SEQUENCE else levels) * (1 + ROUNDING)
 
 
 def needed_pictures(correction: str, levels: int, confidence: float) -> int:
-    """Return the smallest number of pictures with which an exact test can find a leak.
-
-    It is the smallest s with 1 / s! at most the threshold, for pictures with equally many patches.
-    See `threshold` for the arguments.
-    """
+    """Return the smallest number of pictures with which an exact test can find a leak."""
     return enough.for_p_value(threshold(correction, levels, confidence))
 
 
@@ -189,12 +171,7 @@ def verdict(
 
 
 def quiet_from(levels: list[int], verdicts: list[str]) -> Quiet | None:
-    """Return the level from which on nothing is found; None if no level is quiet.
-
-    Args:
-        levels: the levels, in any order.
-        verdicts: the verdict on each level.
-    """
+    """Return the level from which on nothing is found; None if no level is quiet."""
     ordered = sorted(zip(levels, verdicts, strict=True))
     quiet = [level for level, found in ordered if found == NO_EVIDENCE]
     if not quiet:
@@ -221,9 +198,6 @@ class Verdicts(Analysis):
 
         With fewer pictures than `ESTIMATED_FROM` there are only tests. Pixels have an estimate, if
         one is configured for them, and no test.
-
-        Raises:
-            LeakageError: there is nothing to test.
         """
         keys, estimator = config.representations, config.verdict.estimator
         of = {each: estimator for each in keys if pictures >= ESTIMATED_FROM}
@@ -244,11 +218,7 @@ class Verdicts(Analysis):
         return asked
 
     def table(self, tables: Mapping[str, Table], confidence: float) -> Frame:
-        """Return the verdicts; `confidence` is 1 minus the chance of any false leak in a row.
-
-        Raises:
-            LeakageError: an estimate has no p-value.
-        """
+        """Return the verdicts; `confidence` is 1 minus the chance of any false leak in a row."""
         tested, estimated = (
             {
                 role.removeprefix(kind + " "): table

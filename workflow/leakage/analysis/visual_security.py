@@ -82,10 +82,7 @@ class VisualSecurity(Analysis):
     """
 
     def tables(self, config: Configuration, pictures: int) -> dict[str, Wanted]:
-        """Return the verdicts, and of every scheme the counted pixels and the measures.
-
-        If pixels are among the representations, their verdict replaces the counts.
-        """
+        """Return the verdicts, and of every scheme the counted pixels and the measures."""
         asked = {VERDICTS: Wanted("analysis", VERDICTS, "")}
         for scheme in compared(config):
             asked[role(scheme, MEASURED)] = Wanted(MEASURED, PIXELS, scheme)
@@ -94,11 +91,7 @@ class VisualSecurity(Analysis):
         return asked
 
     def table(self, tables: Mapping[str, Table], confidence: float) -> Frame:
-        """Return the table.
-
-        Raises:
-            LeakageError: there is no representation, or a table is missing.
-        """
+        """Return the table."""
         import pandas as pd
 
         parts = []
@@ -154,10 +147,7 @@ def _agrees(said: str | None, found: str | None) -> bool | None:
 
 
 def _information(tables: Mapping[str, Table]) -> Iterator[tuple[str, str, Frame]]:
-    """Yield scheme, representation and rows with level, label, nats, interval and verdict.
-
-    Counted pixels replace the verdict on their bits.
-    """
+    """Yield scheme, representation and rows with level, label, nats, interval and verdict."""
     columns = {"low": "nats_low", "high": "nats_high"}
     kept = ["level", "label", "nats", "nats_low", "nats_high", "verdict", "carries_weight"]
     if VERDICTS not in tables:

@@ -62,11 +62,7 @@ def quiet(part: Frame) -> str:
 
 
 def size(found: Any) -> str:
-    """Return the size of a leak, or nothing if the estimate carries no weight.
-
-    Args:
-        found: a row of the verdicts, as `itertuples` gives it.
-    """
+    """Return the size of a leak, or nothing if the estimate carries no weight."""
     few = getattr(found, "needed_for_nats", np.nan) > found.pictures
     return "" if few or np.isnan(found.nats) else size_text(found.nats)
 

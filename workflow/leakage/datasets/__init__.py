@@ -58,15 +58,7 @@ class Dataset(Settings):
         raise NotImplementedError
 
     def divide_by_size(self, rows: list[Row], patch_size: int) -> tuple[list[Row], list[Row]]:
-        """Return the rows of the pictures that hold a patch, and the skipped rows of the others.
-
-        Args:
-            rows: with at least `image_id`, `file_name`, `width` and `height` in pixels.
-            patch_size: side of a patch in pixels.
-
-        Raises:
-            LeakageError: pictures are too small, and `too_small` refuses them or none is left.
-        """
+        """Return the rows of the pictures that hold a patch, and the skipped rows of the others."""
         small: list[Row] = []
         large: list[Row] = []
         for row in rows:
@@ -93,11 +85,7 @@ def kinds() -> list[str]:
 
 
 def dataset_class(kind: str) -> type[Dataset]:
-    """Return the class of a kind of dataset, importing no other kind.
-
-    Raises:
-        LeakageError: there is no such kind; the message names the nearest one.
-    """
+    """Return the class of a kind of dataset, importing no other kind."""
     if kind not in kinds():
         raise LeakageError(
             f"dataset.name: unknown dataset {shown(kind)}; the nearest is {nearest(kind, kinds())} "

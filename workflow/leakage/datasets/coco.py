@@ -136,12 +136,7 @@ class Coco(Dataset):
         return PICTURES[self.split] if self.count == "all" else self.count
 
     def collect(self, pictures: Path, patch_size: int) -> tuple[list[Row], list[Row]]:
-        """Download the selected pictures to `pictures` and return the rows.
-
-        Raises:
-            LeakageError: the list or a picture cannot be downloaded or is invalid; the list has
-                fewer pictures than requested; pictures are too small.
-        """
+        """Download the selected pictures to `pictures` and return the rows."""
         # Imported here: the Snakefile imports this module at every start.
         from leakage.storage import downloads
 
@@ -158,11 +153,7 @@ class Coco(Dataset):
         return rows, skipped
 
     def select(self, images: list["Picture"]) -> list["Picture"]:
-        """Return the `count` pictures with the most pixels, ties by lower id; or all of them.
-
-        Raises:
-            LeakageError: there are fewer, or two of those selected share an id or a file name.
-        """
+        """Return the `count` pictures with the most pixels, ties by lower id; or all of them."""
         count = len(images) if self.count == "all" else self.count
         if len(images) < count:
             raise LeakageError(

@@ -27,11 +27,7 @@ class Folder(Dataset):
         return len(_picture_files(Path(self.path)))
 
     def content(self) -> list[tuple[str, int]]:
-        """Return name and size of every picture file, so that a change of the folder is noticed.
-
-        Raises:
-            LeakageError: the folder is missing or holds no picture file.
-        """
+        """Return name and size of every picture file, so that a change of the folder is noticed."""
         root = Path(self.path)
         return [(name, (root / name).stat().st_size) for name in _picture_files(root)]
 
@@ -40,13 +36,7 @@ class Folder(Dataset):
         return Path(self.path)
 
     def collect(self, pictures: Path, patch_size: int) -> tuple[list[Row], list[Row]]:
-        """Return the rows of the manifest and of the skipped pictures.
-
-        Raises:
-            LeakageError: the folder is missing or holds no picture file; a file with a picture's
-                suffix is not an accepted picture; two pictures have the same id; pictures are too
-                small.
-        """
+        """Return the rows of the manifest and of the skipped pictures."""
         root = Path(self.path)
         names = _picture_files(root)
         _refuse_same_ids(names)

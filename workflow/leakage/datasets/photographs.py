@@ -134,11 +134,7 @@ class Photographs(Dataset):
         return len(self.names)
 
     def collect(self, pictures: Path, patch_size: int) -> tuple[list[Row], list[Row]]:
-        """Copy the photographs to `pictures` and return the rows.
-
-        Raises:
-            LeakageError: a package does not contain the file; pictures are too small.
-        """
+        """Copy the photographs to `pictures` and return the rows."""
         rows = [_row(name, PHOTOGRAPHS[name], pictures) for name in self.names]
         return self.divide_by_size(rows, patch_size)
 

@@ -57,11 +57,7 @@ class LoadedEncoder:
     name: str = ""
 
     def __call__(self, patches: list[Bytes]) -> Vectors:
-        """Return the embeddings of patches, float32 of shape (n, dim).
-
-        Raises:
-            LeakageError: `encode` returned something else.
-        """
+        """Return the embeddings of patches, float32 of shape (n, dim)."""
         found, count = self.encode(patches), len(patches)
         fits = isinstance(found, np.ndarray) and found.ndim == 2 and found.dtype.kind == "f"
         if not fits or len(found) != count or found.shape[1] == 0:
@@ -147,11 +143,7 @@ def kinds() -> list[str]:
 
 
 def encoder_class(kind: str) -> type[Encoder]:
-    """Return the class of a kind.
-
-    Raises:
-        LeakageError: there is no such kind.
-    """
+    """Return the class of a kind."""
     methods = {"load": ("weights", "device"), "encode": ("patches",)}
     return plugins.find_class(sys.modules[__name__], kind, Encoder, SHARED, "kind", methods)
 

@@ -8,10 +8,6 @@ def fetch(repository: str, names: Sequence[str]) -> Path:
     """Return the first of the named files that a repository has, downloading it if needed.
 
     A cached file is used without asking the hub.
-
-    Raises:
-        FileNotFoundError: the repository has none of them. If the hub cannot be reached, the client
-            raises any of several errors.
     """
     import huggingface_hub
     from huggingface_hub.errors import EntryNotFoundError

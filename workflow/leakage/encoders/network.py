@@ -184,27 +184,13 @@ class Network(Encoder):
 
     @abstractmethod
     def architecture(self, where: str = "encoders") -> Architecture:
-        """Return the network of the entry.
-
-        Args:
-            where: the entry's place in the configuration, for messages.
-
-        Raises:
-            LeakageError: the library has no such network, or no such weights for it.
-        """
+        """Return the network of the entry."""
 
     @extras.named()
     def find_weights(
         self, size: int, seed: int, device: str, plain: Callable[[], list[Bytes]], where: str
     ) -> Weights:
-        """Find the weights, check that they fit, and set an untrained network's BatchNorm.
-
-        For the arguments see `Encoder.find_weights`.
-
-        Raises:
-            LeakageError: the weights cannot be found or do not fit; there are no plain patches; the
-                seed is not a whole number from 0.
-        """
+        """Find the weights, check that they fit, and set an untrained network's BatchNorm."""
         seed = seeds.checked(seed)
         architecture = self.architecture(where)
         architecture.check_size(size)
@@ -239,12 +225,7 @@ class Network(Encoder):
 
     @extras.named()
     def load(self, weights: Weights | None, device: str) -> LoadedEncoder:
-        """Return the encoder with the found weights, without network access.
-
-        Raises:
-            LeakageError: the weights are missing, have changed, or do not fit; there is no such
-                device.
-        """
+        """Return the encoder with the found weights, without network access."""
         import torch
 
         architecture = self.architecture()

@@ -34,15 +34,7 @@ class OpenClip(Network):
     """one of open_clip's tags, a path that ends in .safetensors, or `random` (untrained)"""
 
     def architecture(self, where: str = "encoders") -> Architecture:
-        """Return the image tower of the entry; embeddings are not scaled to unit length.
-
-        Args:
-            where: the entry's place in the configuration, for messages.
-
-        Raises:
-            LeakageError: open_clip has no such network, no such weights for it, or the weights were
-                trained with another activation.
-        """
+        """Return the image tower of the entry; embeddings are not scaled to unit length."""
         import open_clip
 
         # No public function builds the tower alone: create_model also builds the text tower, which
@@ -77,10 +69,7 @@ class OpenClip(Network):
         )
 
     def _pretrained(self, quick_gelu: bool, where: str) -> dict[str, Any]:
-        """Return open_clip's configuration of the tag: its address, and its pixels' mean and std.
-
-        A file or a random network gets that of the model's first tag, for its pixels.
-        """
+        """Return open_clip's configuration of the tag: its address, its pixels' mean and std."""
         import open_clip
 
         tags = open_clip.list_pretrained_tags_by_model(self.model)

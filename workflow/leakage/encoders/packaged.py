@@ -61,11 +61,7 @@ PACKAGES = {
 
 
 def fetch(model: str) -> Path:
-    """Return the weights file of a network in its installed package.
-
-    Raises:
-        LeakageError: the package is not installed, or its file is not the known one.
-    """
+    """Return the weights file of a network in its installed package."""
     package = PACKAGES[model]
     # Find the folder without running the package's code.
     spec = importlib.util.find_spec(package.module)

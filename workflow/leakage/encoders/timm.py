@@ -53,14 +53,7 @@ class Timm(Network):
         return self
 
     def architecture(self, where: str = "encoders") -> Architecture:
-        """Return the network of the entry, without its classifier.
-
-        Args:
-            where: the entry's place in the configuration, for messages.
-
-        Raises:
-            LeakageError: timm has no such network, no such weights for it, or `pixels` is needed.
-        """
+        """Return the network of the entry, without its classifier."""
         import timm
 
         model = self.model
@@ -93,10 +86,7 @@ class Timm(Network):
         )
 
     def _pretrained(self, where: str) -> "PretrainedCfg":
-        """Return timm's configuration of the tag: its address, and its pixels' mean and std.
-
-        A file or a random network gets that of `pixels`, or of the model's first tag.
-        """
+        """Return timm's configuration of the tag: its address, and its pixels' mean and std."""
         import timm
         from timm.models import get_arch_pretrained_cfgs
 

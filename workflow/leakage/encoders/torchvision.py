@@ -121,11 +121,7 @@ def _timeout() -> Iterator[None]:
 
 
 def _features(classifier: "torch.nn.Module") -> "torch.nn.Module":
-    """Replace the classifier of a network by an average over the map of features.
-
-    Raises:
-        LeakageError: no known classifier is found.
-    """
+    """Replace the classifier of a network by an average over the map of features."""
     import torch
 
     class MeanOverMap(torch.nn.Module):

@@ -50,12 +50,7 @@ class Record(Settings):
 
 @dataclass(frozen=True)
 class Weights:
-    """The content of a weights record.
-
-    Attributes:
-        record: which weights they are.
-        statistics: BatchNorm statistics by name; empty unless the network is untrained.
-    """
+    """The content of a weights record."""
 
     record: Record
     statistics: "dict[str, torch.Tensor]"

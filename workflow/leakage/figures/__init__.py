@@ -11,23 +11,20 @@ start.
 import importlib
 import inspect
 import re
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 from leakage import plugins
 from leakage.config.settings import nearest, shown
 from leakage.errors import LeakageError
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from leakage.interfaces import Canvas, Configuration, Frame, Wanted
+from leakage.interfaces import Canvas, Configuration, Frame, Wanted
 
 FIGURES = {
     "fig1": "fig1.Figure1",
     "fig2": "fig2.Figure2",
-    "fig3a": "fig3a.Figure3a",
-    "fig3b": "fig3b.Figure3b",
+    "fig3a": "fig3.Figure3a",
+    "fig3b": "fig3.Figure3b",
     "fig4": "training.Figure4",
     "fig5": "training.Figure5",
     "fig6a": "training.Figure6a",
@@ -84,13 +81,8 @@ class Figure:
         """The caption before its numbers are filled in, as one line."""
         return " ".join((self.caption or inspect.getdoc(type(self)) or "").split())
 
-    def tables(self, config: Configuration, representation: str = "") -> "Mapping[str, Wanted]":
-        """Return the tables to read, by their role in the figure.
-
-        Args:
-            config: the whole configuration.
-            representation: one of `representations` if `per_representation`; else empty.
-        """
+    def tables(self, config: Configuration, representation: str = "") -> Mapping[str, Wanted]:
+        """Return the tables to read, by their role in the figure."""
         return {}
 
     def draw(self, tables: Any) -> tuple[Canvas, Frame]:
@@ -113,11 +105,7 @@ def names() -> list[str]:
 
 
 def named(reference: str) -> Figure:
-    """Return a figure by its name, or by the path of its file.
-
-    Raises:
-        LeakageError: there is no such figure or file, or the file does not define one figure.
-    """
+    """Return a figure by its name, or by the path of its file."""
     if plugins.is_file(reference):
         found = plugins.find_class(_package(), reference, Figure, (), "figure", METHODS)(reference)
         if not re.fullmatch(NAME, found.name) or found.name in FIGURES:

@@ -20,11 +20,8 @@ MARKERS = "osDvPX<>dp"
 
 def looks(names: Sequence[str]) -> dict[str, tuple[Any, str]]:
     """Return a colour and a marker for each name."""
-    markers = itertools.cycle(MARKERS)
-    return {
-        name: (colour, marker)
-        for name, colour, marker in zip(names, style.colours(len(names)), markers, strict=False)
-    }
+    pairs = zip(style.colours(len(names)), itertools.cycle(MARKERS), strict=False)
+    return dict(zip(names, pairs, strict=False))
 
 
 def colour(table: style.Table, own: Any) -> Any:

@@ -45,7 +45,12 @@ class Estimators(Figure):
         first = next(iter(tables.values()))
         figure, (axis,) = style.panels(width=8.0, height=5.2)
         null = parts[next(iter(tables))]
-        _floor(axis, table)
+        floors = table.groupby("level")["floor"].agg(["min", "max"]).dropna()
+        if len(floors):
+            label = "floors (trained on mismatched pictures)"
+            look: dict[str, Any] = {"facecolor": "0.8", "edgecolor": "0.6", "alpha": 0.7}
+            ends = floors["min"], floors["max"]
+            axis.fill_between(floors.index, *ends, label=label, linewidth=0.8, **look)
         if null["null_high"].notna().any():
             label = f"permutation null, 95 % quantile ({null['method'].iloc[0]})"
             axis.plot(null["level"], null["null_high"], "--", color="0.4", lw=1.2, label=label)
@@ -102,20 +107,6 @@ class Estimators(Figure):
         }
 
 
-def _floor(axis: Axes, table: Frame) -> None:
-    """Draw the range of the estimators' floors as a grey band with edges."""
-    floors = table.groupby("level")["floor"].agg(["min", "max"]).dropna()
-    if len(floors):
-        label = "floors (trained on mismatched pictures)"
-        look: dict[str, Any] = {
-            "facecolor": "0.8",
-            "edgecolor": "0.6",
-            "linewidth": 0.8,
-            "alpha": 0.7,
-        }
-        axis.fill_between(floors.index, floors["min"], floors["max"], label=label, **look)
-
-
 def _ceilings(axis: Axes, table: Frame) -> None:
     """Draw the distinct ceilings as dotted lines with labels; far ones go to the legend."""
     known = table[np.isfinite(table["ceiling"])]
@@ -134,17 +125,9 @@ def _ceilings(axis: Axes, table: Frame) -> None:
         # Of two near ones, the lower is named below its line.
         below = above.get(rounded, np.inf) - rounded < NEAR * highest
         shift, side = (-2, "top") if below else (2, "bottom")
-        axis.annotate(
-            text,
-            (1, rounded),
-            (0, shift),
-            xycoords=("axes fraction", "data"),
-            textcoords="offset points",
-            ha="right",
-            va=side,
-            fontsize=8,
-            color="0.3",
-        )
+        on: dict[str, Any] = {"xycoords": ("axes fraction", "data"), "textcoords": "offset points"}
+        on |= {"ha": "right", "va": side, "fontsize": 8, "color": "0.3"}
+        axis.annotate(text, (1, rounded), (0, shift), **on)
         axis.set_ylim(top=max(axis.get_ylim()[1], 1.07 * rounded))
 
 

@@ -69,7 +69,7 @@ class Pretraining(Figure):
         axes[1].set_ylim(0, 1.02)
         information = table[table["measure"] == "information"]
         note = curves.cut(axes[0], _outermost(information))
-        few = curves.too_few(_of_information(tables))
+        few = curves.too_few(tables[role] for role in tables if role.endswith(" information"))
         style.set_title(axes[0], f"information{few}{note}")
         style.set_title(axes[1], "re-identification")
         curves.lower_bound_entry(axes[1], [_outermost(information)])
@@ -85,8 +85,8 @@ class Pretraining(Figure):
         """Return where pretraining makes the largest difference, by measure."""
         found: dict[str, Any] = {}
         for measure in UNITS:
-            part = table[table["measure"] == measure].dropna(subset="difference")
-            most = _largest(part) if len(part) else {}
+            most = _largest(table, measure)
+            most = {} if most is None else most
             found[f"{measure}_level"] = most.get("level", "no level")
             for side in SIDES:
                 found[f"{measure}_{side}"] = most.get(f"{side}_mean", float("nan"))
@@ -94,10 +94,9 @@ class Pretraining(Figure):
 
     def _finding(self, table: Frame) -> str:
         """Return the level at which pretraining changes the share found the most, in words."""
-        found = table[table["measure"] == "found"].dropna(subset="difference")
-        if not len(found):
+        most = _largest(table, "found")
+        if most is None:
             return "What pretraining adds to an architecture"
-        most = _largest(found)
         trained, untrained = (captions.number(most[f"{side}_mean"], ".0%") for side in SIDES)
         return (
             f"At n = {most['level']} {most['label']} finds {trained} of the held-out views; "
@@ -105,14 +104,11 @@ class Pretraining(Figure):
         )
 
 
-def _largest(rows: Frame) -> Any:
-    """Return the row with the largest difference."""
-    level: Any = rows["difference"].abs().idxmax()
-    return rows.loc[level]
-
-
-def _of_information(tables: dict[str, style.Table]) -> list[style.Table]:
-    return [table for role, table in tables.items() if role.endswith(" information")]
+def _largest(table: Frame, measure: str) -> Any:
+    """Return the row of a measure with the largest difference; None without any."""
+    rows = table[table["measure"] == measure].dropna(subset="difference")
+    level: Any = rows["difference"].abs().idxmax() if len(rows) else None
+    return None if level is None else rows.loc[level]
 
 
 def _outermost(table: Frame) -> Frame:

@@ -38,10 +38,7 @@ class Schemes(Figure):
     per_representation = True
 
     def tables(self, config: Configuration, representation: str = "") -> dict[str, Wanted]:
-        """Return both estimates of every compared scheme, as `{scheme}/{estimate}`.
-
-        And the table of verdicts.
-        """
+        """Return the verdicts, and both estimates of every scheme as `{scheme}/{estimate}`."""
         asked = {
             COUNTED: (config.paper.histogram, "pixels"),
             HELD_OUT: (config.verdict.estimator, representation),
@@ -82,9 +79,12 @@ class Schemes(Figure):
         style.set_title(
             right, f"{first[HELD_OUT].label}: {method}, held out\n(open: {NO_EVIDENCE})"
         )
-        shaded = [_floors(*each, table) for each in ((left, COUNTED), (right, HELD_OUT))]
+        for axis, estimate in ((left, COUNTED), (right, HELD_OUT)):
+            floors = table[table["estimate"] == estimate]["floor"].dropna()
+            if floors.any():
+                axis.axhspan(floors.min(), floors.max(), color="0.85", zorder=0)
         # The legend is the left panel's, which has the schemes' colours; the right one may be grey.
-        if any(shaded):
+        if table["floor"].dropna().any():
             left.fill_between([], [], [], color="0.85", label="floors")
         curves.legend_below(figure, left)
         pictures = curves.pictures([table[table["estimate"] == HELD_OUT]])
@@ -109,15 +109,6 @@ class Schemes(Figure):
         }
 
 
-def _floors(axis: Axes, estimate: str, table: Frame) -> bool:
-    """Shade the range of an estimate's floors; return whether any is not 0."""
-    floors = table[table["estimate"] == estimate]["floor"].dropna()
-    if not floors.any():
-        return False
-    axis.axhspan(floors.min(), floors.max(), color="0.85", zorder=0)
-    return True
-
-
 def _named(tables: dict[str, style.Table], scheme: str) -> str:
     """Return a scheme with its view, and with the meaning of its strength if it gives none."""
     source = tables[f"{scheme}/{HELD_OUT}"].metadata["source"]
@@ -133,32 +124,16 @@ def _curve(axis: Axes, part: Frame, colour: Any, label: str, marker: str) -> Non
         style.band(axis, part, colour, label, x="strength", marker=marker, ms=5)
         return
     mean = part["mean"]
-    axis.errorbar(
-        part["strength"],
-        mean,
-        # A value at its ceiling equals the ends of its interval up to rounding.
-        [(mean - part["low"]).clip(0), (part["high"] - mean).clip(0)],
-        fmt=marker,
-        color=colour,
-        ms=7,
-        mfc="none",
-        mew=1.5,
-        capsize=3,
-        label=label,
-    )
+    # A value at its ceiling equals the ends of its interval up to rounding.
+    error = [(mean - part["low"]).clip(0), (part["high"] - mean).clip(0)]
+    look: dict[str, Any] = {"color": colour, "ms": 7, "mfc": "none", "mew": 1.5, "capsize": 3}
+    axis.errorbar(part["strength"], mean, error, fmt=marker, label=label, **look)
 
 
 def _levels(axis: Axes, part: Frame, colour: Any, place: tuple[int, int]) -> None:
     """Write the level beside each point; that of the plain picture only once."""
     for row in records(part):
         if np.isfinite(row.mean) and (row.level > 0 or place == PLACES[0]):
-            axis.annotate(
-                str(row.level),
-                (row.strength, row.mean),
-                place,
-                textcoords="offset points",
-                fontsize=7,
-                color=colour,
-                ha="center",
-                va="center",
-            )
+            look = {"fontsize": 7, "color": colour, "ha": "center", "va": "center"}
+            at = row.strength, row.mean
+            axis.annotate(str(row.level), at, place, textcoords="offset points", **look)

@@ -84,20 +84,16 @@ class Scorecard(Figure):
 
     def _finding(self, table: Frame) -> str:
         """Return the verdicts on the claims, in words: `Of the paper's 7 claims 2 hold, …`."""
-        verdicts = table.drop_duplicates("claim")["verdict"]
+        found = self.numbers(table)
         words = {
-            HOLDS: "hold",
-            FAILS: "do not hold",
-            STAND_IN_HOLDS: "hold with a stand-in",
-            STAND_IN_FAILS: "do not hold with a stand-in",
+            "holds": "hold",
+            "fails": "do not hold",
+            "stand_in_holds": "hold with a stand-in",
+            "stand_in_fails": "do not hold with a stand-in",
+            "untested": "cannot be tested here",
         }
-        counts = verdicts.map(lambda said: words.get(said, "cannot be tested here")).value_counts()
-        said = [
-            f"{counts[each]} {each}"
-            for each in [*words.values(), "cannot be tested here"]
-            if each in counts
-        ]
-        return f"Of the paper's {len(verdicts)} claims {captions.listed(said)}"
+        said = [f"{found[key]} {text}" for key, text in words.items() if found[key]]
+        return f"Of the paper's {found['claims']} claims {captions.listed(said)}"
 
 
 def _written(row: Any) -> str:

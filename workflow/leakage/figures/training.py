@@ -15,7 +15,7 @@ from leakage.analysis import enough, parts
 from leakage.analysis.tables import grouped
 from leakage.figures import Figure, curves, style
 from leakage.figures.fig2 import is_exact
-from leakage.interfaces import Axes, Canvas, Configuration, Frame, Wanted
+from leakage.interfaces import Canvas, Configuration, Frame, Wanted
 
 PIXELS = "pixels"
 # How a critic reads a pixel, by the setting.
@@ -68,13 +68,7 @@ class Epochs(_Training):
     """
 
     def draw(self, tables: dict[str, style.Table]) -> tuple[Canvas, Frame]:
-        """Return the values per epoch, on training pairs and held out, side by side.
-
-        The bands span the seeds. Exact values, if known, are dashed lines.
-
-        Args:
-            tables: MINE, and the histogram estimate if exact values are known.
-        """
+        """Return the values per epoch, on training pairs and held out; bands span the seeds."""
         mine = tables["mine"]
         encoder = self._encoder(mine)
         table = values_by_epoch(mine.rows).assign(encoder=encoder)
@@ -99,7 +93,9 @@ class Epochs(_Training):
             shown = table[table["split"] == split]
             note = curves.cut_below(axis, shown, max(exact.values(), default=0.0))
             style.set_title(axis, title + note)
-        _share_limits(axes)
+        limits = np.array([axis.get_ylim() for axis in axes])
+        for axis in axes:
+            axis.set_ylim(limits[:, 0].min(), limits[:, 1].max())
         handles, labels = axes[0].get_legend_handles_labels()
         if exact:
             handles.append(axes[0].axhline(float("nan"), color="0.3", ls="--", lw=0.8))
@@ -159,17 +155,12 @@ class Distance(_Training):
     """
 
     def draw(self, tables: dict[str, style.Table]) -> tuple[Canvas, Frame]:
-        """Return the relative distances, with bands over the seeds.
-
-        Args:
-            tables: MINE, and the histogram estimate if exact values are known.
-        """
+        """Return the relative distances, with bands over the seeds."""
         mine = tables["mine"]
         encoder = self._encoder(mine)
         table = distances(mine, exact_values(tables)).assign(encoder=encoder)
         figure, (axis,) = style.panels()
         looks: dict[str, Any] = {"train": {"marker": "o"}, "test": {"marker": "s", "ls": "-."}}
-        looks["exact"] = {"ls": "--"}
         colours: dict[str, Any] = dict(zip(SERIES, style.colours(3), strict=True))
         labels = SERIES | {"exact": exact_label(tables)}
         table["carries_weight"] = (table["series"] != "test") | enough.carries_weight(mine)
@@ -179,7 +170,14 @@ class Distance(_Training):
         for series, label in labels.items():
             part = table[table["series"] == series]
             if len(part):
-                style.band(axis, part, colours[series], label, y="distance", **looks[series])
+                style.band(
+                    axis,
+                    part,
+                    colours[series],
+                    label,
+                    y="distance",
+                    **looks.get(series, {"ls": "--"}),
+                )
         axis.set(xlabel=mine.level_label, ylabel="relative distance, 1 − I(n) / max I")
         axis.set_xticks(sorted(mine.rows["level"].unique()))
         # A little above 1; negative values add up to 1.6.
@@ -194,8 +192,7 @@ class Distance(_Training):
         note = f"\nnot drawn, maximum not above 0: {missing[0]}" if missing else ""
         if (highest := table["high"].max()) > limit:
             note += f"\n(values above {limit:g} are out of view, the highest is {highest:,.1f})"
-        seeds = mine.rows["seed"].nunique()
-        runs = f"mean and range of {seeds} training runs"
+        runs = f"mean and range of {mine.rows['seed'].nunique()} training runs"
         style.set_title(axis, f"{_half_lost(table)}\n{encoder}\n{runs}{note}")
         return figure, table
 
@@ -276,10 +273,7 @@ def values_by_epoch(rows: Frame) -> Frame:
 
 
 def distances(mine: style.Table, exact: dict[int, float]) -> Frame:
-    """Return the distances per series and level: mean, lowest and highest over the seeds.
-
-    A seed without a value above 0 has no distance and is left out.
-    """
+    """Return the distances over the seeds with a value above 0: mean, lowest and highest."""
     import pandas as pd
 
     train = mine.rows[(mine.rows["split"] == "train")]
@@ -309,13 +303,6 @@ def exact_values(tables: Mapping[str, style.Table]) -> dict[int, float]:
         return {}
     rows = tables["histogram"].rows
     return dict(zip(rows["level"], rows["pooled"], strict=True))
-
-
-def _share_limits(axes: list[Axes]) -> None:
-    """Give the axes the same limits."""
-    limits = np.array([axis.get_ylim() for axis in axes])
-    for axis in axes:
-        axis.set_ylim(limits[:, 0].min(), limits[:, 1].max())
 
 
 def _half_lost(table: Frame) -> str:

@@ -1,5 +1,6 @@
 """Verdicts: at which levels a leak is found, per representation, corrected for many tests."""
 
+import textwrap
 from typing import Any
 
 from leakage.analysis import verdicts, wording
@@ -41,7 +42,7 @@ class Verdict(Figure):
     per_scheme = False
 
     def tables(self, config: Configuration, representation: str = "") -> dict[str, Wanted]:
-        """Return the one table that is drawn: the verdicts on every scheme and representation."""
+        """Return the verdicts on every scheme and representation."""
         return {VERDICTS: Wanted("analysis", VERDICTS, "")}
 
     def draw(self, tables: dict[str, style.Table]) -> tuple[Canvas, Frame]:
@@ -64,17 +65,22 @@ class Verdict(Figure):
         axis.set(xlim=(-0.5, len(levels) + 1.9), ylim=(len(rows) - 0.5, -0.5), xlabel=label)
         axis.set_xticks(range(len(levels)), [str(level) for level in levels])
         said = {key: part["label"].iloc[0] for key, part in rows.items()}
-        names = [f"{scheme}\n{_wrapped(text, 24)}" for (scheme, _), text in said.items()]
-        axis.set_yticks(range(len(rows)), names if len(schemes) > 1 else map(_unnamed, names))
+        names = [
+            f"{scheme}\n{textwrap.fill(text, 24, break_long_words=False)}"
+            for (scheme, _), text in said.items()
+        ]
+        if len(schemes) == 1:
+            names = [name.partition("\n")[2] for name in names]
+        axis.set_yticks(range(len(rows)), names)
         axis.tick_params(length=0)
         confidences = sorted(table["confidence"].unique())
         sure = " and ".join(f"{100 * each:g} %" for each in confidences)
-        left_out = wording.left_out(table)
         how = " or ".join(dict.fromkeys(table["correction"]))
         style.set_title(
             axis,
             f"{wording.headline(table)}\n"
-            f"at {sure} confidence, p for all levels of a row together ({how}){left_out}",
+            f"at {sure} confidence, p for all levels of a row together ({how})"
+            f"{wording.left_out(table)}",
         )
         return figure, table
 
@@ -106,13 +112,3 @@ def _cell(axis: Axes, column: int, row: int, found: Any) -> None:
     if found.verdict == verdicts.LEAK and (said := wording.size(found)):
         lines.insert(1, said)
     axis.text(column, row, "\n".join(lines), ha="center", va="center", fontsize=8)
-
-
-def _unnamed(name: str) -> str:
-    return name.partition("\n")[2]
-
-
-def _wrapped(text: str, width: int) -> str:
-    import textwrap
-
-    return textwrap.fill(text, width, break_long_words=False)

@@ -6,7 +6,7 @@ import numpy as np
 
 from leakage.analysis.tables import grouped, records
 from leakage.analysis.verdicts import LEAK, NO_EVIDENCE, sized
-from leakage.analysis.visual_security import MEASURES, Measure
+from leakage.analysis.visual_security import MEASURES
 from leakage.figures import Figure, curves, style
 from leakage.interfaces import Axes, Canvas, Configuration, Frame, Wanted
 
@@ -49,22 +49,27 @@ class VisualSecurity(Figure):
         looks = curves.looks(schemes)
         panels = dict(zip(MEASURES, axes, strict=False))
         placed = {measure: _panel(axis, shown, measure, looks) for measure, axis in panels.items()}
+        held_out, sure = shown["verdict"].notna().any(), shown["carries_weight"].all()
+        unit = curves.NATS if held_out else "mutual information (nats)"
         for axis in axes[::columns]:
-            axis.set_ylabel(_unit(shown))
-        for axis in panels.values():
-            if not shown["carries_weight"].all():
+            axis.set_ylabel(unit if sure else f"{unit},\ntoo few pictures")
+        note, judged = "", tables[VERDICTS].rows
+        if not sure:
+            for axis in panels.values():
                 axis.tick_params(axis="y", labelcolor=style.GREY)
                 axis.yaxis.label.set_color(style.GREY)
+            if len(few := judged[~sized(judged)]):
+                pictures, needed = few["pictures"].min(), few["needed_for_nats"].max()
+                note = f" ({pictures:.0f}, at least {needed:.0f} needed); the verdicts do"
+                note = f"\nthe nats carry no weight: {curves.TOO_FEW}{note}"
         for axis in axes[len(MEASURES) :]:
             axis.set_axis_off()
         _legend(axes[len(MEASURES)], shown, looks)
-        pictures = curves.pictures([shown])
         style.set_title(
             figure,
             f"{self._finding(table)}\n"
-            f"{shown['label'].iloc[0]}, {pictures} (numbers: levels; a ring: the "
-            "measure says hidden where a leak is found, or visible where none is)"
-            f"{_too_few(tables[VERDICTS].rows, shown)}",
+            f"{shown['label'].iloc[0]}, {curves.pictures([shown])} (numbers: levels; a ring: the "
+            f"measure says hidden where a leak is found, or visible where none is){note}",
         )
         # Where points lie on paper is known only now.
         figure.draw_without_rendering()
@@ -95,31 +100,6 @@ class VisualSecurity(Figure):
         )
 
 
-def _too_few(judged: Frame, shown: Frame) -> str:
-    """Return a line that says that the nats are rough, or nothing."""
-    few = judged[~sized(judged)]
-    if not len(few) or shown["carries_weight"].all():
-        return ""
-    pictures, needed = few["pictures"].min(), few["needed_for_nats"].max()
-    return (
-        f"\nthe nats carry no weight: {curves.TOO_FEW} ({pictures:.0f}, at least {needed:.0f} "
-        "needed); the verdicts do"
-    )
-
-
-def _unit(shown: Frame) -> str:
-    """Return the label of the axis of information: held out where there is a verdict."""
-    held_out = shown["verdict"].notna().any()
-    few = "" if shown["carries_weight"].all() else ",\ntoo few pictures"
-    return (curves.NATS if held_out else "mutual information (nats)") + few
-
-
-def _axis_label(measure: Measure) -> str:
-    """Return name and unit, with an arrow to the plain picture's side."""
-    said = f"{measure.title} ({measure.unit})" if measure.unit else measure.title
-    return f"{said}   visible →" if measure.higher_is_visible else f"← visible   {said}"
-
-
 def _panel(axis: Axes, shown: Frame, measure: str, looks: dict[str, tuple[Any, str]]) -> Frame:
     """Draw one measure; return its points with their places `x`."""
     rows = shown[shown["measure"] == measure]
@@ -138,20 +118,16 @@ def _panel(axis: Axes, shown: Frame, measure: str, looks: dict[str, tuple[Any, s
             look = {"mfc": _fill(row.verdict, colour), "mec": colour, "mew": 1.2, "zorder": 3}
             axis.plot(row.x, row.nats, marker, ms=6, ls="none", **look)
     ringed = rows[rows["agrees"].eq(False)]
-    ring: dict[str, Any] = {
-        "s": 110,
-        "facecolors": "none",
-        "edgecolors": "black",
-        "linewidths": 1.3,
-        "zorder": 4,
-    }
-    axis.scatter(ringed["x"], ringed["nats"], **ring)
+    ring: dict[str, Any] = {"s": 110, "facecolors": "none", "edgecolors": "black", "zorder": 4}
+    axis.scatter(ringed["x"], ringed["nats"], linewidths=1.3, **ring)
     axis.margins(x=0.1, y=0.1)
     if end is not None:
         ticks = [tick for tick in axis.get_xticks() if axis.get_xlim()[0] <= tick < 0.97 * end]
         axis.set_xticks([*ticks, end], [*(f"{tick:g}" for tick in ticks), "∞"])
-    axis.set_xlabel(_axis_label(MEASURES[measure]))
-    axis.set_title(f"{MEASURES[measure].title}\n{_summary(rows)}")
+    about = MEASURES[measure]
+    said = f"{about.title} ({about.unit})" if about.unit else about.title
+    axis.set_xlabel(f"{said}   visible →" if about.higher_is_visible else f"← visible   {said}")
+    axis.set_title(f"{about.title}\n{_summary(rows)}")
     return rows
 
 
@@ -161,10 +137,7 @@ def _fill(found: str | None, colour: Any) -> Any:
 
 
 def _at_the_edge(rows: Frame) -> "tuple[Frame, float | None]":
-    """Return the rows with `x`, and the place of infinite means on that axis, if there are any.
-
-    `x` is the mean; an infinite one is right of all others.
-    """
+    """Return the rows with `x`, and the place of infinite means on that axis, if there are any."""
     infinite = np.isinf(rows["mean"])
     if not infinite.any():
         return rows.assign(x=rows["mean"]), None
@@ -202,10 +175,8 @@ def _legend(axis: Axes, shown: Frame, looks: dict[str, tuple[Any, str]]) -> None
     for found, text in fillings.items():
         look: dict[str, Any] = {"mfc": _fill(found, "0.3"), "mec": "0.3", "mew": 1.2}
         handles.append(Line2D([], [], marker="o", ms=6, ls="none", label=text, **look))
-    ring: dict[str, Any] = {"mfc": "none", "mec": "black", "mew": 1.3}
-    handles.append(
-        Line2D([], [], marker="o", ms=11, ls="none", label="measure and verdict disagree", **ring)
-    )
+    ring: dict[str, Any] = {"marker": "o", "ms": 11, "ls": "none", "mfc": "none", "mec": "black"}
+    handles.append(Line2D([], [], mew=1.3, label="measure and verdict disagree", **ring))
     handles.append(Patch(color="0.87", label="noise: 95 % range over pictures"))
     handles.append(Line2D([], [], color="0.5", ls="--", lw=1, label="noise: mean"))
     axis.legend(handles=handles, loc="center left", frameon=False, labelspacing=0.8)
@@ -233,7 +204,9 @@ def _numbers(axis: Axes, rows: Frame, looks: dict[str, tuple[Any, str]]) -> None
             place = right + np.sign(right) * (half[0] - 0.32 * FONT), up
             at = point + place
             inside = (at - half >= frame[0]).all() and (at + half <= frame[1]).all()
-            if inside and not any(_overlap(at, half, *other) for other in taken):
+            if inside and not any(
+                (np.abs(at - other) < np.add(half, half_of)).all() for other, half_of in taken
+            ):
                 taken.append((at, half))
                 numbered.append((text, point))
                 look = {"fontsize": FONT, "ha": "center", "va": "center", "color": looks[scheme][0]}
@@ -246,10 +219,7 @@ def _numbers(axis: Axes, rows: Frame, looks: dict[str, tuple[Any, str]]) -> None
 def _together(
     rows: Frame, points: np.ndarray
 ) -> list[tuple[str, str, tuple[float, float], np.ndarray]]:
-    """Return number, scheme, place in the data and place on paper of the points to be numbered.
-
-    Consecutive levels of a scheme at nearly one point share a number, as 4–8.
-    """
+    """Return number, scheme, place in the data and place on paper of the points to be numbered."""
     found: list[tuple[list[int], str, tuple[float, float], np.ndarray]] = []
     for row, point in zip(records(rows), points, strict=True):
         if found and found[-1][1] == row.scheme and _near(point, found[-1][3]):
@@ -263,8 +233,3 @@ def _together(
 
 def _near(one: np.ndarray, other: np.ndarray) -> bool:
     return bool(np.hypot(*(one - other)) < TOGETHER)
-
-
-def _overlap(one: Any, half: Any, other: Any, other_half: Any) -> bool:
-    """Return whether two boxes overlap, given by their middles and half their sides."""
-    return bool((np.abs(np.subtract(one, other)) < np.add(half, other_half)).all())

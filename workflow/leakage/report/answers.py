@@ -50,9 +50,6 @@ def answer(rows: Frame) -> Answer:
 
     A level leaks if a leak is found on any representation. Level 0 is the plain picture and not a
     level of encryption.
-
-    Args:
-        rows: the scheme's rows of analysis/verdicts.parquet.
     """
     scheme = str(rows["scheme"].iloc[0])
     found = {level: verdict for level, verdict in combined(rows).items() if level > 0}

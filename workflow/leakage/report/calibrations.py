@@ -25,13 +25,7 @@ class Calibration:
 
 
 def measured(table: Frame, errors: "Frame | None", estimator: str) -> Calibration:
-    """Return the calibration of this run.
-
-    Args:
-        table: calibration/table.parquet.
-        errors: calibration/verdict.parquet.
-        estimator: the estimator of the verdicts.
-    """
+    """Return the calibration of this run."""
     text = (
         "Measured in this run, on pairs with known mutual information: the largest error over the "
         f"levels of a task, in nats, of {estimator} and of the best estimator on that task."
@@ -57,12 +51,7 @@ def measured(table: Frame, errors: "Frame | None", estimator: str) -> Calibratio
 
 
 def quoted(page: Path, command: str) -> Calibration:
-    """Return the published calibration's worst cases, read from docs/calibration.md.
-
-    Args:
-        page: the page; it may be missing.
-        command: the command that calibrates this configuration.
-    """
+    """Return the published calibration's worst cases, read from docs/calibration.md."""
     table = from_markdown(page.read_text(encoding="utf-8"), WORST) if page.is_file() else None
     if table is None:
         return Calibration("The estimators were not calibrated in this run.", None, command)

@@ -94,13 +94,7 @@ def grids(
     pictures: Mapping[str, Mapping[int, grid.Picture]],
     counts: Mapping[str, str],
 ) -> tuple[grid.Grid, ...]:
-    """Return a grid per scheme that has a verdict; without any verdict, per scheme with pictures.
-
-    Args:
-        verdicts: the table of verdicts.
-        pictures: the first picture, by scheme and level.
-        counts: what a level counts, by scheme.
-    """
+    """Return a grid per scheme with a verdict; without any verdict, per scheme with pictures."""
     if verdicts is None:
         return tuple(grid.grid(each, None, shown) for each, shown in pictures.items())
     return tuple(

@@ -18,14 +18,7 @@ QUALITY = 75
 
 @dataclass(frozen=True)
 class Picture:
-    """A picture at one level.
-
-    Attributes:
-        image_id: the picture's id in the manifest.
-        uri: the view as a JPEG in a `data:` URI.
-        width: its width in pixels.
-        height: its height in pixels.
-    """
+    """A picture at one level."""
 
     image_id: str
     uri: str
@@ -76,14 +69,7 @@ class Grid:
 def grid(
     scheme: str, rows: "Frame | None", pictures: Mapping[int, Picture], counts: str = ""
 ) -> Grid:
-    """Return the grid of one scheme.
-
-    Args:
-        scheme: the scheme's key.
-        rows: its rows of the table of verdicts; None if the run has no verdicts.
-        pictures: the first picture, by level.
-        counts: what a level counts.
-    """
+    """Return the grid of one scheme."""
     found = {} if rows is None else answers.combined(rows)
     parts = [] if rows is None else [part for _, part in rows.groupby("representation", sort=False)]
     levels = sorted({*found, *pictures})

@@ -43,19 +43,7 @@ class Link:
 
 @dataclass(frozen=True)
 class Illustration:
-    """A figure as the page shows it.
-
-    Attributes:
-        id: its anchor.
-        heading: its title.
-        caption: the text inside the PNG.
-        alternative: the text in place of the picture.
-        file: name of the PNG when saved.
-        uri: the PNG.
-        width: in pixels.
-        height: in pixels.
-        links: PDF and data.
-    """
+    """A figure as the page shows it."""
 
     id: str
     heading: str

@@ -83,11 +83,7 @@ class ReportInputs(Settings):
 
 
 def read(given: str) -> ReportInputs:
-    """Return the inputs from a JSON document or from the path of a file that holds one.
-
-    Raises:
-        LeakageError: there is no such file, or the document is not valid.
-    """
+    """Return the inputs from a JSON document or from the path of a file that holds one."""
     text, where = given, "inputs"
     if not given.lstrip().startswith("{"):
         if not Path(given).is_file():
@@ -101,13 +97,7 @@ def read(given: str) -> ReportInputs:
 
 
 def of_run(workflow: "Workflow", configuration: Mapping[str, Any], jobs: "Jobs") -> ReportInputs:
-    """Return the inputs of the report on a run.
-
-    Args:
-        workflow: the checked configuration.
-        configuration: the merged configuration, as the user wrote it.
-        jobs: the jobs of the run.
-    """
+    """Return the inputs of the report on a run."""
     results, config = Path(workflow.config.results), workflow.config
     drawings = workflow.figures()
     drawn = [

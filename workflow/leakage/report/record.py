@@ -54,14 +54,7 @@ class Record:
 def record(
     configuration: Mapping[str, Any], key: str, benchmarks: Path, pins: Path = PINS
 ) -> Record:
-    """Return the record of a run.
-
-    Args:
-        configuration: the merged configuration.
-        key: the key's fingerprint.
-        benchmarks: folder of the jobs' benchmarks.
-        pins: a requirements.txt with the pinned distributions; it may be missing.
-    """
+    """Return the record of a run."""
     software = {
         "leakage": leakage.__version__,
         "git commit": commit(CHECKOUT) or "not a git checkout",
@@ -122,10 +115,7 @@ def installed(name: str) -> str:
 
 
 def run_times(benchmarks: Path) -> Frame:
-    """Return one row per kind of job: jobs, number, total and longest seconds, peak memory (MB).
-
-    Memory is missing if no job ran long enough for it to be measured.
-    """
+    """Return one row per kind of job: jobs, number, total and longest seconds, peak memory (MB)."""
     import pandas as pd
 
     parts = [pd.DataFrame({"jobs": [], "s": [], "max_rss": []})]

@@ -26,12 +26,7 @@ class Column:
 
 @dataclass(frozen=True)
 class Table:
-    """A table.
-
-    Attributes:
-        columns: the columns, from left to right.
-        rows: values, as many per row as columns.
-    """
+    """A table."""
 
     columns: Sequence[Column]
     rows: Sequence[Sequence[Value]]

@@ -96,12 +96,7 @@ def of_claims(claims: "Frame | None") -> Iterable[Warned]:
 
 
 def of_channels(channels: Sequence[int], grey: str) -> Iterable[Warned]:
-    """Return a warning if the number of channels tells grey pictures from coloured ones.
-
-    Args:
-        channels: of each picture as it is stored.
-        grey: the setting `dataset.grey`.
-    """
+    """Return a warning if the number of channels tells grey pictures from coloured ones."""
     few = sum(each == 1 for each in channels)
     if grey == "keep" and 0 < few < len(channels):
         yield Warned(

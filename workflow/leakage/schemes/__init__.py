@@ -118,9 +118,6 @@ def names() -> list[str]:
 def cipher_class(name: str) -> type[Cipher]:
     """Return the class of a cipher, importing no other cipher.
 
-    Args:
-        name: a module of this folder, or the path of a Python file.
-
     Raises:
         LeakageError: there is no such cipher; the message names the nearest one.
     """
@@ -142,12 +139,7 @@ class KeyedScheme:
     key: bytes | None = field(repr=False)
 
     def encrypt(self, image_id: str, plain: Bytes, level: int) -> Bytes:
-        """Return the ciphertext of a picture, uint8 of the same shape; at level 0 the picture.
-
-        Raises:
-            LeakageError: a plug-in raised an error, returned something else, or its `decrypt` does
-                not give the picture back.
-        """
+        """Return the ciphertext of a picture, uint8 of the same shape; at level 0 the picture."""
         if level == 0:
             return plain
         where, cipher = f"{self._name}, picture {image_id} at level {level}", self.cipher

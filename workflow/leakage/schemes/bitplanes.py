@@ -48,11 +48,7 @@ class BitPlaneCipher(Cipher):
         return level / PLANES
 
     def nested(self) -> bool:
-        """Return False for the view `full`.
-
-        The clear planes of a level are among those of a lower level. The view `full` also shows the
-        encrypted bits, which are noise that the lower level's view does not determine.
-        """
+        """Return False for the view `full`."""
         return self.view != "full"
 
 

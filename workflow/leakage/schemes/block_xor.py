@@ -39,10 +39,7 @@ class BlockXor(Cipher):
         return self.encrypt(pixels, level, keystream)
 
     def view_of(self, ciphertext: Bytes, level: int, keystream: Keystream) -> Bytes:
-        """Return the clear blocks of a ciphertext, with black in place of the encrypted ones.
-
-        The key decides which blocks are encrypted; an observer recognises them by their noise.
-        """
+        """Return the clear blocks of a ciphertext, with black in place of the encrypted ones."""
         if self.view == "full":
             return ciphertext
         encrypted = self._encrypted(ciphertext.shape, level, keystream)
@@ -57,11 +54,7 @@ class BlockXor(Cipher):
         return level / self.strongest
 
     def nested(self) -> bool:
-        """Return True for the view `clear`.
-
-        The encrypted blocks of a level are encrypted at every higher level, and black in the view.
-        The view `full` shows their noise, which the lower level's view does not determine.
-        """
+        """Return True for the view `clear`."""
         return self.view == "clear"
 
     def _encrypted(

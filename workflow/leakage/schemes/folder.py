@@ -56,12 +56,7 @@ class EncryptedFolder(Cipher):
         return {**values, "levels": levels}
 
     def read(self, image_id: str, plain: Bytes, level: int) -> Bytes:
-        """Return the encrypted picture.
-
-        Raises:
-            LeakageError: there is no or more than one file of that name, the file cannot be read,
-                or its shape is not that of the plain picture.
-        """
+        """Return the encrypted picture."""
         from leakage.storage import pictures
 
         folder = Path(self.path) / str(level)

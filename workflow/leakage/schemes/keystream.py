@@ -52,11 +52,7 @@ class Keystream:
     image_id: str
 
     def bytes(self, count: int, purpose: str = "") -> Bytes:
-        """Return `count` uniform uint8.
-
-        Raises:
-            LeakageError: there is no key, because another program encrypts the pictures.
-        """
+        """Return `count` uniform uint8."""
         # Imported here: Snakemake imports this module whenever it reads the configuration.
         from cryptography.hazmat.primitives.ciphers import Cipher, algorithms
 

@@ -40,12 +40,6 @@ class Session(requests.Session):
     back-off, or after the server's Retry-After. Every other error status is final. TLS certificates
     are verified. Redirects to plain HTTP are refused, except within a host that was requested by
     plain HTTP.
-
-    Args:
-        connections: open connections per host, at most.
-        retries: attempts after the first one.
-        timeout: seconds without data after which an attempt fails.
-        remedy: the end of the message after the last attempt: what the user can do.
     """
 
     def __init__(self, connections: int, retries: int, timeout: float, remedy: str):
@@ -66,12 +60,7 @@ class Session(requests.Session):
         logging.getLogger("urllib3").setLevel(logging.ERROR)
 
     def send(self, request: requests.PreparedRequest, **kwargs: Any) -> requests.Response:
-        """Return the response to `request`.
-
-        Raises:
-            LeakageError: there is no response after all retries, or one with an error status. The
-                caller handles 416 (no such range).
-        """
+        """Return the response to `request`."""
         kwargs["timeout"] = kwargs.get("timeout") or self.timeout
         try:
             response = super().send(request, **kwargs)
@@ -171,12 +160,7 @@ class _Arrived:
 
 
 def _receive(session: Session, url: str, arrived: _Arrived, limit: int) -> None:
-    """Receive the file, or its missing part, to `arrived.path`.
-
-    Raises:
-        requests.RequestException: the connection broke; the received part is kept.
-        _Unusable: the response does not belong to the file.
-    """
+    """Receive the file, or its missing part, to `arrived.path`."""
     # With compression, offsets and MD5 would not be those of the file.
     headers = {"Accept-Encoding": "identity"}
     if not arrived.etag:

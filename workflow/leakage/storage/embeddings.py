@@ -42,14 +42,7 @@ def write(
     dim: int,
     metadata: dict[str, Any],
 ) -> None:
-    """Write embeddings part by part, so that memory does not grow with their number.
-
-    Args:
-        path: the Parquet file to make, in row groups of about `GROUP` rows.
-        parts: rows and their embeddings, float32 of shape (rows, dim).
-        dim: length of an embedding.
-        metadata: returned by `read`.
-    """
+    """Write embeddings part by part, so that memory does not grow with their number."""
     schema = SCHEMA.append(pa.field("embedding", pa.list_(pa.float32(), dim)))
     schema = schema.with_metadata(files.encode(metadata))
     with (
@@ -83,11 +76,7 @@ def _grouped(
 
 
 def gather(shards: Sequence[Path | str], output: Path | str) -> None:
-    """Join the embeddings of all shards of one level in one file, one row group at a time.
-
-    Raises:
-        LeakageError: a shard is missing or damaged, or their metadata differ.
-    """
+    """Join the embeddings of all shards of one level in one file, one row group at a time."""
     of_first: dict[str, Any] = {}
     with files.kept_file(output) as temporary, contextlib.ExitStack() as stack:
         writer = None
@@ -182,14 +171,7 @@ def read(
 def draw(
     image_ids: pa.DictionaryArray, patch: NDArray[np.int32], limit: int, seed: int
 ) -> NDArray[np.intp]:
-    """Return the sorted indices of `limit` rows: the first patch of each picture, then the second.
-
-    Args:
-        image_ids: the picture of each row.
-        patch: the number of each row's patch in its picture, shape (rows,).
-        limit: number of rows.
-        seed: draws the pictures if there are more than `limit`.
-    """
+    """Return the sorted indices of `limit` rows: the first patch of each picture, then others."""
     pictures = len(image_ids.dictionary)
     order = np.random.default_rng([seed, 4]).permutation(pictures)
     turn = order[image_ids.indices.to_numpy()]

@@ -219,11 +219,7 @@ def decode(metadata: dict[bytes, bytes] | None) -> dict[str, Any]:
 
 
 def read_array(path: Path) -> NDArray[Any]:
-    """Return the array in a .npy file.
-
-    Raises:
-        LeakageError: the file is missing or is not an array of numbers.
-    """
+    """Return the array in a .npy file."""
     try:
         found = np.load(path, allow_pickle=False)
         if not isinstance(found, np.ndarray):

@@ -33,13 +33,6 @@ class Levels:
 def read(x: Path, y: list[Path], rows: str, limit: int | None, seed: int) -> Levels:
     """Return the embeddings of the plain pictures and of every level.
 
-    Args:
-        x: the plain pictures' embeddings.
-        y: those of each level.
-        rows: `patches` or `whole` (whole pictures).
-        limit: largest number of rows to read; None for all.
-        seed: draws the rows.
-
     Raises:
         LeakageError: a file is missing or damaged, or its pictures differ from those of `x`.
     """

@@ -71,11 +71,7 @@ def versions(*libraries: str) -> dict[str, str]:
 
 
 def jobs(read: Iterable[Mapping[str, Any]]) -> set[str]:
-    """Return the jobs that made tables and views and their inputs: keys of `Jobs.digests`.
-
-    Args:
-        read: the metadata of each table or view.
-    """
+    """Return the jobs that made tables and views and their inputs: keys of `Jobs.digests`."""
     found: set[str] = set()
     for about in read:
         if "behind" in about:  # a table made from tables lists them itself

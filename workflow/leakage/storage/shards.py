@@ -25,11 +25,6 @@ def bounds(pictures: int, shard: int, shards: int) -> tuple[int, int]:
     The shards have equal sizes, up to one picture. So none is empty, even if pictures were skipped
     after the number of shards was planned.
 
-    Args:
-        pictures: number of pictures in the manifest.
-        shard: 0 to shards - 1.
-        shards: number of shards.
-
     Raises:
         LeakageError: there are fewer pictures than shards.
     """
@@ -42,16 +37,7 @@ def bounds(pictures: int, shard: int, shards: int) -> tuple[int, int]:
 
 
 def rows(path: Path | str, shard: int, shards: int) -> Frame:
-    """Return one shard's rows of the manifest or of the places, without loading the whole table.
-
-    Args:
-        path: a CSV with `image_id`; the rows of a picture follow each other.
-        shard: 0 to shards - 1.
-        shards: number of shards.
-
-    Raises:
-        LeakageError: there are fewer pictures than shards.
-    """
+    """Return one shard's rows of the manifest or of the places, without loading the whole table."""
     # Imported here: the Snakefile imports this module at every start.
     import pandas as pd
 
