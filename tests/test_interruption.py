@@ -288,9 +288,9 @@ def test_a_killed_held_out_estimate_continues_after_its_finished_stacks_to_the_s
     whole, training = (Training(tmp_path / name, "mine", HELD_OUT) for name in ("whole", "killed"))
     expected = whole.finish()
     training.kill_after(1)
-    networks = len(training.kept())
+    networks = len(training.kept()["units"])
     kept = []
-    monkeypatch.setattr(Checkpoint, "keep", lambda self, state: kept.append(len(state())))
+    monkeypatch.setattr(Checkpoint, "keep", lambda self, state: kept.append(len(state()["units"])))
     pd.testing.assert_frame_equal(training.finish(), expected, check_exact=True)
     assert networks < kept[0] < kept[-1] == HELD_OUT["folds"] * HELD_OUT["seeds"]
 
