@@ -7,7 +7,6 @@ import json
 from pathlib import Path
 from types import SimpleNamespace
 
-import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
@@ -109,34 +108,20 @@ def test_the_table_is_written_as_parquet_csv_and_markdown(calibrated):
     rows = read(calibrated / "table.parquet")
     assert rows["bias"].to_numpy() == pytest.approx((rows["mean"] - rows["truth"]).to_numpy())
     assert rows["task"].tolist() == ["multinormal_dense"] + ["staircase"] * 5
-    assert (rows["draws"] == 2).all()
     pd.testing.assert_frame_equal(pd.read_csv(calibrated / "table.csv"), rows)
     lines = (calibrated / "table.md").read_text().splitlines()
-    assert [line for line in lines if line.startswith("#")] == [
-        "# Calibration: every estimator against known truths",
-        "## The worst case of each estimator",
-        "## Estimates",
-        "## The verdict",
-    ]
-    first = rows.iloc[0]
-    spread = f"{first['mean']:.3f} ± {first['standard_deviation']:.3f}"
-    start = "| multinormal_dense | 200 | 0 | 1.292 |"
-    assert f"{start} {spread} |  |" in lines
-    assert not any("-0.0 |" in line for line in lines)
-    assert "4 patches of each picture, or 1 to 7; stated confidence 0.95." in lines
+    spread = f"{rows['mean'][0]:.3f} ± {rows['standard_deviation'][0]:.3f}"
+    assert f"| multinormal_dense | 200 | 0 | 1.292 | {spread} |  |" in lines
     assert any(line.startswith("| 30 | unequal | 6.643 | 1.000 (2) |") for line in lines)
 
 
-def test_mean_spread_and_range_are_over_the_draws():
-    common = {"task": "spiral", "estimator": "ksg", "pairs": 10, **dict.fromkeys(BOUNDS, 2.0)}
-    nats = {0: (1.0, 2.0, 6.0), 1: (2.0, 2.0, 2.0)}
-    draws = pd.DataFrame(
-        [{**common, "level": n, "nats": each} for n, values in nats.items() for each in values]
-    )
-    found = calibration.summary(draws).set_index("level")
+def test_mean_spread_and_range_are_over_the_draws_and_bias_is_from_the_nearer_end():
+    common = {"task": "spiral", "estimator": "ksg", "pairs": 10, "level": 0}
+    bounds = {"truth": 2.0, "lower": 1.5, "upper": 2.5}
+    draws = pd.DataFrame([common | bounds | {"nats": nats} for nats in (1.0, 2.0, 6.0)])
+    (found,) = calibration.summary(draws).to_dict("records")
     columns = ["mean", "bias", "standard_deviation", "low", "high", "draws"]
-    assert found.loc[0, columns].tolist() == pytest.approx([3, 1, np.sqrt(7), 1, 6, 3])
-    assert found.loc[1, columns].tolist() == pytest.approx([2, 0, 0, 2, 2, 3])
+    assert [found[name] for name in columns] == pytest.approx([3, 0.5, np.sqrt(7), 1, 6, 3])
 
 
 def drawn_rows(values: dict[tuple[str, str, int], tuple[float, ...]]) -> pd.DataFrame:
@@ -168,43 +153,20 @@ WRONG = pd.DataFrame(
 )
 
 
-def lines_of(peers: pd.DataFrame | None = None) -> list[str]:
-    return calibration_table.page(calibration.summary(CASES), WRONG, peers).splitlines()
-
-
-def test_a_range_counts_from_its_nearer_end():
-    draws = drawn_rows({("ksg", "a", n): (n / 10, 1.0, 0.8, 1.0) for n in (5, 8, 9, 10, 12)})
-    assert calibration.summary(draws)["bias"].tolist() == pytest.approx([-0.3, 0, 0, 0, 0.2])
-
-
-def test_the_page_begins_with_the_worst_case_of_each_estimator():
-    lines = lines_of()
-    first, second, *_ = (i for i, line in enumerate(lines) if line.startswith("## "))
-    assert lines[first] == "## The worst case of each estimator"
-    assert [line for line in lines[first:second] if line.startswith("|")][2:] == [
+def test_the_page_shows_worst_cases_ranges_and_values_of_other_packages():
+    values = [("spiral", 1, 10, 1.7), ("spiral", 0, 20, 8.0), ("unknown_task", 0, 10, 9.0)]
+    peers = pd.DataFrame(values, columns=["task", "level", "pairs", "nats"])
+    peers = peers.assign(peer="bmi-MINE", version="0.1.3")
+    page = calibration_table.page(calibration.summary(CASES), WRONG, peers)
+    for line in (
         "| ksg | spiral | 1 | 10 | 2.0 | 2.500 | +0.500 |",
         "| cca | spiral | 0 | 10 | 1.2 | 0.500 | -0.700 |",
-    ]
-
-
-def test_a_truth_that_is_a_range_is_shown_as_one():
-    assert "| class_channel | 10 | 0 | 0.800 to 1.000 | 0.900 | 1.250 |  |" in lines_of()
-
-
-def test_values_of_other_packages_stand_beside_the_first_estimator_s():
-    values = [("spiral", 1, 10, 1.7), ("spiral", 0, 20, 8.0), ("unknown_task", 0, 10, 9.0)]
-    peers = pd.DataFrame(
-        [
-            {"task": task, "level": level, "pairs": pairs, "nats": nats}
-            | {"peer": "bmi-MINE", "version": "0.1.3"}
-            for task, level, pairs, nats in values
-        ]
-    )
-    lines = lines_of(peers)
-    assert "| task | pairs | level | truth | ksg | bmi-MINE |" in lines
-    assert "| spiral | 10 | 1 | 2.0 | 2.500 | 1.700 |" in lines
-    assert not any("unknown_task" in line for line in lines)
-    assert sum("bmi-MINE (0.1.3)" in line for line in lines) == 1
+        "| class_channel | 10 | 0 | 0.800 to 1.000 | 0.900 | 1.250 |  |",
+        "| task | pairs | level | truth | ksg | bmi-MINE |",
+        "| spiral | 10 | 1 | 2.0 | 2.500 | 1.700 |",
+    ):
+        assert line in page.splitlines()
+    assert "unknown_task" not in page
 
 
 def test_the_peers_on_file_ran_on_the_pairs_that_the_paper_s_calibration_draws():
@@ -230,12 +192,9 @@ def test_pictures_are_encoded_by_the_named_encoder(tmp_path):
     options = ["--pairs", 300, "--draws", 1, "--settings", json.dumps(PLAIN), "--encoder", entry]
     run("calibrate_estimator", "erasure_pictures", "cca", tmp_path / "out.parquet", *options)
     drawn = truths.sample("erasure_pictures", 300, 0, entry)
-    assert drawn.x.shape == (300, 16)
     table = estimate("cca", drawn.x, drawn.y, seed=0, **PLAIN)
     found = table[table["chosen"]].groupby("level")["nats"].mean()
-    rows = read(tmp_path / "out.parquet")
-    assert rows["nats"].tolist() == pytest.approx(found.tolist())
-    assert rows["lower"].tolist() == rows["upper"].tolist() == rows["truth"].tolist()
+    assert read(tmp_path / "out.parquet")["nats"].tolist() == pytest.approx(found.tolist())
 
 
 # The verdict
@@ -278,14 +237,6 @@ def test_critics_train_on_the_first_families_and_every_rule_finds_a_strong_leak(
     assert rows["nats"].unique().tolist() == pytest.approx([0, -4 * np.log(1 - 0.81)])
 
 
-def test_the_exact_tests_find_a_leak_in_nine_pictures_where_critics_in_folds_cannot():
-    design = calibrate_verdict.Design(9, "unequal", 0.5)
-    x, y, groups = calibrate_verdict.sample(design, 0)
-    found = PermutationTest(199).run(x, y, groups)
-    assert (found.p_value <= 0.05).mean() > 0.8
-    assert verdicts.needed_in_folds(verdicts.HOLM, calibrate_verdict.LEVELS, 0.95, 5) > 9
-
-
 def test_families_of_nine_unequal_pictures_without_a_leak_err_as_stated():
     wrong = 0
     for each in range(40):
@@ -299,11 +250,11 @@ def test_families_of_nine_unequal_pictures_without_a_leak_err_as_stated():
     assert wrong / 400 <= 0.05 + 3.1 * np.sqrt(0.05 * 0.95 / 400)
 
 
-@pytest.mark.parametrize("strength", [0.0, 0.5])
-def test_items_share_half_with_their_picture_and_views_their_strength_with_x(strength):
-    pictures = 300
-    design = calibrate_verdict.Design(pictures, "equal", strength)
-    x, y, groups = calibrate_verdict.sample(design, 0)
+def test_items_share_half_with_their_picture_and_views_their_strength_with_x():
+    pictures, strength = 300, 0.5
+    x, y, groups = calibrate_verdict.sample(
+        calibrate_verdict.Design(pictures, "equal", strength), 0
+    )
     count = calibrate_verdict.FAMILIES * calibrate_verdict.LEVELS
     assert x.shape == (1200, 8) and y.shape == (count, 1200, 8)
     assert np.bincount(groups).tolist() == [4] * pictures
@@ -319,12 +270,8 @@ def test_items_share_half_with_their_picture_and_views_their_strength_with_x(str
     assert across[:, same].mean() == pytest.approx(strength, abs=0.02)
     # Correlations of independent pictures have variance 1 / pictures.
     assert (across[:, ~same] ** 2).mean() * pictures == pytest.approx(1, abs=0.1)
-
-
-def test_unequal_pictures_have_one_to_seven_patches():
-    sizes = calibrate_verdict.Design(200, "unequal", 0.0).sizes(0)
-    assert set(sizes) == set(range(1, 8))
-    assert (calibrate_verdict.Design(5, "equal", 0.0).sizes(0) == 4).all()
+    unequal = calibrate_verdict.Design(200, "unequal", 0.0).sizes(0)
+    assert set(unequal) == set(range(1, 8))
 
 
 # The figure
@@ -333,19 +280,12 @@ def test_unequal_pictures_have_one_to_seven_patches():
 def test_the_figure_is_drawn_from_the_table(calibrated):
     table = calibrated / "table.parquet"
     run("figure", "calibration", calibrated / "figure", "--table", f"calibration={table}")
-    assert (calibrated / "figure.png").read_bytes().startswith(b"\x89PNG")
     pd.testing.assert_frame_equal(pd.read_csv(calibrated / "figure.csv"), read(table))
     figure, _ = named("calibration").draw({"calibration": style.read(table)})
-    shown = [axis for axis in figure.axes if axis.axison]
-    assert [axis.get_title() for axis in shown] == [
-        "multinormal dense, 200 pairs",
-        "staircase, 200 pairs",
-    ]
-    assert [axis.get_ylabel() for axis in shown] == ["estimate (nats)"] * 2
-    assert shown[1].get_xlabel() == "truth (nats)"
+    titles = [axis.get_title() for axis in figure.axes if axis.axison]
+    assert titles == ["multinormal dense, 200 pairs", "staircase, 200 pairs"]
     (legend,) = figure.legends
     assert [text.get_text() for text in legend.get_texts()] == ["cca", "cca-again", "truth"]
-    plt.close("all")
 
 
 def test_the_range_of_a_truth_is_shaded_in_its_panel():
@@ -355,7 +295,6 @@ def test_the_range_of_a_truth_is_shaded_in_its_panel():
     shaded = panels["class channel, 10 pairs"].patches
     assert [(p.get_y(), p.get_height()) for p in shaded] == [pytest.approx((0.8, 0.2))]
     assert not panels["spiral, 10 pairs"].patches
-    plt.close("all")
 
 
 # What the defaults reach
@@ -364,18 +303,15 @@ def test_the_range_of_a_truth_is_shaded_in_its_panel():
 def reached(name: str, pairs: int, levels: list[int], **settings) -> tuple[np.ndarray, np.ndarray]:
     """Return the default estimator's value and the truth per level, in nats."""
     drawn = truths.sample(name, pairs, 0)
-    table = estimate("mine", drawn.x, drawn.y[levels], drawn.groups, levels=levels, **settings)
+    table = estimate(
+        "mine", drawn.x, drawn.y[levels], levels=levels, **FAST | {"epochs": 2} | settings
+    )
     return table[table["chosen"]].groupby("level")["nats"].mean().to_numpy(), drawn.nats[levels]
 
 
 def test_the_default_estimator_climbs_the_staircase():
-    found, truth = reached("staircase", 1000, [1, 3], **FAST, epochs=2, noise=[0.1])
+    found, truth = reached("staircase", 1000, [1, 3], noise=[0.1])
     assert found == pytest.approx(truth, abs=0.35)
-
-
-def test_the_default_estimator_finds_nothing_under_independence():
-    found, truth = reached("independence", 1000, [0], **FAST, epochs=5)
-    assert (truth == 0).all() and np.abs(found).max() <= 0.05
 
 
 def test_the_configured_critic_of_bits_finds_the_entropy_of_the_view_of_a_pixel():

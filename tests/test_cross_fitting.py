@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
@@ -20,7 +21,8 @@ from leakage.protocol import (
     selection,
 )
 from leakage.protocol import problem as problems
-from leakage.storage import checkpoints
+from leakage.protocol.bounds import Scores
+from torch.nn import functional
 
 COUNTS = {"permutations": 199, "bootstraps": 40, "device": "cpu"}
 QUICK = COUNTS | {"epochs": 3, "hidden": 8, "features": 4}
@@ -37,12 +39,6 @@ def noisy(pairs: int, noise: float, seed: int = 0, dim: int = 3) -> tuple[np.nda
 def chosen(table, level=0):
     """Return the chosen rows of a level."""
     return table[table["chosen"] & (table["level"] == level)]
-
-
-def sample_of(name: str, pairs: int, level: int) -> tuple[np.ndarray, np.ndarray, float]:
-    """Return x, y of one level, and the truth in nats."""
-    drawn = truths.sample(name, pairs, 0)
-    return drawn.x, drawn.y[level], drawn.nats[level]
 
 
 # Folds and mismatches
@@ -85,33 +81,31 @@ def test_a_mismatch_gives_each_picture_the_view_of_another_one_of_its_fold(group
 
 
 def test_fewer_than_six_pictures_are_refused():
-    x, y = noisy(20, 0.5)
-    with pytest.raises(
-        LeakageError, match=r"5 pictures \(groups\): cross-fitting needs at least 6"
-    ):
-        estimate("mine", x, y, np.arange(20) % 5, **QUICK)
+    with pytest.raises(LeakageError, match=r"5 pictures \(groups\): .* needs at least 6"):
+        estimate("mine", *noisy(20, 0.5), np.arange(20) % 5, **QUICK)
 
 
 # Inputs and bases
 
 
-def bases_of(x, y, settings=None):
+def bases_of(x, y, **settings):
     """Return the problem of one level and its bases, per (fold, variant, level)."""
-    settings = settings or Mine()
+    settings = Mine(**settings)
     problem = cross_fitting.prepare(x, y[None], None, 0, settings)
     return problem, selection.choose_bases(a_bound("mine"), problem, settings)
 
 
-@pytest.mark.parametrize("marginals", ["normal", "standard"])
-@pytest.mark.parametrize("pca", ["auto", 2, None])
-@pytest.mark.parametrize("bases", [["gaussian"], ["similarity"], ["whitened"]])
-def test_inputs_and_base_do_not_depend_on_the_test_pairs(bases, pca, marginals):
+@pytest.mark.parametrize(
+    ("base", "pca", "marginals"),
+    [("gaussian", "auto", "normal"), ("similarity", 2, "standard"), ("whitened", None, "normal")],
+)
+def test_inputs_and_base_do_not_depend_on_the_test_pairs(base, pca, marginals):
     x, y = noisy(120, 0.5, dim=6)
-    settings = Mine(pca=pca, marginals=marginals, bases=bases)
-    problem, before = bases_of(x, y, settings)
+    settings = {"pca": pca, "marginals": marginals, "bases": [base]}
+    problem, before = bases_of(x, y, **settings)
     test = problem.splits[0].test
     x[test], y[test] = 1e6, np.random.default_rng(1).normal(size=y[test].shape) - 1e6
-    _, after = bases_of(x, y, settings)
+    _, after = bases_of(x, y, **settings)
     kept = np.setdiff1d(np.arange(120), test)
     for variant in problem.partner:
         old, new = (found[0, variant, 0] for found in (before, after))
@@ -169,11 +163,10 @@ def test_independent_pictures_of_similar_patches_give_0(name):
 
 
 @pytest.mark.parametrize("name", [*BOUNDS, "cca"])
-@pytest.mark.parametrize(("task", "level"), [("multinormal_dense", 0), ("staircase", 1)])
-def test_a_gaussian_has_the_information_of_its_closed_form(name, task, level):
-    x, y, truth = sample_of(task, 3000, level)
-    table = estimate(name, x, y, **SETTINGS[name], folds=3, floor=False)
-    assert chosen(table)["mean"].iloc[0] == pytest.approx(truth, rel=0.1)
+def test_a_gaussian_has_the_information_of_its_closed_form(name):
+    drawn = truths.sample("multinormal_dense", 3000, 0)
+    table = estimate(name, drawn.x, drawn.y, **SETTINGS[name], folds=3, floor=False)
+    assert chosen(table)["mean"].iloc[0] == pytest.approx(drawn.nats[0], rel=0.1)
 
 
 @pytest.mark.parametrize("name", BOUNDS)
@@ -186,35 +179,6 @@ def test_a_network_without_a_base_finds_the_information_too(name):
     settings |= {"validated_pairs": 150, "scored_pairs": 300, "weight_decay": 0}
     table = estimate(name, x, y, bases=[], folds=3, floor=False, **settings)
     assert chosen(table)["mean"].iloc[0] == pytest.approx(truth, rel=0.15)
-
-
-def test_critics_of_bits_find_the_entropy_of_the_view():
-    drawn = truths.sample("pixels", 6000, 0)
-    levels = [4, 6, 7, 8]
-    settings = QUICK | {"epochs": 60, "hidden": 32, "features": 16, "learning_rate": 1e-2}
-    settings |= {"batch": 64, "weight_decay": 0, "folds": 3, "bases": [], "noise": [0]}
-    settings |= {"pixels": {"split": "pairs"}, "scored_pairs": 600}
-    settings |= {"floor": False, "permutations": 0}
-    groups = np.arange(6000) % 2
-    table = estimate("mine", drawn.x, drawn.y[levels], groups, **settings, levels=levels)
-    found = table[table["chosen"]].groupby("level")["mean"].first()
-    assert found.to_numpy() == pytest.approx(drawn.nats[levels], abs=0.15)
-
-
-@pytest.mark.parametrize("how", ["scalar", "bits", "fourier"])
-def test_every_reading_of_bytes_gives_finite_values(how):
-    x = np.random.default_rng(0).integers(0, 256, (600, 1), dtype=np.uint8)
-    groups = np.repeat(np.arange(12), 50)
-    table = estimate("mine", x, x[None] >> 7 << 7, groups, pixels={"input": how}, **QUICK)
-    numbers = table.loc[table["chosen"], ["nats", "mean", "low", "high", "floor", "p_value"]]
-    assert np.isfinite(numbers.to_numpy()).all()
-
-
-def test_pictures_with_more_pairs_than_are_scored_still_have_negatives():
-    x = np.random.default_rng(0).integers(0, 256, (600, 1), dtype=np.uint8)
-    groups = np.repeat(np.arange(12), 50)
-    table = estimate("mine", x, x, groups, **QUICK, scored_pairs=40)
-    assert np.isfinite(table.loc[table["chosen"], ["nats", "mean", "low", "floor"]]).all(axis=None)
 
 
 # Ceiling, floor, null, interval
@@ -234,34 +198,23 @@ def test_no_value_exceeds_the_logarithm_of_the_held_out_pairs(name):
 
 
 @pytest.mark.parametrize("name", SETTINGS)
-def test_a_constant_view_gives_0_and_a_p_value_of_1(name):
-    x, y = noisy(120, 0.1)
-    table = estimate(name, x, np.stack([y, np.full_like(y, 7)]), **SETTINGS[name])
-    rows = chosen(table, 1)
-    assert (rows["p_value"] == 1).all()
-    if name == "reidentification":
-        # Equal views rank the items equally: each fold finds one of 24.
-        assert rows["value"].to_numpy() == pytest.approx(1 / 24)
-    else:
-        assert (rows[["nats", "mean", "low", "high", "floor"]] == 0).all(axis=None)
-
-
-@pytest.mark.parametrize("name", SETTINGS)
-def test_strong_dependence_exceeds_its_floor_and_its_null(name):
+def test_strong_dependence_exceeds_floor_and_null_and_a_constant_view_gives_0(name):
     groups = np.repeat(np.arange(60), 2)
     x, y = noisy(120, 0.2)
-    rows = chosen(estimate(name, x, y, groups, **SETTINGS[name]))
-    assert rows["p_value"].iloc[0] <= 0.01
-    assert rows["mean"].iloc[0] > rows["null_high"].iloc[0]
+    table = estimate(name, x, np.stack([y, np.full_like(y, 7)]), groups, **SETTINGS[name])
+    strong, constant = chosen(table).iloc[0], chosen(table, 1)
+    assert strong["p_value"] <= 0.01 and strong["mean"] > strong["null_high"]
+    assert strong["pictures"] == 60 and abs(strong["floor"]) < 0.1
+    assert (constant["p_value"] == 1).all()
     if name == "reidentification":
-        assert rows["mean"].iloc[0] > 0.2 and rows["floor"].iloc[0] < 0.1
+        # Equal views rank the items equally: each fold finds one of 24.
+        assert strong["mean"] > 0.2 and constant["value"].to_numpy() == pytest.approx(1 / 24)
     else:
-        assert rows["mean"].iloc[0] > 1 and abs(rows["floor"].iloc[0]) < 0.1
-    assert (rows["pictures"] == 60).all()
+        assert strong["mean"] > 1
+        assert (constant[["nats", "mean", "low", "high", "floor"]] == 0).all(axis=None)
 
 
-@pytest.mark.parametrize("scored_pairs", [4000, 12])
-@pytest.mark.parametrize("name", ["cca", "mine"])
+@pytest.mark.parametrize(("name", "scored_pairs"), [("cca", 4000), ("mine", 12)])
 def test_under_independence_one_p_value_in_twenty_is_below_0_05(name, scored_pairs):
     groups, generator = np.repeat(np.arange(60), 2), np.random.default_rng(0)
     x = generator.normal(size=(60, 3))[groups] + generator.normal(size=(120, 3))
@@ -306,11 +259,6 @@ def test_validation_chooses_the_step_of_the_test_value():
         assert nats[best] >= nats.max() - neural_critics.LEAST_GAIN
         assert nats[best] > nats[nats.index < best].max() or best == 0
     assert rows["step"].nunique() > 1 and (rows["step"] > 0).any()
-    assert (rows["noise"][rows["step"] > 0] == 0.1).all()
-    assert rows["noise"][rows["step"] == 0].isna().all()
-    assert validation["value"].tolist() == validation["nats"].tolist()
-    assert set(validation["statistic"]) == {"mutual information"}
-    assert set(validation["unit"]) == {"nats"}
 
 
 def test_a_network_stops_after_patience_epochs_without_gain():
@@ -327,7 +275,7 @@ def test_a_network_stops_after_patience_epochs_without_gain():
     assert (last[trained.index] < 40).any()
 
 
-@pytest.mark.parametrize(("steps", "epochs"), [(4, 1), (5, 2), (8, 2), (800, 5)])
+@pytest.mark.parametrize(("steps", "epochs"), [(4, 1), (5, 2), (800, 5)])
 def test_the_number_of_steps_caps_the_number_of_epochs(steps, epochs):
     # 72 of 120 pairs train, 16 at a time: 4 steps per epoch.
     settings = QUICK | {"epochs": 5, "steps": steps, "bases": [], "learning_rate": 0.1}
@@ -349,8 +297,7 @@ def test_the_same_seed_gives_the_same_table(name):
     assert not np.allclose(tables[0]["value"], tables[2]["value"], equal_nan=True)
 
 
-@pytest.mark.parametrize("name", ["mine", "infonce"])
-@pytest.mark.parametrize(("pictures", "each"), [(6, 2), (6, 9), (8, 3), (11, 1), (31, 3)])
+@pytest.mark.parametrize(("name", "pictures", "each"), [("mine", 6, 9), ("infonce", 11, 1)])
 def test_few_pictures_in_uneven_folds_give_finite_values(name, pictures, each):
     groups = np.repeat(np.arange(pictures), each)
     x, y = noisy(len(groups), 0.3, dim=9)
@@ -380,23 +327,18 @@ def test_more_levels_or_seeds_do_not_change_the_first(monkeypatch, bases):
         assert other["nats"].to_numpy() == pytest.approx(first["nats"].to_numpy(), abs=1e-4)
 
 
-@pytest.mark.parametrize("name", ["mine", "infonce", "cca"])
-@pytest.mark.parametrize("marginals", ["normal", "standard"])
+@pytest.mark.parametrize(("name", "marginals"), [("mine", "normal"), ("cca", "standard")])
 def test_a_shift_or_scale_of_the_view_changes_nothing(name, marginals):
     groups = np.repeat(np.arange(30), 3)
     x, y = noisy(90, 0.5)
     settings = SETTINGS[name] | {"marginals": marginals}
     plain = estimate(name, x, y, groups, **settings)
     rescaled = estimate(name, x, y, groups, **settings, rescale=(0.25, 3.0))
-    directly = estimate(name, x, 0.25 * y + 3, groups, **settings)
     columns = ["nats", "mean", "low", "high", "floor", "p_value"]
-    for other in (rescaled, directly):
-        difference = chosen(other)[columns].to_numpy() - chosen(plain)[columns].to_numpy()
-        assert np.abs(difference).max() < 1e-3
+    assert np.allclose(chosen(rescaled)[columns], chosen(plain)[columns], rtol=0, atol=1e-3)
 
 
-@pytest.mark.parametrize("name", ["mine", "infonce", "cca"])
-@pytest.mark.parametrize("marginals", ["normal", "standard"])
+@pytest.mark.parametrize(("name", "marginals"), [("mine", "normal"), ("cca", "standard")])
 def test_huge_inputs_and_outliers_do_not_overflow(name, marginals):
     x, y = noisy(120, 0.3)
     x[:3], y[5:8] = 1e30, -1e30
@@ -415,9 +357,6 @@ def a_bound(name):
 
 def scores_of(sizes, seed=0):
     """Return random scores of pictures of these sizes, clear of ties, some beyond SMILE's clip."""
-    import torch
-    from leakage.protocol.bounds import Scores
-
     groups = torch.from_numpy(np.repeat(np.arange(len(sizes)), sizes))
     values = np.random.default_rng(seed).normal(scale=4, size=(len(groups), len(groups)))
     return Scores(torch.from_numpy(values), groups)
@@ -447,8 +386,6 @@ def value_of(name, values, groups, candidates=None):
 
 
 def test_the_losses_and_their_gradients_follow_their_formulas():
-    import torch
-
     generator = torch.Generator().manual_seed(0)
     groups = torch.tensor([[0, 0, 1, 2, 2], [0, 1, 1, 1, 2]])
     own = groups[:, :, None] == groups[:, None]
@@ -463,10 +400,14 @@ def test_the_losses_and_their_gradients_follow_their_formulas():
         joint = each.diagonal()
         if name == "donsker_varadhan":
             return torch.log(torch.exp(each[apart]).mean()) - joint.mean()
-        sigmoid = torch.nn.functional.logsigmoid
-        return -sigmoid(joint).mean() - sigmoid(-each[apart]).mean()
+        if name == "jensen_shannon":
+            sigmoid = functional.logsigmoid
+            return -sigmoid(joint).mean() - sigmoid(-each[apart]).mean()
+        masked, target = each.masked_fill(alone, -torch.inf), torch.arange(5)
+        entropies = [functional.cross_entropy(one, target) for one in (masked, masked.T)]
+        return sum(entropies) / 2
 
-    for name in ("donsker_varadhan", "jensen_shannon"):
+    for name in ("donsker_varadhan", "jensen_shannon", "infonce"):
         found, plain = (scores.clone().requires_grad_() for _ in range(2))
         ours = losses.LOSSES[name](found, own)
         theirs = torch.stack(
@@ -479,21 +420,8 @@ def test_the_losses_and_their_gradients_follow_their_formulas():
 
 
 @pytest.mark.parametrize("name", BOUNDS)
-def test_the_reported_value_follows_the_formula_of_the_paper(name):
-    import torch
-
-    scores = scores_of([3, 1, 2, 2])
-    (reading,) = a_bound(name).statistics(scores, torch.ones(1, 4, dtype=torch.float64))
-    expected = value_of(name, scores.values, scores.groups)
-    assert reading.values == pytest.approx([expected], rel=1e-12)
-    assert reading.ceiling == pytest.approx(np.log(8))
-
-
-@pytest.mark.parametrize("name", BOUNDS)
 def test_the_criterion_is_the_bound_at_its_best_offset(name):
     """NWJ's best offset makes it Donsker and Varadhan's; SMILE's clip takes no part."""
-    import torch
-
     scores = scores_of([3, 1, 2, 2])
     own = scores.groups[:, None] == scores.groups
     others = scores.values.masked_fill(own, -torch.inf)
@@ -507,9 +435,7 @@ def test_the_criterion_is_the_bound_at_its_best_offset(name):
 
 @pytest.mark.parametrize("name", BOUNDS)
 @given(weights=st.lists(st.integers(0, 3), min_size=4, max_size=4))
-def test_a_picture_drawn_twice_counts_twice_but_is_not_its_own_negative(name, weights):
-    import torch
-
+def test_bounds_follow_their_papers_and_a_picture_drawn_twice_is_not_its_negative(name, weights):
     if sum(weight > 0 for weight in weights) < 2:
         return
     scores, drawn = scores_of([3, 1, 2, 2]), torch.tensor([[1.0] * 4, weights], dtype=torch.float64)
@@ -520,23 +446,13 @@ def test_a_picture_drawn_twice_counts_twice_but_is_not_its_own_negative(name, we
     candidates = undrawn.numpy() if name == "infonce" else None
     values = scores.values[again][:, again]
     expected = value_of(name, values, scores.groups[again], candidates)
-    assert reading.values[1] == pytest.approx(expected, rel=1e-9)
-
-
-def test_infonce_of_equal_scores_is_0_in_every_draw():
-    import torch
-    from leakage.protocol.bounds import Scores
-
-    scores = Scores(torch.full((8, 8), 3.0, dtype=torch.float64), scores_of([3, 1, 2, 2]).groups)
-    drawn = torch.tensor([[1.0, 1, 1, 1], [2, 2, 0, 0], [3, 0, 1, 0]], dtype=torch.float64)
-    (reading,) = a_bound("infonce").statistics(scores, drawn)
-    assert reading.values == pytest.approx([0, 0, 0], abs=1e-12)
+    once = value_of(name, scores.values, scores.groups)
+    assert reading.values == pytest.approx([once, expected], rel=1e-9)
+    assert reading.ceiling == pytest.approx(np.log(8))
 
 
 @given(st.lists(st.integers(0, 4), min_size=2, max_size=12), st.integers(0, 1000))
 def test_the_permutation_null_pairs_whole_pictures(groups, seed):
-    import torch
-
     groups = np.unique(groups, return_inverse=True)[1]
     matched = np.random.default_rng(seed).normal(size=(len(groups), len(groups)))
     used = permutation.blocks(groups, seed)
@@ -552,7 +468,6 @@ def test_the_permutation_null_pairs_whole_pictures(groups, seed):
     assert found[0] == pytest.approx(matched[used.pairs, used.pairs].mean())
     itself, others = inference.null(torch.from_numpy(matched), used, orders, 5)
     assert [itself, *others] == found.tolist()
-    assert len(inference.null(torch.from_numpy(matched), used, orders, 0)[1]) == 0
 
 
 def scored(groups, limit):
@@ -591,53 +506,9 @@ def test_pictures_of_many_pairs_are_scored_equally_and_may_all_be_permuted(sizes
         assert all(len(set(column)) == len(sizes) for column in orders.T)
 
 
-def test_the_permutation_null_of_equal_pictures_is_exact():
-    low, draws = 0, 400
-    for seed in range(draws):
-        scores = scores_of([2] * 6, seed)
-        used = permutation.blocks(scores.groups.numpy(), seed)
-        orders = permutation.orders(used, 99, seed)
-        (reading,) = a_bound("mine").statistics(scores, scores.values.new_ones(1, 6))
-        itself, others = inference.null(reading.matched, used, orders, 99)
-        rank = 1 + int((others >= itself - 1e-9).sum())
-        low += rank / 100 <= 0.05
-    assert low / draws == pytest.approx(0.05, abs=4 * np.sqrt(0.05 * 0.95 / draws))
-
-
 @given(st.integers(2, 12), st.integers(0, 500))
 def test_the_bootstrap_draws_as_many_pictures_and_at_least_two_distinct_ones(pictures, seed):
     weights = inference.bootstrap(pictures, 30, seed, 0)
     assert weights.shape == (31, pictures) and (weights[0] == 1).all()
     assert (weights.sum(1) == pictures).all()
     assert ((weights > 0).sum(1) >= 2).all()
-
-
-# Interruption
-
-
-@pytest.mark.parametrize("name", ["mine", "reidentification"])
-def test_a_resumed_run_gives_the_same_table(tmp_path, monkeypatch, name):
-    groups = np.repeat(np.arange(20), 3)
-    x, y = noisy(60, 0.5)
-    estimator = entry(name, QUICK)
-    monkeypatch.setattr(cross_fitting, "STACK", 1)
-    fit, calls = cross_fitting._fit, []
-
-    def run(fails_at):
-        def counted(*arguments):
-            calls.append(arguments[2])
-            if len(calls) == fails_at:
-                raise KeyboardInterrupt
-            return fit(*arguments)
-
-        calls.clear()
-        monkeypatch.setattr(cross_fitting, "_fit", counted)
-        kept = checkpoints.Checkpoint(tmp_path / "state", "one", every=0)
-        return estimator.estimate(x, y[None], groups, [0], 0, kept)
-
-    undisturbed = estimator.estimate(x, y[None], groups, [0], 0)
-    with pytest.raises(KeyboardInterrupt):
-        run(fails_at=2)
-    resumed = run(fails_at=None)
-    assert calls == [[(0, fold)] for fold in (1, 2, 3, 4)]
-    assert resumed.equals(undisturbed)

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from leakage.errors import LeakageError
 from leakage.protocol import multiple_testing, permutation, permutation_test
 from leakage.protocol.permutation_test import STATISTICS, PermutationTest
+from scipy.stats import norm
 
 SIZES = st.lists(st.integers(1, 12), min_size=2, max_size=12)
 
@@ -52,13 +53,9 @@ def test_pictures_of_a_stratum_use_equally_many_of_their_own_pairs(sizes, seed):
     for stratum in np.unique(used.strata):
         assert len(np.unique(used.sizes[used.strata == stratum])) == 1
     assert used.possible >= min(permutation.ENOUGH_ORDERS, math.factorial(len(sizes)))
-
-
-@pytest.mark.parametrize(
-    ("sizes", "expected"), [([3] * 20, [3] * 20), ([1] * 50 + [20] * 5, [1] * 50 + [20] * 5)]
-)
-def test_pictures_are_not_thinned_where_others_have_the_same_size(sizes, expected):
-    assert permutation.blocks(grouped(sizes)).sizes.tolist() == expected
+    # Pictures are not thinned where enough others have the same size.
+    enough = [1] * 50 + [20] * 5
+    assert permutation.blocks(grouped(enough)).sizes.tolist() == enough
 
 
 def test_the_order_of_the_pairs_does_not_change_the_strata():
@@ -69,7 +66,7 @@ def test_the_order_of_the_pairs_does_not_change_the_strata():
     assert np.array_equal(shuffled[other.pairs], used.labels[used.pictures])
 
 
-@pytest.mark.parametrize(("pictures", "patches"), [(100, 50), (3000, 1), (3000, 2), (7, 400)])
+@pytest.mark.parametrize(("pictures", "patches"), [(100, 50), (3000, 2)])
 def test_large_data_lose_patches_before_pictures(pictures, patches):
     used = permutation.blocks(grouped([patches] * pictures), most_pairs=1000)
     assert len(used.strata) == min(pictures, 1000)
@@ -141,7 +138,7 @@ def test_a_statistic_of_every_order_matches_its_definition(name, dim):
         assert found[:, order] == pytest.approx(expected, abs=1e-9)
 
 
-@pytest.mark.parametrize(("scale", "offset"), [(5e-7, 0), (1, 1e7), (1, 1.7e9), (-1, 0)])
+@pytest.mark.parametrize(("scale", "offset"), [(5e-7, 0), (1, 1.7e9), (-1, 0)])
 def test_scale_and_offset_change_no_p_value(scale, offset):
     sizes = [2] * 8
     x = items(sizes, 5, 3)
@@ -154,8 +151,7 @@ def test_scale_and_offset_change_no_p_value(scale, offset):
     assert 0.005 < plain.p_value[0] < 0.9
 
 
-@pytest.mark.parametrize("dtype", [np.float64, np.float32])
-@pytest.mark.parametrize("offset", [1e-3, 1e7])
+@pytest.mark.parametrize(("dtype", "offset"), [(np.float64, 1e-3), (np.float32, 1e7)])
 def test_a_constant_view_has_p_1_in_spite_of_rounding(dtype, offset):
     x = items([3] * 9, 6, 0)
     y = np.full(x.shape, offset, dtype)
@@ -186,8 +182,6 @@ def test_the_table_has_a_row_per_level_and_statistic():
     assert table["statistic"].tolist() == [*STATISTICS, "combined"] * 2
     both = table[table["statistic"] == "combined"]
     assert both["p_value"].tolist() == found.p_value.tolist() and both["value"].isna().all()
-    values = table[table["statistic"] == "similarity"]["value"]
-    assert values.tolist() == found.values[0].tolist()
     assert set(table["smallest_p"]) == {1 / 200}
     assert set(table["possible_p"]) == {1 / math.factorial(10)}
 
@@ -202,7 +196,6 @@ def test_x_and_y_of_different_dimension_are_tested_by_distances_alone():
 @pytest.mark.parametrize(
     ("x", "y", "groups", "message"),
     [
-        (np.zeros(5), np.zeros((5, 1)), None, "expected x"),
         (np.zeros((5, 1)), np.zeros((4, 1)), None, "expected x"),
         (np.zeros((5, 1)), np.full((5, 1), np.nan), None, "finite"),
         (np.zeros((5, 1)), np.zeros((5, 1)), np.arange(4), "groups: expected 5"),
@@ -217,9 +210,7 @@ def test_arrays_that_do_not_fit_are_refused(x, y, groups, message):
 # Errors and power
 
 
-@pytest.mark.parametrize(
-    "sizes", [range(1, 10), [4] * 9, [1, 1, 1, 7, 9, 30], [2] * 5], ids=["1-9", "9x4", "odd", "5x2"]
-)
+@pytest.mark.parametrize("sizes", [range(1, 10), [1, 1, 1, 7, 9, 30], [2] * 5], ids=str)
 def test_independent_views_are_called_dependent_no_more_often_than_stated(sizes):
     sizes, families = list(sizes), 400
     found = np.empty(families)
@@ -246,13 +237,6 @@ def test_pictures_of_unequal_size_show_a_strong_leak():
     x = items(sizes, 4, 0)
     found = PermutationTest(199, pairs=500).run(x, views(x, 0.8, sizes, 1), grouped(sizes))
     assert found.p_value == 1 / 200 and found.pictures == 60
-    few = range(1, 10)
-    p = [
-        p_value(x, views(x, 0.5, few, 1000 + seed), grouped(few))
-        for seed in range(40)
-        for x in [items(few, 16, seed)]
-    ]
-    assert (np.array(p) <= 0.05).mean() > 0.8
 
 
 def test_five_pictures_can_show_a_leak():
@@ -268,21 +252,6 @@ def test_distances_find_a_relation_that_no_cosine_shows():
     assert found.p_value <= 0.02 and found.pictures == 150
 
 
-def test_overlapping_patches_of_noise_are_not_a_leak():
-    pictures, patches = 40, 6
-    found = np.empty(60)
-    for seed in range(60):
-        generator = np.random.default_rng(seed)
-        x, y = [], []
-        for _ in range(pictures):
-            plain, view = generator.normal(size=(2, 60))
-            starts = generator.integers(0, 21, patches)
-            x += [np.cumsum(plain)[start : start + 40] for start in starts]
-            y += [view[start : start + 40] for start in starts]
-        found[seed] = p_value(np.array(x), np.array(y), grouped([patches] * pictures), 99, seed)
-    assert (found <= 0.5).mean() < 0.65 and (found <= 0.1).mean() < 0.2
-
-
 # Combinations
 
 
@@ -294,10 +263,8 @@ def test_ranks_are_the_p_values_of_each_order(values):
 
 
 def test_bonferroni_follows_a_hand_calculation_and_skips_missing_values():
-    assert multiple_testing.bonferroni([0.03, 0.5], (0.75, 0.25)) == pytest.approx(0.04)
     assert multiple_testing.bonferroni([0.9, 0.01], (3, 1)) == pytest.approx(0.04)
     assert multiple_testing.bonferroni([0.02, np.nan], (0.75, 0.25)) == pytest.approx(0.02)
-    assert multiple_testing.bonferroni([0.9, 0.9], (1, 1)) == 1
     assert np.isnan(multiple_testing.bonferroni([np.nan, np.nan], (1, 1)))
     with pytest.raises(LeakageError, match="expected 2 positive numbers"):
         multiple_testing.bonferroni([0.1, 0.1], (1, 0))
@@ -306,25 +273,15 @@ def test_bonferroni_follows_a_hand_calculation_and_skips_missing_values():
 @given(st.floats(1e-6, 0.98), st.integers(1, 10))
 def test_the_cauchy_combination_of_equal_p_values_is_that_value(p, folds):
     assert multiple_testing.cauchy(np.full(folds, p)) == pytest.approx(p, rel=1e-6)
-
-
-@given(st.lists(st.floats(1e-6, 0.98), min_size=1, max_size=5), st.integers(1, 4))
-def test_a_missing_p_value_counts_as_one_half_in_the_cauchy_combination(p_values, missing):
-    combined = multiple_testing.cauchy(p_values + [np.nan] * missing)
-    assert combined == pytest.approx(multiple_testing.cauchy(p_values + [0.5] * missing))
-
-
-def test_p_values_of_0_and_1_are_cut_in_the_cauchy_combination():
-    assert multiple_testing.cauchy([np.nan, np.nan]) == 1
+    # A missing value counts as one half. 0 and 1 are cut, so that neither decides alone.
+    missing = multiple_testing.cauchy([p] * folds + [np.nan])
+    assert missing == pytest.approx(multiple_testing.cauchy([p] * folds + [0.5]))
     assert 0 < multiple_testing.cauchy([0.0, 1.0]) < 1
-    assert multiple_testing.cauchy(np.ones(5)) == pytest.approx(multiple_testing.LARGEST)
-    assert multiple_testing.cauchy([0.001, 0.99, 0.5, 0.5, 0.5]) < 0.05
+    assert multiple_testing.cauchy([np.nan, np.nan]) == 1
 
 
 @pytest.mark.parametrize("rho", [0.0, 0.7])
 def test_neither_combination_rejects_more_than_stated(rho):
-    from scipy.stats import norm
-
     generator, draws = np.random.default_rng(0), 20_000
     z = generator.normal(size=(2, draws))
     z[1] = rho * z[0] + math.sqrt(1 - rho**2) * z[1]

@@ -73,16 +73,12 @@ def test_a_network_reads_leading_components_only_where_there_are_more():
         x, y = correlated(100, 0.5, dim)
         problem = cross_fitting.prepare(x, y[None], None, 0, settings)
         assert sum(each.leading for each in neural_critics.recipes(problem, settings)) == expected
-        none = settings.model_copy(update={"leading": 0})
-        assert not any(each.leading for each in neural_critics.recipes(problem, none))
 
 
 @pytest.mark.parametrize("name", ["mine", "cca", "mine_training", "ksg"])
 def test_units_change_no_estimate(name):
-    settings = {
-        "mine_training": {"epochs": 30, "seeds": 2, "device": "cpu", "batch": 50},
-        "ksg": {"permutations": 99, "bootstraps": 0},
-    }.get(name, FAST if name == "mine" else COUNTS)
+    of_one = {"mine": FAST, "cca": COUNTS, "ksg": {"permutations": 99, "bootstraps": 0}}
+    settings = of_one.get(name, {"epochs": 30, "seeds": 2, "device": "cpu", "batch": 50})
     x, y = correlated(300, 0.9, dim=2)
     units = [(x, y), (1.7e9 + 1e4 * x, 5e-7 * y), (5e-7 * x, y + 1e7)]
     tables = [estimate(name, *each, **settings) for each in units]
@@ -98,11 +94,9 @@ def test_units_change_no_estimate(name):
 # Pictures
 
 
-@pytest.mark.parametrize("name", ["mine", "cca"])
-def test_pictures_of_unequal_sizes_show_a_strong_leak(name):
+def test_pictures_of_unequal_sizes_show_a_strong_leak():
     groups = np.repeat(np.arange(40), np.arange(10, 50))
-    x, y = correlated(len(groups), 0.8, dim=4)
-    rows = answer(name, x, y, groups, **{"epochs": 0} if name == "mine" else {})
+    rows = answer("cca", *correlated(len(groups), 0.8, dim=4), groups)
     assert rows["p_value"].iloc[0] <= 0.01
     assert rows["mean"].iloc[0] == pytest.approx(-2 * np.log(1 - 0.8**2), abs=0.2)
 
@@ -110,7 +104,7 @@ def test_pictures_of_unequal_sizes_show_a_strong_leak(name):
 @pytest.mark.parametrize(
     ("name", "lowest"),
     # exp(T) of NWJ is not a logarithm: one misjudged pair costs up to 1 nat more.
-    [("mine", -0.3), ("cca", -0.3), ("infonce", -0.3), ("nwj", -1.5)],
+    [("mine", -0.3), ("nwj", -1.5)],
 )
 def test_seven_pictures_make_no_fold_far_below_0(name, lowest):
     for rho in (0, 0.9):
@@ -159,8 +153,7 @@ def test_networks_train_on_pictures_of_more_patches_than_validation_scores():
     assert (rows["step"] > 0).all() and rows["mean"].iloc[0] > 0.3
 
 
-@pytest.mark.parametrize("marginals", ["normal", "standard"])
-@pytest.mark.parametrize("name", ["mine", "cca"])
+@pytest.mark.parametrize(("name", "marginals"), [("mine", "normal"), ("cca", "standard")])
 def test_one_rare_coordinate_cannot_ruin_a_fold(name, marginals):
     generator = np.random.default_rng(0)
     x, y = correlated(200, 0.7, dim=6)
@@ -184,22 +177,14 @@ def test_smile_clips_on_both_sides(far):
     assert found.values == pytest.approx([-np.log((29 + np.exp(np.sign(far) * 5)) / 30)])
 
 
-def test_the_interval_of_infonce_contains_its_mean_on_bytes():
-    x = np.random.default_rng(0).integers(0, 256, (1000, 1), dtype=np.uint8)
-    settings = {"epochs": 8, "bootstraps": 100, "permutations": 0, "folds": 3}
-    row = answer("infonce", x, x & 0xF0, **settings, pixels={"split": "pairs"}).iloc[0]
-    assert row["mean"] > 1 and row["low"] < row["mean"] < row["high"]
-
-
 def test_a_fair_bit_has_no_more_information_than_its_entropy():
     x = np.random.default_rng(0).integers(0, 2, (1000, 1)).astype(float)
     assert 0.4 < mean("cca", x, x) <= np.log(2) + 0.02
 
 
-@pytest.mark.parametrize("name", ["cca", "mine"])
-def test_almost_equal_x_and_y_in_one_dimension_have_their_information(name):
+def test_almost_equal_x_and_y_in_one_dimension_have_their_information():
     truth = -0.5 * np.log(1 - 0.999**2)
-    found = mean(name, *correlated(2000, 0.999), permutations=0)
+    found = mean("cca", *correlated(2000, 0.999), permutations=0)
     assert found == pytest.approx(truth, abs=0.1)
 
 
@@ -238,28 +223,6 @@ def test_a_network_that_stops_changes_nothing_for_the_others():
     for alone, together in zip(trained(drop=True), trained(drop=False), strict=True):
         torch.testing.assert_close(alone, together[[0, 2]], rtol=0, atol=1e-6)
         assert not torch.allclose(together[0], together[2])
-
-
-@pytest.mark.parametrize("shift", [0.0, 500.0, -500.0])
-def test_the_infonce_loss_and_its_gradient_are_torch_s_cross_entropy_both_ways(shift):
-    from torch.nn.functional import cross_entropy
-
-    generator = torch.Generator().manual_seed(0)
-    groups = torch.tensor([[0, 0, 1, 2, 2, 3], [0, 1, 1, 1, 2, 2]])
-    own = groups[:, :, None] == groups[:, None]
-    own.diagonal(dim1=1, dim2=2).fill_(False)
-    scores = shift + 3 * torch.randn(2, 6, 6, generator=generator, dtype=torch.float64)
-    weights = torch.rand(2, generator=generator, dtype=torch.float64)
-    found, plain = (scores.clone().requires_grad_() for _ in range(2))
-    ours = losses.infonce(found, own)
-    masked, target = plain.masked_fill(own, -torch.inf), torch.arange(6)
-    theirs = torch.stack(
-        [(cross_entropy(each, target) + cross_entropy(each.T, target)) / 2 for each in masked]
-    )
-    torch.testing.assert_close(ours, theirs, rtol=1e-12, atol=1e-12)
-    (ours @ weights).backward()
-    (theirs @ weights).backward()
-    torch.testing.assert_close(found.grad, plain.grad, rtol=1e-12, atol=1e-12)
 
 
 # Memory

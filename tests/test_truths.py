@@ -8,11 +8,10 @@ import scipy.linalg
 import scipy.special
 import scipy.stats
 import skimage.data
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from leakage import truths
 from leakage.errors import LeakageError
 from leakage.truths import discrete, encoded, gaussian, mixtures, pictures, transformed
+from sklearn.metrics import mutual_info_score
 
 # Published values in nats, with their rounding. The staircase: kyungeun-lee/mibenchmark. The
 # others: Czyz et al., arXiv 2306.11078 and benchmark-mi 0.1.3; those of mixtures are means over
@@ -48,14 +47,9 @@ LINEAR = [
     "nearly_equal",
     "multinormal_dense",
     "multinormal_sparse",
-    "independence",
     "independence_grouped",
 ]
 GROUPED = {"independence_grouped", "independence_wide_9", "independence_wide_2", "repeated_rows"}
-COVARIANCES = {
-    "multinormal_dense": gaussian.dense_covariance(),
-    "multinormal_sparse": gaussian.sparse_covariance(),
-}
 # A quick encoder; the statistics take half a minute for 1,797 pictures.
 SMALL = """
 import numpy as np
@@ -66,7 +60,6 @@ class Small(Encoder):
         grey = (patch.mean(axis=2).reshape(8, 28, 8, 28).mean(axis=(1, 3)) for patch in patches)
         return np.stack([each.ravel() for each in grey]).astype(np.float32)
 """
-SPIRALS = [((0, 1), 1 / 25), ((1, 2), 1 / 25), ((1, 2), 1.0)]
 
 
 @pytest.fixture(scope="session")
@@ -80,11 +73,6 @@ def encoder(tmp_path_factory) -> str:
 def gaussian_nats_of(x: np.ndarray, y: np.ndarray) -> float:
     covariance = np.cov(np.hstack([x, y]).astype(np.float64), rowvar=False)
     return gaussian.gaussian_nats(covariance, x.shape[1])
-
-
-def bias(x: np.ndarray, y: np.ndarray) -> float:
-    """Return what chance adds to `gaussian_nats_of`."""
-    return x.shape[1] * y.shape[1] / (2 * len(x))
 
 
 @pytest.mark.parametrize("names", PUBLISHED)
@@ -113,18 +101,9 @@ def test_a_sample_has_matching_shapes_and_follows_its_seed(name, encoder):
 def test_the_covariance_of_a_gaussian_sample_gives_the_truth(name):
     drawn = truths.sample(name, 50_000, 0)
     for y, nats in zip(drawn.y, drawn.nats, strict=True):
-        found = gaussian_nats_of(drawn.x, y) - bias(drawn.x, y)
+        by_chance = drawn.x.shape[1] * y.shape[1] / (2 * 50_000)
+        found = gaussian_nats_of(drawn.x, y) - by_chance
         assert found == pytest.approx(nats, abs=0.02 + 0.01 * nats)
-
-
-@pytest.mark.parametrize("covariance", COVARIANCES.values(), ids=COVARIANCES)
-def test_gaussian_information_is_that_of_the_canonical_correlations(covariance):
-    dim = len(covariance) // 2
-    of_x, of_y = covariance[:dim, :dim], covariance[dim:, dim:]
-    roots = [np.linalg.inv(scipy.linalg.sqrtm(block)) for block in (of_x, of_y)]
-    canonical = np.linalg.svd(roots[0] @ covariance[:dim, dim:] @ roots[1], compute_uv=False)
-    exact = -0.5 * np.log1p(-(canonical**2)).sum()
-    assert gaussian.gaussian_nats(covariance, dim) == pytest.approx(exact, abs=1e-9)
 
 
 def test_cubed_staircase_is_the_staircase_through_an_injective_map():
@@ -134,19 +113,14 @@ def test_cubed_staircase_is_the_staircase_through_an_injective_map():
     assert np.array_equal(plain.nats, cubed.nats)
 
 
-@pytest.mark.parametrize(("plane", "speed"), SPIRALS)
-def test_a_spiral_is_the_exponential_of_its_generator_and_keeps_volume(plane, speed):
+def test_a_spiral_is_the_exponential_of_its_generator():
     points = np.random.default_rng(0).normal(size=(8, 25))
     generator = np.zeros((25, 25))
-    generator[plane] = -speed
-    generator[plane[::-1]] = speed
+    generator[1, 2], generator[2, 1] = -1 / 25, 1 / 25
     exact = np.stack([scipy.linalg.expm(generator * (p @ p)) @ p for p in points])
-    turned = transformed.spiral(points, plane, speed)
+    turned = transformed.spiral(points, (1, 2), 1 / 25)
     assert turned == pytest.approx(exact, abs=1e-9)
-    assert transformed.spiral(turned, plane, -speed) == pytest.approx(points, abs=1e-9)
-    step = 1e-6 * np.eye(25)
-    ahead, behind = (transformed.spiral(points[0] + side * step, plane, speed) for side in (1, -1))
-    assert np.linalg.det((ahead - behind) / 2e-6) == pytest.approx(1, abs=1e-5)
+    assert transformed.spiral(turned, (1, 2), -1 / 25) == pytest.approx(points, abs=1e-9)
 
 
 def test_spiral_task_is_the_sparse_one_with_both_sides_turned():
@@ -189,24 +163,10 @@ def test_a_coordinate_through_an_increasing_map_keeps_the_information(name):
     assert found == pytest.approx(drawn.nats.item(), abs=0.03)
 
 
-@pytest.mark.parametrize(
-    "of_one",
-    ["normal_cdf", "half_cube", "wiggly_x", "wiggly_y", "bimodal_x", "bimodal_y"],
-)
-def test_maps_of_coordinates_increase_everywhere(of_one):
-    values = np.linspace(-4.5, 4.5, 10_001)
-    assert (np.diff(getattr(transformed, of_one)(values)) > 0).all()
-
-
-@pytest.mark.parametrize(
-    ("of_one", "shares"), [("bimodal_x", (0.3, 0, 5)), ("bimodal_y", (0.5, -1, 3))]
-)
-def test_bimodal_maps_turn_a_normal_into_two(of_one, shares):
-    first, *means = shares
+def test_the_bimodal_map_turns_a_normal_into_two():
     values = np.linspace(-3, 3, 13)
-    mapped = getattr(transformed, of_one)(values)
-    parts = (scipy.stats.norm.cdf(mapped - mean) for mean in means)
-    found = sum(share * part for share, part in zip((first, 1 - first), parts, strict=True))
+    mapped = transformed.bimodal_x(values)
+    found = 0.3 * scipy.stats.norm.cdf(mapped) + 0.7 * scipy.stats.norm.cdf(mapped - 5)
     assert found == pytest.approx(scipy.stats.norm.cdf(values), abs=1e-6)
 
 
@@ -221,16 +181,6 @@ def test_the_swiss_roll_is_rolled_from_correlated_uniforms():
         assert scipy.stats.kstest(uniform, "uniform").pvalue > 1e-3
     found = gaussian_nats_of(normal_scores(flat[:, None]), normal_scores(drawn.y[0]))
     assert found == pytest.approx(drawn.nats.item(), abs=0.03)
-
-
-@pytest.mark.parametrize("half_width", [0.1, 0.5, 0.75, 2.0])
-def test_uniform_noise_leaves_the_entropy_of_y_less_that_of_the_noise(half_width):
-    y = np.linspace(-half_width, 1 + half_width, 200_001)
-    overlap = np.minimum(1, y + half_width) - np.maximum(0, y - half_width)
-    density = overlap / (2 * half_width)
-    entropy = -np.trapezoid(scipy.special.xlogy(density, density), y)
-    exact = entropy - np.log(2 * half_width)
-    assert transformed.additive_noise_nats(half_width) == pytest.approx(exact, abs=1e-6)
 
 
 @pytest.mark.parametrize(
@@ -254,7 +204,6 @@ def assert_mean(nats: float, ratio: np.ndarray) -> None:
     [
         ("student_t", np.eye(10), 2),
         ("student_dense", gaussian.dense_covariance(5), 3),
-        ("student_sparse", gaussian.sparse_covariance(2), 3),
         ("student_asinh", np.eye(4), 1),
     ],
 )
@@ -271,8 +220,31 @@ def test_student_t_truths_are_the_mean_log_density_ratio_of_their_samples(name, 
     assert_mean(drawn.nats.item(), joint(np.hstack([x, y])) - of_x(x) - of_y(y))
 
 
-def assert_mixture(nats: float, x: np.ndarray, y: np.ndarray, means, covariances) -> None:
-    """Check the truth of a mixture of equally likely Gaussians against a sample of it."""
+def balls_of(name: str, x: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return x straightened, and the means and covariances of equally likely Gaussians."""
+    x = x.astype(np.float64)
+    if name == "waves":
+        along = 2 * x[:, 1]
+        across = 10 * (x[:, 0] + 0.8) - 5 * np.sin(3 * along)
+        k = np.arange(12)
+        means = 1.5 * np.stack([k, 0 * k, k % 4], axis=1)
+        covariances = np.tile(np.diag([0.1, 1.0, 0.1]), (12, 1, 1))
+        return np.stack([across, along], axis=1), means, covariances
+    if name == "galaxy":
+        means = 1.5 * np.array([[-1.0] * 3, [1.0] * 3])
+        return transformed.spiral(x, (0, 1), -0.5), means, np.tile(np.eye(3), (2, 1, 1))
+    if name == "concentric":
+        means = np.array([[0.0] * 5 + [ring] for ring in (1, 2, 3)])
+        return x, means, np.array([np.diag([ring**2] * 5 + [1e-4]) for ring in (1.0, 2.0, 3.0)])
+    mixture = mixtures.SHAPES[name.removeprefix("mixture_").upper()]()
+    return x, mixture.means, mixture.covariances
+
+
+@pytest.mark.parametrize("name", ["mixture_x", "mixture_ai", "waves", "galaxy", "concentric"])
+def test_mixtures_have_the_mean_log_density_ratio_of_their_samples(name):
+    drawn = truths.sample(name, 20_000, 0)
+    x, means, covariances = balls_of(name, drawn.x)
+    y, dim = drawn.y[0].astype(np.float64), x.shape[1]
 
     def log_density(points: np.ndarray, of: slice) -> np.ndarray:
         parts = [
@@ -281,41 +253,8 @@ def assert_mixture(nats: float, x: np.ndarray, y: np.ndarray, means, covariances
         ]
         return scipy.special.logsumexp(parts, axis=0) - np.log(len(parts))
 
-    dim = x.shape[1]
-    joint = log_density(np.hstack([x, y]), slice(None))
-    assert_mean(nats, joint - log_density(x, slice(dim)) - log_density(y, slice(dim, None)))
-
-
-@pytest.mark.parametrize("name", ["X", "AI"])
-def test_mixtures_have_the_mean_log_density_ratio_of_their_samples(name):
-    drawn = truths.sample(f"mixture_{name.lower()}", 20_000, 0)
-    mixture = mixtures.SHAPES[name]()
-    assert_mixture(drawn.nats.item(), drawn.x, drawn.y[0], mixture.means, mixture.covariances)
-
-
-def test_waves_straightened_are_twelve_balls():
-    drawn = truths.sample("waves", 20_000, 0)
-    along = 2 * drawn.x[:, 1].astype(np.float64)
-    across = 10 * (drawn.x[:, 0] + 0.8) - 5 * np.sin(3 * along)
-    k = np.arange(12)
-    means = 1.5 * np.stack([k, 0 * k, k % 4], axis=1)
-    covariances = np.tile(np.diag([0.1, 1.0, 0.1]), (12, 1, 1))
-    x = np.stack([across, along], axis=1)
-    assert_mixture(drawn.nats.item(), x, drawn.y[0], means, covariances)
-
-
-def test_the_galaxy_unwound_is_two_balls():
-    drawn = truths.sample("galaxy", 20_000, 0)
-    x = transformed.spiral(drawn.x.astype(np.float64), (0, 1), -0.5)
-    means = 1.5 * np.array([[-1.0] * 3, [1.0] * 3])
-    assert_mixture(drawn.nats.item(), x, drawn.y[0], means, np.tile(np.eye(3), (2, 1, 1)))
-
-
-def test_concentric_truth_is_the_mean_log_density_ratio_of_its_sample():
-    drawn = truths.sample("concentric", 20_000, 0)
-    means = np.array([[0.0] * 5 + [ring] for ring in (1, 2, 3)])
-    covariances = np.array([np.diag([ring**2] * 5 + [1e-4]) for ring in (1.0, 2.0, 3.0)])
-    assert_mixture(drawn.nats.item(), drawn.x, drawn.y[0].astype(np.float64), means, covariances)
+    ratio = log_density(np.hstack([x, y]), slice(None)) - log_density(x, slice(dim))
+    assert_mean(drawn.nats.item(), ratio - log_density(y, slice(dim, None)))
 
 
 def test_inliers_truth_is_the_mean_log_density_ratio_of_its_sample():
@@ -329,47 +268,27 @@ def test_inliers_truth_is_the_mean_log_density_ratio_of_its_sample():
     assert_mean(drawn.nats.item(), ratio)
 
 
-def table_nats(joint: np.ndarray) -> float:
-    """Return the mutual information of a table of shares."""
-    joint = joint / joint.sum()
-    product = np.outer(joint.sum(axis=1), joint.sum(axis=0))
-    kept = joint > 0
-    return float((joint[kept] * np.log(joint[kept] / product[kept])).sum())
+def nats_of(x: np.ndarray, y: np.ndarray) -> float:
+    """Return the information of the values' joint frequencies."""
+    return mutual_info_score(
+        *(np.unique(v, axis=0, return_inverse=True)[1].ravel() for v in (x, y))
+    )
 
 
-def counts(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Return how often each value of x meets each value of y."""
-    x, y = (np.unique(values, axis=0, return_inverse=True)[1].ravel() for values in (x, y))
-    found = np.zeros((x.max() + 1, y.max() + 1))
-    np.add.at(found, (x, y), 1)
-    return found
-
-
-@pytest.mark.parametrize("cells", [4, 16])
-def test_quantised_values_are_the_cell_of_x_and_equally_likely(cells):
-    drawn = truths.sample(f"quantised_{cells}", 20_000, 0)
+def test_quantised_values_are_the_cell_of_x_and_equally_likely():
+    drawn = truths.sample("quantised_16", 20_000, 0)
     y = drawn.y[0].ravel()
-    assert (np.floor(drawn.x.ravel() * cells) == y).mean() > 0.9999
-    assert np.bincount(y.astype(int)) / 20_000 == pytest.approx(1 / cells, rel=0.15)
-    assert drawn.nats.item() == np.log(cells)
+    assert (np.floor(drawn.x.ravel() * 16) == y).mean() > 0.9999
+    assert np.bincount(y.astype(int)) / 20_000 == pytest.approx(1 / 16, rel=0.15)
+    assert drawn.nats.item() == np.log(16)
 
 
 def test_bits_are_fair_and_flipped_one_in_twenty():
     drawn = truths.sample("bits", 50_000, 0)
-    found = sum(table_nats(counts(*pair)) for pair in zip(drawn.x.T, drawn.y[0].T, strict=True))
+    found = sum(nats_of(*pair) for pair in zip(drawn.x.T, drawn.y[0].T, strict=True))
     assert drawn.nats.item() == pytest.approx(found, abs=0.05)
     assert (drawn.x != drawn.y[0]).mean() == pytest.approx(0.05, abs=0.002)
     assert np.abs(np.corrcoef(drawn.x, rowvar=False) - np.eye(8)).max() < 0.03
-
-
-@given(st.integers(2, 12), st.floats(0, 1))
-@settings(max_examples=30)
-def test_capacity_of_a_symmetric_channel_is_the_information_of_its_table(symbols, error):
-    table = np.full((symbols, symbols), error / (symbols - 1))
-    np.fill_diagonal(table, 1 - error)
-    assert discrete.symmetric_channel_nats(symbols, error) == pytest.approx(
-        table_nats(table), abs=1e-9
-    )
 
 
 def test_erasure_leaves_its_share_of_the_entropy():
@@ -379,7 +298,7 @@ def test_erasure_leaves_its_share_of_the_entropy():
         blank = (y == 0).all(axis=1)
         assert np.array_equal(y[~blank], drawn.x[~blank])
         assert blank.mean() == pytest.approx(erased, abs=0.01)
-        assert nats == pytest.approx(table_nats(counts(drawn.x, y)), abs=0.12)
+        assert nats == pytest.approx(nats_of(drawn.x, y), abs=0.12)
 
 
 def test_mixed_uniform_truth_is_the_mean_log_density_ratio_of_its_sample():
@@ -391,7 +310,7 @@ def test_mixed_uniform_truth_is_the_mean_log_density_ratio_of_its_sample():
     assert_mean(drawn.nats.item(), ratio)
 
 
-@pytest.mark.parametrize("zeros", [0.0, 0.15, 0.5])
+@pytest.mark.parametrize("zeros", [0.0, 0.5])
 def test_zero_inflated_truth_is_the_integral_over_x_of_the_conditional_divergence(zeros):
     x = np.linspace(0, 40, 4_001)[:, None]
     k = np.arange(100)
@@ -400,9 +319,6 @@ def test_zero_inflated_truth_is_the_integral_over_x_of_the_conditional_divergenc
     divergence = scipy.special.xlogy(conditional, conditional / of_y).sum(axis=1)
     exact = np.trapezoid(divergence * np.exp(-x.ravel()), x.ravel())
     assert discrete.zero_inflated_nats(zeros) == pytest.approx(exact, abs=1e-4)
-    published = (1 - zeros) * 0.3012  # exact without added zeros, too high with some
-    found = discrete.zero_inflated_nats(zeros)
-    assert abs(found - published) < 1e-4 if zeros == 0 else found < published - 0.01
 
 
 def test_repeated_rows_come_four_times_and_have_the_truth_once():
@@ -446,7 +362,7 @@ def test_the_sides_of_rectangles_have_the_true_information():
     assert found == pytest.approx(3, abs=0.06)
 
 
-def test_digits_are_two_pictures_of_one_class_and_no_picture_has_two_classes():
+def test_digits_are_two_pictures_of_one_class():
     images, labels = pictures.digit_pictures()
     known = {
         image.astype(np.float32).tobytes(): label
@@ -457,8 +373,6 @@ def test_digits_are_two_pictures_of_one_class_and_no_picture_has_two_classes():
     assert of_x == of_y
     assert np.bincount(of_x) / 5_000 == pytest.approx(0.1, abs=0.02)
     assert (drawn.x == drawn.y[0]).all(axis=1).mean() < 0.02
-    pairs = {(image.tobytes(), label) for image, label in zip(images, labels, strict=True)}
-    assert len({image for image, _ in pairs}) == len(pairs)
 
 
 @pytest.mark.parametrize("dim", [64, 1280])
@@ -482,7 +396,7 @@ def test_erased_pictures_are_one_blank_and_keep_their_share_of_the_entropy(encod
     assert drawn.nats == pytest.approx(np.log(100) * np.array([1, 0.75, 0.5, 0.25, 0]))
     for y, nats in zip(drawn.y, drawn.nats, strict=True):
         # A table of 100 by 101 cells from 20,000 pairs reads too much, by 0.25 nats at most.
-        found = table_nats(counts(drawn.x, y))
+        found = nats_of(drawn.x, y)
         assert nats - 0.05 <= found <= nats + 0.25
         kept = (drawn.x == y).all(axis=1)
         assert kept.mean() == pytest.approx(nats / np.log(100), abs=0.02)
@@ -497,7 +411,7 @@ def test_a_class_channel_exchanges_classes_at_its_upper_bound(encoder):
     of_x = np.array([labels[row.tobytes()] for row in drawn.x])
     for y, upper in zip(drawn.y, drawn.upper, strict=True):
         of_y = np.array([labels[row.tobytes()] for row in y])
-        found = table_nats(counts(of_x[:, None], of_y[:, None]))
+        found = nats_of(of_x, of_y)
         assert found == pytest.approx(upper, abs=0.03)
     assert np.array_equal(drawn.nats, drawn.upper)
 
@@ -507,12 +421,6 @@ def test_a_classifier_finds_less_than_the_classes_share(encoder):
     assert (drawn.lower[:-1] < drawn.upper[:-1]).all() and drawn.lower[-1] < 1e-12
     assert (drawn.lower[:-1] > 0.6 * drawn.upper[:-1]).all()
     assert (np.diff(drawn.lower) < 0).all()
-
-
-def test_the_last_group_has_the_remaining_pairs():
-    groups = truths.sample("independence_grouped", 20, 0).groups
-    assert np.bincount(groups).tolist() == [9, 9, 2]
-    assert np.bincount(truths.sample("independence_wide_2", 5, 0).groups).tolist() == [2, 2, 1]
 
 
 def test_unknown_encoders_and_tasks_are_refused_with_the_nearest_name():
