@@ -69,12 +69,9 @@ def refused(*arguments, **options) -> str:
     ("options", "expected"),
     [
         ({"rows": "whole"}, "--rows: does nothing for arrays of your own, only for embeddings"),
-        ({"limit": 5}, "--limit: does nothing for arrays of your own"),
-        ({"checkpoint": Path("c")}, "--checkpoint: does nothing for arrays of your own"),
         ({"checkpoint_every": 1.0}, "--checkpoint-every: does nothing for arrays of your own"),
         ({"seed": -1}, "--seed: found -1; expected a whole number from 0"),
         ({"output": Path("r.xlsx")}, "--output r.xlsx: expected a name that ends in .parquet or"),
-        ({"output": Path("r")}, "--output r: expected a name that ends in .parquet or .csv"),
         ({"settings": "{"}, "--settings: not JSON"),
         ({"settings": "[]"}, "--settings: found []; expected a JSON object"),
         ({"settings": '{"epoch": 3}'}, "mine.epoch: unknown key"),
@@ -97,16 +94,10 @@ def test_wrong_options_for_arrays_are_refused_before_work(arrays, options, expec
             "--checkpoint-every: found 5; expected at least 0 seconds, and --checkpoint",
         ),
         (
-            *("mine", "embeddings", {"checkpoint_every": -5.0, "checkpoint": Path("c")}),
-            "--checkpoint-every: found -5; expected at least 0 seconds",
-        ),
-        (
             *("cosine", "embeddings", {"checkpoint": Path("c")}),
             "--checkpoint: estimator cosine keeps no state",
         ),
         ("histogram", "views", {"rows": "whole"}, "--rows: does nothing for views"),
-        ("histogram", "views", {"limit": 3}, "--limit: does nothing for views"),
-        ("histogram", "views", {"groups": Path("g")}, "--groups: does nothing for views"),
         ("cosine", "views", {}, "estimator cosine: reads only embeddings, but "),
     ],
     ids=str,
@@ -131,17 +122,14 @@ def test_an_output_that_cannot_be_written_is_refused_before_work(arrays, tmp_pat
 
 OTHERS = {
     "a.csv": "ends in .csv; expected an array in a .npy file",
-    "plain": "ends in nothing; expected an array",
     "a.parquet": "not a file that the workflow made; expected an array in a .npy file",
-    "noise.parquet": "not a file that the workflow made",
     "estimate.parquet": "a file of another stage; expected an array",
 }
 
 
 @pytest.mark.parametrize("name", OTHERS)
-@pytest.mark.parametrize("side", ["x", "y"])
 @pytest.mark.usefixtures("nothing_runs")
-def test_a_file_of_another_kind_is_refused(name, side, arrays, tmp_path):
+def test_a_file_of_another_kind_is_refused(name, arrays, tmp_path):
     path = tmp_path / name
     if name == "estimate.parquet":
         files.write_table(path, pa.table({"a": [1]}), {"estimator": "mine"})
@@ -149,8 +137,7 @@ def test_a_file_of_another_kind_is_refused(name, side, arrays, tmp_path):
         pq.write_table(pa.table({"a": [1]}), path)
     else:
         path.write_bytes(b"noise")
-    given = {"x": arrays["x"], "y": arrays["y"]} | {side: path}
-    assert refused("mine", given["x"], [given["y"]]).startswith(f"{path}: {OTHERS[name]}")
+    assert refused("mine", arrays["x"], [path]).startswith(f"{path}: {OTHERS[name]}")
 
 
 @pytest.mark.usefixtures("nothing_runs")
@@ -163,24 +150,21 @@ def test_plain_items_and_views_must_be_of_one_kind(arrays, kept):
     assert refused("mine", Path("nowhere.npy"), [other]).startswith("nowhere.npy: no such file")
 
 
-def damaged(path: Path) -> list[bytes]:
-    whole = path.read_bytes()
-    return [b"", whole[:5], whole[:40], whole[:-8], b"\x93NUMPY" + b"\xff" * 200, b"noise" * 50]
-
-
-@pytest.mark.parametrize("kind", range(6))
-@pytest.mark.parametrize("which", ["x", "y", "groups"])
-def test_the_message_names_a_damaged_array(arrays, which, kind):
-    arrays[which].write_bytes(damaged(arrays[which])[kind])
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda whole: b"",
+        lambda whole: whole[:-8],
+        lambda whole: whole[:6] + b"\xff" * 200,
+        lambda whole: whole.replace(b"(40", b"(4" + b"0" * 18),  # an impossible size
+        lambda whole: whole.replace(b"}", b" "),  # text that Python cannot read
+    ],
+)
+@pytest.mark.parametrize("which", ["x", "groups"])
+def test_the_message_names_a_damaged_array(arrays, which, damage):
+    arrays[which].write_bytes(damage(arrays[which].read_bytes()))
     said = refused("cosine", arrays["x"], [arrays["y"]], groups=arrays["groups"])
     assert said.startswith(f"{arrays[which]}: not an array of numbers in a .npy file (")
-
-
-def test_an_array_of_impossible_size_is_refused(arrays):
-    with open(arrays["x"], "wb") as stream:
-        shape = {"descr": "<f8", "fortran_order": False, "shape": (1 << 60, 2)}
-        np.lib.format.write_array_header_1_0(stream, shape)
-    assert "not an array of numbers" in refused("cosine", arrays["x"], [arrays["y"]])
 
 
 def test_options_for_rows_limit_and_groups_are_followed(kept, arrays, tmp_path, capsys):

@@ -13,6 +13,7 @@ import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from tokenize import TokenError
 from typing import Any
 
 import numpy as np
@@ -30,6 +31,8 @@ ABANDONED = 24 * 3600
 # Largest delay of a file system's clock, in seconds.
 CLOCKS_DIFFER = 60
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+# What numpy.load raises for a damaged file. It reads the header as Python text.
+DAMAGED = (OSError, ValueError, EOFError, MemoryError, OverflowError, SyntaxError, TokenError)
 
 
 @contextlib.contextmanager
@@ -225,7 +228,7 @@ def read_array(path: Path) -> NDArray[Any]:
         if not isinstance(found, np.ndarray):
             raise ValueError("it is a zip file")
         return found
-    except (OSError, ValueError, EOFError, MemoryError, OverflowError) as error:
+    except DAMAGED as error:
         why = "the file is empty" if isinstance(error, EOFError) else str(error) or "too large"
         why = why.partition("\n")[0]
         raise LeakageError(
