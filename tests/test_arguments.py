@@ -1,7 +1,6 @@
 """The arguments of an estimator are read as meant, or refused with the place of the fault."""
 
 import re
-from fractions import Fraction
 
 import numpy as np
 import pandas as pd
@@ -14,7 +13,7 @@ from leakage.storage import embeddings
 
 X = np.arange(6.0)
 NAN, INF = float("nan"), float("inf")
-NOT_SEEDS = [-1, 1.5, 1.0, None, True, np.True_, np.float64(2), "3", [1], NAN, 2**70, Fraction(1)]
+NOT_SEEDS = [-1, 1.0, None, True, np.float64(2), "3", [1], NAN, 2**70]
 MASKED = np.ma.array(X, mask=X > 4)
 
 
@@ -22,13 +21,10 @@ def short(value):
     return repr(value)[:40]
 
 
-@pytest.mark.parametrize("seed", [3, np.int64(3), np.uint8(3), np.array(3)], ids=str)
+@pytest.mark.parametrize("seed", [3, np.int64(3), np.uint8(3), np.array(3)], ids=repr)
 def test_a_numpy_integer_is_a_seed(seed):
     found = seeds.checked(seed)
     assert found == 3 and type(found) is int
-    x = np.random.default_rng(0).normal(size=(60, 1))
-    tables = [estimate("ksg", x, x, seed=each, permutations=5) for each in (seed, 3)]
-    pd.testing.assert_frame_equal(*tables)
 
 
 @pytest.mark.parametrize("seed", NOT_SEEDS, ids=short)
@@ -47,11 +43,7 @@ def test_other_values_are_refused_as_seeds_by_every_function(seed):
         assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize(
-    "levels",
-    [[3, 8], (3, 8), np.array([3, 8]), range(3, 9, 5), [np.int8(3), np.uint64(8)]],
-    ids=short,
-)
+@pytest.mark.parametrize("levels", [range(3, 9, 5), [np.int8(3), np.uint64(8)]], ids=short)
 def test_levels_are_whole_numbers_in_any_sequence(levels):
     found = arguments.level_names(levels, 2)
     assert found == [3, 8] and {type(each) for each in found} == {int}
@@ -61,17 +53,13 @@ def test_levels_are_whole_numbers_in_any_sequence(levels):
     ("levels", "expected"),
     [
         ([1], "levels: found [1]; expected a list of 2 different whole numbers"),
-        ([], "levels: found []"),
         ([4, 4], "levels: found [4, 4]; expected a list of 2 different"),
         ([0.2, 0.4], "levels: levels[0] = 0.2 (float); expected a list of 2"),
         (np.array([1.0, 2.0]), "levels: levels[0] = np.float64(1.0) (float64)"),
         ([0, True], "levels: levels[1] = True (bool)"),
-        ([0, None], "levels: levels[1] = None (NoneType)"),
         ([0, 2**70], "levels: levels[1] = 1180591620717411303424 (int); expected"),
         ("01", "levels: found '01'"),
-        ({0, 1}, "levels: found {0, 1}"),
         (2, "levels: found 2; expected a list of 2 different whole numbers up to 2^62, one per"),
-        ([[0, 1]], "levels: found [[0, 1]]"),
         (np.ma.array([0, 1], mask=[0, 1]), "levels: found masked_array("),
     ],
     ids=short,
@@ -86,10 +74,8 @@ def test_level_names_that_do_not_fit_are_refused(levels, expected):
     [
         ([0, 0, 1, 1], "i"),
         (["a", "b", "c", "c"], "U"),
-        ([np.str_("a"), "b", "c", "c"], "U"),
         (pd.Series(["a", "b", "c", "c"], dtype="category"), "U"),
         (pd.Series([1, 2, 2, 3], dtype="Int64"), "i"),
-        (np.array([0.5, 1.5, 2, 3]), "f"),
         ([0.5, 1.5, 2.5, np.float32(3)], "f"),
         ([0, np.int8(1), np.uint64(2), 3], "i"),
         ([2**70, 2**70 + 1, 0, 1], "U"),
@@ -108,19 +94,14 @@ def test_groups_of_one_type_keep_which_pairs_are_together(groups, kind):
     ("groups", "expected"),
     [
         (np.zeros((6, 1)), "groups: shape (6, 1); expected (6,)"),
-        ([[0], [0], [0], [0], [0], [0]], "groups: shape (6, 1)"),
         ("abcdef", "groups: shape ()"),
         ([0, 1, NAN, 2, NAN, 3], "groups: 2 missing or not finite, the first is groups[2] = nan"),
-        (np.array([0, 1, 2, INF, 4, 5]), "the first is groups[3] = inf"),
         (["a", "b", None, "c", "d", "e"], "the first is groups[2] = None"),
         (pd.Series(["a", "b", pd.NA, "c", "d", "e"]), "the first is groups[2] = "),
         (np.array(["2026-01-01", "NaT"] * 3, "datetime64[D]"), "groups[1] = NaT"),
         ([0, 1, "2", 3, 4, 5], "mixed types, groups[0] = 0 (int) and groups[2] = '2' (str)"),
         ([1, True, 2, 3, 4, 5], "groups[1] = True (bool)"),
-        ([1, 2.5, 2, 3, 4, 5], "groups[1] = 2.5 (float)"),
-        (["a", b"a", "c", "d", "e", "f"], "groups[1] = b'a' (bytes)"),
         (MASKED, "groups: found a masked array"),
-        ([0, 1, 2, 3, 4, np.ma.masked], "groups: found a masked array"),
         (np.zeros(6, complex), "groups: dtype complex128; expected picture ids"),
     ],
     ids=short,
@@ -138,11 +119,9 @@ def test_groups_that_do_not_name_a_picture_per_pair_are_refused(groups, expected
         (np.full(6, np.finfo(np.longdouble).max), "the first is {0}[0] = inf"),
         (np.zeros(6, complex), "{0}: dtype complex128, {0}[0] = np.complex128(0j); expected real"),
         (np.array([0, 1, "2", 3, 4, 5], object), "{0}: dtype object, {0}[2] = '2'; expected real"),
-        (["a"] * 6, "{0}: dtype <U1, {0}[0] = np.str_('a'); expected real numbers"),
         ([[0, 1], [2], [3], [4], [5], [6]], "{0}: found a list that NumPy cannot read"),
         (torch.zeros(6, requires_grad=True), "{0}: found a Tensor that NumPy cannot read"),
         (MASKED, "{0}: found a masked array"),
-        ([MASKED], "{0}: found a masked array"),
     ],
     ids=short,
 )
@@ -158,7 +137,6 @@ def test_arrays_without_finite_real_numbers_are_refused_with_the_place(values, e
     [
         ((6, 2), (3, 5, 2), "x has 6 pairs and y 5"),
         ((6,), (3, 6), "for 3 levels of one number each, give y[:, :, None]"),
-        ((3, 6, 2), (3, 6, 2), "x is the same at every level"),
         ((8, 9, 3), (8, 9, 3), "a picture is x.reshape(-1, 3)"),
         ((), (), "x is the same at every level"),
         ((6,), (1, 1, 6, 1), "give y in one, two or three dimensions"),
@@ -174,17 +152,8 @@ def test_shapes_that_do_not_fit_together_are_refused_with_advice(x, y, hint):
 
 @pytest.mark.parametrize(
     "values",
-    [
-        X.tolist(),
-        pd.DataFrame(X),
-        torch.from_numpy(X),
-        X.astype(np.float16),
-        X.astype(np.longdouble),
-        X.astype(np.uint64),
-        np.asfortranarray(X[:, None]),
-        X > 2,
-    ],
-    ids=lambda values: f"{type(values).__name__} {getattr(values, 'dtype', '')}",
+    [X.tolist(), pd.DataFrame(X), torch.from_numpy(X), X.astype(np.longdouble), X > 2],
+    ids=short,
 )
 def test_every_array_of_real_numbers_is_read(values):
     x, y = arguments.items(values, values)
