@@ -16,7 +16,6 @@ LEVELS = list(range(9))
 BITS = 1 / np.log(2)
 # H(view) of scikit-image's astronaut in grey, in bits, at levels 0 to 8.
 ASTRONAUT = [7.4545, 6.6486, 5.7489, 4.8458, 3.9070, 2.9536, 1.9784, 0.9919, 0]
-ENTROPIES = ["entropy", "pooled", "plug_in"]
 PIXELS = hnp.arrays(np.uint8, st.integers(1, 300))
 PIXEL_PAIRS = hnp.arrays(np.uint8, st.tuples(st.just(2), st.integers(1, 200)))
 
@@ -32,28 +31,20 @@ def ciphertext(pixels: np.ndarray, level: int, seed: int = 0) -> np.ndarray:
     return pixels ^ (keystream & msb_xor.encrypted_bits(level))
 
 
-def seen(pixels: np.ndarray, view: str = "scaled") -> np.ndarray:
-    if view == "shifted":
-        masks = [msb_xor.encrypted_bits(level) for level in LEVELS]
-        return np.stack([bitplanes.clear(pixels, mask) for mask in masks])
+def seen(pixels: np.ndarray) -> np.ndarray:
     return np.stack([msb_xor.scaled(pixels, level) for level in LEVELS])
 
 
 @given(PIXELS)
 @settings(max_examples=30)  # the first call imports pandas
-def test_histogram_equals_the_exact_entropy_of_the_view(pixels):
-    table = estimate("histogram", pixels, seen(pixels)[:, :, None])
+def test_a_function_of_the_pixel_has_the_exact_entropy_of_the_view_uncorrected(pixels):
+    shifted = [bitplanes.clear(pixels, msb_xor.encrypted_bits(level)) for level in LEVELS]
     exact = [entropy_bits(view) for view in seen(pixels)]
-    assert table["nats"].to_numpy() * BITS == pytest.approx(exact, abs=1e-9)
-    assert table["entropy"].to_numpy() * BITS == pytest.approx(exact, abs=1e-9)
-
-
-@given(PIXELS)
-@settings(max_examples=30)
-def test_scaled_and_shifted_views_have_the_same_information(pixels):
-    for scaled, shifted in zip(seen(pixels), seen(pixels, "shifted"), strict=True):
-        found = [frequencies.mutual_information(pixels, view) for view in (scaled, shifted)]
-        assert found[0] == pytest.approx(found[1], abs=1e-12)
+    for views in (seen(pixels), np.stack(shifted)):
+        table = estimate("histogram", pixels, views[:, :, None])
+        for column in ("nats", "entropy", "plug_in", "pooled"):
+            assert table[column].to_numpy() * BITS == pytest.approx(exact, abs=1e-9)
+        assert table["estimand"].str.contains("exact").all()
 
 
 @given(PIXEL_PAIRS)
@@ -65,12 +56,15 @@ def test_bytes_and_symbols_give_the_same_information(pair):
         assert of_bytes == pytest.approx(frequencies.mutual_information(*pair, entropy), abs=1e-9)
 
 
+def astronaut() -> np.ndarray:
+    grey = skimage.color.rgb2gray(skimage.data.astronaut())
+    return np.round(grey * 255).astype(np.uint8).reshape(-1, 1)
+
+
 def test_astronaut_has_the_published_entropies():
-    grey = np.round(skimage.color.rgb2gray(skimage.data.astronaut()) * 255).astype(np.uint8)
-    pixels = grey.reshape(-1, 1)
+    pixels = astronaut()
     table = Histogram().estimate_pictures([(pixels, seen(pixels))], LEVELS)
     assert table["nats"].to_numpy() * BITS == pytest.approx(ASTRONAUT, abs=1e-4)
-    assert table["entropy"].to_numpy() == pytest.approx(table["nats"].to_numpy(), abs=1e-12)
 
 
 @pytest.mark.parametrize("correction", ["auto", "none", "grassberger"])
@@ -86,7 +80,11 @@ def test_pictures_one_by_one_give_the_same_as_all_pixels_with_groups(correction)
     chosen = Histogram(correction=correction)
     apart = chosen.estimate_pictures(zip(pictures, views, strict=True), range(len(y)))
     numbers = [
-        *("level", "nats", "standard_error", "ceiling", "entropy"),
+        "level",
+        "nats",
+        "standard_error",
+        "ceiling",
+        "entropy",
         "pooled",
         "plug_in",
         "floor",
@@ -99,27 +97,16 @@ def test_pictures_one_by_one_give_the_same_as_all_pixels_with_groups(correction)
 @pytest.mark.parametrize("level", [6, 8])
 def test_under_a_uniform_key_only_the_clear_bits_are_found(level):
     """The empirical value is 0.19 bit at level 8, where the truth is 0."""
-    grey = np.round(skimage.color.rgb2gray(skimage.data.astronaut()) * 255).astype(np.uint8)
-    pixels = grey.reshape(-1, 1)
+    pixels = astronaut()
     y = ciphertext(pixels, level)[None]
     row = Histogram().estimate_pictures([(pixels, y)], [level]).iloc[0]
     assert row["nats"] * BITS == pytest.approx(ASTRONAUT[level], abs=0.01)
     assert row["pooled"] == pytest.approx(row["nats"], abs=0.002)
     assert row["floor"] == pytest.approx(0, abs=0.005) and row["estimable"]
-    assert "Grassberger" in row["estimand"]
     if level == 8:
         assert row["plug_in"] * BITS == pytest.approx(0.19, abs=0.02)
     row = Histogram(correction="none").estimate_pictures([(pixels, y)], [level]).iloc[0]
-    assert row["nats"] == row["plug_in"] and row["pooled"] == row["plug_in"]
-
-
-@given(PIXELS)
-@settings(max_examples=30)  # the first call imports pandas
-def test_a_function_of_the_pixel_is_not_corrected(pixels):
-    table = estimate("histogram", pixels, seen(pixels)[:, :, None])
-    assert table["nats"].tolist() == table["plug_in"].tolist()
-    assert table["pooled"].tolist() == table["plug_in"].tolist()
-    assert table["estimand"].str.contains("exact").all()
+    assert row["nats"] == row["plug_in"] == row["pooled"]
 
 
 @pytest.mark.parametrize("correction", ["auto", "none", "grassberger"])
@@ -132,17 +119,18 @@ def test_a_constant_view_gives_exactly_0(correction):
 def test_continuous_values_are_flagged_and_stay_below_the_ceiling():
     x = np.random.default_rng(0).normal(size=400)
     for tied in (x, np.where(np.arange(400) == 0, x[1], x)):  # without and with a tie
-        for y in (tied, np.arange(400.0), np.random.default_rng(1).normal(size=400)):
+        for y in (tied, np.random.default_rng(1).normal(size=400)):
             row = estimate("histogram", tied, y).iloc[0]
             assert row["nats"] <= row["ceiling"] and row["floor"] > 0.9 * row["ceiling"]
             assert not row["estimable"] and "cannot be estimated" in row["estimand"]
 
 
-@pytest.mark.parametrize("shape", [(64, 64), (64, 5), (2, 64, 64)])
-def test_a_picture_given_without_its_channels_is_refused(shape):
-    y = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
+def test_channels_that_do_not_fit_are_refused():
+    y = np.zeros((64, 64), np.uint8)
     with pytest.raises(LeakageError, match=r"columns of bytes; expected channels, at most 4; give"):
-        estimate("histogram", y if y.ndim == 2 else y[0], y)
+        estimate("histogram", y, y)
+    with pytest.raises(LeakageError, match="x has 3 channels and y 1; expected the same"):
+        estimate("histogram", np.zeros((5, 3)), np.zeros((5, 1)))
 
 
 def test_the_estimand_names_both_corrections_if_both_were_used():
@@ -193,11 +181,6 @@ def test_the_standard_error_is_over_groups():
     assert row["standard_error"] == pytest.approx(nats.std(ddof=1) / np.sqrt(3))
 
 
-def test_a_different_number_of_channels_is_refused():
-    with pytest.raises(LeakageError, match="x has 3 channels and y 1; expected the same"):
-        estimate("histogram", np.zeros((5, 3)), np.zeros((5, 1)))
-
-
 @given(
     st.integers(0, 8),
     st.sampled_from(["clear", "own", "all", "nearly"]),
@@ -224,19 +207,3 @@ def test_counting_by_look_up_gives_the_same_as_counting_all_pairs(level, view, c
         ):
             assert sorted(mine) == sorted(theirs)
     assert np.array_equal(pool, expected)
-
-
-def test_logarithms_of_arrays_equal_those_of_single_numbers():
-    drawn = np.random.default_rng(0).integers(1, 2**40, 3000)
-    n = np.concatenate([np.arange(1, 3000), drawn])
-    assert frequencies._logarithms(n).tolist() == [
-        frequencies.logarithm(each) for each in n.tolist()
-    ]
-
-
-def test_a_view_of_another_shape_is_refused():
-    x = np.zeros((6, 3), np.uint8)
-    with pytest.raises(
-        ValueError, match=r"view has shape \(6, 1\); expected the picture\'s, \(6, 3\)"
-    ):
-        frequencies.Picture(x).count(x[:, :1], np.zeros((256, 256), np.int64))

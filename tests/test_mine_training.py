@@ -2,11 +2,12 @@
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from leakage.errors import LeakageError
 from leakage.estimators import estimate, mine_training
-from leakage.protocol import byte_features, folds, networks
+from leakage.protocol import folds, networks
 
 QUICK = {"epochs": 3, "batch": 50, "hidden": 16, "seeds": 1, "device": "cpu"}
 
@@ -29,17 +30,10 @@ def test_a_bivariate_gaussian_has_the_information_of_its_closed_form():
     assert answers(table).item() == pytest.approx(-0.5 * np.log(1 - rho**2), rel=0.05)
 
 
-def test_independent_variables_give_0_on_held_out_pairs():
-    table = estimate("mine_training", *gaussian(2_000, 0), **QUICK | {"epochs": 10})
-    assert answers(table).item() == pytest.approx(0, abs=0.03)
-
-
 def test_memorisation_shows_on_training_pairs_only():
     x, y = np.random.default_rng(0).normal(size=(2, 200, 64))
-    table = estimate(
-        "mine_training", x, y, **QUICK | {"epochs": 60, "hidden": 64}, learning_rate=3e-3
-    )
-    last = table[table["step"] == 60].set_index("split")["nats"]
+    settings = QUICK | {"epochs": 60, "hidden": 64, "learning_rate": 3e-3}
+    last = estimate("mine_training", x, y, **settings).groupby("split")["nats"].last()
     assert last["train"] > 0.5 and last["test"] < 0.1
 
 
@@ -51,29 +45,15 @@ def test_a_constant_view_gives_0_and_never_nan():
     assert table.loc[table["level"] == 1, "nats"].abs().max() <= 0.05
 
 
-@pytest.mark.parametrize("pca", [None, 8])
-def test_a_constant_level_beside_others_gives_finite_values(pca):
-    x = np.random.default_rng(0).normal(size=(12, 32))
-    seen = np.stack([x, np.zeros_like(x)])
-    table = estimate("mine_training", x, seen, pca=pca, **QUICK | {"batch": 4, "seeds": 2})
-    assert np.isfinite(table["nats"]).all()
-
-
-def test_equal_seeds_give_equal_tables_and_other_seeds_do_not():
-    tables = [estimate("mine_training", *gaussian(300, 0.5), seed=3, **QUICK) for _ in range(2)]
-    assert tables[0].equals(tables[1])
-    other = estimate("mine_training", *gaussian(300, 0.5), seed=4, **QUICK)
-    assert not np.allclose(tables[0]["nats"], other["nats"])
-
-
 def test_more_seeds_or_levels_do_not_change_the_first():
     x, y = gaussian(300, 0.5)
     views = np.stack([x, y])[:, :, None]
-    first = estimate("mine_training", x, views[:1], **QUICK)["nats"].to_numpy()
+    first = estimate("mine_training", x, views[:1], **QUICK)
+    assert first.equals(estimate("mine_training", x, views[:1], **QUICK))
     more = estimate("mine_training", x, views, **QUICK | {"seeds": 3})
-    assert sorted(more["seed"].unique()) == [0, 1, 2]
-    same = more.loc[(more["seed"] == 0) & (more["level"] == 0), "nats"].to_numpy()
-    assert same == pytest.approx(first, abs=1e-4)
+    more = more[more["level"] == 0].set_index("seed")["nats"]
+    assert more[0].to_numpy() == pytest.approx(first["nats"].to_numpy(), abs=1e-4)
+    assert not np.allclose(more[0], more[1])
 
 
 def test_validation_chooses_the_step_of_the_test_value():
@@ -99,11 +79,6 @@ def test_every_pair_is_in_one_subset_and_no_group_in_two(groups, validation, tes
     assert all(names) and sum(map(len, names)) == len(set(groups))
 
 
-def test_fewer_than_three_groups_are_refused():
-    with pytest.raises(LeakageError, match=r"2 pictures \(groups\): at least 3 are needed"):
-        estimate("mine_training", *gaussian(20, 0.5), groups=np.arange(20) % 2, **QUICK)
-
-
 @pytest.mark.parametrize("pca", [None, 3])
 def test_standardisation_is_fitted_on_the_training_pairs_alone(pca):
     generator = np.random.default_rng(0)
@@ -123,15 +98,12 @@ def test_components_without_variance_in_training_are_left_out():
     generator = np.random.default_rng(0)
     flat = generator.normal(size=(40, 2)) @ generator.normal(size=(2, 8))  # two dimensions of 8
     flat[30:] += generator.normal(size=(10, 8))
-    x, _ = mine_training._standardise(flat, flat[None], np.arange(30), 5)
-    assert x.shape == (40, 5) and np.abs(x).max() < 100
-
-
-def test_components_may_outnumber_training_pairs_beside_a_constant_level():
-    x = np.random.default_rng(0).normal(size=(12, 32))
-    plain, seen = mine_training._standardise(x, np.stack([x, 0 * x]), np.arange(6), 10)
-    assert plain.shape == (12, 10) and seen.shape == (2, 12, 10)
-    assert np.abs(plain).max() < 100
+    # More components than training pairs, beside a constant level.
+    wide = generator.normal(size=(12, 32))
+    for x, train, pca in ((flat, 30, 5), (wide, 6, 10)):
+        plain, seen = mine_training._standardise(x, np.stack([x, 0 * x]), np.arange(train), pca)
+        assert plain.shape == (len(x), pca) and seen.shape == (2, len(x), pca)
+        assert np.abs(plain).max() < 100
 
 
 def test_only_self_pairs_give_the_value_a_ceiling():
@@ -146,8 +118,6 @@ def test_only_self_pairs_give_the_value_a_ceiling():
 
 
 def test_a_shuffle_without_self_pairs_moves_every_item():
-    import torch
-
     items = torch.arange(7.0).reshape(1, 7, 1)
     mismatched = networks.shuffle(items, 1, False, [torch.Generator()])
     assert (mismatched != items).all()
@@ -155,8 +125,6 @@ def test_a_shuffle_without_self_pairs_moves_every_item():
 
 
 def test_all_levels_of_a_seed_have_the_same_shuffle():
-    import torch
-
     items = torch.arange(9.0).reshape(1, 9, 1).repeat(4, 1, 1)
     generators = [torch.Generator().manual_seed(seed) for seed in (0, 1)]
     first, second, third, fourth = networks.shuffle(items, 2, True, generators).squeeze(-1)
@@ -174,44 +142,23 @@ def test_bytes_are_read_in_every_way(how):
     assert found[0] > 0.1 and found[1] == pytest.approx(0, abs=0.05)
 
 
-def test_bits_determine_the_byte():
-    values = np.arange(256, dtype=np.uint8)[:, None]
-    bits = byte_features.encode(values, "bits")
-    assert bits.shape == (256, 8) and set(bits.ravel()) == {0, 1}
-    assert np.array_equal(bits @ 2 ** np.arange(8), values.ravel())
-
-
-@pytest.mark.parametrize(("split", "refused"), [("pictures", True), ("pairs", False)])
-def test_pixels_are_held_out_by_picture_or_by_pair(split, refused):
+def test_pixels_are_held_out_by_picture_or_by_pair():
     x = np.random.default_rng(0).integers(0, 256, (100, 1), dtype=np.uint8)
-    settings = QUICK | {"pixels": {"split": split}}
-    groups = np.arange(100) % 2
-    if refused:
-        with pytest.raises(LeakageError, match="at least 3 are needed"):
-            estimate("mine_training", x, x, groups, **settings)
-    else:
-        assert np.isfinite(estimate("mine_training", x, x, groups, **settings)["nats"]).all()
+    given = "mine_training", x, x, np.arange(100) % 2
+    with pytest.raises(LeakageError, match=r"2 pictures \(groups\): at least 3 are needed"):
+        estimate(*given, **QUICK, pixels={"split": "pictures"})
+    assert np.isfinite(estimate(*given, **QUICK, pixels={"split": "pairs"})["nats"]).all()
 
 
 def test_huge_inputs_and_outliers_do_not_overflow():
     x, y = gaussian(300, 0.9)
     x[:3], y[5:8] = 1e30, -1e30
-    table = estimate(
-        "mine_training", x * 1e100, y * 1e-100, **QUICK | {"learning_rate": 0.1, "epochs": 5}
-    )
+    settings = QUICK | {"learning_rate": 0.1, "epochs": 5}
+    table = estimate("mine_training", x * 1e100, y * 1e-100, **settings)
     assert np.isfinite(table["nats"]).all()
 
 
-def test_log_mean_exp_neither_overflows_nor_underflows():
-    import torch
-
-    values = torch.tensor([[1000.0, 1000.0], [-1000.0, -1000.0], [0.0, np.log(3)]])
-    assert networks.log_mean_exp(values).numpy() == pytest.approx([1000, -1000, np.log(2)])
-
-
 def test_the_moving_average_weighs_the_new_value():
-    import torch
-
     average, new = torch.tensor([2.0]).log(), torch.tensor([6.0]).log()
     found = networks.moving_average(average, new, 0.25)
     assert found.exp().item() == pytest.approx(0.75 * 2 + 0.25 * 6)
@@ -221,8 +168,6 @@ def test_the_moving_average_weighs_the_new_value():
 
 @pytest.mark.parametrize("dim", [3, 40], ids=["narrow", "wide"])
 def test_stacked_critics_give_the_same_as_single_ones(dim):
-    import torch
-
     critic = networks.JointCritic([0, 1], 3, (dim, 4), 8, 2)
     with torch.no_grad():
         for parameter in critic.parameters():

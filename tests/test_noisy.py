@@ -8,10 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from leakage.estimators import frequencies, noisy
 from leakage.estimators.histogram import Histogram
-from leakage.schemes import msb_xor
 
 BITS = 1 / np.log(2)
-SIDES = [32, 64, 128, 224, 480]
+SIDES = [32, 128, 480]
 GREY = np.round(skimage.color.rgb2gray(skimage.data.astronaut()) * 255).astype(np.uint8)
 
 
@@ -33,23 +32,14 @@ def entropy(values: np.ndarray) -> float:
 
 
 @pytest.mark.parametrize("side", SIDES)
-@pytest.mark.parametrize("level", [8, 6, 4, 2])
-def test_a_uniform_key_leaves_the_entropy_of_the_clear_bits_at_every_picture_size(side, level):
+@pytest.mark.parametrize("mask", [0b11111111, 0b11110000, 0b00111100])
+def test_a_uniform_key_leaves_the_entropy_of_the_clear_bits_at_every_picture_size(side, mask):
     x = picture(side)
-    mask = int(msb_xor.encrypted_bits(level))
     found = row(x, xored(x, mask, side))
     truth = entropy(x & (255 ^ mask))
     assert found["nats"] * BITS == pytest.approx(truth * BITS, abs=max(0.02, 4 / side))
     assert abs(found["floor"]) * BITS < 0.15 and found["estimable"]
-    uncorrected = row(x, xored(x, mask, side), correction="none")
-    assert found["nats"] < uncorrected["nats"]
-
-
-@pytest.mark.parametrize("mask", [0b00111100, 0b10101010, 0b00000111])
-def test_any_bits_may_be_encrypted(mask):
-    x = picture(64)
-    found = row(x, xored(x, mask, 0))
-    assert found["nats"] * BITS == pytest.approx(entropy(x & (255 ^ mask)) * BITS, abs=0.06)
+    assert found["nats"] < row(x, xored(x, mask, side), correction="none")["nats"]
 
 
 @pytest.mark.parametrize("side", SIDES)
@@ -82,16 +72,11 @@ def test_permuted_pixels_show_a_lower_bound_that_grows_with_the_picture():
     assert all(each["nats"] <= each["entropy"] for each in found)
 
 
-@pytest.mark.parametrize("pixels", [4, 16, 40])
-def test_too_few_pixels_are_flagged(pixels):
-    x = np.random.default_rng(0).permutation(256)[:pixels, None].astype(np.uint8)
+def test_too_few_pixels_are_flagged_unless_the_view_is_a_function_of_the_pixel():
+    x = np.random.default_rng(0).permutation(256)[:40, None].astype(np.uint8)
     found = row(x, xored(x, 255, 1))
     assert not found["estimable"] and "cannot be estimated" in found["estimand"]
-
-
-def test_a_function_of_the_pixel_has_no_floor():
-    x = picture(32)
-    found = row(x, x << 3)
+    found = row(picture(32), picture(32) << 3)
     assert found["floor"] == 0 and found["estimable"] and "exact:" in found["estimand"]
 
 
@@ -115,10 +100,4 @@ def test_shuffling_keeps_the_margins_and_the_clear_bits(clear, seed):
         assert np.array_equal(apart.sum(axis), table.sum(axis))
     one, other = (noisy.folded(each, 255, clear).table for each in (table, apart))
     assert np.array_equal(one, other)
-
-
-def test_folding_keeps_only_the_given_bits():
-    generator = np.random.default_rng(0)
-    x, y = generator.integers(0, 256, (2, 5000), dtype=np.uint8)
-    found = noisy.folded(frequencies.byte_pairs(x, y), 0b11010000, 0b00001111)
-    assert np.array_equal(found.table, frequencies.byte_pairs(x & 0b11010000, y & 0b00001111))
+    assert np.array_equal(one, frequencies.byte_pairs(x, y & clear))
