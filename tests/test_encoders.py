@@ -1,6 +1,5 @@
 """Encoders: the statistics, the networks of the libraries, and the errors of both."""
 
-import functools
 import subprocess
 import sys
 
@@ -11,7 +10,7 @@ import torch
 from leakage import encoders
 from leakage.config.settings import validate
 from leakage.encoders.open_clip import OpenClip
-from leakage.encoders.statistics import Statistics, statistics
+from leakage.encoders.statistics import statistics
 from leakage.encoders.timm import Timm
 from leakage.encoders.torchvision import Torchvision
 from leakage.encoders.weights import Weights
@@ -56,9 +55,6 @@ def mean_cosine(embeddings):
     return (unit @ unit.T)[~np.eye(len(unit), dtype=bool)].mean()
 
 
-# The statistics
-
-
 def test_the_statistics_are_mean_deviation_and_energy_of_the_gradient():
     constant = statistics(patch_of(51), grid=4).reshape(16, 3, 3)
     assert constant[:, 0] == pytest.approx(0.2)
@@ -67,14 +63,8 @@ def test_the_statistics_are_mean_deviation_and_energy_of_the_gradient():
     cells = statistics(ramp, grid=2).reshape(4, 3, 3)
     assert cells[:, 2] == pytest.approx(1 / 255**2, rel=1e-4)
     assert cells[:, 1] == pytest.approx(np.std(np.arange(16)) / 255, rel=1e-4)
-
-
-def test_a_grey_patch_has_the_statistics_of_three_equal_channels():
-    grey = small_views.photographs()["camera"][:64, :64]
-    assert np.array_equal(statistics(grey, grid=4), statistics(grey.repeat(3, axis=2), grid=4))
-
-
-# Every kind
+    # A grey patch counts as three equal channels.
+    assert np.array_equal(statistics(ramp, 2), statistics(ramp.repeat(3, axis=2), 2))
 
 
 def means(batch_size):
@@ -95,6 +85,10 @@ def test_equal_patches_are_embedded_once_and_every_row_has_its_embedding():
     assert [row for rows, _ in parts for row in rows] == list(range(len(values)))
     assert np.concatenate([found for _, found in parts])[:, 0].tolist() == values
     assert [len(batch) for batch in batches] == [2, 2]
+    # Patches of equal bytes and different shapes are different.
+    shapes = [np.zeros((3, 4, 1), np.uint8), np.zeros((2, 2, 3), np.uint8)]
+    list(encoders.embed(encoder, enumerate(shapes)))
+    assert len(batches[2]) == 2
 
 
 def test_patches_are_read_one_batch_at_a_time_and_few_are_remembered(monkeypatch):
@@ -116,19 +110,11 @@ def test_patches_are_read_one_batch_at_a_time_and_few_are_remembered(monkeypatch
     assert embedded == [1, 2, 3, 4, 5, 6, 1]
 
 
-def test_patches_of_equal_bytes_and_different_shapes_are_different():
-    encoder, batches = means(batch_size=2)
-    patches = [np.zeros((3, 4, 1), np.uint8), np.zeros((2, 2, 3), np.uint8)]
-    list(encoders.embed(encoder, enumerate(patches)))
-    assert len(batches[0]) == 2
-
-
-@pytest.mark.parametrize("channels", [1, 3])
-def test_a_whole_picture_is_squashed_to_the_size_and_not_cropped(channels):
-    picture = np.zeros((50, 200, channels), np.uint8)
+def test_a_whole_picture_is_squashed_to_the_size_and_not_cropped():
+    picture = np.zeros((50, 200, 1), np.uint8)
     picture[:, :2], picture[:, -2:] = 255, 255
     resized = encoders.resize_whole(picture, 100)
-    assert resized.shape == (100, 100, channels) and resized.dtype == np.uint8
+    assert resized.shape == (100, 100, 1) and resized.dtype == np.uint8
     assert resized[:, 0].min() > 200 and resized[:, -1].min() > 200 and resized[:, 50].max() == 0
 
 
@@ -142,36 +128,6 @@ def test_checking_the_entry_of_any_kind_imports_neither_torch_nor_pillow():
     assert done.stdout.strip() == "[]"
 
 
-def test_an_encoder_can_load_something_once_at_its_first_call():
-    calls = []
-
-    class Mine(encoders.Encoder):
-        kind: str = "mine.py"
-
-        @functools.cached_property
-        def table(self):
-            calls.append(self.kind)
-            return np.arange(3.0)
-
-        def encode(self, patches):
-            return np.stack([self.table] * len(patches))
-
-    encoder = Mine().load(None, "cpu")
-    assert calls == [] and encoder.label == "mine"
-    for _ in range(2):
-        assert encoder([patch_of(0)]).tolist() == [[0, 1, 2]]
-    assert calls == ["mine.py"]
-
-
-def test_only_networks_need_weights_and_only_untrained_ones_plain_patches():
-    entries = [Statistics(), OpenClip(), Torchvision(weights="random")]
-    assert [entry.needs_weights for entry in entries] == [False, True, True]
-    assert [entry.needs_plain_patches for entry in entries] == [False, False, True]
-
-
-# Untrained networks
-
-
 def test_the_seed_alone_decides_a_random_network_and_torch_s_generator_does_not_change():
     entry, patches = entry_of("torchvision", "squeezenet1_1"), small_views.some_patches(SIZE)[:2]
     before = torch.random.get_rng_state()
@@ -182,32 +138,22 @@ def test_the_seed_alone_decides_a_random_network_and_torch_s_generator_does_not_
     assert not np.allclose(first, loaded(entry, seed=2)(patches))
 
 
-@pytest.mark.parametrize(
-    ("kind", "model", "title"),
-    [("torchvision", "resnet18", "ResNet-18"), ("timm", "resnet10t", "ResNet-10t")],
-)
-def test_batch_norm_with_the_statistics_of_plain_patches_tells_patches_apart(kind, model, title):
-    entry, patches = entry_of(kind, model), small_views.some_patches(SIZE)
+def test_batch_norm_with_the_statistics_of_plain_patches_tells_patches_apart():
+    entry, patches = entry_of("torchvision", "resnet18"), small_views.some_patches(SIZE)
     weights = weights_of(entry, patches)
     kinds = {name.rpartition(".")[2] for name in weights.statistics}
     assert kinds == {"running_mean", "running_var", "num_batches_tracked"}
     assert weights.record.batch_norm_patches == len(patches)
     encoder, initial = (entry.load(each, "cpu") for each in (weights, Weights(weights.record, {})))
-    assert mean_cosine(encoder(patches)) < mean_cosine(initial(patches)) - 0.02
-    label = f"{title}, untrained (BatchNorm statistics from plain patches)"
+    found = encoder(patches)
+    assert mean_cosine(found) < mean_cosine(initial(patches)) - 0.02
+    label = "ResNet-18, untrained (BatchNorm statistics from plain patches)"
     assert (encoder.label, encoder.untrained) == (label, True)
-
-
-def test_an_untrained_network_with_batch_norm_asks_for_plain_patches():
-    with pytest.raises(LeakageError, match="needs plain patches, and none were given"):
-        loaded(entry_of("torchvision", "resnet18"))
-
-
-def test_embeddings_do_not_depend_on_the_batch_size():
-    patches = small_views.some_patches(SIZE)
-    encoder = loaded(entry_of("torchvision", "resnet18"), patches)
+    # The size of a batch does not matter.
     one_by_one = np.concatenate([encoder([patch]) for patch in patches])
-    assert np.abs(encoder(patches) - one_by_one).max() <= 1e-5 * np.abs(one_by_one).max()
+    assert np.abs(found - one_by_one).max() <= 1e-5 * np.abs(found).max()
+    with pytest.raises(LeakageError, match="needs plain patches, and none were given"):
+        loaded(entry)
 
 
 @pytest.mark.parametrize(
@@ -225,16 +171,13 @@ def test_an_untrained_transformer_says_so_and_tells_patches_apart(kind, model, d
     assert (encoder.label, encoder.untrained) == (f"{title}, untrained", True)
 
 
+# One network of every way to leave out a classifier.
 FAMILIES = {
     "alexnet": 256,
-    "convnext_tiny": 768,
     "densenet121": 1024,
-    "efficientnet_b0": 1280,
     "maxvit_t": 512,
-    "mnasnet0_5": 1280,
     "mobilenet_v3_small": 576,
     "resnet50": 2048,
-    "shufflenet_v2_x0_5": 1024,
     "squeezenet1_0": 512,
     "swin_t": 768,
     "vgg11": 512,
@@ -249,9 +192,6 @@ def test_every_family_gives_the_features_that_its_classifier_reads(model):
     with torch.device("meta"):
         features = architecture.features(architecture.build()).eval()
         assert features(torch.zeros(2, 3, 224, 224)).shape == (2, FAMILIES[model])
-
-
-# Weights from a file
 
 
 @pytest.fixture(scope="module")
@@ -309,18 +249,6 @@ def test_the_whole_classifier_of_timm_is_left_out_and_nothing_else(model):
     assert {architecture.key(name) for name in whole} - {None} == headless.keys() < whole.keys()
 
 
-def test_a_fine_tuned_resnet_of_torchvision_is_also_a_file_for_timm(tmp_path):
-    path, patches = tmp_path / "mine.safetensors", small_views.some_patches(SIZE)[:2]
-    torch.manual_seed(0)
-    whole = models.resnet18().eval()
-    save_file(whole.state_dict(), path)
-    expected = loaded(entry_of("torchvision", "resnet18", path))(patches)
-    whole.fc = torch.nn.Linear(512, 7)
-    save_file(whole.state_dict(), path)
-    found = loaded(entry_of("timm", "resnet18", path, pixels="tv_in1k"))(patches)
-    assert found == pytest.approx(expected, rel=1e-4, abs=1e-5)
-
-
 @pytest.mark.parametrize(
     ("model", "message"),
     [
@@ -336,25 +264,6 @@ def test_a_file_of_another_network_is_refused_with_the_tensors_that_do_not_fit(
     assert str(caught.value).startswith(f"{squeezenet}: these are not the weights of ")
 
 
-CHANGES = {
-    "one more": ({"layer5.weight": torch.zeros(1)}, r"1 unexpected \(layer5\.weight\)"),
-    "one less": ({"bn1.weight": None}, r"1 missing \(bn1\.weight\)"),
-    "one channel": (
-        {"conv1.0.weight": torch.zeros(24, 1, 3, 3)},
-        r"1 of another shape \(conv1\.0\.weight \(24, 1, 3, 3\)",
-    ),
-}
-
-
-@pytest.mark.parametrize(("change", "message"), CHANGES.values(), ids=CHANGES)
-def test_a_file_of_timm_in_which_one_tensor_does_not_fit_is_refused(tmp_path, change, message):
-    path = tmp_path / "mine.safetensors"
-    state = of_timm(path, "resnet10t", 7).state_dict() | change
-    save_file({name: value for name, value in state.items() if value is not None}, path)
-    with pytest.raises(LeakageError, match=f"ResNet-10t: tensors {message}"):
-        loaded(entry_of("timm", "resnet10t", path))
-
-
 def test_a_transformer_trained_at_another_size_is_refused_and_not_interpolated(tmp_path):
     path = tmp_path / "mine.safetensors"
     of_timm(path, "vit_tiny_patch16_384", 7, "augreg_in21k_ft_in1k")
@@ -362,17 +271,7 @@ def test_a_transformer_trained_at_another_size_is_refused_and_not_interpolated(t
         loaded(entry_of("timm", "vit_tiny_patch16_224", path))
 
 
-def test_a_truncated_or_missing_file_is_refused_by_name(squeezenet, tmp_path):
-    path = tmp_path / "cut.safetensors"
-    path.write_bytes(squeezenet.read_bytes()[:100_000])
-    with pytest.raises(LeakageError, match=f"{path}: not a readable weights file"):
-        loaded(entry_of("torchvision", "squeezenet1_1", path))
-    path.unlink()
-    with pytest.raises(LeakageError, match=r"cut\.safetensors: no such file"):
-        loaded(entry_of("torchvision", "squeezenet1_1", path))
-
-
-def test_weights_that_change_or_belong_to_another_entry_are_refused(squeezenet, tmp_path):
+def test_weights_that_change_break_or_belong_to_another_entry_are_refused(squeezenet, tmp_path):
     path = tmp_path / squeezenet.name
     path.write_bytes(squeezenet.read_bytes())
     entry = entry_of("torchvision", "squeezenet1_1", path)
@@ -380,15 +279,14 @@ def test_weights_that_change_or_belong_to_another_entry_are_refused(squeezenet, 
     assert weights.record.sha256 == files.sha256(squeezenet)
     with pytest.raises(LeakageError, match=r"expected squeezenet1_1 \(random\)"):
         entry_of("torchvision", "squeezenet1_1").load(weights, "cpu")
-    path.write_bytes(squeezenet.read_bytes() + b" ")
+    path.write_bytes(squeezenet.read_bytes()[:100_000])
     with pytest.raises(LeakageError, match="have changed"):
         entry.load(weights, "cpu")
+    with pytest.raises(LeakageError, match=f"{path}: not a readable weights file"):
+        weights_of(entry)
     path.unlink()
     with pytest.raises(LeakageError, match="is missing"):
         entry.load(weights, "cpu")
-
-
-# Entries
 
 
 def test_the_pixels_are_those_of_the_tag_and_for_a_file_those_of_the_tag_in_pixels():
@@ -410,7 +308,6 @@ def test_the_pixels_are_those_of_the_tag_and_for_a_file_those_of_the_tag_in_pixe
         ({"weights": "dino", "pixels": "augreg_in1k"}, ": found pixels 'augreg_in1k' beside"),
         ({"model": "tf_efficientnet_lite0", "weights": "package", "pixels": "x"}, "leave pixels"),
         ({"model": "resnet50", "weights": "package"}, "'resnet50'.*tf_efficientnet_lite0"),
-        ({"kind": "torchvision", "weights": "package"}, "packages exist for kind: timm"),
         ({"kind": "open_clip", "weights": "package"}, "packages exist for kind: timm"),
         ({"weights": "downloads/ViT-B-32.pt"}, r"\.weights: .*expected a \.safetensors file"),
     ],
@@ -426,15 +323,10 @@ def test_contradictions_in_an_entry_are_refused_when_it_is_checked(entry, answer
     ("entry", "answer"),
     [
         (Torchvision(model="resnt50"), "the nearest is 'resnet50'"),
-        (Torchvision(weights="IMAGENET_V2"), "the nearest is 'IMAGENET1K_V2'"),
-        (OpenClip(model="VitB32"), "the nearest is 'ViT-B-32'"),
         (OpenClip(weights="opnai"), "the nearest is 'openai'"),
         (OpenClip(model="ViT-B-32"), "set model: ViT-B-32-quickgelu"),
-        (OpenClip(weights="laion2b_e16"), "set model: ViT-B-32"),
-        (Timm(model="vit_smal_patch16_224"), "nearest is 'vit_small_patch16_224'"),
         (Timm(model="vit_tiny_patch16_224_in21k"), "timm has no 'vit_tiny_patch16"),
         (Timm(model="resnet50.a1_in1k"), "set model: resnet50 and weights: a1_in1k"),
-        (Timm(weights="augreg_in1"), "the nearest is 'augreg_in1k'"),
         (Timm(model="davit_huge"), "davit_huge has no .* a path that ends in"),
         (Timm(model="gcvit_tiny", weights="in1k"), "convert it to .safetensors"),
         (Timm(weights="mine.safetensors"), "pixels: missing; .* dino: mean"),
@@ -448,16 +340,8 @@ def test_an_unknown_model_or_tag_is_answered_with_the_right_one(entry, answer):
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize(
-    ("kind", "model"),
-    [
-        ("open_clip", "ViT-B-32-quickgelu"),
-        ("timm", "vit_tiny_patch16_224"),
-        ("torchvision", "vit_b_16"),
-    ],
-)
-def test_a_transformer_refuses_patches_of_another_size_and_a_resnet_takes_any(kind, model):
-    architecture = entry_of(kind, model).architecture()
+def test_a_transformer_refuses_patches_of_another_size_and_a_resnet_takes_any():
+    architecture = entry_of("open_clip", "ViT-B-32-quickgelu").architecture()
     with pytest.raises(LeakageError, match=r"patches\.size: found 192, .* 224 x 224 only"):
         architecture.check_size(192)
     architecture.check_size(224)
