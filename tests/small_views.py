@@ -14,12 +14,12 @@ PER_IMAGE = 4
 
 def photographs() -> dict[str, np.ndarray]:
     """Return three small photographs, uint8; one is grey, and one id looks like a number."""
-    grey = skimage.data.camera()[::2, ::2, None]
-    return {
-        "000042": np.ascontiguousarray(skimage.data.astronaut()[::2, ::2]),
-        "coffee": np.ascontiguousarray(skimage.data.coffee()[:240, :256]),
-        "camera": np.ascontiguousarray(grey),
+    pictures = {
+        "000042": skimage.data.astronaut()[::2, ::2],
+        "coffee": skimage.data.coffee()[:240, :256],
+        "camera": skimage.data.camera()[::2, ::2, None],
     }
+    return {key: np.ascontiguousarray(pixels) for key, pixels in pictures.items()}
 
 
 def some_patches(size: int) -> list[np.ndarray]:
@@ -48,9 +48,9 @@ def write_places(path: Path, table: pd.DataFrame) -> Path:
 
 def write_view(path: Path, level: int, **metadata: object) -> Path:
     """Write the views of the photographs at a level as the step `view` does."""
-    views.write(
-        path,
-        ((key, (p.astype(int) << level).astype(np.uint8)) for key, p in photographs().items()),
-        metadata or {"scheme": "msb_xor", "level": level, "definition": {"view": "scaled"}},
-    )
+    pictures = [
+        (key, (p.astype(int) << level).astype(np.uint8)) for key, p in photographs().items()
+    ]
+    about = {"scheme": "msb_xor", "level": level, "definition": {"view": "scaled"}}
+    views.write(path, pictures, metadata or about)
     return path

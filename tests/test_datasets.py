@@ -44,13 +44,13 @@ def own(tmp_path):
     return root
 
 
-def test_importing_all_datasets_measures_and_ciphers_imports_nothing_slow():
+def test_importing_every_entry_of_a_configuration_imports_nothing_slow():
     code = (
-        "import sys; from leakage import datasets, measures, schemes\n"
+        "import sys; from leakage import datasets, encoders, measures, schemes\n"
         "for kind in datasets.kinds(): datasets.dataset_class(kind)\n"
         "for name in schemes.names(): schemes.cipher_class(name)\n"
-        "measures.all_measures()\n"
-        "slow = {'torch', 'pandas', 'requests', 'PIL', 'skimage', 'scipy', 'sklearn'}\n"
+        "measures.all_measures(); [encoders.encoder_class(kind)() for kind in encoders.kinds()]\n"
+        "slow = {'torch', 'timm', 'pandas', 'requests', 'PIL', 'skimage', 'scipy', 'sklearn'}\n"
         "print(*slow & set(sys.modules))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -37,9 +37,7 @@ def of_library(architecture, weights, given):
 @pytest.mark.parametrize(
     ("kind", "model", "size"),
     [
-        ("torchvision", "resnet18", SIZE),
         ("torchvision", "densenet121", SIZE),
-        ("torchvision", "mobilenet_v2", SIZE),
         ("timm", "resnetv2_18", SIZE),
         ("open_clip", "ViT-B-32-quickgelu", 224),
     ],
@@ -52,19 +50,6 @@ def test_embeddings_equal_those_of_the_library_s_network(kind, model, size):
     parts = encoders.embed(entry.load(weights, "cpu"), enumerate(given))
     found = np.concatenate([values for _, values in parts])
     assert np.abs(found - expected).max() <= TOLERANCE * np.abs(expected).max()
-
-
-def batch_norms(features):
-    return [each for each in features.modules() if isinstance(each, nn.BatchNorm2d)]
-
-
-def settled(*layers):
-    """Return a network with BatchNorm statistics, ready to run."""
-    made = nn.Sequential(*layers)
-    with torch.no_grad():
-        for _ in range(3):
-            made(torch.rand(8, 3, 9, 9) * 3)
-    return made.eval()
 
 
 class Twice(nn.Module):
@@ -97,23 +82,24 @@ Choosing.__module__ = Twice.__module__ = "torchvision.models.of_this_test"
     ("layers", "left"),
     [
         (lambda: [nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.ReLU()], 0),
-        (lambda: [nn.Conv2d(3, 4, 3, bias=False), nn.BatchNorm2d(4, affine=False)], 0),
         (lambda: [nn.BatchNorm2d(3), nn.Conv2d(3, 4, 3)], 1),
         (lambda: [nn.Conv2d(3, 4, 3), nn.ReLU(), nn.BatchNorm2d(4)], 1),
         (lambda: [Twice()], 1),
         (lambda: [Choosing()], 1),
         (lambda: [norm := nn.BatchNorm2d(3), nn.Conv2d(3, 3, 3), norm], 1),
     ],
-    ids=["after", "bare", "before", "apart", "read twice", "untraceable", "called twice"],
+    ids=["after", "before", "apart", "read twice", "untraceable", "called twice"],
 )
 def test_a_batch_norm_is_folded_only_if_nothing_else_reads_the_convolution(layers, left):
     torch.manual_seed(0)
-    features, given = settled(*layers()), torch.rand(2, 3, 9, 9)
+    features, given = nn.Sequential(*layers()), torch.rand(2, 3, 9, 9)
     with torch.inference_mode():
-        expected = features(given)
+        for _ in range(3):
+            features(torch.rand(8, 3, 9, 9) * 3)
+        expected = features.eval()(given)
         batch_norm.fold(features)
         found = features(given)
-    assert len(batch_norms(features)) == left
+    assert sum(isinstance(each, nn.BatchNorm2d) for each in features.modules()) == left
     torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-5)
 
 
@@ -131,18 +117,16 @@ def test_quick_gelu_is_folded_and_the_output_stays():
     torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-6)
 
 
-@pytest.mark.parametrize("precision", ["bfloat16", "float16"])
-def test_a_shorter_precision_gives_close_embeddings_and_is_in_the_label(precision):
-    given = patches(SIZE)
-    found = {}
-    for each in ("float32", precision):
+def test_a_shorter_precision_gives_close_embeddings_and_is_in_the_label():
+    given, found = patches(SIZE), {}
+    for each in ("float32", "bfloat16"):
         entry = Torchvision(model="resnet18", weights="random", precision=each)
         weights = entry.find_weights(SIZE, 0, "cpu", lambda: given, "encoders.mine")
         found[each] = entry.load(weights, "cpu")
     exact, near = (encoder(given) for encoder in found.values())
     error = np.linalg.norm(near - exact, axis=1) / np.linalg.norm(exact, axis=1)
     assert 0 < error.max() < 0.05 and near.dtype == np.float32
-    assert found[precision].label == f"{found['float32'].label}, in {precision}"
+    assert found["bfloat16"].label == f"{found['float32'].label}, in bfloat16"
 
 
 def test_memory_is_kept_if_the_c_library_can(monkeypatch):
@@ -156,7 +140,4 @@ def test_memory_is_kept_if_the_c_library_can(monkeypatch):
         monkeypatch.setattr(ctypes, "CDLL", lambda name, library=library: library)
         allocator.keep()
     assert asked[0] == (allocator.M_MMAP_MAX, 0) and len(asked) == 3
-
-
-def test_the_steps_that_keep_memory_exist():
     assert {path.stem for path in cli.STEPS.glob("*.py")} >= cli.NETWORKS
