@@ -3,7 +3,6 @@
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pytest
 from leakage import encoders, estimators, schemes
 from leakage.errors import LeakageError
@@ -42,17 +41,9 @@ ENCODER = "from leakage.encoders import Encoder\nclass Mine(Encoder):\n    "
 CIPHERS = {
     "wrong shape": ("return pixels[:-1]", r"encrypt returned an array of uint8 with shape \(7, 9"),
     "wrong dtype": ("return pixels / 255", r"encrypt returned an array of float64 with shape \(8"),
-    "NaN": ("return pixels * np.nan", "encrypt returned an array of float64"),
-    "nothing": (
-        "pass",
-        r"encrypt returned None; expected an array of uint8 with shape \(8, 9, 3\)",
-    ),
-    "a list": ("return pixels.tolist()", "encrypt returned a list"),
+    "nothing": ("pass", r"returned None; expected an array of uint8 with shape \(8, 9, 3\)"),
     "raises": ("return 1 / 0", r"encrypt raised ZeroDivisionError: .* \(mine\.py, line 4\)"),
-    "writes into its input": (
-        "pixels ^= 1; return pixels",
-        "encrypt raised ValueError: .*read-only",
-    ),
+    "writes into its input": ("pixels ^= 1", "encrypt raised ValueError: .*read-only"),
 }
 
 
@@ -69,28 +60,20 @@ def test_a_faulty_cipher_is_refused_with_what_it_returned(tmp_path, case):
 
 def test_a_decrypt_that_does_not_give_the_picture_back_is_refused(tmp_path):
     code = "def encrypt(self, p, level, keystream): return p & 254\ndecrypt = encrypt"
-    with pytest.raises(
-        LeakageError, match=r"picture cat at level 1: decrypt does not give"
-    ) as caught:
+    with pytest.raises(LeakageError, match=r"cat at level 1: decrypt does not give .* 216 values"):
         cipher(tmp_path, code).encrypt("cat", PIXELS, 1)
-    assert f"of {PIXELS.size:,} values differ" in str(caught.value)
-
-
-def test_a_cipher_without_decrypt_needs_no_inverse(tmp_path):
-    code = "def encrypt(self, p, level, keystream): return p & 254"
-    found = cipher(tmp_path, code).encrypt("cat", PIXELS, 1)
-    assert np.array_equal(found, PIXELS & 254)
 
 
 def test_a_faulty_view_is_refused_like_a_faulty_cipher(tmp_path):
     code = (
-        "def encrypt(self, p, level, keystream): return 255 - p\n"
+        "def encrypt(self, p, level, keystream): return p & 254\n"
         "def view_of(self, c, level, keystream): return c[..., 0]"
     )
-    with pytest.raises(
-        LeakageError, match=r"view_of returned an array of uint8 with shape \(8, 9\)"
-    ):
-        cipher(tmp_path, code).view("cat", PIXELS, 1)
+    found = cipher(tmp_path, code)
+    # Without decrypt, a cipher needs no inverse.
+    assert np.array_equal(found.encrypt("cat", PIXELS, 1), PIXELS & 254)
+    with pytest.raises(LeakageError, match=r"view_of returned an array of uint8 with shape \(8, 9"):
+        found.view("cat", PIXELS, 1)
 
 
 def test_the_properties_of_a_cipher_s_levels_stand_in_the_metadata_of_its_views(tmp_path):
@@ -111,11 +94,9 @@ def test_a_plug_in_may_read_pictures_that_another_program_encrypted(tmp_path):
 
 ENCODERS = {
     "wrong number": ("return np.zeros((1, 5))", r"an array of float64 with shape \(1, 5\) for 2"),
-    "one dimension": ("return np.zeros(2)", r"an array of float64 with shape \(2,\)"),
     "no dimension": ("return np.zeros((2, 0))", r"with shape \(2, 0\)"),
     "whole numbers": ("return np.zeros((2, 5), int)", "an array of int64"),
     "a list": ("return [1.0, 2.0]", r"a list for 2 patches; expected .*\(2, dim\)"),
-    "nothing": ("pass", "encode returned None"),
     "raises": ("return patches.shape", r"encode raised AttributeError: .* \(mine\.py, line 4\)"),
 }
 
@@ -137,14 +118,18 @@ def test_embeddings_of_different_lengths_are_refused(tmp_path):
         list(encoders.embed(ready, ((index, each) for index, each in enumerate(values))))
 
 
-def test_a_good_encoder_s_numbers_become_float32(tmp_path):
+def test_a_good_encoder_s_numbers_become_float32_and_it_loads_something_once(tmp_path):
     code = (
-        "label = 'means'\n    def encode(self, p): return np.array([[each.mean()] for each in p])"
+        "label = 'means'\n"
+        "    @functools.cached_property\n"
+        "    def weight(self): return 1 + np.random.default_rng().random()\n"
+        "    def encode(self, p): return np.array([[self.weight * each.mean()] for each in p])"
     )
-    ready = encoder(plugin(tmp_path, ENCODER + code))
+    ready = encoder(plugin(tmp_path, "import functools\n" + ENCODER + code))
     found = ready(PATCHES)
     assert found.dtype == np.float32 and ready.label == "means" and not ready.untrained
-    assert found.ravel().tolist() == pytest.approx([each.mean() for each in PATCHES], rel=1e-6)
+    assert found[0] / found[1] == pytest.approx(PATCHES[0].mean() / PATCHES[1].mean())
+    assert np.array_equal(ready(PATCHES), found)
 
 
 ESTIMATOR = """
@@ -155,19 +140,10 @@ class Own(Estimator):
 ESTIMATORS = {
     "wrong shape": (
         "return np.zeros(3)",
-        r"an array of float64 with shape \(3,\); expected an array with one num",
+        r"float64 with shape \(3,\); expected an array with one num",
     ),
     "text": ("return np.array(['a', 'b'])", "an array of <U1"),
     "NaN": ("return np.array([1.0, np.nan])", "a value at level 8 that is not finite"),
-    "infinite": ("return np.array([np.inf, 0])", "a value at level 0 that is not finite"),
-    "nothing": (
-        "pass",
-        r"returned None; expected an array with one number per level, in nats, shape \(2,\)",
-    ),
-    "no column": (
-        "return tables.tidy({'level': levels, 'estimand': ''}).drop(columns='nats')",
-        "nats",
-    ),
     "a level less": (
         "return tables.tidy({'level': [0], 'nats': [1.0], 'estimand': 'x'})",
         r"for the levels \[0\]; expected \[0, 8\]",
@@ -189,12 +165,7 @@ def test_one_number_per_level_becomes_the_tidy_table(tmp_path):
     path = plugin(tmp_path, ESTIMATOR + "return np.array([2.0, 0.5])")
     table = estimators.estimate(path, X, Y, levels=[0, 8])
     assert list(table)[: len(tables.COLUMNS)] == list(tables.COLUMNS)
-    pd.testing.assert_series_equal(
-        table.set_index("level")["nats"],
-        pd.Series([2.0, 0.5], [0, 8], name="nats"),
-        check_index_type=False,
-        check_names=False,
-    )
+    assert dict(zip(table["level"], table["nats"], strict=True)) == {0: 2.0, 8: 0.5}
     assert table["chosen"].all()
 
 
@@ -214,21 +185,9 @@ def test_a_file_that_is_no_plug_in_is_refused(tmp_path, code, message):
         schemes.cipher_class(path)
 
 
-@pytest.mark.parametrize(
-    ("find", "code"),
-    [
-        (
-            schemes.cipher_class,
-            "from leakage.schemes import Cipher\nclass A(Cipher):\n"
-            "    def encrypt(self, pixels, level): pass",
-        ),
-        (encoders.encoder_class, f"{ENCODER}def encode(self): pass"),
-        (estimators.estimator_class, ESTIMATOR.replace("groups, levels, seed", "levels") + "pass"),
-    ],
-)
-def test_a_function_that_takes_other_arguments_is_refused_before_it_is_called(tmp_path, find, code):
-    with pytest.raises(LeakageError, match=r"mine\.py: e\w+\(.*\) is called with \(self, "):
-        find(plugin(tmp_path, code))
+def test_a_function_that_takes_other_arguments_is_refused_before_it_is_called(tmp_path):
+    with pytest.raises(LeakageError, match=r"mine\.py: encode\(.*\) is called with \(self, "):
+        encoders.encoder_class(plugin(tmp_path, f"{ENCODER}def encode(self): pass"))
 
 
 def test_two_plug_ins_of_one_file_name_are_two_modules(tmp_path):
@@ -241,17 +200,14 @@ def test_two_plug_ins_of_one_file_name_are_two_modules(tmp_path):
 
 
 def test_the_digest_of_a_plug_in_is_of_its_code_and_of_what_it_imports_from_the_package(tmp_path):
-    code = "from leakage.estimators import {}"
-    path = plugin(tmp_path, code.format("frequencies"))
-    found = digest.imported([path])
-    assert {path, "leakage.estimators.frequencies"} <= found
-    before = digest._module(path)
-    digest._module.cache_clear()
-    plugin(tmp_path, code.format("frequencies") + "\n# a comment")
-    assert digest._module(path) == before
-    digest._module.cache_clear()
-    plugin(tmp_path, code.format("noisy"))
-    assert digest._module(path) != before
+    def digested(name, comment=""):
+        path = plugin(tmp_path, f"from leakage.estimators import {name}{comment}")
+        digest._module.cache_clear()
+        return digest._module(path), digest.imported([path])
+
+    before, found = digested("frequencies")
+    assert {str(tmp_path / "mine.py"), "leakage.estimators.frequencies"} <= found
+    assert digested("frequencies", "  # a comment")[0] == before != digested("noisy")[0]
     digest._module.cache_clear()
 
 
@@ -270,7 +226,6 @@ def elsewhere(path: Path, **more: object) -> schemes.KeyedScheme:
 
 
 def test_the_levels_of_a_folder_are_its_numbered_subfolders_and_the_plain_picture(encrypted):
-    (encrypted / "notes").mkdir()
     of = elsewhere(encrypted)
     assert of.cipher.levels == [0, 1, 3]
     assert np.array_equal(of.encrypt("cat", PIXELS, 3), PIXELS ^ 3)
@@ -281,11 +236,7 @@ def test_the_levels_of_a_folder_are_its_numbered_subfolders_and_the_plain_pictur
 def test_what_a_folder_lacks_is_named(encrypted):
     with pytest.raises(ValueError, match=r"has no subfolder 2 \(found: 1, 3\)"):
         elsewhere(encrypted, levels=[0, 2])
-    with pytest.raises(ValueError, match="none: no such folder"):
-        elsewhere(encrypted / "none")
-    with pytest.raises(
-        LeakageError, match=r"1/dog\.png: expected one .*, found none; put it there"
-    ):
+    with pytest.raises(LeakageError, match=r"1/dog\.png: expected one .*, found none; put it"):
         elsewhere(encrypted).encrypt("dog", PIXELS, 1)
     with pytest.raises(LeakageError, match=r"1/cat\.png: 9 x 8 with 3 .* plain picture has 9 x 4 "):
         elsewhere(encrypted).encrypt("cat", PIXELS[:4], 1)
