@@ -16,72 +16,53 @@ import servers
 from PIL import Image
 from servers import Answer, Fault
 
-
-def cut(rng: random.Random, file: Path) -> Fault:
-    """End the body anywhere, with its full length announced."""
-    return _anywhere(rng, servers.cut)
+Kind = Callable[[random.Random, Path], Fault]
 
 
-def reset(rng: random.Random, file: Path) -> Fault:
-    """Reset the connection anywhere in the body."""
-    return _anywhere(rng, servers.cut, reset=True)
+def _anywhere(*faults: Callable[..., Fault], **how: object) -> Kind:
+    """Return a kind that ends or shortens the body anywhere, often just before its end."""
+
+    def drawn(rng: random.Random, file: Path) -> Fault:
+        lost, share = rng.randint(1, 3) if rng.random() < 0.3 else 0, rng.random()
+        fault = rng.choice(faults)
+
+        def at(answer: Answer) -> None:
+            length = len(answer.body)
+            place = max(0, length - lost) if lost else int(share * length)
+            fault(place, **how)(answer)
+
+        return at
+
+    return drawn
 
 
-def cut_unannounced(rng: random.Random, file: Path) -> Fault:
-    """End the body anywhere, with no length announced."""
-    return _anywhere(rng, servers.cut_unannounced)
-
-
-def shorter(rng: random.Random, file: Path) -> Fault:
-    """Send a part of the body as if it were complete."""
-    place = _place(rng)
-
+def _shorter(after: int) -> Fault:
     def fault(answer: Answer) -> None:
-        answer.body = answer.body[: place(len(answer.body))]
+        answer.body = answer.body[:after]
 
     return fault
 
 
-def stall(rng: random.Random, file: Path) -> Fault:
-    """Stop sending before the answer, or anywhere in its body."""
-    if rng.random() < 0.5:
-        return servers.silent(60)
-    return _anywhere(rng, servers.cut, stall=60)
+def _silent(after: int, stall: float) -> Fault:
+    return servers.silent(stall)
 
 
-def _anywhere(rng: random.Random, fault: Callable[..., Fault], **how: object) -> Fault:
-    place = _place(rng)
-    return lambda answer: fault(place(len(answer.body)), **how)(answer)
+cut = _anywhere(servers.cut)  # its full length announced
+reset = _anywhere(servers.cut, reset=True)
+cut_unannounced = _anywhere(servers.cut_unannounced)
+shorter = _anywhere(_shorter)  # as if it were complete
+stall = _anywhere(servers.cut, _silent, stall=60)
 
 
-def _place(rng: random.Random) -> Callable[[int], int]:
-    """Draw a place to cut a body: anywhere, or just before its end."""
-    if rng.random() < 0.3:
-        lost = rng.randint(1, 3)
-        return lambda length: max(0, length - lost)
-    share = rng.random()
-    return lambda length: int(share * length)
+def status(*codes: int, pauses: tuple[str, ...] = ()) -> Kind:
+    """Return a kind that answers with one of some statuses, and may ask for a pause."""
+    return lambda rng, file: servers.status(
+        rng.choice(codes), **{"Retry_After": rng.choice(pauses)} if pauses else {}
+    )
 
 
-def forbidden(rng: random.Random, file: Path) -> Fault:
-    """Answer 403."""
-    return servers.status(403)
-
-
-def not_found(rng: random.Random, file: Path) -> Fault:
-    """Answer 404."""
-    return servers.status(404)
-
-
-def too_many(rng: random.Random, file: Path) -> Fault:
-    """Answer 429, and ask for a pause of any length."""
-    dates = ["Wed, 21 Oct 2099 07:28:00 GMT", "Wed, 21 Oct 2015 07:28:00 GMT"]
-    return servers.status(429, Retry_After=rng.choice(["0", "1", "3600", *dates]))
-
-
-def failing(rng: random.Random, file: Path) -> Fault:
-    """Answer with a status for an error of the server."""
-    return servers.status(rng.choice([500, 502, 503, 504]))
+LATER, EARLIER = "Wed, 21 Oct 2099 07:28:00 GMT", "Wed, 21 Oct 2015 07:28:00 GMT"
+too_many = status(429, pauses=("0", "1", "3600", LATER, EARLIER))
 
 
 def loop(rng: random.Random, file: Path) -> Fault:
@@ -101,9 +82,9 @@ def wrong_bytes(rng: random.Random, file: Path) -> Fault:
             # Without 0xff, noise contains no marker of a JPEG.
             answer.body = rng.randbytes(length).replace(b"\xff", b"\xfe")
         elif kind == "flipped" and length:
-            place = rng.randrange(length)
-            flipped = bytes([answer.body[place] ^ 1 << rng.randrange(8)])
-            answer.body = answer.body[:place] + flipped + answer.body[place + 1 :]
+            flipped = bytearray(answer.body)
+            flipped[rng.randrange(length)] ^= 1 << rng.randrange(8)
+            answer.body = bytes(flipped)
         else:
             other = mirror.jpeg(*_size(file), seed=rng.randrange(100, 200))
             answer.body = other[:length].ljust(length, b"\0")
@@ -121,8 +102,7 @@ def wrong_size(rng: random.Random, file: Path) -> Fault:
 def no_jpeg(rng: random.Random, file: Path) -> Fault:
     """Send something else than a JPEG: a page, another kind of picture, nothing."""
     stream = io.BytesIO()
-    picture = Image.new("RGB", _size(file))
-    picture.save(stream, rng.choice(["PNG", "GIF", "BMP", "WEBP", "TIFF"]))
+    Image.new("RGB", _size(file)).save(stream, rng.choice(["PNG", "GIF", "BMP", "WEBP", "TIFF"]))
     page = b"<!DOCTYPE html><title>Sign in to the network</title>"
     return _instead(rng, rng.choice([stream.getvalue(), page, b"", b"\xff\xd8\xff\xd9"]))
 
@@ -148,21 +128,10 @@ def _instead(rng: random.Random, content: bytes) -> Fault:
     return fault
 
 
-# Offset and format of the fields in an entry of a zip's directory and in the record at its end
-# (PKWARE's APPNOTE, 4.3.12 and 4.3.16).
-ENTRY = {
-    "version": (6, "<H"),
-    "flags": (8, "<H"),
-    "method": (10, "<H"),
-    "crc": (16, "<I"),
-    "compressed": (20, "<I"),
-    "size": (24, "<I"),
-    "name": (28, "<H"),
-    "extra": (30, "<H"),
-    "comment": (32, "<H"),
-    "header": (42, "<I"),
-}
-END = {"disk": (4, "<H"), "entries": (10, "<H"), "length": (12, "<I"), "start": (16, "<I")}
+# Offsets of the fields of 2 and of 4 bytes in an entry of a zip's directory and in the record at
+# its end (PKWARE's APPNOTE, 4.3.12 and 4.3.16).
+ENTRY = {"<H": (6, 8, 10, 28, 30, 32), "<I": (16, 20, 24, 42)}
+END = {"<H": (4, 10), "<I": (12, 16)}
 
 
 def lying_zip(rng: random.Random, file: Path) -> Fault:
@@ -171,8 +140,8 @@ def lying_zip(rng: random.Random, file: Path) -> Fault:
     records = [(b"PK\x01\x02", ENTRY), (b"PK\x05\x06", END)] if file.suffix == ".zip" else []
     for _ in range(rng.randint(1, 3) * len(records)):
         record, fields = rng.choice(records)
-        offset, form = rng.choice(list(fields.values()))
-        offset += content.rfind(record)
+        form, place = rng.choice([(form, each) for form in fields for each in fields[form]])
+        offset = content.rfind(record) + place
         (true,) = struct.unpack_from(form, content, offset)
         most = (1 << 8 * struct.calcsize(form)) - 1
         lie = rng.choice([0, 1, true + 1, true // 2, most, most >> 1, rng.randint(0, most)])

@@ -35,14 +35,14 @@ def quick_retries() -> Iterator[None]:
 
 @dataclass
 class Request:
-    """A request and the server's answer to it."""
+    """A request, and the answer to it: `sent` bytes of a body."""
 
     method: str
     path: str
     range: str | None
     status: int = 0
     etag: str = ""
-    sent: int = 0  # bytes of the body
+    sent: int = 0
 
 
 @dataclass
@@ -151,8 +151,7 @@ def cut_unannounced(after: int) -> Fault:
     """End the body after some bytes without announcing its length, so that HTTP cannot tell."""
 
     def fault(answer: Answer) -> None:
-        answer.cut = after
-        answer.headers["Content-Length"] = ""
+        answer.cut, answer.headers["Content-Length"] = after, ""
 
     return fault
 
@@ -169,11 +168,7 @@ def body(content: bytes) -> Fault:
 
 def silent(seconds: float) -> Fault:
     """Wait before the answer."""
-
-    def fault(answer: Answer) -> None:
-        answer.stall = seconds
-
-    return fault
+    return lambda answer: setattr(answer, "stall", seconds)
 
 
 class _Listener(http.server.ThreadingHTTPServer):

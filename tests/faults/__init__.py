@@ -34,7 +34,6 @@ class Fault:
         title: the damage, in a few words; unique.
         draw: does it once, from a source of randomness, in an empty folder. Raises AssertionError
             if something is lost, and `NotHere` if this machine cannot do it.
-        draws: number of draws in the campaign.
         outcome: what must hold.
         quick: number of draws in `make test`.
     """
@@ -48,12 +47,9 @@ class Fault:
 
 def all_faults(*modules: str) -> list[Fault]:
     """Return the faults of these modules, or of all."""
-    names = modules or sorted(each.name for each in pkgutil.iter_modules(__path__))
-    found = []
-    for name in names:
-        if name != "__main__":
-            found += importlib.import_module(f"{__name__}.{name}").FAULTS
-    return found
+    names = modules or sorted({each.name for each in pkgutil.iter_modules(__path__)} - {"__main__"})
+    found = [importlib.import_module(f"{__name__}.{name}").FAULTS for name in names]
+    return [fault for each in found for fault in each]
 
 
 def run(fault: Fault, number: int, folder: Path, seed: int = SEED) -> str:
@@ -69,14 +65,13 @@ def run(fault: Fault, number: int, folder: Path, seed: int = SEED) -> str:
 
 
 def alone(title: str, number: int, seed: int, modules: tuple[str, ...]) -> str:
-    """Do one draw in a folder of its own, and keep the folder if something was lost.
+    """Do one draw in a new folder, and keep the folder if something was lost.
 
     Not in `__main__`, because a new process does not import that.
     """
     (fault,) = [each for each in all_faults(*modules) if each.title == title]
     folder = Path(tempfile.mkdtemp(prefix="leakage-fault-"))
-    why = run(fault, number, folder / "draw", seed)
-    if why:
+    if why := run(fault, number, folder / "draw", seed):
         return f"{why}\n(its files: {folder})"
     shutil.rmtree(folder, ignore_errors=True)
     return ""

@@ -3,7 +3,6 @@
 import random
 import re
 from pathlib import Path
-from typing import Any
 
 import config_edits
 import snake
@@ -13,7 +12,7 @@ from faults import Fault
 
 TARGETS = ("figures", "report", "calibration", "download")
 
-# What Snakemake says first, of options that it has found.
+# Snakemake's first line.
 PROFILE = re.compile(r"Using workflow specific profile .*\n")
 
 
@@ -23,8 +22,11 @@ def in_process(draw: random.Random, folder: Path) -> None:
 
 
 def dry_run(draw: random.Random, folder: Path) -> None:
-    """Edit config.yaml of a checkout, and let Snakemake plan every target."""
-    values = some_edits(draw)
+    """Edit config.yaml of a checkout; Snakemake plans every target, or names a key and no more."""
+    # Three times out of four, a configuration that passes the checks.
+    passes, values = draw.randrange(4) > 0, config_edits.edited(draw)
+    while passes and config_edits.survived(values):
+        values = config_edits.edited(draw)
     try:
         text = yaml.safe_dump(values, allow_unicode=bool(draw.randrange(2)))
         yaml.safe_load(text)
@@ -32,40 +34,18 @@ def dry_run(draw: random.Random, folder: Path) -> None:
         return  # nothing that a file can hold
     checkout = snake.copy_checkout(folder)
     (checkout / "config.yaml").write_text(text, encoding="utf-8")
-    planned(checkout, values)
-
-
-def some_edits(draw: random.Random) -> dict[str, Any]:
-    """Return an edited configuration: three times out of four one that passes the checks."""
-    passes = draw.randrange(4) > 0
-    while True:
-        values = config_edits.edited(draw)
-        if not passes or not config_edits.survived(values):
-            return values
-
-
-def planned(checkout: Path, values: object) -> None:
-    """Assert that a dry run works, or ends with one error that names a key and nothing else."""
     run = snake.plain("-n", "--quiet", "all", checkout=checkout, targets=TARGETS)
     assert "Traceback" not in run.output, run.output
-    if run.status == 0:
-        return
-    head, found, message = run.output.partition("error: configuration (config.yaml): ")
-    assert found and not PROFILE.sub("", head), run.output
-    assert config_edits.readable(message.rstrip("\n"), values), run.output
+    if run.status:
+        head, found, message = run.output.partition("error: configuration (config.yaml): ")
+        assert found and not PROFILE.sub("", head), run.output
+        assert config_edits.readable(message.rstrip("\n"), values), run.output
 
 
+PLANNED = "it is planned, or one error names the keys; no traceback"
 FAULTS = [
     Fault(
-        "edits of a configuration, in process",
-        in_process,
-        2000,
-        "it works, or lines name the keys",
+        "edits of a configuration, in process", in_process, 2000, "it works, or lines name the keys"
     ),
-    Fault(
-        "edits of config.yaml, planned by Snakemake",
-        dry_run,
-        100,
-        "it is planned, or one error names the keys; no traceback",
-    ),
+    Fault("edits of config.yaml, planned by Snakemake", dry_run, 100, PLANNED),
 ]

@@ -35,7 +35,7 @@ REMEDY = re.compile(r"; .*(delete|put|replace|make|get)\b")
 
 
 class Job(NamedTuple):
-    """A job of a run: its rule, the paths that it reads, its command after `python -m leakage`."""
+    """A job of a run: its rule, its inputs, its command after `python -m leakage`."""
 
     rule: str
     inputs: list[str]
@@ -57,21 +57,18 @@ def kept_run(with_network: bool) -> tuple[Path, list[Job]]:
     """Return a checkout with a complete run, made once per process, and its jobs."""
     if not with_network:
         return complete(), jobs(Campaign(complete(), FEW_FIGURES))
-    folder = Path(tempfile.mkdtemp(prefix="leakage-network-"))
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    campaign = Campaign(copy_checkout(folder), NETWORK, EMBEDDED)
-    write_weights(campaign.checkout / WEIGHTS)
-    campaign.finish()
-    return campaign.checkout, jobs(campaign)
-
-
-def write_weights(path: Path) -> None:
     import torch
     import torchvision
     from safetensors.torch import save_file
 
+    folder = Path(tempfile.mkdtemp(prefix="leakage-network-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    campaign = Campaign(copy_checkout(folder), NETWORK, EMBEDDED)
     torch.manual_seed(0)
-    save_file(torchvision.models.squeezenet1_0().state_dict(), path)
+    state = torchvision.models.squeezenet1_0().state_dict()
+    save_file(state, campaign.checkout / WEIGHTS)
+    campaign.finish()
+    return campaign.checkout, jobs(campaign)
 
 
 def copy(folder: Path, with_network: bool = False) -> tuple[Path, list[Job]]:
@@ -87,24 +84,16 @@ def flip(rng: random.Random, path: Path) -> None:
     path.write_bytes(content)
 
 
-def refusal(checkout: Path, words: list[str]) -> str:
-    """Run a step there, in this process, and return what it refuses; nothing if it went through."""
-    try:
-        with contextlib.chdir(checkout), contextlib.redirect_stderr(io.StringIO()):
-            app(words, standalone_mode=False)
-    except LeakageError as error:
-        return str(error)
-    return ""
-
-
-def refused(
-    rng: random.Random, checkout: Path, path: str, readers: list[Job], named: str = ""
-) -> None:
+def refused(rng: random.Random, checkout: Path, path: str, readers: list[Job]) -> None:
     """Flip a bit of a file; one of its readers must name it, give the remedy and make nothing."""
     flip(rng, checkout / path)
-    before = digests(checkout / TINY_RESULTS)
-    said = refusal(checkout, rng.choice(readers).words)
-    assert (named or path) in said and REMEDY.search(said) and "\n" not in said, said
+    before, said = digests(checkout / TINY_RESULTS), ""
+    try:
+        with contextlib.chdir(checkout), contextlib.redirect_stderr(io.StringIO()):
+            app(rng.choice(readers).words, standalone_mode=False)
+    except LeakageError as error:
+        said = str(error)
+    assert path in said and REMEDY.search(said) and "\n" not in said, said
     assert digests(checkout / TINY_RESULTS) == before
 
 
@@ -135,23 +124,22 @@ def then_the_remedy(rng: random.Random, folder: Path) -> None:
     """Damage a kept table; Snakemake must stop with its name, and end well once it is deleted."""
     checkout, found = copy(folder)
     campaign = Campaign(checkout, FEW_FIGURES)
-    paths = sorted({each for job in found for each in job.inputs})
-    path = checkout / rng.choice(paths)
+    named = rng.choice(sorted({each for job in found for each in job.inputs}))
+    path = checkout / named
     flip(rng, path)
     with campaign.start() as run:
         assert run.wait(PATIENCE) != 0, "a damaged file went through"
-    named = str(path.relative_to(checkout))
     lines = [line for line in campaign.output().splitlines() if line.startswith("error: ")]
     assert lines and all(named in line and "delete it and run" in line for line in lines), lines
     path.unlink()
-    # Where the figures are right still, Snakemake makes anew only what it is asked for.
+    # If the figures are still right, Snakemake makes only the files that it is asked for.
     again = Campaign(checkout, FEW_FIGURES, ("figures", str(path.relative_to(campaign.results))))
     again.finish()
     assert path.is_file()
     assert_none_other(campaign)
 
 
-RIGHT = "the run stops and says so; once the file is deleted, all are as undisturbed"
+RIGHT = "the run stops and names the file; once it is deleted, all are as undisturbed"
 TOLD = "the job that reads it names the file and the remedy, and makes nothing"
 FAULTS = [
     faults.Fault(f"a wrong bit in {what}", draw, draws, TOLD)

@@ -20,14 +20,10 @@ SMALLEST, LARGEST = 8, 5_800
 
 @contextlib.contextmanager
 def disk(folder: Path, kilobytes: int) -> Iterator[Path]:
-    """Yield a folder that is a disk of its own, in memory.
-
-    Raises:
-        NotHere: this machine does not let us.
-    """
+    """Yield a folder that is a separate disk, in memory."""
     folder.mkdir(parents=True)
     if os.geteuid() != 0 or not mounted("-t", "tmpfs", "-o", f"size={kilobytes}k", "tmpfs", folder):
-        raise faults.NotHere("a disk of its own cannot be mounted: it takes root")
+        raise faults.NotHere("mounting a test disk needs root")
     try:
         yield folder
     finally:
@@ -75,17 +71,9 @@ def read_only(rng: random.Random, folder: Path) -> None:
         assert_like_undisturbed(campaign)
 
 
+FULL_DISK = "one line names file and remedy; with room, the run ends as undisturbed"
+LOCKED = "one line names folder and remedy; once it may be written, ends as undisturbed"
 FAULTS = [
-    faults.Fault(
-        title="disk full",
-        draw=full,
-        draws=10,
-        outcome="one line names file and remedy; with room, the run ends as undisturbed",
-    ),
-    faults.Fault(
-        title="results folder read-only",
-        draw=read_only,
-        draws=4,
-        outcome="one line names folder and remedy; once it may be written, ends as undisturbed",
-    ),
+    faults.Fault("disk full", full, 10, FULL_DISK),
+    faults.Fault("results folder read-only", read_only, 4, LOCKED),
 ]

@@ -1,7 +1,7 @@
-"""The host misbehaves: a real web server on loopback, and the downloads of COCO that meet it.
+"""A web server on this machine misbehaves during the downloads of COCO.
 
-Each draw lets a first run meet a bad server and a second run a healthy one. The first ends in
-success or in one message; what it kept is right, and the second run asks for the rest alone.
+Each draw lets a first run meet a bad server and a second run a healthy one. The first succeeds or
+gives one message; the files that it keeps are right, and the second run asks only for the rest.
 """
 
 import atexit
@@ -45,20 +45,14 @@ REMEDIES = (coco.REMEDY, "(dataset.coco.base_url)", "correct dataset.coco.split 
 
 @dataclass(frozen=True)
 class Host:
-    """The healthy host: its folder, and what an undisturbed run makes of it.
-
-    Attributes:
-        root: the folder that is served.
-        sizes: width and height of each picture that is asked for, by its file name.
-        collected: the rows of the manifest, and those left out.
-    """
+    """The healthy host: its folder, the size of each requested picture, an undisturbed run."""
 
     root: Path
     sizes: dict[str, tuple[int, int]]
     collected: tuple[list, list]
 
     def paths(self) -> list[str]:
-        """Return where the pictures lie on the server."""
+        """Return the paths of the pictures on the server."""
         return [f"/val2017/{name}" for name in self.sizes]
 
 
@@ -81,7 +75,7 @@ def collect(url: str, pictures: Path, timeout: float, count: int = COUNT) -> tup
 
 
 def refusal(url: str, pictures: Path, timeout: float) -> str:
-    """Return what a run says that fails, and nothing for one that succeeds with the right rows."""
+    """Return the message of a run that fails, and nothing for one with the right rows."""
     try:
         collected = collect(url, pictures, timeout)
     except LeakageError as error:
@@ -93,16 +87,13 @@ def refusal(url: str, pictures: Path, timeout: float) -> str:
 
 @dataclass(frozen=True)
 class Trouble:
-    """What a first run meets.
+    """The server that a first run meets.
 
     Attributes:
-        disturb: what is done to the server before it.
-        ranges: whether the server serves ranges.
-        etags: whether it states ETags.
-        timeout: of the run.
-        closed: seconds for which the port is still closed when the run has started; with
-            `ALWAYS` it is closed until the run's end.
-        arrived: how many pictures an earlier, undisturbed run has brought.
+        disturb: changes the server before the run.
+        closed: seconds for which the port is still closed when the run has started; `ALWAYS`
+            keeps it closed.
+        arrived: number of pictures that an earlier, undisturbed run has downloaded.
     """
 
     disturb: Callable[[servers.Server], None] = lambda server: None
@@ -114,11 +105,7 @@ class Trouble:
 
 
 def meet(folder: Path, trouble: Trouble) -> str:
-    """Let a first run meet trouble and a second one a healthy server, and judge both.
-
-    Returns:
-        What the first run said, or nothing if it succeeded.
-    """
+    """Let a first run meet trouble and a second a healthy server; return the first's message."""
     # Deep enough that no name of `climbing` leaves what is looked at.
     pictures, port = folder / "a" / "b" / "run" / "pictures", servers.closed_port()
     with servers.quick_retries():
@@ -142,7 +129,7 @@ def meet(folder: Path, trouble: Trouble) -> str:
 
 
 def first_run(pictures: Path, port: int, trouble: Trouble) -> tuple[str, list[servers.Request]]:
-    """Return what the run said that met the trouble, and what it asked for."""
+    """Return the message of the run that meets the trouble, and its requests."""
     run = functools.partial(refusal, f"http://127.0.0.1:{port}", pictures, trouble.timeout)
     how = {"ranges": trouble.ranges, "etags": trouble.etags, "port": port}
     with ThreadPoolExecutor(1) as pool:
@@ -170,22 +157,21 @@ def second_run(pictures: Path, port: int, good: set[str]) -> None:
 
 @contextlib.contextmanager
 def watched(pictures: Path) -> Iterator[set[tuple[str, bytes]]]:
-    """Yield a set to which every content that a final name ever has is added, with the name."""
+    """Yield a set that collects every content that a final name ever has, with the name."""
     seen, states, over = set(), {}, threading.Event()
 
-    def look() -> None:
-        for path in pictures.glob("[!.]*"):
-            # What is gone again before it is read was no file with a final name.
-            with contextlib.suppress(FileNotFoundError):
-                state = path.stat()
-                state = (state.st_ino, state.st_size, state.st_mtime_ns)
-                if states.get(path) != state:
-                    states[path] = state
-                    seen.add((path.name, path.read_bytes()))
-
     def watch() -> None:
-        while not over.wait(0.001):
-            look()
+        last = False
+        while not last:
+            last = over.wait(0.001)
+            for path in pictures.glob("[!.]*"):
+                # A file that is gone before it is read had no final name.
+                with contextlib.suppress(FileNotFoundError):
+                    state = path.stat()
+                    state = (state.st_ino, state.st_size, state.st_mtime_ns)
+                    if states.get(path) != state:
+                        states[path] = state
+                        seen.add((path.name, path.read_bytes()))
 
     with ThreadPoolExecutor(1) as pool:
         watching = pool.submit(watch)
@@ -194,7 +180,6 @@ def watched(pictures: Path) -> Iterator[set[tuple[str, bytes]]]:
         finally:
             over.set()
     watching.result()
-    look()
 
 
 def assert_one_clear_line(message: str, port: int) -> None:
@@ -263,22 +248,18 @@ class Kind:
     """A kind of misbehaviour, one row of the table.
 
     Attributes:
-        title: of the row.
-        fault: draws one for a file of the host.
-        says: what a message says of it, as a regular expression.
+        says: the message for it, as a regular expression.
         cured: whether a run that meets it at most `RETRIES` times must succeed; if not, one that
-            meets it once must fail; None: either may be.
-        on_list: whether it can befall the zip with the list.
-        on_pictures: whether it can befall a picture.
-        ranges: whether the server serves ranges.
-        timeout: of the run that meets it.
+            meets it once must fail; None: either may happen.
+        on_list: whether the zip with the list can meet it.
+        on_pictures: whether a picture can meet it.
         weight: how often it is drawn in the random sequences.
-        draws: how many there are of the row.
-        quick: how many of them in `make test`.
+        draws: number of draws of the row.
+        quick: number of draws in `make test`.
     """
 
     title: str
-    fault: Callable[[random.Random, Path], servers.Fault]
+    fault: bad_answers.Kind
     says: str
     cured: bool | None = True
     on_list: bool = True
@@ -290,7 +271,7 @@ class Kind:
     quick: int = 1
 
     def draw(self, rng: random.Random, folder: Path) -> None:
-        """Let it befall the list or one picture, once or more often than is tried."""
+        """Let the list or one picture meet it, once or more often than a run tries."""
         targets = [ZIP] * self.on_list + rng.sample(healthy().paths(), 1) * self.on_pictures
         target, times = rng.choice(targets), rng.choice([*range(1, RETRIES + 1), ALWAYS])
 
@@ -352,9 +333,8 @@ def zip_member(rng: random.Random, folder: Path) -> None:
 
 
 def copy_of_the_host(folder: Path) -> Path:
-    """Return the folder of a host of this draw's own, pictures included."""
-    place = tempfile.mkdtemp(prefix="host-", dir=folder.parent)
-    return mirror.make(Path(place), sizes=SIZES)
+    """Return the folder of a host for this draw alone, with pictures."""
+    return mirror.make(Path(tempfile.mkdtemp(prefix="host-", dir=folder.parent)), sizes=SIZES)
 
 
 def the_list(root: Path) -> dict:
@@ -365,15 +345,11 @@ def the_list(root: Path) -> dict:
 
 def meet_root(rng: random.Random, folder: Path, root: Path) -> str:
     """Let a first run meet the files of another host, by range or whole."""
-
-    def disturb(server: servers.Server) -> None:
-        server.root = root
-
-    return meet(folder, Trouble(disturb, ranges=rng.random() < 0.5))
+    return meet(folder, Trouble(lambda server: setattr(server, "root", root), rng.random() < 0.5))
 
 
 class Misfortunes(dict):
-    """What befalls each address: a list drawn at its first request, the same in any order."""
+    """The faults of each address: a list drawn at its first request, the same in any order."""
 
     def __init__(self, seed: float):
         self.seed = seed
@@ -392,12 +368,9 @@ class Misfortunes(dict):
 
 def random_sequence(rng: random.Random, folder: Path) -> None:
     """Let any request meet any fault, on a server of any kind, which may start late."""
-
-    def disturb(server: servers.Server) -> None:
-        server.faults = Misfortunes(rng.random())
-
+    seed = rng.random()
     trouble = Trouble(
-        disturb,
+        lambda server: setattr(server, "faults", Misfortunes(seed)),
         ranges=rng.random() < 0.8,
         etags=rng.random() < 0.7,
         timeout=HASTY,
@@ -412,10 +385,10 @@ WRONG = "JPEG|MD5|cannot be read|not JSON"
 KINDS = [
     Kind("reset in mid-body", bad_answers.reset, BROKE_OFF),
     Kind("a stall", bad_answers.stall, "timed out", timeout=IMPATIENT, weight=0.4, quick=0),
-    Kind("403", bad_answers.forbidden, "answered 403", cured=False, weight=0.2),
-    Kind("404", bad_answers.not_found, "answered 404", cured=False, weight=0.2),
+    Kind("403", bad_answers.status(403), "answered 403", cured=False, weight=0.2),
+    Kind("404", bad_answers.status(404), "answered 404", cured=False, weight=0.2),
     Kind("429 with Retry-After", bad_answers.too_many, "answered 429"),
-    Kind("500, 502, 503, 504", bad_answers.failing, "answered 50[0234]"),
+    Kind("500, 502, 503, 504", bad_answers.status(500, 502, 503, 504), "answered 50[0234]"),
     Kind("a body cut, its length announced", bad_answers.cut, BROKE_OFF),
     Kind("a body cut, no length announced", bad_answers.cut_unannounced, WRONG),
     Kind("a body cut, the length that of the rest", bad_answers.shorter, WRONG),
@@ -423,11 +396,7 @@ KINDS = [
     Kind("a redirect loop", bad_answers.loop, "Exceeded 5 redirects"),
     Kind("no range support, and a cut", bad_answers.cut, BROKE_OFF, ranges=False),
     Kind(
-        "a zip whose directory lies",
-        bad_answers.lying_zip,
-        "zip",
-        cured=None,
-        on_pictures=False,
+        *("a zip whose directory lies", bad_answers.lying_zip, "zip", None, True, False),
         weight=0.3,
         draws=100,
     ),
@@ -439,8 +408,8 @@ INSIDE = "nothing is written outside the folder"
 FAULTS = [
     Fault("network: connection refused", refused, 20, OUTCOME, quick=1),
     *(
-        Fault(f"network: {kind.title}", kind.draw, kind.draws, OUTCOME, kind.quick)
-        for kind in KINDS
+        Fault(f"network: {each.title}", each.draw, each.draws, OUTCOME, each.quick)
+        for each in KINDS
     ),
     Fault("network: listed names that leave the folder", listed_name, 20, f"refused; {INSIDE}", 1),
     Fault("network: zip members that leave the folder", zip_member, 20, f"success; {INSIDE}", 1),

@@ -36,18 +36,17 @@ def undisturbed() -> dict[str, str]:
 
 
 def assert_like_undisturbed(campaign: Campaign) -> None:
-    """Assert that nothing is missing, different or half written."""
+    """Assert that the files are those of an undisturbed run."""
     assert_none_other(campaign)
     missing = undisturbed().keys() - digests(campaign.results).keys()
-    assert not missing, f"missing: {', '.join(sorted(missing))}"
+    assert not missing, f"missing: {sorted(missing)}"
 
 
 def assert_none_other(campaign: Campaign) -> None:
-    """Assert that every file equals that of an undisturbed run."""
+    """Assert that every file equals that of an undisturbed run, and none is half written."""
     assert half_written(campaign.checkout) == []
-    found = digests(campaign.results)
-    other = [path for path in sorted(found) if found[path] != undisturbed().get(path)]
-    assert not other, f"not as in an undisturbed run: {', '.join(other)}"
+    other = dict(digests(campaign.results).items() - undisturbed().items())
+    assert not other, f"not as in an undisturbed run: {sorted(other)}"
 
 
 def stopped(how: signal.Signals, stage: str, rng: random.Random, folder: Path) -> None:
@@ -87,24 +86,23 @@ def at_once(rng: random.Random, folder: Path) -> None:
 def side_by_side(rng: random.Random, folder: Path) -> None:
     """Start a second run of another figure, which Snakemake allows, while the first one writes."""
     checkout = Path(shutil.copytree(complete(), folder / "checkout"))
-    campaign = Campaign(checkout, FEW_FIGURES)
     figures = {"fig2": "histogram/pixels", "fig5": "mine_training/statistics"}
+    results = checkout / TINY_RESULTS
     for figure, estimate in figures.items():
-        for path in (campaign.results / "figures").glob(f"{figure}.*"):
+        for path in (results / "figures").glob(f"{figure}.*"):
             path.unlink()
-        (campaign.results / "estimates" / estimate / "msb_xor.parquet").unlink()
-    names = rng.sample(sorted(figures), 2)
-    runs = [
-        Campaign(campaign.checkout, FEW_FIGURES, (f"figures/{name}.png",), log=f"{name}.txt")
-        for name in names
-    ]
-    with runs[0].start(hold="estimate") as first:
-        runs[0].held(first).resume()
+        (results / "estimates" / estimate / "msb_xor.parquet").unlink()
+    one, other = (
+        Campaign(checkout, FEW_FIGURES, (f"figures/{name}.png",), log=f"{name}.txt")
+        for name in rng.sample(sorted(figures), 2)
+    )
+    with one.start(hold="estimate") as first:
+        one.held(first).resume()
         time.sleep(rng.uniform(0, LONGEST))
-        with runs[1].start() as second:
-            assert second.wait(PATIENCE) == 0, runs[1].output()
-        assert first.wait(PATIENCE) == 0, runs[0].output()
-    assert_like_undisturbed(campaign)
+        with other.start() as second:
+            assert second.wait(PATIENCE) == 0, other.output()
+        assert first.wait(PATIENCE) == 0, one.output()
+    assert_like_undisturbed(one)
 
 
 SIGNALS = {
@@ -112,27 +110,15 @@ SIGNALS = {
     signal.SIGTERM: "SIGTERM",
     signal.SIGINT: "Ctrl-C",
 }
+SECOND = "the second one says that the folder is locked, the first one ends as undisturbed"
 FAULTS = [
-    faults.Fault(
-        title=f"{words}, in stage {stage}",
-        draw=functools.partial(stopped, how, stage),
-        draws=3,
-        outcome=EQUAL,
-    )
+    faults.Fault(f"{words}, in stage {stage}", functools.partial(stopped, how, stage), 3, EQUAL)
     for how, words in SIGNALS.items()
     for stage in STAGES
 ]
 FAULTS += [
+    faults.Fault("two runs of the same figures at the same time", at_once, 5, SECOND),
     faults.Fault(
-        title="two runs of the same figures at the same time",
-        draw=at_once,
-        draws=5,
-        outcome="the second one says that the folder is locked, the first one ends as undisturbed",
-    ),
-    faults.Fault(
-        title="two runs of other figures at the same time",
-        draw=side_by_side,
-        draws=5,
-        outcome="both end as undisturbed",
+        "two runs of other figures at the same time", side_by_side, 5, "both end as undisturbed"
     ),
 ]

@@ -1,7 +1,4 @@
-"""Faults of trust: names, weights, pictures and a key that come from who means harm.
-
-Nothing that comes as data is ever run, and the key stays in its file.
-"""
+"""Hostile names, weights, pictures and a key: no data is run, and the key stays in its file."""
 
 import base64
 import contextlib
@@ -44,7 +41,6 @@ NAMES = [
     *("*", "?", "[a-z]", "{x}", "{level}", "{{y}}", "{a,b}", "{", "-rf", "--help", "-", "a  b"),
     *(" x", "x ", "%s", "%d", "é", "e\u0301", "中文", "\U0001f600", "a,b", "=1+1", "!x", "a:b"),
 ]
-# Nothing but digits of the alphabet of base64, longer than a key would be.
 BASE64 = re.compile(rb"[A-Za-z0-9+/]{40,}={0,2}")
 FEW = {"figures": ["fig1", "fig3a"], "patches": {"size": 48, "per_image": 2}}
 GIBIBYTE = 1 << 30
@@ -78,9 +74,8 @@ def hostile_names(draw: random.Random, folder: Path) -> None:
         assert "rename the file" in line and run.status != 0, run.output
     else:
         assert run.status == 0, run.output
-        assert all(
-            (checkout / results / f"figures/{each}.png").is_file() for each in FEW["figures"]
-        )
+        figures = checkout / results / "figures"
+        assert all((figures / f"{each}.png").is_file() for each in FEW["figures"])
     nothing_ran(folder)
 
 
@@ -92,7 +87,7 @@ def pickles(draw: random.Random, folder: Path) -> None:
 
 
 class Bomb:
-    """What makes a file where it is unpickled."""
+    """Makes a file where it is unpickled."""
 
     def __init__(self, path: Path):
         self.path = path
@@ -102,7 +97,7 @@ class Bomb:
 
 
 def _held(bomb: Bomb, draw: random.Random) -> Any:
-    """Return a bomb, or what is harmless and no weights either."""
+    """Return a bomb, or a harmless value that is not weights."""
     held = [bomb, [bomb], {"state_dict": {"x": bomb}}, {"identity": "x", "state": bomb}]
     return draw.choice([*held, 3, [3], {"x": 3}, {3: 3}, {"state_dict": 3}, {"identity": "y"}])
 
@@ -129,10 +124,14 @@ def _array(bomb: Bomb, draw: random.Random) -> bytes:
 PACKED = [_pickled, _saved, _array]
 
 
-def _torch_hub(content: bytes, folder: Path) -> None:
-    path = folder / "hub" / "checkpoints" / "squeezenet1_1-b8a52dc0.pth"
-    path.parent.mkdir(parents=True)
+def _written(path: Path, content: bytes) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(content)
+    return path
+
+
+def _torch_hub(content: bytes, folder: Path) -> None:
+    path = _written(folder / "hub" / "checkpoints" / "squeezenet1_1-b8a52dc0.pth", content)
     with mock.patch.dict(os.environ, TORCH_HOME=str(folder)):
         _refused_weights({"kind": "torchvision", "model": "squeezenet1_1"}, path, folder)
 
@@ -142,18 +141,14 @@ def _hugging_face(content: bytes, folder: Path) -> None:
 
     tag = {"kind": "timm", "model": "resnet10t", "weights": "c3_in1k"}
     repository = folder / "models--timm--resnet10t.c3_in1k"
-    path = repository / "snapshots" / "0" / "pytorch_model.bin"
-    path.parent.mkdir(parents=True)
-    path.write_bytes(content)
-    (repository / "refs").mkdir()
-    (repository / "refs" / "main").write_text("0")
+    path = _written(repository / "snapshots" / "0" / "pytorch_model.bin", content)
+    _written(repository / "refs" / "main", b"0")
     with mock.patch.object(constants, "HF_HUB_CACHE", str(folder)):
         _refused_weights(tag, path, folder)
 
 
 def _safetensors(content: bytes, folder: Path) -> None:
-    path = folder / "mine.safetensors"
-    path.write_bytes(content)
+    path = _written(folder / "mine.safetensors", content)
     entry = {"kind": "torchvision", "model": "squeezenet1_1", "weights": str(path)}
     _refused_weights(entry, path, folder)
 
@@ -167,17 +162,14 @@ def _refused_weights(entry: dict[str, str], path: Path, folder: Path) -> None:
 
 
 def _checkpoint(content: bytes, folder: Path) -> None:
-    path = folder / "state.pt"
-    path.write_bytes(content)
-    said = io.StringIO()
+    path, said = _written(folder / "state.pt", content), io.StringIO()
     with contextlib.redirect_stderr(said):
         assert checkpoints.Checkpoint(path, "x").load() is None
     assert "training from the start" in said.getvalue(), said.getvalue()
 
 
 def _arrays(content: bytes, folder: Path) -> None:
-    path = folder / "x.npy"
-    path.write_bytes(content)
+    path = _written(folder / "x.npy", content)
     message = _refusal(lambda: estimate.main("cca", path, [path]))
     assert message.startswith(f"{path}: not an array"), message
 
@@ -265,7 +257,7 @@ def key(draw: random.Random, folder: Path) -> None:
 
 
 def holds(secret: bytes, content: bytes) -> bool:
-    """Return whether a key lies in bytes, in any of its usual forms, packed or not."""
+    """Return whether bytes contain a key, in any of its usual forms, packed or not."""
     text = secret.hex().encode()
     forms = [secret, text, text.upper(), base64.b64encode(secret), base64.urlsafe_b64encode(secret)]
     return any(form.rstrip(b"=") in layer for layer in layers(content) for form in forms)
@@ -311,32 +303,18 @@ def nothing_ran(folder: Path) -> None:
     assert not found, found
 
 
+MADE = "the figures are made, or the name is refused; nothing is run"
+SAFE = "refused by name, or a state not taken up; no code of theirs runs"
+AS_DOCUMENTED = "accepted as docs/pictures.md says, or refused by name"
+SECRET = "the key is in no file and no output; its fingerprint is"
 FAULTS = [
+    Fault("names that a shell would act on", hostile_names, 20, MADE),
+    Fault("pickles as weights, states and arrays", pickles, 300, SAFE, quick=15),
     Fault(
-        "names that a shell would act on",
-        hostile_names,
-        20,
-        "the figures are made, or the name is refused; nothing is run",
-    ),
-    Fault(
-        "pickles as weights, states and arrays",
-        pickles,
-        300,
-        "refused by name, or a state not taken up; no code of theirs runs",
-        quick=15,
-    ),
-    Fault(
-        "pictures that claim or have too many pixels",
-        bombs,
-        40,
+        *("pictures that claim or have too many pixels", bombs, 40),
         "refused by name within 2 GiB of addresses",
         quick=1,
     ),
-    Fault("odd pictures", odd, 20, "accepted as docs/pictures.md says, or refused by name", 1),
-    Fault(
-        "a random key, figures and report",
-        key,
-        5,
-        "the key is in no file and no output; its fingerprint is",
-    ),
+    Fault("odd pictures", odd, 20, AS_DOCUMENTED, quick=1),
+    Fault("a random key, figures and report", key, 5, SECRET),
 ]
