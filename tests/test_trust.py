@@ -28,12 +28,9 @@ def parquet(table):
 HIDDEN = {
     "hexadecimal": SECRET.hex().encode(),
     "capitals": SECRET.hex().upper().encode(),
-    "raw": b"x" + SECRET,
-    "base64": base64.b64encode(SECRET),
     "gzip": gzip.compress(SECRET.hex().encode()),
     "a page in a page": b'"' + base64.b64encode(b"a text with the key " + SECRET.hex().encode()),
     "a table's text": parquet(pa.table({"x": ["a", SECRET.hex()] * 50})),
-    "a table's bytes": parquet(pa.table({"x": [SECRET] * 50})),
     "a table's metadata": parquet(
         pa.table({"x": [1]}).replace_schema_metadata(files.encode({"key": SECRET.hex()}))
     ),
@@ -59,19 +56,13 @@ def test_the_campaign_fails_if_pickles_are_unpickled(tmp_path, monkeypatch):
         torch, "load", lambda path, **options: load(path, **options | {"weights_only": False})
     )
     assert failures(trust.pickles, tmp_path, 20)
+    with pytest.raises(AssertionError):
+        trust.nothing_ran(tmp_path)
 
 
 def test_the_campaign_fails_if_an_unsuitable_picture_is_accepted(tmp_path, monkeypatch):
     monkeypatch.setattr(pictures, "_refuse_unsuitable", lambda path, image: None)
     assert failures(trust.odd, tmp_path, 1)
-
-
-def test_a_file_that_code_in_a_name_made_is_found(tmp_path):
-    (tmp_path / "deep").mkdir()
-    trust.nothing_ran(tmp_path)
-    (tmp_path / "deep" / trust.PWNED).touch()
-    with pytest.raises(AssertionError):
-        trust.nothing_ran(tmp_path)
 
 
 def test_the_page_on_pictures_has_every_kind_that_the_campaign_tries():
