@@ -25,7 +25,7 @@ from leakage.protocol.bounds import Scores
 from torch.nn import functional
 
 COUNTS = {"permutations": 199, "bootstraps": 40, "device": "cpu"}
-QUICK = COUNTS | {"epochs": 3, "hidden": 8, "features": 4}
+QUICK = COUNTS | {"epochs": 3, "hidden": 8}
 BOUNDS = ("mine", "infonce", "nwj", "smile")
 SETTINGS = dict.fromkeys(BOUNDS, QUICK) | {"cca": COUNTS, "reidentification": QUICK}
 
@@ -174,9 +174,9 @@ def test_a_network_without_a_base_finds_the_information_too(name):
     generator = np.random.default_rng(0)
     x, noise = generator.normal(size=(2, 1500, 1))
     y, truth = 0.9 * x + np.sqrt(1 - 0.81) * noise, -0.5 * np.log(1 - 0.81)
-    settings = QUICK | {"epochs": 40, "hidden": 32, "features": 16, "batch": 64}
+    settings = QUICK | {"epochs": 40, "hidden": 32, "batch": 64}
     settings |= {"noise": [0], "learning_rate": 1e-2}
-    settings |= {"validated_pairs": 150, "scored_pairs": 300, "weight_decay": 0}
+    settings |= {"validated_pairs": 150, "scored_pairs": 300}
     table = estimate(name, x, y, bases=[], folds=3, floor=False, **settings)
     assert chosen(table)["mean"].iloc[0] == pytest.approx(truth, rel=0.15)
 
@@ -261,10 +261,11 @@ def test_validation_chooses_the_step_of_the_test_value():
     assert rows["step"].nunique() > 1 and (rows["step"] > 0).any()
 
 
-def test_a_network_stops_after_patience_epochs_without_gain():
+def test_a_network_stops_after_patience_epochs_without_gain(monkeypatch):
+    monkeypatch.setattr(neural_critics, "PATIENCE", 2)
     x, y = noisy(200, 0.7)
-    settings = QUICK | {"epochs": 40, "patience": 2, "bases": [], "learning_rate": 0.3}
-    settings |= {"noise": [0], "weight_decay": 0, "averaging": 0, "floor": False}
+    settings = QUICK | {"epochs": 40, "bases": [], "learning_rate": 0.3}
+    settings |= {"noise": [0], "averaging": 0, "floor": False}
     table = estimate("mine", x, y, **settings)
     last = table[table["split"] == "validation"].groupby("fold")["step"].max()
     best = chosen(table).set_index("fold")["step"]

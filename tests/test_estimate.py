@@ -17,7 +17,7 @@ from leakage.steps.estimate import _draw_pixels
 from leakage.storage.views import View
 
 QUICK = {"epochs": 2, "hidden": 8, "batch": 10, "seeds": 1, "device": "cpu"}
-HELD_OUT = {"epochs": 2, "hidden": 8, "batch": 10, "features": 4, "device": "cpu"}
+HELD_OUT = {"epochs": 2, "hidden": 8, "batch": 10, "device": "cpu"}
 COUNTS = {"permutations": 19, "bootstraps": 20}
 ESTIMATORS = {
     "histogram": {},

@@ -15,7 +15,7 @@ from leakage.protocol.preprocessing import Variable
 from leakage.protocol.problem import validated
 
 COUNTS = {"permutations": 199, "bootstraps": 0, "floor": False, "device": "cpu"}
-FAST = COUNTS | {"epochs": 4, "hidden": 16, "features": 8}
+FAST = COUNTS | {"epochs": 4, "hidden": 16}
 
 
 @pytest.fixture(autouse=True, scope="module")

@@ -16,7 +16,7 @@ from leakage.estimators.reidentification import (
 )
 from scipy.stats import binomtest
 
-QUICK = {"epochs": 3, "hidden": 8, "features": 4, "device": "cpu", "bootstraps": 0}
+QUICK = {"epochs": 3, "hidden": 8, "device": "cpu", "bootstraps": 0}
 QUICK |= {"permutations": 99}
 NEAREST = "nearest neighbour"
 

@@ -19,7 +19,6 @@ OURS = {
     "hidden": HIDDEN,
     "layers": LAYERS,
     "batch": BATCH,
-    "patience": MANY,
     "floor": False,
     "permutations": 0,
     "bootstraps": 0,

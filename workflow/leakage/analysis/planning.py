@@ -43,11 +43,7 @@ CERTAIN = 0.9
 
 
 class NotReached(LeakageError):
-    """Raised for a power that no measured number of pictures reaches.
-
-    Attributes:
-        pictures: the largest measured number.
-    """
+    """Raised for a power that no measured number of pictures reaches; `pictures` is the largest."""
 
     def __init__(self, message: str, pictures: int):
         super().__init__(message)
@@ -56,17 +52,11 @@ class NotReached(LeakageError):
 
 @dataclass(frozen=True)
 class Plan:
-    """How many pictures a verdict needs.
+    """How many pictures a verdict needs."""
 
-    Attributes:
-        pictures: for the requested power.
-        fewest: with fewer pictures, no answer is possible.
-        alpha: level of the single test.
-    """
-
-    pictures: int
-    fewest: int
-    alpha: float
+    pictures: int  # for the requested power
+    fewest: int  # with fewer pictures, no answer is possible
+    alpha: float  # level of the single test
 
 
 def simulate(
@@ -74,14 +64,8 @@ def simulate(
 ) -> Floats:
     """Return the exact p-values of independent simulated data sets, float64 (families,).
 
-    Args:
-        pictures: pictures per data set.
-        patches: patches per picture.
-        nats: mutual information of a pair, -DIM / 2 ln(1 - rho^2) with the same correlation rho in
-            every coordinate.
-        families: number of data sets.
-        seed: random seed of all data sets.
-        draws: orders per test.
+    A pair has mutual information `nats` = -DIM / 2 ln(1 - rho^2), with the same correlation rho in
+    every coordinate. `draws` is the number of orders per test.
     """
     rho = math.sqrt(-math.expm1(-2 * nats / DIM))
     groups = np.repeat(np.arange(pictures), patches)
@@ -105,14 +89,8 @@ def subsets(
 ) -> Floats:
     """Return the exact p-values of random subsets of pictures, float64 (families, levels).
 
-    Args:
-        x: plain items, float (pairs, dim).
-        y: views, float (levels, pairs, dim).
-        groups: the picture of each pair, (pairs,).
-        pictures: pictures per subset, drawn without replacement.
-        families: number of subsets.
-        seed: draws the subsets.
-        draws: orders per test.
+    A subset is drawn without replacement from x (pairs, dim), y (levels, pairs, dim) and the
+    picture of each pair.
 
     Raises:
         LeakageError: the data have fewer pictures.
@@ -132,12 +110,8 @@ def subsets(
 def measure(families: int, seed: int = 0) -> "Iterator[pd.DataFrame]":
     """Yield the simulated power, one table per number of patches and leak.
 
-    The columns are source, patches, nats, pictures, families, and the power at each of `ALPHAS`
-    (`power_0.05` and so on).
-
-    Args:
-        families: data sets per measured power.
-        seed: random seed.
+    The columns are source, patches, nats, pictures, families (data sets per measured power), and
+    the power at each of `ALPHAS` (`power_0.05` and so on).
     """
     import pandas as pd
 
@@ -238,7 +212,7 @@ def pictures_for(
     rows = rows[rows["nats"] == _below(rows["nats"], nats, "nats")].sort_values("pictures")
     fewest = verdicts.needed_pictures(correction, levels, confidence)
     counts = rows["pictures"].to_numpy(np.float64)
-    reached = np.maximum.accumulate(rows[_column(alpha)].to_numpy(np.float64))
+    reached = np.maximum.accumulate(rows[f"power_{alpha:g}"].to_numpy(np.float64))
     if reached[-1] < power:
         raise NotReached(
             f"nats {nats}: a power of {power} is not reached with {counts[-1]:.0f} pictures "
@@ -266,18 +240,14 @@ def _measured(
     source: str, patches: int, nats: float, pictures: int, p_values: Floats
 ) -> dict[str, Any]:
     """Return a row of the table of power."""
+    power = {f"power_{alpha:g}": _power(p_values, alpha) for alpha in ALPHAS}
     row = {"source": source, "patches": patches, "nats": nats, "pictures": pictures}
-    power = {_column(alpha): _power(p_values, alpha) for alpha in ALPHAS}
     return row | {"families": len(p_values)} | power
 
 
 def _power(p_values: Floats, alpha: float) -> float:
     # A p-value may equal the level up to rounding.
     return float((p_values <= alpha * (1 + 1e-9)).mean())
-
-
-def _column(alpha: float) -> str:
-    return f"power_{alpha:g}"
 
 
 def _items(generator: np.random.Generator, pictures: int, patches: int) -> Floats:

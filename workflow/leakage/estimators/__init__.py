@@ -96,11 +96,7 @@ class Estimator(Settings):
     ) -> "pd.DataFrame | Array":
         """Return the same from pictures, read one after the other.
 
-        Args:
-            pictures: per picture, uint8 x of shape (pixels, channels) and y of shape
-                (levels, pixels, channels).
-            levels: the levels' names.
-            seed: random seed.
+        A picture is uint8 x of shape (pixels, channels) and y of shape (levels, pixels, channels).
         """
         raise NotImplementedError
 
@@ -111,10 +107,7 @@ def names() -> list[str]:
 
 
 def estimator_class(method: str) -> type[Estimator]:
-    """Return the class of an estimator, without importing the others.
-
-    Args:
-        method: a module of this package, or the path of a Python file.
+    """Return the class of an estimator, by the name of its module or the path of a Python file.
 
     Raises:
         LeakageError: the estimator does not exist; the message names the nearest one.
@@ -178,11 +171,8 @@ def _call(
         return cast(pd.DataFrame, function(*args, **options))
     where = f"estimator {estimator.method}"
     found = plugins.call(where, function, *args, **options)
-    if (
-        isinstance(found, np.ndarray)
-        and found.shape == (len(levels),)
-        and found.dtype.kind in "fiu"
-    ):
+    numbers = isinstance(found, np.ndarray) and found.dtype.kind in "fiu"
+    if numbers and found.shape == (len(levels),):
         found = tables.tidy({"level": levels, "nats": found, "estimand": "as the plug-in says"})
     if not isinstance(found, pd.DataFrame):
         raise LeakageError(
@@ -243,5 +233,4 @@ def estimate(
             are missing, mixed or repeated, a seed that is not a whole number.
     """
     chosen = entry(name, settings)
-    given = arguments.checked(x, y, groups, levels, seed)
-    return run(chosen, given.x, given.y, given.groups, given.levels, given.seed)
+    return run(chosen, *arguments.checked(x, y, groups, levels, seed))

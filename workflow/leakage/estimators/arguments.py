@@ -4,8 +4,7 @@ Each function returns the argument in the form that estimators read, or raises a
 message says what was found and where, what was expected, and what to do.
 """
 
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,34 +22,18 @@ NUMBERS, NAMES = "biuf", "iufUSMm"
 LARGEST_LEVEL = 2**62
 
 
-@dataclass(frozen=True, eq=False)
-class Arguments:
-    """The checked arguments of an estimator.
+class Arguments(NamedTuple):
+    """The checked arguments of an estimator."""
 
-    Attributes:
-        x: plain items, shape (pairs, dim_x), finite numbers.
-        y: views, shape (levels, pairs, dim_y), finite numbers.
-        groups: picture of each pair, shape (pairs,), or None.
-        levels: distinct names of the levels.
-        seed: random seed, at least 0.
-    """
-
-    x: NDArray[Any]
-    y: NDArray[Any]
-    groups: NDArray[Any] | None
-    levels: list[int]
-    seed: int
+    x: NDArray[Any]  # plain items, shape (pairs, dim_x), finite numbers
+    y: NDArray[Any]  # views, shape (levels, pairs, dim_y), finite numbers
+    groups: NDArray[Any] | None  # picture of each pair, shape (pairs,)
+    levels: list[int]  # distinct names of the levels
+    seed: int  # at least 0
 
 
 def checked(x: Any, y: Any, groups: Any = None, levels: Any = None, seed: Any = 0) -> Arguments:
     """Return all arguments of an estimate in the form that estimators read.
-
-    Args:
-        x: plain items, shape (pairs, dim_x) or (pairs,).
-        y: views, shape (levels, pairs, dim_y), (pairs, dim_y) or (pairs,).
-        groups: picture of each pair, shape (pairs,), or None.
-        levels: a distinct whole number per level, or None for 0, 1, ...
-        seed: a whole number from 0.
 
     Raises:
         LeakageError: an argument has another form; see the function for each argument.
@@ -97,11 +80,7 @@ def _misfit(x: tuple[int, ...], y: tuple[int, ...]) -> str:
 
 
 def numbers(values: Any, name: str) -> NDArray[Any]:
-    """Return an array of finite real numbers.
-
-    Args:
-        values: an array, or anything that NumPy reads as one (lists, data frames, CPU tensors).
-        name: name of the argument, for the message.
+    """Return anything that NumPy reads as an array, as an array of finite real numbers.
 
     Raises:
         LeakageError: the array is masked, does not hold real numbers, or is not finite. The message
@@ -155,9 +134,7 @@ def _place(name: str, index: tuple[int, ...]) -> str:
 def group_names(groups: Any, pairs: int) -> NDArray[Any]:
     """Return the picture of each pair, shape (pairs,), all of one type and none missing.
 
-    Args:
-        groups: whole numbers, text, bytes, times, or finite numbers, all of one type.
-        pairs: the expected number.
+    Ids are whole numbers, text, bytes, times, or finite numbers.
 
     Raises:
         LeakageError: they are masked, missing (None, NaN, NaT), of mixed types, or have another
@@ -214,12 +191,7 @@ def _of_one_type(found: NDArray[np.object_]) -> NDArray[Any]:
 
 
 def level_names(levels: Any, count: int) -> list[int]:
-    """Return the names of the levels as whole numbers, all different.
-
-    Args:
-        levels: a list, tuple, range or array of whole numbers (Python's or NumPy's); None for
-            0 to count - 1.
-        count: number of levels of y.
+    """Return the names of `count` levels as different whole numbers; by default 0 to count - 1.
 
     Raises:
         LeakageError: there are not exactly `count`, one is not a whole number (a fraction, a truth

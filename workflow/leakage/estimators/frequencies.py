@@ -171,12 +171,7 @@ def byte_pairs(x: NDArray[Any], y: NDArray[Any]) -> NDArray[Any]:
 
 
 class LookUp:
-    """Tests whether a view is a function of the byte.
-
-    Args:
-        x: the plain bytes, flat uint8.
-        present: the distinct bytes in x.
-    """
+    """Tests whether a view is a function of the byte. x is flat uint8, with `present` values."""
 
     # Bytes that are looked up first. If they show that y is not a function, the rest is skipped.
     FEW = 4096

@@ -60,16 +60,9 @@ class Histogram(Estimator):
     ) -> "pd.DataFrame":
         """Return one row per level: the MI of each channel, averaged over channels and groups.
 
-        Args:
-            x: shape (pairs, channels); every distinct value is a symbol. Continuous values are all
-                distinct, and the answer is then ln(pairs), whatever the truth; `floor` shows this.
-            y: shape (levels, pairs, channels).
-            groups: shape (pairs,), or None to pool all pairs.
-            levels: the levels' names.
-            seed: for shuffling a noisy view.
-
-        Returns:
-            The tidy table of `_table`.
+        Each distinct value of x (pairs, channels) and y (levels, pairs, channels) is a symbol.
+        Continuous values are all distinct, and the answer is then ln(pairs), whatever the truth;
+        `floor` shows this. Without groups all pairs are pooled. The seed shuffles noisy views.
 
         Raises:
             LeakageError: x and y differ in the number of channels, or have more than 4 channels of
@@ -114,12 +107,7 @@ class Histogram(Estimator):
     def _means(
         self, counts: list[list[frequencies.Counts]], generator: np.random.Generator
     ) -> NDArray[np.float64]:
-        """Return the values of `_values` per level, averaged over the channels, (levels, 6).
-
-        Args:
-            counts: per level, the counts of each channel.
-            generator: shuffles noisy views.
-        """
+        """Return the values of `_values` per level, averaged over the channels, (levels, 6)."""
         values = [[self._values(each, generator) for each in channels] for channels in counts]
         return np.array([np.mean(each, axis=0) for each in values])
 

@@ -126,17 +126,8 @@ class Ksg(Estimator):
 class Side:
     """One side of all pairs, x or y at one level, and its distances between pictures.
 
-    Args:
-        values: shape (pairs, dim).
-        members: the picture of each pair, 0, 1, …, shape (pairs,).
-        pca: number of components; None keeps all coordinates.
-        seed: for the jitter.
-
-    Attributes:
-        members: the picture of each pair.
-        constant: whether all pairs have the same values, up to rounding.
-        coordinates: items without outliers or their principal components, with jitter, float64
-            (pairs, coordinates).
+    `constant` says whether all pairs have the same values, up to rounding. `coordinates` are items
+    without outliers, or their first `pca` principal components, with jitter.
     """
 
     def __init__(self, values: Array, members: NDArray[np.int64], pca: int | None, seed: list[int]):
@@ -218,11 +209,7 @@ def _principal(values: Floats, count: int | None) -> Floats:
 def _terms(x: Side, y: Side, neighbours: int, order: NDArray[np.int64] | None = None) -> Floats:
     """Return psi(k) + psi(N) - psi(n_x + 1) - psi(n_y + 1) of every pair, shape (pairs,), in nats.
 
-    Args:
-        x: one side.
-        y: the other.
-        neighbours: k.
-        order: each pair gets the y of this pair, shape (pairs,); None keeps its own.
+    Each pair gets the y of the pair in `order`; None keeps its own.
     """
     from scipy.special import digamma
 
@@ -249,11 +236,7 @@ def _interval(
 ) -> dict[str, float]:
     """Return the mean of the terms, its interval and its standard deviation over resamples.
 
-    Args:
-        terms: the term of every pair in nats, shape (pairs,).
-        members: the picture of each pair, shape (pairs,).
-        resampled: how often each picture is drawn, shape (bootstraps, pictures).
-        confidence: of the interval.
+    `resampled` is how often each picture is drawn, shape (bootstraps, pictures).
     """
     found = {"mean": terms.mean(), "low": np.nan, "high": np.nan, "standard_error": np.nan}
     if len(resampled):

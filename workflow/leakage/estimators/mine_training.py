@@ -88,13 +88,9 @@ class MineTraining(Trained):
     ) -> "pd.DataFrame":
         """Return the Donsker-Varadhan value per level, seed, split and epoch.
 
-        Args:
-            x: shape (pairs, dim_x). uint8 are pixel values; `pixels.input` says how to read them.
-            y: shape (levels, pairs, dim_y).
-            groups: shape (pairs,): pairs of one group (a picture) are held out together.
-            levels: the levels' names.
-            seed: the first of `seeds` seeds; each has its own split, parameters and shuffles.
-            checkpoint: keeps the state of the training, so that an interrupted run can resume.
+        Pairs of a group are held out together. uint8 are pixel values; `pixels.input` says how
+        critics read them. `seed` is the first of `seeds` seeds; each has its own split, parameters
+        and shuffles. The checkpoint keeps the state of the training.
 
         Returns:
             The tidy table. `step` counts epochs from 1. `chosen` marks the test value at the epoch
@@ -135,20 +131,13 @@ def _standardise(
 
 @dataclass(eq=False)
 class _Training:
-    """The state of a training.
+    """The state of a training."""
 
-    Attributes:
-        critic: one network per seed and level.
-        optimiser: of all networks.
-        generators: one per seed, for batches and shuffles.
-        values: per split, the values after each epoch in nats, shape (seeds, levels).
-        average: ln of the moving average of E_product[exp T]; None before the first step.
-    """
-
-    critic: "JointCritic"
+    critic: "JointCritic"  # one network per seed and level
     optimiser: "torch.optim.Optimizer"
-    generators: "list[torch.Generator]"
-    values: dict[str, list[NDArray[Any]]]
+    generators: "list[torch.Generator]"  # one per seed, for batches and shuffles
+    values: dict[str, list[NDArray[Any]]]  # per split and epoch, (seeds, levels), in nats
+    # ln of the moving average of E_product[exp T]; None before the first step.
     average: "torch.Tensor | None" = None
 
     def state(self) -> dict[str, Any]:
@@ -184,14 +173,7 @@ def _train(
 ) -> dict[str, NDArray[Any]]:
     """Train all critics and return their values per split, shape (epochs, seeds, levels), in nats.
 
-    Args:
-        x: shape (seeds, pairs, dim_x).
-        y: shape (seeds, levels, pairs, dim_y).
-        splits: the split of each seed.
-        seeds: for the parameters and shuffles.
-        settings: widths, rates, epochs.
-        batch: most pairs per step.
-        checkpoint: the state to resume from, or None.
+    x is (seeds, pairs, dim_x) and y (seeds, levels, pairs, dim_y).
     """
     import torch
 
@@ -208,7 +190,15 @@ def _train(
         run.restore(kept, device)
     done = len(run.values["train"])
     plain, views = torch.from_numpy(x).to(device), torch.from_numpy(y).to(device)
-    evaluation = _evaluation(splits, seeds, settings.evaluation_pairs)
+    most = settings.evaluation_pairs
+    # Pairs of each subset and seed, in random order.
+    evaluation = {
+        name: [
+            np.random.default_rng([seed, 2]).permutation(split.subsets()[name])[:most]
+            for split, seed in zip(splits, seeds, strict=True)
+        ]
+        for name in ESTIMANDS
+    }
     train = [torch.from_numpy(split.train) for split in splits]
 
     def loss(positions: torch.Tensor) -> torch.Tensor:
@@ -231,19 +221,6 @@ def _train(
     draws = training.Draws([split.train for split in splits], generators, batch)
     training.run(draws, loss, optimiser, settings.epochs, lambda: None, after_epoch, done)
     return {name: np.stack(rows) for name, rows in run.values.items()}
-
-
-def _evaluation(
-    splits: list[folds.Split], seeds: list[int], limit: int
-) -> dict[str, list[NDArray[np.int64]]]:
-    """Return at most `limit` pairs of each subset and seed, in random order."""
-    return {
-        name: [
-            np.random.default_rng([seed, 2]).permutation(split.subsets()[name])[:limit]
-            for split, seed in zip(splits, seeds, strict=True)
-        ]
-        for name in ESTIMANDS
-    }
 
 
 def _evaluate(
@@ -309,18 +286,15 @@ def _table(
     for name, value in values.items():
         step, seed, level = np.indices(value.shape)
         used = np.minimum(np.asarray(pairs[name])[seed], settings.evaluation_pairs)
-        parts.append(
-            pd.DataFrame(
-                {
-                    "level": np.asarray(levels)[level].ravel(),
-                    "seed": np.asarray(seeds)[seed].ravel(),
-                    "split": name,
-                    "step": step.ravel() + 1,
-                    "chosen": (step == best[seed, level]).ravel() & (name == "test"),
-                    "nats": value.ravel().astype(np.float64),
-                    "ceiling": np.log(used).ravel() if settings.self_pairs else np.nan,
-                    "estimand": ESTIMANDS[name] + note,
-                }
-            )
-        )
+        columns = {
+            "level": np.asarray(levels)[level].ravel(),
+            "seed": np.asarray(seeds)[seed].ravel(),
+            "split": name,
+            "step": step.ravel() + 1,
+            "chosen": (step == best[seed, level]).ravel() & (name == "test"),
+            "nats": value.ravel().astype(np.float64),
+            "ceiling": np.log(used).ravel() if settings.self_pairs else np.nan,
+            "estimand": ESTIMANDS[name] + note,
+        }
+        parts.append(pd.DataFrame(columns))
     return tables.tidy(pd.concat(parts, ignore_index=True))

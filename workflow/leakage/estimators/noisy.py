@@ -35,12 +35,7 @@ SHUFFLES, FEW_PIXELS = 4, 1 << 15
 
 
 def information(table: NDArray[np.int64], generator: np.random.Generator) -> float:
-    """Return I(X;Y) in nats of bytes and a noisy view.
-
-    Args:
-        table: how often each pair of bytes occurs, int64 (256, 256), one row per x.
-        generator: shuffles the views.
-    """
+    """Return I(X;Y) in nats of bytes and a noisy view, from the counts of pairs, one row per x."""
     clear = clear_bits(table)
     repeats = SHUFFLES if table.sum() < FEW_PIXELS else 1
     apart = [shuffled(table, clear, generator) for _ in range(repeats)]
@@ -61,9 +56,6 @@ def _corrected(table: NDArray[np.int64], of_x: int, of_y: int) -> float:
 def clear_bits(table: NDArray[np.int64]) -> int:
     """Return the bits of the view that are a function of x, as a bit mask.
 
-    Args:
-        table: int64 of shape (256, 256), as of `information`.
-
     Example:
         >>> x = np.arange(256, dtype=np.uint8).repeat(4)
         >>> view = x & 15 | np.tile(np.arange(4, dtype=np.uint8), 256) << 4
@@ -76,12 +68,7 @@ def clear_bits(table: NDArray[np.int64]) -> int:
 
 
 def folded(table: NDArray[np.int64], of_x: int, of_y: int) -> Counts:
-    """Return the counts after keeping only some bits of both sides.
-
-    Args:
-        table: int64 of shape (256, 256), as of `information`.
-        of_x, of_y: the kept bits, as bit masks.
-    """
+    """Return the counts after keeping only some bits of x and of y, given as bit masks."""
     if of_x == of_y == BYTES - 1:
         return count_table(table)
     cells = np.flatnonzero(table)
@@ -95,13 +82,7 @@ def shuffled(
 ) -> NDArray[np.int64]:
     """Return the counts after shuffling the views among pixels with equal clear bits.
 
-    Args:
-        table: int64 of shape (256, 256), as of `information`.
-        clear: bits of the view that stay with their pixel, as in `clear_bits`; 0 shuffles all.
-        generator: draws the shuffles.
-
-    Returns:
-        int64 of shape (256, 256), with the same margins.
+    `clear` are the bits of the view that stay with their pixel; 0 shuffles all.
     """
     classes = VALUES & clear
     total = np.zeros(BYTES * BYTES, np.int64)

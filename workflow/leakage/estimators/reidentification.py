@@ -155,15 +155,10 @@ def _nearest_in_fold(
 
 
 def exact_interval(share: float, trials: int, confidence: float) -> tuple[float, float]:
-    """Return the interval of Clopper and Pearson for a share of independent trials.
+    """Return the interval of Clopper and Pearson for a share of independent trials, 0 to 1.
 
-    Args:
-        share: share of successes, 0 to 1. `share * trials` need not be a whole number.
-        trials: number of trials. Use pictures, because patches of a picture are not independent.
-        confidence: the smallest coverage for any true share.
-
-    Returns:
-        The lower and the upper end.
+    The share times the trials need not be a whole number. Use pictures as trials, because patches
+    of a picture are not independent. `confidence` is the smallest coverage for any true share.
     """
     from scipy.special import betaincinv
 
@@ -184,9 +179,6 @@ def placed(scores: "torch.Tensor") -> "dict[str, torch.Tensor]":
     """Return each statistic's value for every item as the right one, float64 (views, items).
 
     Tied items share their places equally.
-
-    Args:
-        scores: shape (views, items).
     """
     import torch
 

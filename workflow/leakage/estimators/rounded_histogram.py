@@ -33,10 +33,7 @@ class RoundedHistogram(Estimator):
     ) -> "pd.DataFrame":
         """Return one row per level: the MI of the coordinates of x and y, mean over items.
 
-        Each item counts once, whatever its group.
-
-        Returns:
-            The tidy table; `ceiling` is ln(dim).
+        Each item counts once, whatever its group. `ceiling` is ln(dim).
 
         Raises:
             LeakageError: x and y differ in their last dimension.
@@ -64,15 +61,7 @@ class RoundedHistogram(Estimator):
 
 
 def rounded(values: Array, decimals: int) -> Array:
-    """Return values rounded to a number of decimals; integer dtypes stay unchanged.
-
-    Args:
-        values: finite numbers of any real dtype and shape.
-        decimals: places after the point, at least 0.
-
-    Returns:
-        float64 of the same shape; boolean and integer input keeps its dtype.
-    """
+    """Return values rounded to a number of decimals, float64; integer dtypes stay unchanged."""
     if values.dtype.kind != "f":
         return values
     # In float16 and float32 the power of ten overflows. If it overflows in float64, the number has

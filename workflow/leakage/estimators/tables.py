@@ -75,11 +75,8 @@ def mean_over_groups(values: Floats) -> tuple[Floats, Floats]:
 class Groups:
     """The running mean over groups, and its standard error.
 
-    It uses Welford's sums (Technometrics 4(3), 1962) and keeps nothing per group.
-
-    Attributes:
-        count: number of groups added.
-        mean: mean of their values, in the shape of one group's values.
+    It uses Welford's sums (Technometrics 4(3), 1962) and keeps nothing per group. Values have the
+    shape of one group's.
     """
 
     def __init__(self) -> None:

@@ -20,37 +20,24 @@ LOWEST, HIGHEST = -1.0, 2.0
 
 @dataclass(frozen=True)
 class Scores:
-    """T of every held-out view with every held-out plain item.
+    """T of every held-out view with every plain item; -inf for items that are no negatives."""
 
-    Attributes:
-        values: float64 (pairs, pairs); row j, column i is T(x_i, y_j). It is -inf for items of
-            different groups that are still not negatives of each other.
-        groups: the picture of each pair as a number from 0, shape (pairs,).
-    """
-
-    values: torch.Tensor
-    groups: torch.Tensor
+    values: torch.Tensor  # float64 (pairs, pairs); row j, column i is T(x_i, y_j)
+    groups: torch.Tensor  # the picture of each pair, from 0, (pairs,)
 
 
 @dataclass(frozen=True)
 class Statistic:
-    """A value computed from the scores of one critic.
-
-    Attributes:
-        name, unit: name and unit of the values.
-        values: float64 (draws,): the value on the pairs themselves, then on each bootstrap draw.
-        matched: float64 (pairs, pairs): the term that each pair would contribute if it were
-            matched. The permutation test averages these terms over mismatched pictures.
-        ceiling: the largest meaningful value.
-        chance: the value of guessing; NaN if that is 0.
-    """
+    """A value computed from the scores of one critic."""
 
     name: str
     unit: str
-    values: Floats
+    values: Floats  # float64 (draws,): on the pairs themselves, then on each bootstrap draw
+    # The term that each pair would contribute if it were matched, float64 (pairs, pairs). The
+    # permutation test averages these terms over mismatched pictures.
     matched: torch.Tensor
-    ceiling: float
-    chance: float = float("nan")
+    ceiling: float  # the largest meaningful value
+    chance: float = float("nan")  # the value of guessing; NaN if that is 0
 
 
 class Bound:
@@ -91,12 +78,7 @@ class Bound:
         return (joint - summed + torch.log(count + 1)).mean(-1)
 
     def statistics(self, scores: Scores, weights: torch.Tensor) -> list[Statistic]:
-        """Return the bound on held-out pairs.
-
-        Args:
-            scores: the scores of one critic.
-            weights: how often each picture was drawn, float64 (draws, pictures).
-        """
+        """Return the bound on held-out pairs; weights (draws, pictures) count a picture's draws."""
         values, groups = scores.values, scores.groups
         joint = values.diagonal()
         own = (groups[:, None] == groups) | torch.isinf(values)
@@ -168,13 +150,6 @@ def _by_picture(values: torch.Tensor, groups: torch.Tensor, pictures: int) -> to
 def bounded(
     scores: torch.Tensor, offset: float, pairs: int, highest: float = HIGHEST
 ) -> torch.Tensor:
-    """Return scores minus their log normaliser, cut at `LOWEST` and `highest` times ln(pairs).
-
-    Args:
-        scores: T, shape (…, pairs, pairs).
-        offset: the log normaliser on validation pairs.
-        pairs: number of pairs that the bound is computed on.
-        highest: the upper cut, times ln(pairs).
-    """
+    """Return scores minus their log normaliser, cut at `LOWEST` and `highest` times ln(pairs)."""
     limit = float(np.log(max(pairs, 2)))
     return (scores - offset).clamp(LOWEST * limit, highest * limit)

@@ -55,11 +55,6 @@ def choose(x: np.ndarray, y: np.ndarray, settings: ReadsBytes) -> How | None:
     If the settings give the branch `pixels`, its `input` decides. (The workflow always gives it.)
     Otherwise bytes are read as numbers, unless their bits agree far better (`bits_agree`).
 
-    Args:
-        x: shape (pairs, dim_x).
-        y: shape (levels, pairs, dim_y).
-        settings: the estimator's settings, with a branch `pixels`.
-
     Example:
         >>> x = np.random.default_rng(0).integers(0, 256, (500, 1), dtype=np.uint8)
         >>> choose(x, x[None] << 4, Mine())
@@ -78,16 +73,10 @@ def note(how: How | None) -> str:
 
 
 def encode(values: Bytes, how: How) -> Floats:
-    """Return bytes as floats: as numbers, as 8 bits, or as 8 octaves of sine and cosine.
+    """Return uint8 (…, dim) as numbers, as 8 bits, or as 8 octaves of sine and cosine, float32.
 
-    Fourier features: Tancik et al., NeurIPS 2020, arXiv 2006.10739, with the octaves of a byte.
-
-    Args:
-        values: uint8 (…, dim).
-        how: `scalar`, `bits` or `fourier`.
-
-    Returns:
-        float32 (…, dim), (…, 8 dim) or (…, 16 dim).
+    The last axis becomes dim, 8 dim or 16 dim. Fourier features: Tancik et al., NeurIPS 2020, arXiv
+    2006.10739, with the octaves of a byte.
     """
     if how == "scalar":
         return values.astype(np.float32)
@@ -102,15 +91,11 @@ def encode(values: Bytes, how: How) -> Floats:
 
 
 def bits_agree(x: Bytes, y: Bytes) -> bool:
-    """Return whether bytes and views agree far better in their bits than in their numbers.
+    """Return whether bytes (pairs, dim_x) and views agree far better in bits than in numbers.
 
     The comparison uses the Gaussian information -1/2 sum ln(1 - r^2) of the canonical correlations
     r, once for the eight bits and once for the numbers' ranks. It is summed over columns, minus the
     same for mismatched pairs. One level at which the bits agree is enough.
-
-    Args:
-        x: uint8 of shape (pairs, dim_x).
-        y: uint8 of shape (levels, pairs, dim_y).
     """
     if x.shape[1] != y.shape[2]:
         return False  # columns do not correspond

@@ -7,7 +7,6 @@ the training. They choose by the reported bound. The floor is the same estimate 
 pictures: every picture gets the view of another one of its fold.
 """
 
-from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 import numpy as np
@@ -17,14 +16,12 @@ from numpy.typing import NDArray
 from leakage import devices, progress
 from leakage.estimators.trained import Trained
 from leakage.protocol import byte_features, folds
-from leakage.protocol.problem import MATCHED, MISMATCHED, BaseKey, Problem
+from leakage.protocol.problem import MATCHED, MISMATCHED, Problem
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from leakage.protocol.bounds import Bound
-    from leakage.protocol.evaluation import FoldResult
-    from leakage.protocol.selection import ChosenBase
     from leakage.storage.checkpoints import Checkpoint
 
 # Networks trained as one stack, at most.
@@ -86,13 +83,9 @@ class CrossFitted(Trained):
     ) -> "pd.DataFrame":
         """Return the held-out value per level, seed and fold, with interval, floor and null.
 
-        Args:
-            x: shape (pairs, dim_x). uint8 are pixel values; `pixels.input` says how to read them.
-            y: shape (levels, pairs, dim_y).
-            groups: shape (pairs,): pairs of one group (a picture) are held out together.
-            levels: the levels' names.
-            seed: the first of `seeds` seeds; it also draws the folds.
-            checkpoint: keeps finished parts, so that an interrupted run can resume.
+        Pairs of a group are held out together. uint8 are pixel values; `pixels.input` says how
+        critics read them. `seed` is the first of `seeds` seeds, and draws the folds. The checkpoint
+        keeps finished parts, so that an interrupted run can resume.
 
         Returns:
             The tidy table. Chosen rows hold the test value per level, seed and fold: `nats`, cut at
@@ -105,20 +98,27 @@ class CrossFitted(Trained):
         Raises:
             LeakageError: fewer than six groups, or the device does not exist.
         """
-        from leakage.protocol import inference, selection
+        from leakage.protocol import evaluation, inference, neural_critics, selection
         from leakage.protocol.evaluation import FoldResult
 
         bound, problem = self.bound(), prepare(x, y, groups, seed, self)
         kept = checkpoint.load() if checkpoint else None
         finished = [FoldResult(**each) for each in kept["units"]] if kept else []
-        parts = _parts(problem)
-        done = sum(len(finished) >= end for end in np.cumsum(list(map(len, parts))))
+        # Units that are trained together.
+        count = max(1, STACK // len(problem.networks))
+        parts = [problem.units[at : at + count] for at in range(0, len(problem.units), count)]
+        done = -(-len(finished) // count)
         if done < len(parts):
+            device = devices.resolve(self.device)
             bases = selection.choose_bases(bound, problem, self)
             for units in progress.over(parts[done:], "stacks of networks", done=done):
-                finished += _fit(bound, problem, units, bases, self)
+                trained = []
+                if isinstance(self, CrossFittedNetworks) and self.epochs:
+                    trained = neural_critics.train_all(bound, problem, units, bases, self, device)
+                read = bases, trained, self
+                finished.extend(evaluation.evaluate(bound, problem, unit, *read) for unit in units)
                 if checkpoint:
-                    checkpoint.keep(partial(_state, finished))
+                    checkpoint.keep(lambda: {"units": [each.plain() for each in finished]})
         table = inference.table(finished, problem, levels, self, self.estimand + problem.note)
         return self.completed_table(table, problem, levels)
 
@@ -138,20 +138,14 @@ class CrossFittedNetworks(CrossFitted):
     """most passes over the training pairs"""
     steps: int = pydantic.Field(default=2_000, ge=1)
     """most gradient steps, rounded up to whole epochs"""
-    patience: int = pydantic.Field(default=12, ge=1)
-    """epochs without a better validation value, after which a network stops"""
     batch: int = pydantic.Field(default=256, ge=2)
     """pairs per step; fewer where the training pairs make less than eight such batches"""
     hidden: int = pydantic.Field(default=64, ge=1, le=65_536)
     """width of the critic's hidden layers"""
     layers: int = pydantic.Field(default=2, ge=1, le=100)
     """number of the critic's hidden layers"""
-    features: int = pydantic.Field(default=32, ge=1, le=65_536)
-    """length of the vectors g(x) and h(y)"""
     learning_rate: float = pydantic.Field(default=2e-3, gt=0)
     """AdamW's highest learning rate, with a one-cycle schedule"""
-    weight_decay: float = pydantic.Field(default=0.1, ge=0)
-    """AdamW's weight decay"""
     noise: tuple[Annotated[float, pydantic.Field(ge=0)], ...] = pydantic.Field(
         default=(0.1, 0.3), min_length=1
     )
@@ -159,18 +153,10 @@ class CrossFittedNetworks(CrossFitted):
     fourier: int = pydantic.Field(default=32, ge=0, le=65_536)
     """random Fourier features per side, for one more network if both sides have at most 4
     coordinates; 0: no such network"""
-    leading: int = pydantic.Field(default=16, ge=0, le=65_536)
-    """number of principal components that one more network reads, if there are more; 0: no such
-    network"""
     averaging: float = pydantic.Field(default=0.98, ge=0, lt=1)
     """decay per step of the moving average of the parameters; estimates use the average"""
     validated_pairs: int = pydantic.Field(default=500, ge=2)
     """most validation pairs per fold for choosing the noise and the step"""
-
-
-def _state(units: "list[FoldResult]") -> dict[str, Any]:
-    """Return the units as a checkpoint keeps them."""
-    return {"units": [each.plain() for each in units]}
 
 
 def prepare(
@@ -198,27 +184,3 @@ def prepare(
     pca = auto if settings.pca == "auto" else settings.pca
     seeds = [seed + index for index in range(settings.seeds)]
     return Problem(x, y, groups, fold_of, partner, splits, seeds, pca, byte_features.note(how))
-
-
-def _parts(problem: Problem) -> list[list[tuple[int, int]]]:
-    """Return the units in parts that are trained together."""
-    count = max(1, STACK // len(problem.networks))
-    return [problem.units[start : start + count] for start in range(0, len(problem.units), count)]
-
-
-def _fit(
-    bound: "Bound",
-    problem: Problem,
-    units: list[tuple[int, int]],
-    bases: "dict[BaseKey, ChosenBase]",
-    settings: CrossFitted,
-) -> "list[FoldResult]":
-    """Train the networks of some units, choose their critics, and read the test folds."""
-    from leakage.protocol import evaluation, neural_critics
-
-    device = devices.resolve(settings.device)
-    trained = []
-    if isinstance(settings, CrossFittedNetworks) and settings.epochs:
-        trained = neural_critics.train_all(bound, problem, units, bases, settings, device)
-    args = bases, trained, settings
-    return [evaluation.evaluate(bound, problem, unit, *args) for unit in units]

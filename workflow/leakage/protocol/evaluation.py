@@ -31,42 +31,26 @@ OFFSET_PAIRS = 500
 class FoldResult:
     """The results on the test fold of one seed and fold.
 
-    Attributes:
-        seed, fold: the unit.
-        statistics: names of the statistics.
-        units: unit of each statistic, `nats` or `share`.
-        ceiling, chance: of each statistic, float64 (statistics,).
-        values: float64 (variants, levels, statistics, 1 + draws): the value on the pairs, then on
-            each bootstrap draw. The mismatched variant has only the first, which is NaN if its
-            pairs have no negatives (a fold of two pictures).
-        itself: mean over the matched pairs in the permutation test, float64 (levels, statistics).
-        null: the same for each order of the pictures, float64 (levels, statistics, orders).
-        exhaustive: whether these are all orders.
-        base: name of the base of the best member, (variants, levels).
-        temperature, noise: of the best member, float64 (variants, levels); noise is NaN for a base
-            alone.
-        step: epoch of the best member, int64 (variants, levels); 0 for a base alone.
-        members: number of members of the critic, int64 (variants, levels).
-        validation: validation value of the best member per epoch, float64 (levels, epochs + 1); NaN
-            after it stopped.
+    Rows of `values` are the variants, matched first. The mismatched one has only the value on the
+    pairs, which is NaN if they have no negatives (a fold of two pictures).
     """
 
     seed: int
     fold: int
     statistics: list[str]
-    units: list[str]
-    ceiling: Floats
+    units: list[str]  # of each statistic, `nats` or `share`
+    ceiling: Floats  # of each statistic
     chance: Floats
-    values: Floats
-    itself: Floats
-    null: Floats
-    exhaustive: bool
-    base: list[list[str]]
+    values: Floats  # (variants, levels, statistics, 1 + draws): on the pairs, then on each draw
+    itself: Floats  # (levels, statistics): mean over the matched pairs in the permutation test
+    null: Floats  # (levels, statistics, orders): the same for each order of the pictures
+    exhaustive: bool  # whether these are all orders
+    base: list[list[str]]  # (variants, levels): of the best member, like the next three
     temperature: Floats
-    noise: Floats
-    step: Ints
-    members: Ints
-    validation: Floats
+    noise: Floats  # NaN for a base alone
+    step: Ints  # 0 for a base alone
+    members: Ints  # (variants, levels): number of members of the critic
+    validation: Floats  # (levels, epochs + 1): of the best member; NaN after it stopped
 
     def __post_init__(self) -> None:
         """Convert the tensors of a checkpoint to arrays."""
@@ -84,17 +68,11 @@ class FoldResult:
 
 @dataclass(frozen=True, eq=False)
 class Member:
-    """A base alone, or one trained network.
+    """A base alone, or one trained network."""
 
-    Attributes:
-        stack: the networks of its recipe; None for the base alone.
-        network: its index in that stack.
-        value: its value on validation pairs, in nats.
-    """
-
-    stack: TrainedStack | None
-    network: int
-    value: float
+    stack: TrainedStack | None  # the networks of its recipe; None for the base alone
+    network: int  # its index in that stack
+    value: float  # its value on validation pairs, in nats
 
     @property
     def with_base(self) -> bool:
@@ -125,19 +103,13 @@ class Member:
 
 @dataclass(frozen=True, eq=False)
 class Critic:
-    """The chosen critic of one level: the mean of its members.
+    """The chosen critic of one level: the mean of its members."""
 
-    Attributes:
-        base: the chosen base, which members may use.
-        members: the members, the best one first.
-        offset: log normaliser of the mean score on validation pairs, in nats.
-        largest: largest score on validation pairs, in nats. Test scores are cut there: one pair
-            that scores higher could outweigh all others in the normaliser.
-    """
-
-    base: ChosenBase
-    members: list[Member]
-    offset: float
+    base: ChosenBase  # which members may use
+    members: list[Member]  # the best one first
+    offset: float  # log normaliser of the mean score on validation pairs, in nats
+    # Largest score on validation pairs. Test scores are cut there: one pair that scores higher
+    # could outweigh all others in the normaliser.
     largest: float
 
     @property
@@ -149,9 +121,8 @@ class Critic:
         """Return base, temperature and noise of the best member; NaN for what it does not have."""
         stack, base = self.best.stack, self.base.choice
         noise = np.nan if stack is None else stack.recipe.noise
-        return (
-            (base.name, base.temperature, noise) if self.best.with_base else ("none", np.nan, noise)
-        )
+        of_base = (base.name, base.temperature) if self.best.with_base else ("none", np.nan)
+        return *of_base, noise
 
     def scores(self, plain: Ints, views: Ints) -> torch.Tensor:
         """Return T of every view with every plain item, float32 (views, plain items)."""
@@ -251,13 +222,6 @@ def choose(
     validation pictures, the price of one parameter by Akaike's criterion. A further member joins
     the mean score only if it gains as much again (Caruana et al., ICML 2004).
 
-    Args:
-        bound: its criterion is the value.
-        problem: the pairs.
-        key: names the critic.
-        chosen: the base chosen for this key.
-        trained: all stacks; those without this key are skipped.
-        settings: of the protocol.
     """
     most = OFFSET_PAIRS
     if isinstance(settings, CrossFittedNetworks):

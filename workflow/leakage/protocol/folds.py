@@ -25,12 +25,7 @@ class Split:
 def split_by_group(
     groups: NDArray[np.generic], validation: float, test: float, generator: np.random.Generator
 ) -> Split:
-    """Split pairs into three sets, with all pairs of a group in one set.
-
-    Args:
-        groups: the group of each pair (for example a picture id), shape (pairs,).
-        validation, test: shares of the groups in those sets; at least one group each.
-        generator: draws the groups of each set.
+    """Split pairs into three sets by shares of the groups, with all pairs of a group in one set.
 
     Raises:
         LeakageError: there are fewer than three groups.
@@ -53,12 +48,7 @@ def assign_folds(groups: NDArray[np.generic], count: int, generator: np.random.G
     """Assign each pair to a fold, keeping groups whole; int64 (pairs,), numbered from 0.
 
     A fold needs two groups, because its pairs are mismatched within it. With fewer than two groups
-    per fold there are fewer folds.
-
-    Args:
-        groups: the group of each pair, shape (pairs,).
-        count: number of folds of nearly equal size, at least 3.
-        generator: draws the groups of each fold.
+    per fold there are fewer folds than `count`.
 
     Raises:
         LeakageError: there are fewer than six groups.
@@ -76,11 +66,7 @@ def assign_folds(groups: NDArray[np.generic], count: int, generator: np.random.G
 
 
 def cross_fit(folds: Ints) -> list[Split]:
-    """Return one split per fold: the fold tests, the next one validates, the rest trains.
-
-    Args:
-        folds: the fold of each pair, from `assign_folds`, shape (pairs,).
-    """
+    """Return one split per fold: the fold tests, the next one validates, the rest trains."""
     count = folds.max() + 1
     splits = []
     for test in range(count):
@@ -95,10 +81,6 @@ def mismatch(groups: Ints, folds: Ints, generator: np.random.Generator) -> Ints:
 
     Whole groups change partners, and their pairs stay in order. This keeps the dependence between
     pairs of a group and removes only the dependence between x and y.
-
-    Args:
-        groups, folds: the group and the fold of each pair, shape (pairs,).
-        generator: draws the partners.
     """
     partner = np.empty(len(groups), np.int64)
     order = np.argsort(groups, kind="stable")

@@ -40,12 +40,8 @@ def null(
     """Return the mean over matched pairs, and the same for every other order of the pictures.
 
     In an order, the views of picture g meet the plain items of picture order[g], pair for pair.
-
-    Args:
-        matched: the term of each view with each plain item, float64 (pairs, pairs).
-        used: the blocks that move together.
-        orders: the orders, the observed one first.
-        draws: number of orders asked for; 0 returns an empty array.
+    `matched` is the term of each view with each plain item, (pairs, pairs). Without `draws` there
+    is no other order.
     """
     found = block_means(matched.numpy(), used, orders.orders if draws else orders.orders[:1])
     return float(found[0]), found[1:]
@@ -88,34 +84,25 @@ def table(
             }
             for row, variant in enumerate(variants):
                 for unit in units:
-                    value, nats = _value(unit, row, position, place)
-                    rows.append(
-                        common
-                        | {
-                            "seed": unit.seed,
-                            "fold": unit.fold,
-                            "step": int(unit.step[row, position]),
-                            "base": unit.base[row][position],
-                            "temperature": unit.temperature[row, position],
-                            "noise": unit.noise[row, position],
-                            "members": int(unit.members[row, position]),
-                            "nats": nats,
-                            "value": value,
-                            "ceiling": unit.ceiling[place],
-                            "chance": unit.chance[place],
-                            "variant": variant,
-                            "chosen": row == 0 and place == 0,
-                        }
-                    )
+                    value, ceiling = unit.values[row, position, place, 0], unit.ceiling[place]
+                    of_unit = {
+                        "seed": unit.seed,
+                        "fold": unit.fold,
+                        "step": int(unit.step[row, position]),
+                        "base": unit.base[row][position],
+                        "temperature": unit.temperature[row, position],
+                        "noise": unit.noise[row, position],
+                        "members": int(unit.members[row, position]),
+                        "nats": min(value, ceiling) if unit.units[place] == "nats" else np.nan,
+                        "value": value,
+                        "ceiling": ceiling,
+                        "chance": unit.chance[place],
+                        "variant": variant,
+                        "chosen": row == 0 and place == 0,
+                    }
+                    rows.append(common | of_unit)
     curves = _curves(units, levels, estimand, variants[0])
     return tables.tidy(pd.concat([pd.DataFrame(rows), curves], ignore_index=True))
-
-
-def _value(result: "FoldResult", variant: int, level: int, statistic: int) -> tuple[float, float]:
-    """Return the uncut value and the reported nats; the nats of a share are NaN."""
-    value = float(result.values[variant, level, statistic, 0])
-    nats = min(value, float(result.ceiling[statistic]))
-    return value, nats if result.units[statistic] == "nats" else np.nan
 
 
 def summary(
@@ -199,9 +186,8 @@ def _curves(
     for unit in units:
         level, step = np.nonzero(np.isfinite(unit.validation))
         values = unit.validation[level, step]
-        columns = {"level": np.asarray(levels)[level], "seed": unit.seed, "fold": unit.fold}
-        columns |= {"split": "validation", "step": step, "chosen": False}
-        columns |= {"statistic": "mutual information", "nats": values, "value": values}
-        columns |= {"unit": "nats", "estimand": estimand, "variant": variant}
-        parts.append(pd.DataFrame(columns))
-    return pd.concat(parts, ignore_index=True)
+        of_unit = {"level": np.asarray(levels)[level], "step": step, "nats": values}
+        parts.append(pd.DataFrame(of_unit).assign(value=values, seed=unit.seed, fold=unit.fold))
+    table = pd.concat(parts, ignore_index=True).assign(split="validation", chosen=False)
+    table = table.assign(statistic="mutual information", unit="nats")
+    return table.assign(estimand=estimand, variant=variant)

@@ -53,15 +53,7 @@ class SymmetricInfoNCE(torch.autograd.Function):
 
     @staticmethod
     def forward(context: Any, scores: torch.Tensor, own: torch.Tensor | None) -> torch.Tensor:
-        """Return the loss per network, shape (networks,), in nats.
-
-        Args:
-            context: keeps values for the gradient.
-            scores: T of every y with every x, shape (networks, pairs, pairs); the diagonal holds
-                the matched pairs.
-            own: unmatched pairs of the same picture, which are left out, bool (networks, pairs,
-                pairs); None if every picture has one pair.
-        """
+        """Return the loss per network, (networks,), in nats; for the arguments see the module."""
         joint = scores.diagonal(dim1=1, dim2=2)
         top = scores.amax((1, 2), keepdim=True)
         raised = (scores - top).clamp_(min=-80).exp_()

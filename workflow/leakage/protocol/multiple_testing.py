@@ -12,16 +12,11 @@ LARGEST = 0.99
 
 
 def cauchy(p_values: ArrayLike) -> float:
-    """Return the Cauchy combination of p-values, for folds of the same kind.
+    """Return the Cauchy combination of p-values, for folds of the same kind; 1 if all are missing.
 
     Liu and Xie, JASA 115, 2020: under the null, the mean of tan((1/2 - p) pi) has the tail of a
-    Cauchy variable, whatever the dependence. A p-value near 1 can cancel a small one.
-
-    Args:
-        p_values: any number of p-values; NaN adds 0 to the mean.
-
-    Returns:
-        The combined p-value; 1 if all are missing.
+    Cauchy variable, whatever the dependence. A p-value near 1 can cancel a small one. NaN adds 0 to
+    the mean.
     """
     found = np.asarray(p_values, dtype=np.float64)
     if np.isnan(found).all():
@@ -33,14 +28,8 @@ def cauchy(p_values: ArrayLike) -> float:
 def bonferroni(p_values: ArrayLike, weights: ArrayLike) -> float:
     """Return the weighted Bonferroni combination: the smallest p / weight, at most 1.
 
-    It is valid under any dependence, and a p-value near 1 does not cancel a small one.
-
-    Args:
-        p_values: any number of p-values; NaN (nothing tested) is left out.
-        weights: positive, one per p-value; those in use are scaled to sum to 1.
-
-    Returns:
-        The combined p-value; NaN if all are missing.
+    It is valid under any dependence, and a p-value near 1 does not cancel a small one. Weights are
+    positive and need not sum to 1. NaN (nothing tested) is left out; if all are, the result is NaN.
 
     Raises:
         LeakageError: the number of weights differs, or a weight is not positive.

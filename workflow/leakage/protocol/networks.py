@@ -21,12 +21,7 @@ from torch.nn import functional
 class JointCritic(torch.nn.Module):
     """T(x, y) for every seed and level: a multilayer perceptron with ReLU on (x, y).
 
-    Args:
-        seeds: seeds of the initial parameters, one per set of networks.
-        levels: networks per seed.
-        dims: (dim_x, dim_y).
-        hidden: width of the hidden layers.
-        layers: number of hidden layers, at least 1.
+    There are `levels` networks for each seed of initial parameters.
     """
 
     def __init__(
@@ -50,9 +45,7 @@ class JointCritic(torch.nn.Module):
     def halves(self, x: torch.Tensor, y: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Return the parts of x and y in the first layer, each (seeds * levels, pairs, hidden).
 
-        Args:
-            x: shape (seeds, pairs, dim_x), shared by the levels.
-            y: shape (seeds, levels, pairs, dim_y).
+        x (seeds, pairs, dim_x) is shared by the levels; y is (seeds, levels, pairs, dim_y).
         """
         from_y = torch.baddbmm(self.first_bias, y.flatten(0, 1), self.y_weight)
         return _shared(x, self.x_weight), from_y
@@ -70,13 +63,10 @@ class JointCritic(torch.nn.Module):
         return first.squeeze(-1)
 
     def rolled(self, from_x: torch.Tensor, from_y: torch.Tensor, shifts: range) -> torch.Tensor:
-        """Return T of every x with the y `shift` places before it, for several shifts.
+        """Return T of every x with the y `shift` places before it, (networks, shifts * pairs).
 
         On a CPU it computes one network and shift at a time, so that the layers stay in the
         processor's cache.
-
-        Returns:
-            Shape (seeds * levels, shifts * pairs).
         """
         if from_x.is_cuda:
             return torch.cat([self.head(from_x + from_y.roll(s, dims=1)) for s in shifts], -1)
@@ -97,14 +87,8 @@ class SeparableCritics(torch.nn.Module):
     """T(x, y) = <g(x), h(y)> + a(x) + b(y) + base(x, y) for many networks side by side.
 
     One perceptron with ReLU gives g and a, another gives h and b. Each also reads the squared
-    length of the item. At the start they add 0, so an untrained critic equals its base.
-
-    Args:
-        seeds: seeds of the initial parameters, one per network. Equal seeds give equal parameters.
-        dims: (dim_x, dim_y).
-        hidden: width of the hidden layers.
-        layers: number of hidden layers, at least 1.
-        features: length of g(x) and h(y).
+    length of the item. At the start they add 0, so an untrained critic equals its base. There is
+    one network per seed; equal seeds give equal parameters. g(x) has `features` coordinates.
     """
 
     def __init__(
@@ -131,14 +115,11 @@ class SeparableCritics(torch.nn.Module):
             self.y_biases[-1][..., -1] = 0
 
     def halves(self, x: torch.Tensor, y: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return two vectors per pair; their product is the learned part of T.
+        """Return two vectors per pair, (networks, pairs, features + 2), with T as their product.
 
         Args:
             x: shape (networks, pairs, dim_x).
             y: shape (networks, pairs, dim_y).
-
-        Returns:
-            Each of shape (networks, pairs, features + 2).
         """
         g = _perceptron(x, self.x_weights, self.x_biases)
         h = _perceptron(y, self.y_weights, self.y_biases)
@@ -182,12 +163,7 @@ def _parameter(
 
 
 def _shared(x: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
-    """Return x times each level's weight, (seeds * levels, pairs, columns).
-
-    Args:
-        x: shape (seeds, pairs, dim).
-        weight: shape (seeds * levels, dim, columns).
-    """
+    """Return x (seeds, pairs, dim) times each level's weight (seeds * levels, dim, columns)."""
     seeds, pairs, dim = x.shape
     levels, columns = len(weight) // seeds, weight.shape[-1]
     if dim <= columns:  # copying x per level is cheaper than copying the product
@@ -222,8 +198,6 @@ def log_mean_exp(values: torch.Tensor) -> torch.Tensor:
 
 def moving_average(average: torch.Tensor | None, new: torch.Tensor, rate: float) -> torch.Tensor:
     """Return the moving average updated with `new`, all as logarithms, for MINE's gradient."""
-    if average is None:
-        return new
-    if rate == 1:
+    if average is None or rate == 1:
         return new
     return torch.logaddexp(average + float(np.log1p(-rate)), new + float(np.log(rate)))

@@ -33,36 +33,30 @@ FEW_COORDINATES, FREQUENCY = 4, 5.0
 MOST_KEPT = 40_000_000
 # A smaller gain is rounding, so a constant view stays at 0.
 LEAST_GAIN = 1e-4
+# Epochs without a better validation value, after which a network stops.
+PATIENCE = 12
+WEIGHT_DECAY = 0.1
+# Length of the vectors g(x) and h(y).
+FEATURES = 32
+# Number of principal components that one more network reads, if there are more.
+LEADING = 16
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """How one network per level is trained.
+    """How one network per level is trained."""
 
-    Attributes:
-        based: whether the network starts from the chosen base; otherwise from T = 0.
-        noise: standard deviation of the noise on its inputs.
-        fourier: whether the network reads Fourier features.
-        leading: whether it reads the leading principal components only.
-    """
-
-    based: bool
-    noise: float
-    fourier: bool = False
-    leading: bool = False
+    based: bool  # whether the network starts from the chosen base; otherwise from T = 0
+    noise: float  # standard deviation of the noise on its inputs
+    fourier: bool = False  # whether it reads Fourier features
+    leading: bool = False  # whether it reads the leading principal components only
 
 
 @dataclass(frozen=True, eq=False)
 class Stack:
-    """The networks of one recipe, and everything that their training depends on.
+    """The networks of one recipe, and everything that their training depends on."""
 
-    Attributes:
-        bound: its criterion chooses the epoch.
-        keys: names the networks.
-        bases: the base critic of every fold, variant and level.
-    """
-
-    bound: Bound
+    bound: Bound  # its criterion chooses the epoch
     problem: Problem
     keys: list[NetworkKey]
     bases: dict[BaseKey, ChosenBase]
@@ -73,25 +67,15 @@ class Stack:
 
 @dataclass(frozen=True, eq=False)
 class TrainedStack:
-    """Networks trained by one recipe.
-
-    Attributes:
-        recipe: the recipe.
-        keys: names the networks.
-        module: the parameters of each network at its best epoch.
-        inputs: what the networks read.
-        steps: the best epoch of each network, 0 for the base alone, int64 (networks,).
-        values: the validation value at that epoch, float64 (networks,), in nats.
-        validation: the validation value per epoch, float32 (epochs + 1, networks); NaN after a
-            network has stopped.
-    """
+    """Networks trained by one recipe."""
 
     recipe: Recipe
     keys: list[NetworkKey]
-    module: networks.SeparableCritics
+    module: networks.SeparableCritics  # the parameters of each network at its best epoch
     inputs: "Inputs"
-    steps: torch.Tensor
-    values: torch.Tensor
+    steps: torch.Tensor  # int64 (networks,): the best epoch, 0 for the base alone
+    values: torch.Tensor  # float64 (networks,): the validation value at that epoch, in nats
+    # float32 (epochs + 1, networks): the value per epoch; NaN after a network has stopped.
     validation: torch.Tensor
 
     def scores(self, network: int, plain: Ints, views: Ints) -> torch.Tensor:
@@ -112,7 +96,7 @@ def recipes(problem: Problem, settings: "CrossFittedNetworks") -> list[Recipe]:
     if settings.fourier and max(dims) <= FEW_COORDINATES:
         found.append(Recipe(False, 0.0, fourier=True))
     # Only principal components have an order.
-    if settings.leading and problem.pca and settings.leading < problem.pca < min(dims):
+    if problem.pca and LEADING < problem.pca < min(dims):
         found.append(Recipe(False, settings.noise[-1], leading=True))
     return found
 
@@ -191,8 +175,7 @@ class Inputs:
     def _features(self, base: ChosenBase) -> tuple[Floats, Floats]:
         """Return the leading components of x and y, or their Fourier features."""
         if self.recipe.leading:
-            count = self.settings.leading
-            return base.plain.leading(count), base.views.leading(count)
+            return base.plain.leading(LEADING), base.views.leading(LEADING)
         args = self.settings.fourier, FREQUENCY
         x = preprocessing.fourier(base.plain.inputs, *args, self.seed)
         return x, preprocessing.fourier(base.views.inputs, *args, self.seed + 1)
@@ -260,12 +243,7 @@ class Sampler:
     def _own(
         self, pairs: torch.Tensor, views: torch.Tensor, matched: torch.Tensor
     ) -> torch.Tensor | None:
-        """Return which unmatched pairs are not negatives, (networks, batch, batch); None for none.
-
-        Args:
-            pairs, views: indices of plain items and views, (networks, batch).
-            matched: which networks belong to the matched variant, (networks,).
-        """
+        """Return which unmatched pairs are no negatives, (networks, batch, batch); None: none."""
         if self.one_pair_per_picture and matched.all():
             return None
         plain = self.groups[pairs]
@@ -360,13 +338,12 @@ class Trainer:
         self.validation = Validation(stack, self.inputs)
         per_epoch = train // batch
         self.epochs = min(self.settings.epochs, -(-self.settings.steps // per_epoch))
-        shape = self.settings.hidden, self.settings.layers, self.settings.features
+        shape = self.settings.hidden, self.settings.layers, FEATURES
         seeds = [key.seed for key in stack.keys]
         module = networks.SeparableCritics(seeds, self.inputs.dims, *shape).to(stack.device)
         self.module, self.averaged, self.best = module, copy.deepcopy(module), copy.deepcopy(module)
-        rate, decay = self.settings.learning_rate, self.settings.weight_decay
-        parameters = module.parameters()
-        self.optimiser = torch.optim.AdamW(parameters, rate, weight_decay=decay, fused=True)
+        rate, parameters = self.settings.learning_rate, module.parameters()
+        self.optimiser = torch.optim.AdamW(parameters, rate, weight_decay=WEIGHT_DECAY, fused=True)
         steps = self.epochs * per_epoch + 1
         self.schedule = torch.optim.lr_scheduler.OneCycleLR(
             self.optimiser, rate, total_steps=steps, cycle_momentum=False
@@ -406,10 +383,9 @@ class Trainer:
         improved = self.alive[better]
         self.values[improved], self.steps[improved] = values[improved], epoch
         with torch.no_grad():
-            pairs = zip(self.best.parameters(), self.averaged.parameters(), strict=True)
-            for kept, new in pairs:
+            for kept, new in zip(self.best.parameters(), self.averaged.parameters(), strict=True):
                 kept[improved.to(kept.device)] = new[better.to(new.device)]
-        going = epoch - self.steps[self.alive] < self.settings.patience
+        going = epoch - self.steps[self.alive] < PATIENCE
         if not going.all():
             training.keep_networks(self.module, going, self.optimiser)
             training.keep_networks(self.averaged, going)

@@ -27,18 +27,13 @@ WEIGHT_STEP = 1.1
 class Blocks:
     """The pairs of a test, as blocks that move together.
 
-    Attributes:
-        pairs: indices of the used pairs, int64 (used,), picture by picture.
-        pictures: the picture of each used pair, from 0, int64 (used,), ascending.
-        strata: the stratum of each picture, from 0, int64 (pictures,). Pictures of one stratum
-            change places; each of them has the same number of used pairs.
-        labels: the value of each picture in `groups`, (pictures,).
+    Pictures of one stratum change places. Each of them has the same number of used pairs.
     """
 
-    pairs: Ints
-    pictures: Ints
-    strata: Ints
-    labels: np.ndarray
+    pairs: Ints  # indices of the used pairs, picture by picture, (used,)
+    pictures: Ints  # the picture of each used pair, from 0, ascending, (used,)
+    strata: Ints  # the stratum of each picture, from 0, (pictures,)
+    labels: np.ndarray  # the value of each picture in `groups`, (pictures,)
 
     @property
     def possible(self) -> int:
@@ -68,10 +63,8 @@ class Blocks:
     def sums(self, orders: Ints, scores: Callable[[Ints], Floats]) -> Floats:
         """Return the sum of a score over the matched pictures of every order, float64 (orders,).
 
-        Args:
-            orders: int (orders, pictures).
-            scores: returns the score of the views of some pictures of a stratum with their plain
-                items, (pictures, pictures), summed over the pairs of a picture.
+        `scores` returns the score of the views of some pictures of a stratum with their plain
+        items, (pictures, pictures), summed over the pairs of a picture.
         """
         total = np.zeros(len(orders))
         for members in self.members:
@@ -84,16 +77,11 @@ class Blocks:
 
 @dataclass(frozen=True)
 class Orders:
-    """Orders of the pictures, the observed one first.
+    """Orders of the pictures, the observed one first."""
 
-    Attributes:
-        orders: int64 (orders, pictures): the view of picture g meets the plain picture
-            orders[:, g].
-        exhaustive: whether these are all distinct orders.
-    """
-
+    # int64 (orders, pictures): the view of picture g meets the plain picture orders[:, g].
     orders: Ints
-    exhaustive: bool
+    exhaustive: bool  # whether these are all distinct orders
 
 
 def blocks(
@@ -142,13 +130,7 @@ def blocks(
 
 
 def orders(used: Blocks, draws: int = 999, seed: int = 0) -> Orders:
-    """Return all distinct orders of the pictures, or 1 + `draws` of them if there are more.
-
-    Args:
-        used: the blocks.
-        draws: number of orders in addition to the observed one.
-        seed: draws random orders.
-    """
+    """Return all distinct orders of the pictures, or the observed and `draws` random ones."""
     if used.possible <= 1 + draws:
         return Orders(_all(used.members), True)
     generator = np.random.default_rng([seed, 21])
@@ -175,7 +157,7 @@ def _strata(sizes: Ints) -> tuple[Ints, Ints]:
     wanted = min(math.log(ENOUGH_ORDERS), math.lgamma(len(sizes) + 1)) - 1e-9
     weight = 0.0
     cuts = _cuts(ascending, weight)
-    while _log_orders(cuts) < wanted:
+    while sum(math.lgamma(last - first + 1) for first, last in itertools.pairwise(cuts)) < wanted:
         weight = WEIGHT_STEP * weight if weight else WEIGHT_STEP - 1
         cuts = _cuts(ascending, weight)
     used, strata = np.empty_like(sizes), np.empty_like(sizes)
@@ -204,10 +186,6 @@ def _cuts(ascending: Ints, weight: float) -> list[int]:
     while cuts[-1]:
         cuts.append(int(start[cuts[-1]]))
     return cuts[::-1]
-
-
-def _log_orders(cuts: list[int]) -> float:
-    return sum(math.lgamma(last - first + 1) for first, last in itertools.pairwise(cuts))
 
 
 def _all(strata: list[Ints]) -> Ints:

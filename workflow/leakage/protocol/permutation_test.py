@@ -36,29 +36,17 @@ NOISE = 4
 
 @dataclass(frozen=True)
 class Independence:
-    """Tests of several levels on the same orders.
-
-    Attributes:
-        statistics: names, in the order of the arrays' first axis.
-        values: statistics of the observed order, float64 (statistics, levels).
-        p_values: exact p-value of each statistic, float64 (statistics, levels).
-        p_value: exact p-value of all statistics together, float64 (levels,).
-        orders: number of compared orders, including the observed one.
-        possible: number of distinct orders.
-        pictures: number of pictures used.
-        pairs: number of pairs used.
-        exhaustive: whether all distinct orders were compared.
-    """
+    """Tests of several levels on the same orders. p-values are exact."""
 
     statistics: tuple[str, ...]
-    values: Floats
-    p_values: Floats
-    p_value: Floats
-    orders: int
-    possible: int
-    pictures: int
-    pairs: int
-    exhaustive: bool
+    values: Floats  # of the observed order, float64 (statistics, levels)
+    p_values: Floats  # of each statistic, float64 (statistics, levels)
+    p_value: Floats  # of all statistics together, float64 (levels,)
+    orders: int  # number of compared orders, including the observed one
+    possible: int  # number of distinct orders
+    pictures: int  # number of pictures used
+    pairs: int  # number of pairs used
+    exhaustive: bool  # whether all distinct orders were compared
 
     @property
     def smallest_p(self) -> float:
@@ -72,9 +60,6 @@ class Independence:
         compared orders), pictures, pairs, exact (whether all distinct orders were compared),
         smallest_p (smallest p-value possible with the compared orders) and possible_p (with all
         distinct orders).
-
-        Args:
-            levels: the levels' names.
         """
         import pandas as pd
 
@@ -168,16 +153,9 @@ def _checked(
 
 
 def similarity(x: Floats, y: Floats, used: Blocks, over: Orders) -> Floats:
-    """Return the mean cosine of matched standardised pairs in every order.
+    """Return the mean cosine of matched standardised pairs in every order, (levels, orders).
 
-    Args:
-        x: plain items, float (pairs, dim).
-        y: views, float (levels, pairs, dim), of the same dimension.
-        used: the pairs to use.
-        over: the orders.
-
-    Returns:
-        float64 (levels, orders), from -1 to 1.
+    x is float (pairs, dim), y (levels, pairs, dim).
     """
     plain = unit(standardised(x[used.pairs]))
     views = (unit(standardised(view[used.pairs])) for view in y)
@@ -217,9 +195,8 @@ def distance_covariance(x: Floats, y: Floats, used: Blocks, over: Orders) -> Flo
             # Reuses memory: eight times as fast as plain[order][:, order].
             np.take(plain, order, axis=0, out=turned, mode="clip")
             np.take(turned, order, axis=1, out=permuted[place], mode="clip")
-        found[:, first : first + len(rows)] = (
-            views @ permuted[: len(rows)].reshape(-1, plain.size).T
-        )
+        permuted_rows = permuted[: len(rows)].reshape(-1, plain.size)
+        found[:, first : first + len(rows)] = views @ permuted_rows.T
     return found
 
 
@@ -233,38 +210,30 @@ SAME_SPACE = {"similarity", "whitened similarity"}
 
 
 def p_values(values: Floats) -> Floats:
-    """Return the share of orders with a statistic of at least the observed one, float64 (...).
+    """Return the share of orders (the last axis) with at least the first one's statistic.
 
     Values that differ only by rounding count as equal, so a constant view has p = 1.
-
-    Args:
-        values: float (..., orders), the observed order first.
     """
     found: Floats = (values >= values[..., :1] - ROUNDING).mean(axis=-1)
     return found
 
 
 def ranks(values: Floats) -> Floats:
-    """Return the p-value that each order would have if it were the observed one.
-
-    Args:
-        values: finite floats (..., orders).
-    """
+    """Return the p-value that each order would have if it were the observed one, (..., orders)."""
     flat = values.reshape(-1, values.shape[-1])
     below = [np.searchsorted(np.sort(each), each - ROUNDING, side="left") for each in flat]
     return ((flat.shape[1] - np.stack(below)) / flat.shape[1]).reshape(values.shape)
 
 
 def combined(values: Floats) -> Floats:
-    """Return one statistic from several, float64 (..., orders): the mean Cauchy variable.
+    """Return one statistic (..., orders) from several (statistics, ..., orders).
+
+    It is the mean Cauchy variable.
 
     Its own p-value among the same orders is exact, whatever the dependence between the statistics.
     (Liu and Xie, JASA 115, 2020; p-values above 1/2 count as 1/2.) Measured against Fisher's sum of
     logarithms, it has as much power on pictures, and far more if only one of the statistics finds
     the relation.
-
-    Args:
-        values: float (statistics, ..., orders).
     """
     found: Floats = np.tan((0.5 - np.minimum(ranks(values), 0.5)) * np.pi).mean(axis=0)
     return found
@@ -282,11 +251,9 @@ def standardised(values: Floats) -> Floats:
 
 
 def whitened(values: Floats, shrinkage: float = 1.0) -> Floats:
-    """Return centred rows times the inverse root of their shrunk covariance, (rows, dim).
+    """Return centred rows (rows, dim) times the inverse root of their shrunk covariance.
 
-    Args:
-        values: float64 (rows, dim), columns with mean 0.
-        shrinkage: every eigenvalue grows by this multiple of their mean.
+    Every eigenvalue grows by `shrinkage` times their mean.
     """
     rows, dim = values.shape
     added = shrinkage * (values**2).sum() / (rows * dim)
@@ -317,11 +284,9 @@ def _mean_product(plain: Floats, view: Floats, used: Blocks, over: Orders) -> Fl
 
 
 def _distances(values: Floats, between: np.ndarray) -> Floats:
-    """Return centred Euclidean distances with norm 1, (pairs, pairs).
+    """Return centred Euclidean distances of values (pairs, dim), with norm 1, (pairs, pairs).
 
-    Args:
-        values: float64 (pairs, dim).
-        between: which distances count, symmetric bool (pairs, pairs); the others become 0.
+    Distances that do not count in the symmetric mask `between` are 0.
     """
     squares = (values**2).sum(axis=1)
     products = squares[:, None] + squares - 2 * values @ values.T

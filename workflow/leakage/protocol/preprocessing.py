@@ -27,14 +27,10 @@ class Scaler:
 
     scikit-learn's StandardScaler uses another threshold for constant coordinates, keeps them
     unchanged, and copies the whole array.
-
-    Attributes:
-        mean: float64 (dim,).
-        spread: standard deviations, float64 (dim,); infinite for a constant coordinate.
     """
 
-    mean: Floats
-    spread: Floats
+    mean: Floats  # (dim,)
+    spread: Floats  # standard deviations, (dim,); infinite for a constant coordinate
 
     def __call__(self, rows: Floats) -> Floats:
         """Return rows (pairs, dim) with mean 0 and variance 1, cut at `BOUND`, float64."""
@@ -67,10 +63,7 @@ def scaler(values: Floats, train: Ints) -> Scaler:
 
 
 def resolution(dtype: np.dtype[Any], largest: Floats) -> Floats:
-    """Return the spacing of the floating-point numbers of a dtype at some magnitudes, float64.
-
-    Other dtypes than floats count as float64.
-    """
+    """Return the spacing of a dtype's floating-point numbers at some magnitudes; else float64's."""
     spacing: Floats = np.finfo(dtype if dtype.kind == "f" else np.float64).eps * largest
     return spacing
 
@@ -81,17 +74,9 @@ def _blocks(values: Floats, train: Ints) -> Iterator[Floats]:
 
 
 def projected(values: Floats, scaled: Scaler, axes: Floats | None) -> Floats:
-    """Return standardised items, projected on principal axes if given.
+    """Return standardised items, projected on principal axes (dim, components) if given, float32.
 
     A coordinate that is constant on the training pairs becomes 0.
-
-    Args:
-        values: shape (pairs, dim).
-        scaled: the fitted scaler.
-        axes: shape (dim, components), or None.
-
-    Returns:
-        float32 (pairs, components), or (pairs, dim) without axes.
     """
     columns = values.shape[1] if axes is None else axes.shape[1]
     found = np.empty((len(values), columns), np.float32)
@@ -115,13 +100,6 @@ def normal_scores(values: Floats, train: Ints) -> Floats:
     and heavy tails. Ties share their middle rank. Between two training values the map is linear in
     the probability. Beyond the outermost ones it is constant, so every score is bounded.
     (scikit-learn's QuantileTransformer sends the outermost training values to ±5.2.)
-
-    Args:
-        values: shape (pairs, dim).
-        train: indices of the training pairs.
-
-    Returns:
-        float32 of the same shape.
     """
     from scipy.special import ndtri
 
@@ -137,16 +115,8 @@ def fourier(values: Floats, features: int, scale: float, seed: int) -> Floats:
     """Return items with random Fourier features appended, which show fine detail.
 
     Rahimi and Recht, NeurIPS 2007; Tancik et al., NeurIPS 2020, arXiv 2006.10739, equation 5:
-    [v, sin Bv, cos Bv], where the entries of B are normal.
-
-    Args:
-        values: standard normal scores, shape (pairs, dim).
-        features: number of rows of B.
-        scale: standard deviation of a frequency in one dimension; divided by the root of `dim`.
-        seed: draws B.
-
-    Returns:
-        float32 (pairs, dim + 2 features).
+    [v, sin Bv, cos Bv], where the entries of B (features, dim) are normal, with standard deviation
+    scale / sqrt(dim). The values are standard normal scores (pairs, dim).
     """
     generator, dim = np.random.default_rng([seed, 30]), values.shape[1]
     angles = values @ generator.normal(0, scale / dim**0.5, (dim, features))
@@ -162,35 +132,22 @@ class Whitening:
 
     The fit uses the smaller of the two product matrices. scikit-learn's PCA does not do that if
     there are fewer pairs than coordinates. One fit serves whitening and components.
-
-    Attributes:
-        axes: float64 (dim, axes).
-        variances: variances along the axes, float64 (axes,).
-        mean: mean variance over all `dim` directions.
     """
 
-    axes: Floats
-    variances: Floats
-    mean: float
+    axes: Floats  # (dim, axes)
+    variances: Floats  # along the axes, (axes,)
+    mean: float  # mean variance over all `dim` directions
 
 
 @dataclass(frozen=True, eq=False)
 class Variable:
-    """The plain items, or one level's views. Each property is fitted at its first use.
+    """The plain items, or one level's views. Each property is fitted at its first use."""
 
-    Attributes:
-        values: raw items, shape (pairs, dim).
-        train: indices of the training pairs.
-        pca: components of the critics' inputs; None keeps all coordinates.
-        marginals: how the critics' inputs are scaled, `normal` or `standard`.
-        lengths: whether networks read the length of an item. Of bytes it is a detail that they
-            memorise.
-    """
-
-    values: Floats
-    train: Ints
-    pca: int | None
-    marginals: str
+    values: Floats  # raw items, shape (pairs, dim)
+    train: Ints  # indices of the training pairs
+    pca: int | None  # components of the critics' inputs; None keeps all coordinates
+    marginals: str  # how the critics' inputs are scaled, `normal` or `standard`
+    # Whether networks read the length of an item. Of bytes it is a detail that they memorise.
     lengths: bool = True
 
     @cached_property

@@ -41,29 +41,17 @@ class NetworkKey(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class Problem:
-    """The pairs, and how they are held out.
+    """The pairs, and how they are held out."""
 
-    Attributes:
-        x: plain items, (pairs, dim_x), any numeric dtype.
-        y: views, (levels, pairs, dim_y).
-        groups: the picture of each pair as a number from 0, int64 (pairs,).
-        folds: the fold of each pair, int64 (pairs,).
-        partner: per variant (matched, mismatched), the view of each pair, int64 (pairs,).
-        splits: training, validation and test pairs of each fold.
-        seeds: one random seed per repetition.
-        pca: components of the critics' inputs; None keeps all coordinates.
-        note: how bytes were read, as words to append to the estimand.
-    """
-
-    x: Floats
-    y: Floats
-    groups: Ints
-    folds: Ints
-    partner: Mapping[str, Ints]
-    splits: list[Split]
-    seeds: list[int]
-    pca: int | None
-    note: str
+    x: Floats  # plain items, (pairs, dim_x)
+    y: Floats  # views, (levels, pairs, dim_y)
+    groups: Ints  # the picture of each pair as a number from 0, (pairs,)
+    folds: Ints  # the fold of each pair, (pairs,)
+    partner: Mapping[str, Ints]  # per variant (matched, mismatched), the view of each pair
+    splits: list[Split]  # training, validation and test pairs of each fold
+    seeds: list[int]  # one random seed per repetition
+    pca: int | None  # components of the critics' inputs; None keeps all coordinates
+    note: str  # how bytes were read, as words to append to the estimand
 
     @property
     def of_bytes(self) -> bool:
@@ -81,14 +69,10 @@ class Problem:
         return [(variant, level) for variant in self.partner for level in range(len(self.y))]
 
     def own(self, variant: str, index: Ints) -> np.ndarray:
-        """Return which pairs are not negatives of each other, bool (views, plain items).
+        """Return which pairs at `index` are not negatives of each other, bool (views, plain items).
 
         These are the pairs of the same picture. In the mismatched variant they include a view and
         its true plain item.
-
-        Args:
-            variant: matched or mismatched.
-            index: indices of the pairs.
         """
         plain, true = self.groups[index], self.groups[self.partner[variant][index]]
         own: np.ndarray = (plain[:, None] == plain) | (true[:, None] == plain)
@@ -106,18 +90,9 @@ def validated(problem: Problem, fold: int, seed: int, limit: int) -> Ints:
 
 
 def scored(problem: Problem, index: Ints, limit: int, seed: list[int]) -> Ints:
-    """Return at most `limit` of some pairs at random, sorted, with equally many of each picture.
+    """Return at most `limit` of the pairs `index` at random, sorted, equally many of each picture.
 
     If there are more pictures than `limit`, it takes one pair each of some of them.
-
-    Args:
-        problem: the pairs.
-        index: indices of the pairs to choose from.
-        limit: the largest number of pairs.
-        seed: of the draw.
-
-    Returns:
-        int64 (at most limit,).
     """
     if len(index) <= limit:
         return index

@@ -38,17 +38,11 @@ LEAST = 1e-6
 
 @dataclass(frozen=True)
 class Choice:
-    """The choice of the held-out pictures.
+    """The choice of the held-out pictures."""
 
-    Attributes:
-        name: name of the candidate; `none` for T = 0.
-        temperature: the factor a.
-        value: its mean value on the held-out pictures, in nats.
-    """
-
-    name: str
-    temperature: float
-    value: float
+    name: str  # of the candidate; `none` for T = 0
+    temperature: float  # the factor a
+    value: float  # its mean value on the held-out pictures, in nats
 
 
 NOTHING = Choice("none", 0.0, 0.0)
@@ -56,20 +50,14 @@ NOTHING = Choice("none", 0.0, 0.0)
 
 @dataclass(frozen=True, eq=False)
 class ChosenBase:
-    """The base critic of one fold, variant and level, fitted on the fold's training pairs.
-
-    Attributes:
-        plain, views: x and y.
-        choice: candidate and temperature chosen by the other folds, and their value.
-        candidate: the fitted candidate; None for T = 0.
-        canonical: the Gaussian candidate that gives networks their coordinates: the chosen one, or
-            the last one. None if T = 0 was chosen, or there is no Gaussian candidate.
-    """
+    """The base critic of one fold, variant and level, fitted on the fold's training pairs."""
 
     plain: Variable
     views: Variable
-    choice: Choice
-    candidate: Candidate | None
+    choice: Choice  # candidate and temperature chosen by the other folds, and their value
+    candidate: Candidate | None  # fitted; None for T = 0
+    # The Gaussian candidate that gives networks their coordinates: the chosen one, or the last one.
+    # None if T = 0 was chosen, or there is no Gaussian candidate.
     canonical: Gaussian | None
 
     def scores(self, plain: Ints, views: Ints) -> torch.Tensor:
@@ -81,12 +69,7 @@ class ChosenBase:
 
 
 class Pooled:
-    """The values of all candidates at all their temperatures, pooled over folds.
-
-    Args:
-        bound: its criterion is the value.
-        folds: number of folds to pool.
-    """
+    """The values of all candidates and temperatures by the bound's criterion, over folds."""
 
     def __init__(self, bound: Bound, folds: int) -> None:
         self.bound, self.folds, self.pictures = bound, folds, 0
@@ -103,13 +86,10 @@ class Pooled:
         own: np.ndarray,
         pictures: int,
     ) -> None:
-        """Add one fold.
+        """Add one fold of candidates that were fitted without it.
 
-        Args:
-            candidates: the candidates, fitted without the pairs of this fold.
-            plain, views: indices of the pairs' items, int (pairs,).
-            own: which pairs are not negatives of each other, bool (pairs, pairs).
-            pictures: number of pictures of the fold.
+        `plain` and `views` are the indices of the pairs' items, (pairs,). `own` says which pairs
+        are not negatives of each other, (pairs, pairs).
         """
         if own.all():
             return  # two exchanged pictures have no negatives
@@ -180,13 +160,7 @@ class Pooled:
 def choose_bases(
     bound: Bound, problem: Problem, settings: "CrossFitted"
 ) -> dict[BaseKey, ChosenBase]:
-    """Return the base critic of every fold, variant and level, chosen by the other folds.
-
-    Args:
-        bound: its criterion is the value of a candidate.
-        problem: the pairs.
-        settings: the names of the bases, and the marginals.
-    """
+    """Return the base critic of every fold, variant and level, chosen by the other folds."""
     same_space = problem.x.shape[1] == problem.y.shape[2]
     bases = [BASES[name] for name in settings.bases if same_space or not BASES[name].same_space]
     choosing = _choosing_folds(problem)
@@ -204,9 +178,7 @@ def choose_bases(
         views = variables(values)
         for variant, partner in problem.partner.items():
             fitted = {
-                pair: [
-                    each for base in bases for each in base.fit(plain[pair], views[pair], partner)
-                ]
+                pair: [one for base in bases for one in base.fit(plain[pair], views[pair], partner)]
                 for pair in left_out
             }
             for fold, others in choosing.items():

@@ -11,27 +11,18 @@ from leakage.interfaces import Ints
 
 @dataclass(frozen=True, eq=False)
 class Draws:
-    """Batches of training pairs, without replacement within an epoch.
+    """Batches of training pairs, without replacement within an epoch."""
 
-    Attributes:
-        train: the training pairs of each unit, int (pairs,).
-        generators: one per unit; each draws the unit's order.
-        batch: pairs per step.
-    """
-
-    train: list[Ints]
-    generators: list[torch.Generator]
-    batch: int
+    train: list[Ints]  # the training pairs of each unit
+    generators: list[torch.Generator]  # one per unit; each draws the unit's order
+    batch: int  # pairs per step
 
     def epoch(self) -> Iterator[torch.Tensor]:
         """Yield positions in `train`, int64 (units, batch), in a new random order."""
         trained = min(map(len, self.train))  # as many steps as the smallest unit allows
-        order = torch.stack(
-            [
-                torch.randperm(len(pairs), generator=each)[:trained]
-                for pairs, each in zip(self.train, self.generators, strict=True)
-            ]
-        )
+        units = zip(self.train, self.generators, strict=True)
+        orders = [torch.randperm(len(pairs), generator=each)[:trained] for pairs, each in units]
+        order = torch.stack(orders)
         for start in range(0, trained - self.batch + 1, self.batch):
             yield order[:, start : start + self.batch]
 
@@ -51,9 +42,9 @@ def run(
         draws: the batches.
         loss: returns the summed loss of all networks for positions (units, batch).
         optimiser: of all parameters.
-        epochs: largest number of epochs, including `done`.
+        epochs: largest number of epochs, including the `done` ones of an earlier run.
         after_step: called after every step.
-        after_epoch: called with the number of the epoch, from 1. Returns true to stop.
+        after_epoch: called with the number of the epoch, from 1.
         done: epochs done by an earlier run.
     """
     for epoch in progress.over(range(done + 1, epochs + 1), "epochs", done=done):
@@ -69,12 +60,10 @@ def run(
 def keep_networks(
     module: torch.nn.Module, kept: torch.Tensor, optimiser: torch.optim.Optimizer | None = None
 ) -> None:
-    """Keep only some networks of a stack and of its optimiser's state, in place.
+    """Keep only the networks in the mask `kept`, in a stack and its optimiser's state, in place.
 
-    Args:
-        module: the stack; the first axis of every parameter is the networks.
-        kept: which networks to keep, bool (networks,).
-        optimiser: one like Adam, with state tensors that are scalars or as large as the parameter.
+    The first axis of every parameter is the networks. The optimiser is one like Adam, with state
+    tensors that are scalars or as large as the parameter.
     """
     replaced = {}
     for owner in module.modules():

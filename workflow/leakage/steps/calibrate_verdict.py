@@ -32,17 +32,11 @@ DRAWS = 199
 
 @dataclass(frozen=True)
 class Design:
-    """The design of a family's data.
-
-    Attributes:
-        pictures: number of pictures.
-        patches: `EQUAL` (`PATCHES` per picture) or `UNEQUAL` (1 to 2 x PATCHES - 1).
-        strength: correlation of each coordinate of a view with that of the plain item.
-    """
+    """The design of a family's data."""
 
     pictures: int
-    patches: str
-    strength: float
+    patches: str  # `EQUAL` (`PATCHES` per picture) or `UNEQUAL` (1 to 2 x PATCHES - 1)
+    strength: float  # correlation of each coordinate of a view with that of the plain item
 
     def sizes(self, seed: int) -> Ints:
         """Return the number of patches of each picture, int64 (pictures,)."""
@@ -94,13 +88,10 @@ def main(
 
 
 def sample(design: Design, seed: int) -> tuple[Floats, Floats, Ints]:
-    """Return plain items, views of all families' levels, and the picture of each pair.
+    """Return x (pairs, DIM), y (FAMILIES * LEVELS, pairs, DIM) and the picture of each pair.
 
     Half of the variance of an item is common to all patches of its picture, so pairs of one picture
     are not independent.
-
-    Returns:
-        x (pairs, DIM), y (FAMILIES * LEVELS, pairs, DIM) and groups (pairs,).
     """
     generator = np.random.default_rng([seed, 10])
     groups = np.repeat(np.arange(design.pictures), design.sizes(seed))
@@ -137,12 +128,9 @@ def _judged(
 ) -> pd.DataFrame:
     """Return one row per level of a family. Rules with critics are missing without critics."""
     p_exact, p_critics = exact.p_value[part], p_critics[part]
-    p_value = [
-        multiple_testing.bonferroni(both, verdicts.WEIGHTS)
-        for both in zip(p_exact, p_critics, strict=True)
-    ]
     table = pd.DataFrame({"level": range(LEVELS), "p_exact": p_exact, "p_critics": p_critics})
-    table["p_value"] = p_value
+    pairs = zip(p_exact, p_critics, strict=True)
+    table["p_value"] = [multiple_testing.bonferroni(both, verdicts.WEIGHTS) for both in pairs]
     smallest = exact.smallest_p, 1 / exact.possible
     # Critics alone permute pictures within folds.
     needed = verdicts.needed_in_folds(verdicts.HOLM, LEVELS, chosen.confidence, chosen.folds)

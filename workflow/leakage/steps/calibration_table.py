@@ -51,14 +51,8 @@ def main(
 def page(rows: pd.DataFrame, wrong: pd.DataFrame, peers: pd.DataFrame | None = None) -> str:
     """Return the page as Markdown.
 
-    It starts with each estimator's worst case. The estimates follow, with a row per task and level
-    and a column per estimator, then other packages' values. The errors of the verdict come last.
-
-    Args:
-        rows: from `leakage.analysis.calibration.summary`.
-        wrong: from `leakage.analysis.calibration.errors`.
-        peers: columns `task, level, pairs, peer, version, nats`. The values are shown beside the
-            first estimator's for the same task, level and number of pairs.
+    `peers` has the columns `task, level, pairs, peer, version, nats`. Its values are shown beside
+    the first estimator's for the same task, level and number of pairs.
     """
     parts = [HEAD, "## The worst case of each estimator", "", TEXTS["worst"], ""]
     parts += [*_markdown(_worst_cases(rows)), ""]

@@ -99,7 +99,7 @@ def main(
         if members is None and not chosen.reads_whole_pictures:
             print(arguments.NO_GROUPS, file=sys.stderr)
         own = arguments.checked(files.read_array(x), files.read_array(y[0]), members, None, seed)
-        table = estimators.run(chosen, own.x, own.y, own.groups, own.levels, own.seed)
+        table = estimators.run(chosen, *own)
     elif source is Source.VIEWS:
         table, about = _from_views(chosen, x, y, seed, kept)
     else:

@@ -64,7 +64,7 @@ def main(
         if members is None:
             print(arguments.NO_GROUPS, file=sys.stderr)
         given = arguments.checked(files.read_array(x), files.read_array(y[0]), members, None, seed)
-        table = test.test(given.x, given.y, given.groups, given.levels, given.seed)
+        table = test.test(*given)
     if output is None:
         table.to_csv(sys.stdout, index=False)
         return

@@ -22,9 +22,9 @@ STREAM = 5  # random stream of the tasks; steps and estimators use others
 TASKS: dict[str, Task] = {
     # Gaussian
     "staircase": gaussian.staircase,
-    "multinormal_dense": gaussian.multinormal_dense,
-    "multinormal_sparse": gaussian.multinormal_sparse,
-    "nearly_equal": gaussian.nearly_equal,
+    "multinormal_dense": partial(gaussian.multinormal, gaussian.dense_covariance()),
+    "multinormal_sparse": partial(gaussian.multinormal, gaussian.sparse_covariance()),
+    "nearly_equal": partial(gaussian.multinormal, gaussian.dense_covariance(1, 0.999)),
     "same_space_64": partial(gaussian.same_space, dim=64),
     "same_space_1280": partial(gaussian.same_space, dim=1280),
     # injective maps of Gaussians, Student's t, uniform noise
@@ -41,13 +41,9 @@ TASKS: dict[str, Task] = {
         transformed.mapped, dim=1, of_x=transformed.bimodal_x, of_y=transformed.bimodal_y
     ),
     "swissroll": transformed.swissroll,
-    "student_t": transformed.student_t,
-    "student_dense": partial(
-        transformed.student_t, dispersion=gaussian.dense_covariance(5), freedom=3
-    ),
-    "student_sparse": partial(
-        transformed.student_t, dispersion=gaussian.sparse_covariance(2), dim=2, freedom=3
-    ),
+    "student_t": partial(transformed.student_t, np.eye(10), freedom=2),
+    "student_dense": partial(transformed.student_t, gaussian.dense_covariance(5), freedom=3),
+    "student_sparse": partial(transformed.student_t, gaussian.sparse_covariance(2), freedom=3),
     "student_asinh": transformed.asinh_student,
     "additive_noise": transformed.additive_noise,
     "additive_noise_wide": partial(transformed.additive_noise, half_width=0.75),
@@ -92,12 +88,8 @@ def names() -> list[str]:
 def sample(name: str, pairs: int, seed: int, encoder: str = STATISTICS) -> Sample:
     """Draw `pairs` pairs of a task. The same arguments give the same arrays.
 
-    Args:
-        name: one of `names()`.
-        pairs: number of pairs.
-        seed: of the draw, a whole number from 0.
-        encoder: an entry of the configuration's `encoders`, as JSON text. Only the tasks with
-            encoded pictures (`ENCODED`) use it.
+    The encoder is an entry of the configuration's `encoders`, as JSON text. Only the tasks with
+    encoded pictures (`ENCODED`) use it.
 
     Raises:
         LeakageError: the task does not exist (the message names the nearest one), or the seed is

@@ -20,12 +20,7 @@ SAME_SPACE_NATS = (4.0, 2.0, 1.0, 0.5)
 
 
 def gaussian_nats(covariance: Floats, dim_x: int) -> float:
-    """Return I(X;Y) = 1/2 ln(det S_xx det S_yy / det S) in nats.
-
-    Args:
-        covariance: S, shape (dim_x + dim_y, dim_x + dim_y).
-        dim_x: the first `dim_x` variables are X.
-    """
+    """Return I(X;Y) = 1/2 ln(det S_xx det S_yy / det S) in nats, where X has `dim_x` variables."""
     blocks = (covariance[:dim_x, :dim_x], covariance[dim_x:, dim_x:], covariance)
     of_x, of_y, of_both = (np.linalg.slogdet(block).logabsdet for block in blocks)
     return float(of_x + of_y - of_both) / 2
@@ -81,21 +76,6 @@ def multinormal(covariance: Floats, pairs: int, generator: np.random.Generator) 
     """Return x and y of a centred Gaussian with covariance (2 dim, 2 dim)."""
     x, y = normal_pairs(covariance, pairs, generator)
     return of_one(x, y, gaussian_nats(covariance, x.shape[1]))
-
-
-def multinormal_dense(pairs: int, generator: np.random.Generator) -> Sample:
-    """Return 25 + 25 variables with the same correlation between any two."""
-    return multinormal(dense_covariance(), pairs, generator)
-
-
-def multinormal_sparse(pairs: int, generator: np.random.Generator) -> Sample:
-    """Return 25 + 25 variables; two of x each correlate with one of y."""
-    return multinormal(sparse_covariance(), pairs, generator)
-
-
-def nearly_equal(pairs: int, generator: np.random.Generator, correlation: float = 0.999) -> Sample:
-    """Return one variable of x and one of y that are almost equal."""
-    return multinormal(np.array([[1, correlation], [correlation, 1]]), pairs, generator)
 
 
 def independence(pairs: int, generator: np.random.Generator) -> Sample:

@@ -21,15 +21,10 @@ RINGS = 3
 
 @dataclass(frozen=True, eq=False)
 class Mixture:
-    """A mixture of equally likely Gaussians of two variables.
+    """A mixture of equally likely Gaussians of two variables."""
 
-    Attributes:
-        means: shape (components, 2).
-        covariances: shape (components, 2, 2).
-    """
-
-    means: Floats
-    covariances: Floats
+    means: Floats  # shape (components, 2)
+    covariances: Floats  # shape (components, 2, 2)
 
     def draw(self, pairs: int, generator: np.random.Generator) -> Floats:
         """Return random points, float64 (pairs, 2)."""

@@ -35,12 +35,7 @@ def correlated_uniform(
 
 
 def draw_blobs(centres: Floats, side: int = SIDE) -> Floats:
-    """Return a picture of a Gaussian blob per centre, float64 (pictures, side * side), in (0, 1].
-
-    Args:
-        centres: shape (pictures, 2), in [0, 1].
-        side: side of the picture, in pixels.
-    """
+    """Return a picture of a Gaussian blob per centre in [0, 1]^2, as rows of pixels in (0, 1]."""
     grid = np.linspace(0, 1, side)
     across, down = (
         np.exp(-((grid - centres[:, [axis]]) ** 2) / (2 * BLOB_WIDTH**2)) for axis in (0, 1)
@@ -55,12 +50,10 @@ def blobs(pairs: int, generator: np.random.Generator, nats: float = 3.0) -> Samp
 
 
 def draw_rectangles(latent: Floats, side: int = SIDE) -> Floats:
-    """Return a rectangle per latent point, (pictures, side * side), in [0, 1].
+    """Return a picture of a rectangle per latent point, as rows of pixels, in [0, 1].
 
-    Args:
-        latent: shape (pictures, 4), uniform on [0, 1]. Two numbers give the ends of the rectangle
-            along the first axis, two along the second.
-        side: side of the picture, in pixels.
+    Latent points (pictures, 4) are uniform on [0, 1]. Two numbers give the ends of the rectangle
+    along the first axis, two along the second.
     """
     spare = 1 - SMALLEST
     pixel = np.arange(side)

@@ -8,25 +8,14 @@ import numpy as np
 
 @dataclass(frozen=True, eq=False)
 class Sample:
-    """Pairs drawn from a task, and the true information of their distribution.
+    """Pairs drawn from a task, and the true information of their distribution."""
 
-    Attributes:
-        x: shape (pairs, dim_x), float32 (`pixels`: uint8), the same for all levels.
-        y: shape (levels, pairs, dim_y), float32 (`pixels`: uint8).
-        levels: names of the levels.
-        nats: shape (levels,), float64, the mutual information of x and y at each level.
-        groups: shape (pairs,), int64; pairs of one group are not independent. None if all pairs are
-            independent.
-        lower: shape (levels,), float64; an estimate between `lower` and `upper` counts as right.
-            None if only `nats` is right.
-        upper: the same.
-    """
-
-    x: np.ndarray
-    y: np.ndarray
-    levels: list[int]
-    nats: np.ndarray
-    groups: np.ndarray | None = None
+    x: np.ndarray  # shape (pairs, dim_x), float32 (`pixels`: uint8), the same for all levels
+    y: np.ndarray  # shape (levels, pairs, dim_y), of the same dtype
+    levels: list[int]  # names of the levels
+    nats: np.ndarray  # shape (levels,), the mutual information at each level
+    groups: np.ndarray | None = None  # shape (pairs,); None if all pairs are independent
+    # Shape (levels,): an estimate between these counts as right. None if only `nats` is right.
     lower: np.ndarray | None = None
     upper: np.ndarray | None = None
 
@@ -42,15 +31,7 @@ def of_levels(
     lower: np.ndarray | None = None,
     upper: np.ndarray | None = None,
 ) -> Sample:
-    """Return a sample in float32, with levels named 0, 1, …
-
-    Args:
-        x: shape (pairs, dim_x).
-        y: shape (levels, pairs, dim_y).
-        nats: shape (levels,).
-        groups: shape (pairs,), or None.
-        lower, upper: shape (levels,), or None, as in `Sample`.
-    """
+    """Return a sample in float32, with levels named 0, 1, …; arguments as in `Sample`."""
     levels = list(range(len(y)))
     y = np.asarray(y, dtype=np.float32)
     nats = np.asarray(nats, dtype=np.float64)

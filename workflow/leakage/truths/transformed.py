@@ -34,13 +34,9 @@ def student_t_nats(dim_x: int, dim_y: int, freedom: float) -> float:
 def spiral(points: Floats, plane: tuple[int, int], speed: float) -> Floats:
     """Rotate each point in a plane by an angle that grows with its distance: exp(A |p|^2) p.
 
-    A is the generator of rotations in that plane, times the speed. The map keeps norms and volume.
-    The spiral with the opposite speed is its inverse.
-
-    Args:
-        points: shape (points, dim).
-        plane: the two axes (i, j); A[i, j] = -speed and A[j, i] = speed.
-        speed: radians per squared unit of distance.
+    A is the generator of rotations in that plane (i, j), with A[j, i] = speed, in radians per
+    squared unit of distance. The map keeps norms and volume. The spiral with the opposite speed is
+    its inverse. Points have the shape (points, dim).
     """
     angle = speed * (points**2).sum(axis=1)
     i, j = plane
@@ -64,30 +60,14 @@ def turned_by_spirals(
 
 
 def student_t(
-    pairs: int,
-    generator: np.random.Generator,
-    dispersion: Floats | None = None,
-    dim: int = 5,
-    freedom: int = 2,
+    dispersion: Floats, pairs: int, generator: np.random.Generator, freedom: int
 ) -> Sample:
-    """Return a multivariate Student t.
-
-    Args:
-        pairs: number of pairs.
-        generator: draws them.
-        dispersion: shape (2 dim, 2 dim); None is the identity.
-        dim: coordinates of x, and of y.
-        freedom: degrees of freedom.
-    """
-    normal = generator.standard_normal((pairs, 2 * dim))
-    if dispersion is None:
-        dispersion = np.eye(2 * dim)
-    else:
-        normal = normal @ np.linalg.cholesky(dispersion).T
+    """Return a multivariate Student t with dispersion (2 dim, 2 dim)."""
+    x, y = gaussian.normal_pairs(dispersion, pairs, generator)
     scale = np.sqrt(freedom / generator.chisquare(freedom, (pairs, 1)))
-    x, y = np.split(normal * scale, 2, axis=1)
+    dim = x.shape[1]
     nats = gaussian.gaussian_nats(dispersion, dim) + student_t_nats(dim, dim, freedom)
-    return of_one(x, y, nats)
+    return of_one(x * scale, y * scale, nats)
 
 
 def additive_noise_nats(half_width: float) -> float:
@@ -108,16 +88,10 @@ Map = Callable[[Floats], Floats]
 def mapped(
     pairs: int, generator: np.random.Generator, dim: int, of_x: Map, of_y: Map | None = None
 ) -> Sample:
-    """Return a Gaussian with an increasing map applied to each coordinate.
+    """Return a Gaussian with an increasing map applied to each coordinate of x, and of y.
 
-    In one dimension the correlation is 0.75. In more it is the sparse Gaussian.
-
-    Args:
-        pairs: number of pairs.
-        generator: draws them.
-        dim: coordinates of x, and of y.
-        of_x: the map for every coordinate of x, on arrays.
-        of_y: the map for every coordinate of y; None for the same.
+    In one dimension the correlation is 0.75. In more it is the sparse Gaussian. By default y has
+    the map of x.
     """
     covariance = (
         np.array([[1, CORRELATION], [CORRELATION, 1]])
@@ -179,11 +153,9 @@ def _bimodal(values: Floats, shares: tuple[float, float], means: tuple[float, fl
     return found
 
 
-def asinh_student(
-    pairs: int, generator: np.random.Generator, dim: int = 2, freedom: int = 1
-) -> Sample:
+def asinh_student(pairs: int, generator: np.random.Generator) -> Sample:
     """Return a Student t with the identity as dispersion, after asinh of every coordinate."""
-    plain = student_t(pairs, generator, dim=dim, freedom=freedom)
+    plain = student_t(np.eye(4), pairs, generator, freedom=1)
     return of_one(np.arcsinh(plain.x), np.arcsinh(plain.y[0]), plain.nats[0])
 
 

@@ -26,29 +26,17 @@ class Candidate(Protocol):
         """Values of a to choose from."""
 
     def vectors(self, plain: Ints, views: Ints) -> tuple[Floats, Floats]:
-        """Return u of the plain items and v of the views at some indices.
-
-        Args:
-            plain: indices of plain items, int (items,).
-            views: indices of views, int (items,).
-
-        Returns:
-            Two float64 arrays, each (items, k).
-        """
+        """Return u of the plain items and v of the views at some indices, each (items, k)."""
 
 
 @dataclass(frozen=True)
 class Base:
-    """A kind of base critic.
+    """A kind of base critic."""
 
-    Attributes:
-        fit: returns the fitted candidates from the plain items, the views of one level, and the
-            index of the view paired with each plain item, int (pairs,).
-        same_space: whether it compares each coordinate of x with the same coordinate of y.
-    """
-
+    # Returns the fitted candidates from the plain items, the views of one level, and the index of
+    # the view paired with each plain item, int (pairs,).
     fit: Callable[[Variable, Variable, Ints], Sequence[Candidate]]
-    same_space: bool
+    same_space: bool  # whether it compares each coordinate of x with the same coordinate of y
 
 
 BASES = {

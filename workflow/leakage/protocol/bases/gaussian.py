@@ -31,16 +31,11 @@ LEAST = 0.1
 
 @dataclass(frozen=True)
 class Canonical:
-    """Canonical axes of x and y, and the correlations along the first axes.
+    """Canonical axes of x and y, and the correlations along the first axes."""
 
-    Attributes:
-        x_axes, y_axes: float64 (dim_x, dim_x) and (dim_y, dim_y), canonical axes first.
-        rho: correlations in falling order, float64 (components,), at most `LARGEST`.
-    """
-
-    x_axes: Floats
-    y_axes: Floats
-    rho: Floats
+    x_axes: Floats  # (dim_x, dim_x), canonical axes first
+    y_axes: Floats  # (dim_y, dim_y)
+    rho: Floats  # (components,), falling, at most `LARGEST`
 
 
 @dataclass(frozen=True)
@@ -67,13 +62,10 @@ class Gaussian:
         return log_ratio(u, v, self.shrinkage * self.axes.rho[:kept])
 
     def canonical_inputs(self) -> tuple[Floats, Floats]:
-        """Return all items in canonical coordinates, weighted by their correlation.
+        """Return all items in canonical coordinates, weighted by their correlation, float32.
 
         A weight is relative to the largest correlation and at least `LEAST`. A perceptron then
         finds the coordinates that matter with few pairs.
-
-        Returns:
-            x and y, float32 (pairs, dim_x) and (pairs, dim_y).
         """
         rho = np.where(np.arange(len(self.axes.rho)) < self.components, self.axes.rho, 0)
         found = []
@@ -97,12 +89,7 @@ def fit(plain: Variable, views: Variable, partner: Ints) -> list[Gaussian]:
 
 
 def canonical(x: Floats, y: Floats) -> Canonical:
-    """Return the canonical axes and correlations of matched items.
-
-    Args:
-        x: shape (pairs, dim_x), with mean about 0.
-        y: shape (pairs, dim_y), with mean about 0.
-    """
+    """Return the canonical axes and correlations of matched items with mean about 0."""
     of_x, of_y = _whitening(x), _whitening(y)
     covariance = of_x.T @ (x.T.astype(np.float64) @ y) @ of_y / len(x)
     left, rho, right = np.linalg.svd(covariance, full_matrices=True)
@@ -112,13 +99,8 @@ def canonical(x: Floats, y: Floats) -> Canonical:
 def log_ratio(u: Floats, v: Floats, rho: Floats) -> tuple[Floats, Floats]:
     """Return vectors with the log density ratio of normal variates as their product.
 
-    Args:
-        u: shape (plain items, variates), of mean 0 and variance 1.
-        v: shape (views, variates), of mean 0 and variance 1.
-        rho: correlation of each variate of x with the same one of y, shape (variates,).
-
-    Returns:
-        One row per plain item and one per view, float64 (items, variates + 2).
+    u (plain items, variates) and v (views, variates) have mean 0 and variance 1. `rho` correlates
+    each variate of x with the same one of y.
     """
     left = 1 - rho**2
     square, constant = rho**2 / left / 2, -0.5 * np.log(left).sum()

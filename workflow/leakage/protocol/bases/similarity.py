@@ -39,11 +39,7 @@ class Diagonal:
     """The log density ratio of independent normal coordinates.
 
     It is the formula of the Gaussian base. Each coordinate of x is correlated only with the same
-    one of y. Unlike the cosine it weighs coordinates and reads lengths.
-
-    Attributes:
-        plain, views: x and y.
-        rho: correlation of each coordinate of x with the same one of y, float64 (dim,).
+    one of y, by `rho`. Unlike the cosine it weighs coordinates and reads lengths.
     """
 
     plain: Variable
