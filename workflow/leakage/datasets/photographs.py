@@ -18,8 +18,10 @@ from leakage.errors import LeakageError
 from leakage.storage import files
 
 PACKAGES = {"scikit-image": "skimage", "scikit-learn": "sklearn", "matplotlib": "matplotlib"}
-CC0 = "CC0 1.0, https://creativecommons.org/publicdomain/zero/1.0/"
-CC_BY = "CC BY 2.0, https://creativecommons.org/licenses/by/2.0/"
+LICENSES = {
+    "CC0": "CC0 1.0, https://creativecommons.org/publicdomain/zero/1.0/",
+    "CC BY": "CC BY 2.0, https://creativecommons.org/licenses/by/2.0/",
+}
 
 
 class Photograph(NamedTuple):
@@ -31,78 +33,33 @@ class Photograph(NamedTuple):
     origin: str
 
 
-def _scikit_image(file: str, license: str, origin: str) -> Photograph:
-    return Photograph("scikit-image", f"data/{file}", license, origin)
-
-
-def _scikit_learn(file: str, license: str, origin: str) -> Photograph:
-    return Photograph("scikit-learn", f"datasets/images/{file}", license, origin)
-
-
+# Name, package, file, licence and origin.
 # motorcycle_right is left out: it shows the scene of motorcycle_left.
+TABLE = """
+astronaut | scikit-image | data/astronaut.png | public domain | NASA Great Images, https://flic.kr/p/r9qvLn
+chelsea | scikit-image | data/chelsea.png | CC0 | Stefan van der Walt
+coffee | scikit-image | data/coffee.png | CC0 | Rachel Michetti, Pikolo Espresso Bar
+rocket | scikit-image | data/rocket.jpg | public domain | SpaceX, https://www.flickr.com/photos/spacexphotos/16511594820/
+motorcycle_left | scikit-image | data/motorcycle_left.png | not stated by scikit-image | Middlebury 2014 stereo benchmark, https://vision.middlebury.edu/stereo/data/scenes2014/
+china | scikit-learn | datasets/images/china.jpg | CC BY | danielbuechele, https://www.flickr.com/photos/danielbuechele/6061409035/
+flower | scikit-learn | datasets/images/flower.jpg | CC BY | vultilion, https://www.flickr.com/photos/vultilion/6056698931/
+camera | scikit-image | data/camera.png | CC0 | Lav Varshney
+moon | scikit-image | data/moon.png | not stated by scikit-image | surface of the moon
+coins | scikit-image | data/coins.png | no known copyright restrictions | Brooklyn Museum, https://www.brooklynmuseum.org/opencollection/archives/image/51611
+brick | scikit-image | data/brick.png | CC0 | CC0Textures, https://cc0textures.com/view.php?tex=Bricks25
+grass | scikit-image | data/grass.png | CC0 | https://www.deviantart.com/linolafett/art/Grass-01-434853879
+gravel | scikit-image | data/gravel.png | CC0 | CC0Textures, https://cc0textures.com/view.php?tex=Gravel04
+retina | scikit-image | data/retina.jpg | CC0 | Mikael Häggström, https://commons.wikimedia.org/wiki/File:Fundus_photograph_of_normal_left_eye.jpg
+hubble_deep_field | scikit-image | data/hubble_deep_field.jpg | public domain | NASA, http://hubblesite.org/newscenter/archive/releases/2012/37/image/a/
+ihc | scikit-image | data/ihc.png | no known copyright restrictions | Center for Microscopy And Molecular Imaging (CMMI)
+clock | scikit-image | data/clock_motion.png | public domain | Stefan van der Walt
+grace_hopper | matplotlib | mpl-data/sample_data/grace_hopper.jpg | public domain, as a work of the United States government | official portrait by James S. Davis, US Navy, 1984
+"""  # noqa: E501
 PHOTOGRAPHS = {
-    "astronaut": _scikit_image(
-        "astronaut.png", "public domain", "NASA Great Images, https://flic.kr/p/r9qvLn"
-    ),
-    "chelsea": _scikit_image("chelsea.png", CC0, "Stefan van der Walt"),
-    "coffee": _scikit_image("coffee.png", CC0, "Rachel Michetti, Pikolo Espresso Bar"),
-    "rocket": _scikit_image(
-        "rocket.jpg",
-        "public domain",
-        "SpaceX, https://www.flickr.com/photos/spacexphotos/16511594820/",
-    ),
-    "motorcycle_left": _scikit_image(
-        "motorcycle_left.png",
-        "not stated by scikit-image",
-        "Middlebury 2014 stereo benchmark, https://vision.middlebury.edu/stereo/data/scenes2014/",
-    ),
-    "china": _scikit_learn(
-        "china.jpg",
-        CC_BY,
-        "danielbuechele, https://www.flickr.com/photos/danielbuechele/6061409035/",
-    ),
-    "flower": _scikit_learn(
-        "flower.jpg", CC_BY, "vultilion, https://www.flickr.com/photos/vultilion/6056698931/"
-    ),
-    "camera": _scikit_image("camera.png", CC0, "Lav Varshney"),
-    "moon": _scikit_image("moon.png", "not stated by scikit-image", "surface of the moon"),
-    "coins": _scikit_image(
-        "coins.png",
-        "no known copyright restrictions",
-        "Brooklyn Museum, https://www.brooklynmuseum.org/opencollection/archives/image/51611",
-    ),
-    "brick": _scikit_image(
-        "brick.png", CC0, "CC0Textures, https://cc0textures.com/view.php?tex=Bricks25"
-    ),
-    "grass": _scikit_image(
-        "grass.png", CC0, "https://www.deviantart.com/linolafett/art/Grass-01-434853879"
-    ),
-    "gravel": _scikit_image(
-        "gravel.png", CC0, "CC0Textures, https://cc0textures.com/view.php?tex=Gravel04"
-    ),
-    "retina": _scikit_image(
-        "retina.jpg",
-        CC0,
-        "Mikael Häggström, https://commons.wikimedia.org/wiki/"
-        "File:Fundus_photograph_of_normal_left_eye.jpg",
-    ),
-    "hubble_deep_field": _scikit_image(
-        "hubble_deep_field.jpg",
-        "public domain",
-        "NASA, http://hubblesite.org/newscenter/archive/releases/2012/37/image/a/",
-    ),
-    "ihc": _scikit_image(
-        "ihc.png",
-        "no known copyright restrictions",
-        "Center for Microscopy And Molecular Imaging (CMMI)",
-    ),
-    "clock": _scikit_image("clock_motion.png", "public domain", "Stefan van der Walt"),
-    "grace_hopper": Photograph(
-        "matplotlib",
-        "mpl-data/sample_data/grace_hopper.jpg",
-        "public domain, as a work of the United States government",
-        "official portrait by James S. Davis, US Navy, 1984",
-    ),
+    name: Photograph(package, file, LICENSES.get(license, license), origin)
+    for name, package, file, license, origin in (
+        line.split(" | ") for line in TABLE.strip().splitlines()
+    )
 }
 
 
