@@ -218,10 +218,7 @@ def training(table: Table) -> Frame:
 
 
 def epochs_to_converge(table: Table) -> float:
-    """Return the median over levels of the first epoch with 90 % of the last training value.
-
-    Levels that end below 5 % of the largest value are left out. NaN if no value is above 0.
-    """
+    """Return the median over levels of the first epoch with 90 % of the last training value."""
     curves = training(table)
     last = curves.iloc[-1]
     kept = last.index[(last > 0) & (last >= PRESENT * last.max())]

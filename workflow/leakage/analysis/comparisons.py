@@ -150,12 +150,7 @@ def reidentification(tables: Mapping[str, Table]) -> Frame:
 
 
 def schemes(tables: Mapping[str, Table]) -> Frame:
-    """Return one row per scheme, estimate and level.
-
-    Columns: scheme, estimate, representation, label, level, strength; mean, low, high, floor,
-    p_value and pictures as in `by_level`, in nats; of the histogram the interval is 1.96
-    standard errors wide on each side; `verdict` of the held-out estimate's representation.
-    """
+    """Return `by_level` per scheme and estimate, with strength and (held out) the verdict."""
     import pandas as pd
 
     parts = []

@@ -55,14 +55,8 @@ COLUMNS = [
     *("scheme", "representation", "label", "level", "verdict", "p_value", "corrected_p"),
     *STATISTICS,
     *("p_critics", "nats", "low", "high", "floor", "pictures", "orders", "smallest_p"),
-    *(
-        "needed_for_nats",
-        "needed_pictures",
-        "confidence",
-        "correction",
-        "quiet_from",
-        "quiet_for_good",
-    ),
+    *("needed_for_nats", "needed_pictures", "confidence", "correction"),
+    *("quiet_from", "quiet_for_good"),
 ]
 
 
@@ -86,11 +80,6 @@ class Quiet:
 
     level: int
     for_good: int | None
-
-    @property
-    def higher_leaks(self) -> bool:
-        """Whether a level above `level` shows a leak, or is not known to be quiet."""
-        return self.for_good != self.level
 
 
 def holm(p_values: ArrayLike) -> np.ndarray:
@@ -203,14 +192,13 @@ class Verdicts(Analysis):
         of = {each: estimator for each in keys if pictures >= ESTIMATED_FROM}
         if config.verdict.pixels is not None and pictures >= ESTIMATED_FROM:
             of["pixels"] = config.verdict.pixels
-        asked = {}
-        for scheme in compared(config):
-            for key in keys:
-                if key != "pixels":
-                    asked[f"{TESTS} {scheme}/{key}"] = Wanted(TESTS, key, scheme)
-        for scheme in compared(config):
-            for key, estimator in of.items():
-                asked[f"{ESTIMATES} {scheme}/{key}"] = Wanted(estimator, key, scheme)
+        kinds = {TESTS: {key: TESTS for key in keys if key != "pixels"}, ESTIMATES: of}
+        asked = {
+            f"{kind} {scheme}/{key}": Wanted(by, key, scheme)
+            for kind, each in kinds.items()
+            for scheme in compared(config)
+            for key, by in each.items()
+        }
         if not asked:
             raise LeakageError(
                 "representations: found nothing for a verdict; name an encoder there"
@@ -219,15 +207,11 @@ class Verdicts(Analysis):
 
     def table(self, tables: Mapping[str, Table], confidence: float) -> Frame:
         """Return the verdicts; `confidence` is 1 minus the chance of any false leak in a row."""
-        tested, estimated = (
-            {
-                role.removeprefix(kind + " "): table
-                for role, table in tables.items()
-                if role.startswith(kind + " ")
-            }
-            for kind in (TESTS, ESTIMATES)
-        )
-        return table(tested, estimated, confidence)
+        of: dict[str, dict[str, Table]] = {TESTS: {}, ESTIMATES: {}}
+        for role, found in tables.items():
+            kind, _, name = role.partition(" ")
+            of[kind][name] = found
+        return table(of[TESTS], of[ESTIMATES], confidence)
 
 
 def table(tested: Mapping[str, Table], estimated: Mapping[str, Table], confidence: float) -> Frame:
@@ -288,7 +272,9 @@ def _row(role: str, tested: Table | None, estimated: Table | None, confidence: f
         corrected_p=[each.corrected for each in said],
         orders=orders,
         smallest_p=smallest,
-        needed_for_nats=_needed_for_nats(estimated),
+        needed_for_nats=float(enough.needed(estimated.metadata["settings"]))
+        if estimated
+        else np.nan,
         needed_pictures=float(needed),
         confidence=confidence,
         correction=correction,
@@ -316,11 +302,6 @@ def _values(tested: Table | None, estimated: Table | None) -> Frame:
     found = pd.concat(parts, axis=1).sort_index().reset_index(names="level")
     missing = {each: np.nan for each in COLUMNS if each not in found}
     return found.assign(**missing).astype({each: "float64" for each in STATISTICS})
-
-
-def _needed_for_nats(estimated: Table | None) -> float:
-    """Return the fewest pictures with which the estimate carries weight; NaN without one."""
-    return np.nan if estimated is None else float(enough.needed(estimated.metadata["settings"]))
 
 
 def _in_folds(

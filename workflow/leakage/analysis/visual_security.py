@@ -127,14 +127,7 @@ def tau(rows: Frame) -> float:
 
 
 def says(mean: float, low: float, high: float, higher_is_visible: bool) -> str | None:
-    """Return whether a level is `hidden` or `visible` by a measure; None if it is not known.
-
-    Args:
-        mean: mean over the pictures.
-        low: lower end of the range of the noise.
-        high: upper end of that range; a value equal to an end is hidden.
-        higher_is_visible: whether the plain picture's side is above the noise, or below it.
-    """
+    """Return whether a level is `hidden` or `visible` by a measure; None if it is not known."""
     if np.isnan([mean, low, high]).any():
         return None
     return VISIBLE if (mean > high if higher_is_visible else mean < low) else HIDDEN

@@ -64,14 +64,12 @@ def quiet(part: Frame) -> str:
 def size(found: Any) -> str:
     """Return the size of a leak, or nothing if the estimate carries no weight."""
     few = getattr(found, "needed_for_nats", np.nan) > found.pictures
-    return "" if few or np.isnan(found.nats) else size_text(found.nats)
-
-
-def size_text(nats: float) -> str:
-    """Return the size of a leak. A test can find a leak although the estimate is not above 0."""
-    if round(nats, 3) <= 0:
+    if few or np.isnan(found.nats):
+        return ""
+    # A test can find a leak although the estimate is not above 0.
+    if round(found.nats, 3) <= 0:
         return "size unknown"
-    return f"{nats:.2g} nats" if nats < 10 else f"{nats:.0f} nats"
+    return f"{found.nats:.2g} nats" if found.nats < 10 else f"{found.nats:.0f} nats"
 
 
 def p_text(p: float) -> str:

@@ -95,11 +95,7 @@ def dataset_class(kind: str) -> type[Dataset]:
 
 
 def describe(root: Path, image_id: str, file_name: str, license: str, source: str) -> Row:
-    """Return the manifest's row of a picture file, with its size and channels.
-
-    Raises:
-        LeakageError: `pictures.read` does not accept the file.
-    """
+    """Return the manifest's row of a picture file, with its size and channels."""
     # Imported here: the Snakefile imports this module at every start.
     from leakage.storage import pictures
 

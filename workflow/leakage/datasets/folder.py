@@ -1,6 +1,5 @@
 """The user's own pictures: all picture files in a folder and its subfolders, left in place."""
 
-from collections.abc import Iterable
 from pathlib import Path
 from typing import ClassVar
 
@@ -39,7 +38,14 @@ class Folder(Dataset):
         """Return the rows of the manifest and of the skipped pictures."""
         root = Path(self.path)
         names = _picture_files(root)
-        _refuse_same_ids(names)
+        seen: dict[str, str] = {}
+        for name in names:
+            other = seen.setdefault(image_id(name), name)
+            if other != name:
+                raise LeakageError(
+                    f"dataset.folder.path: {other} and {name} would both have the id "
+                    f"{image_id(name)!r}; rename one of them"
+                )
         rows = [
             describe(root, image_id(name), name, self.license, name)
             for name in progress.over(names, "pictures")
@@ -62,7 +68,7 @@ def _picture_files(root: Path) -> list[str]:
         path.relative_to(root).as_posix()
         for path in root.rglob("*")
         if path.suffix.lower() in SUFFIXES
-        and (path.is_file() or _is_broken_link(path))
+        and (path.is_file() or (path.is_symlink() and not path.exists()))
         and not path.name.startswith(".")
     )
     if not names:
@@ -82,18 +88,3 @@ def _picture_files(root: Path) -> list[str]:
                 "cannot be printed; rename the file"
             )
     return names
-
-
-def _is_broken_link(path: Path) -> bool:
-    return path.is_symlink() and not path.exists()
-
-
-def _refuse_same_ids(names: Iterable[str]) -> None:
-    seen: dict[str, str] = {}
-    for name in names:
-        other = seen.setdefault(image_id(name), name)
-        if other != name:
-            raise LeakageError(
-                f"dataset.folder.path: {other} and {name} would both have the id "
-                f"{image_id(name)!r}; rename one of them"
-            )

@@ -121,11 +121,7 @@ class Encoder(settings.Settings):
         return LoadedEncoder(encode, label, batch_size=self.batch_size, name=self.kind)
 
     def encode(self, patches: list[Bytes]) -> Any:
-        """Return the embeddings of n uint8 arrays of shape (size, size, channels).
-
-        Returns:
-            Floating-point numbers of shape (n, dim).
-        """
+        """Return the embeddings of n uint8 arrays of shape (size, size, channels)."""
         raise NotImplementedError(f"{type(self).__name__} defines neither encode nor load")
 
 

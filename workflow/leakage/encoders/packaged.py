@@ -17,14 +17,7 @@ WORD, KIND = "package", "timm"
 
 
 class Package(NamedTuple):
-    """A distribution with the weights of one network.
-
-    Attributes:
-        distribution: its name in the package index.
-        file: the weights, relative to the folder of its module.
-        sha256: of that file.
-        title: the network's name in figures.
-    """
+    """A distribution with the weights of one network."""
 
     distribution: str
     file: str
@@ -82,11 +75,7 @@ def fetch(model: str) -> Path:
 
 @functools.cache
 def tensor_names(model: str) -> dict[str, str]:
-    """Return timm's name of each tensor in a package's file.
-
-    Both networks define the same layers in the same order, so the n-th tensors correspond. The
-    counters of batches are left out, because no network reads them.
-    """
+    """Return timm's name of each tensor in a package's file."""
     import timm
     import torch
 

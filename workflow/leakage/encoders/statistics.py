@@ -26,10 +26,6 @@ class Statistics(Encoder):
 def statistics(pixels: Bytes, grid: int) -> Vectors:
     """Return the statistics of every cell of a grid over a patch.
 
-    Args:
-        pixels: uint8 of shape (height, width, channels); one channel counts as three equal ones.
-        grid: cells along each side; if it does not divide the side, cells differ by a pixel.
-
     Returns:
         float32 of shape (grid * grid * 9,): cell by cell, row by row, the mean, the standard
         deviation and the gradient energy of each colour channel, with pixels in [0, 1]. The energy

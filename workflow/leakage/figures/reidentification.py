@@ -75,10 +75,7 @@ class Reidentification(Figure):
         return figure, table
 
     def numbers(self, table: Frame) -> dict[str, Any]:
-        """Return the shares found first at the ends, by guessing and by the nearest neighbour.
-
-        Of several representations, the best one counts at each level.
-        """
+        """Return the shares found first at the ends, by guessing and by the nearest neighbour."""
         import pandas as pd
 
         first = table[table["statistic"] == "top 1"]

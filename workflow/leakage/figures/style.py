@@ -137,14 +137,7 @@ def text_table(
     fills: list[list[str | None]],
     title: str,
 ) -> Canvas:
-    """Return a figure that is a table of texts, each wrapped into its cell.
-
-    Args:
-        widths: width of each column in inches, by its heading.
-        rows: the texts; a line break starts a new line.
-        fills: the colour behind each text, or None.
-        title: the title above the table.
-    """
+    """Return a figure that is a table of texts, each wrapped into its cell."""
     from matplotlib.patches import Rectangle
 
     # In inches at 9 points: a character (a wide average), a line, and the margin in a cell.

@@ -28,13 +28,7 @@ class Measure:
     """its column in the table of measures"""
 
     def measure(self, plain: Bytes, view: Bytes, ciphertext: Bytes) -> float:
-        """Return the value of one picture.
-
-        Args:
-            plain: the picture before encryption.
-            view: the view of the ciphertext.
-            ciphertext: the ciphertext with its encrypted bits.
-        """
+        """Return the value of a picture, its view and its ciphertext (with encrypted bits)."""
         raise NotImplementedError
 
 

@@ -68,10 +68,7 @@ def answer(rows: Frame) -> Answer:
 
 
 def distinct(verdicts: Frame) -> Frame:
-    """Return the verdicts with a different label for each representation.
-
-    Two encoders may have the same label. Then the key of the representation follows it.
-    """
+    """Return the verdicts with a different label for each representation."""
     keys = verdicts.groupby("label")["representation"].transform("nunique")
     longer = verdicts["label"] + " [" + verdicts["representation"] + "]"
     return verdicts.assign(label=verdicts["label"].where(keys == 1, longer))

@@ -11,13 +11,7 @@ WORST = "## The worst case of each estimator"
 
 @dataclass(frozen=True)
 class Calibration:
-    """How far the estimators are from known truths.
-
-    Attributes:
-        text: where the numbers come from.
-        table: an error per row; None if there are no numbers.
-        command: the command that calibrates this configuration; empty if that was done.
-    """
+    """How far the estimators are from known truths."""
 
     text: str
     table: Table | None

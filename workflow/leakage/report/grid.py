@@ -46,14 +46,7 @@ class Level:
 
 @dataclass(frozen=True)
 class Grid:
-    """The verdicts on one scheme.
-
-    Attributes:
-        scheme: the scheme's key.
-        counts: what a level counts.
-        levels: the levels, from the lowest up.
-        rows: label of a representation and its cells, one per level.
-    """
+    """The verdicts on one scheme."""
 
     scheme: str
     counts: str

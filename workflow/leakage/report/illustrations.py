@@ -86,6 +86,12 @@ def illustration(figure: Drawn) -> Illustration:
     with Image.open(io.BytesIO(content)) as opened:
         width, height = opened.size
     file = figure.name.replace("/", "-")
+    pdf, csv = (Path(f"{figure.stem}.{suffix}").read_bytes() for suffix in ("pdf", "csv"))
+    data = Link("data (CSV)", f"{file}.csv", data_uri("text/csv", csv))
+    if len(csv) >= LARGE:
+        # No time stamp: the same data give the same page.
+        packed = data_uri("application/gzip", gzip.compress(csv, mtime=0))
+        data = Link("data (CSV, gzip)", f"{file}.csv.gz", packed)
     return Illustration(
         id=f"figure-{figure.name}",
         heading=figure.heading,
@@ -95,10 +101,7 @@ def illustration(figure: Drawn) -> Illustration:
         uri=data_uri("image/png", content),
         width=width,
         height=height,
-        links=(
-            Link("PDF", f"{file}.pdf", data_uri("application/pdf", _read(figure.stem, "pdf"))),
-            _data(figure.stem, file),
-        ),
+        links=(Link("PDF", f"{file}.pdf", data_uri("application/pdf", pdf)), data),
     )
 
 
@@ -134,19 +137,6 @@ def first_sentence(text: str) -> str:
 def slug(text: str) -> str:
     """Return a heading as an anchor: letters, digits and single dashes."""
     return re.sub(r"[^A-Za-z0-9]+", "-", text.replace("'", "")).strip("-").lower()
-
-
-def _data(stem: Path, file: str) -> Link:
-    content = _read(stem, "csv")
-    if len(content) < LARGE:
-        return Link("data (CSV)", f"{file}.csv", data_uri("text/csv", content))
-    # No time stamp: the same data give the same page.
-    packed = gzip.compress(content, mtime=0)
-    return Link("data (CSV, gzip)", f"{file}.csv.gz", data_uri("application/gzip", packed))
-
-
-def _read(stem: Path, suffix: str) -> bytes:
-    return Path(f"{stem}.{suffix}").read_bytes()
 
 
 def data_uri(kind: str, content: bytes) -> str:

@@ -30,17 +30,7 @@ GROUPED = 2
 
 @dataclass(frozen=True)
 class Record:
-    """The record of a run.
-
-    Attributes:
-        configuration: the merged configuration, as YAML.
-        key: the key's fingerprint.
-        software: name and version of what ran.
-        distributions: the pinned distributions, with the version installed.
-        others: how many of them are installed in another version, or not at all.
-        times: jobs, their run times and memory, by kind.
-        total: run time of all jobs together, `1:02:03`.
-    """
+    """The record of a run."""
 
     configuration: str
     key: str
@@ -94,10 +84,7 @@ def as_yaml(configuration: Mapping[str, Any]) -> str:
 
 
 def pinned(requirements: str) -> dict[str, str]:
-    """Return distribution and version of the exact pins in a requirements.txt that hold here.
-
-    A pin may end in a marker, which is evaluated, and in hashes on further lines.
-    """
+    """Return distribution and version of the exact pins in a requirements.txt that hold here."""
     from packaging.requirements import Requirement
 
     lines = requirements.replace("\\\n", " ").splitlines()

@@ -116,11 +116,7 @@ def names() -> list[str]:
 
 
 def cipher_class(name: str) -> type[Cipher]:
-    """Return the class of a cipher, importing no other cipher.
-
-    Raises:
-        LeakageError: there is no such cipher; the message names the nearest one.
-    """
+    """Return the class of a cipher, importing no other cipher."""
     return plugins.find_class(sys.modules[__name__], name, Cipher, SHARED, "cipher", METHODS)
 
 
@@ -165,10 +161,7 @@ class KeyedScheme:
         return self._transform(where, self.cipher.view_of, image_id, ciphertext, level)
 
     def about(self, level: int) -> dict[str, Any]:
-        """Return the properties of a level, for the metadata of its view.
-
-        If another program encrypts the pictures, they include the SHA-256 of each file.
-        """
+        """Return the properties of a level, for the metadata of its view."""
         cipher = self.cipher
         clear_bits = self._call(self._name, cipher.clear_bits, level)
         strength = self._call(self._name, cipher.strength, level)

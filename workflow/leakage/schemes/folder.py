@@ -38,7 +38,8 @@ class EncryptedFolder(Cipher):
                 f"{root}: no such folder; give the folder of the encrypted pictures, with one "
                 "subfolder per level"
             )
-        found = sorted(int(each.name) for each in root.iterdir() if _is_level(each))
+        folders = [each.name for each in root.iterdir() if each.is_dir()]
+        found = sorted(int(name) for name in folders if name.isascii() and name.isdigit())
         levels = values.get("levels")
         if levels in (None, []):
             levels = [0, *(level for level in found if level > 0)]
@@ -89,7 +90,3 @@ class EncryptedFolder(Cipher):
 def _pictures(folder: Path) -> list[str]:
     found = folder.iterdir() if folder.is_dir() else []
     return sorted(str(path) for path in found if path.suffix.lower() in SUFFIXES)
-
-
-def _is_level(path: Path) -> bool:
-    return path.is_dir() and path.name.isascii() and path.name.isdigit()

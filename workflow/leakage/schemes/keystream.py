@@ -16,11 +16,7 @@ ZEROS = memoryview(bytes(1 << 16))
 
 
 def read_key(path: Path | str) -> bytes:
-    """Return the 32-byte key that a file holds as 64 hexadecimal digits.
-
-    Raises:
-        LeakageError: the file is missing or holds no key. The message does not show its content.
-    """
+    """Return the 32-byte key that a file holds as 64 hexadecimal digits."""
     expected = f"expected {2 * KEY_BYTES} hexadecimal digits; make one with: openssl rand -hex 32"
     # A regular file: a device such as /dev/zero never ends.
     if not Path(path).is_file():

@@ -103,21 +103,13 @@ def _drop_inert(node: ast.AST) -> None:
     """Remove the statements of a block that do nothing: texts, and code for type checkers."""
     # The `body` of an expression such as a lambda is not a list.
     if isinstance(body := getattr(node, "body", None), list):
-        body[:] = [each for each in body if not (_is_text(each) or _is_for_type_checkers(each))]
+        body[:] = filter(_counts, body)
 
 
-def _is_text(statement: ast.AST) -> bool:
-    return (
-        isinstance(statement, ast.Expr)
-        and isinstance(statement.value, ast.Constant)
-        and isinstance(statement.value.value, str)
-    )
-
-
-def _is_for_type_checkers(statement: ast.AST) -> bool:
-    return (
-        isinstance(statement, ast.If)
-        and isinstance(statement.test, ast.Name)
-        and statement.test.id == "TYPE_CHECKING"
-        and not statement.orelse
-    )
+def _counts(statement: ast.AST) -> bool:
+    match statement:
+        case ast.Expr(value=ast.Constant(value=str())):
+            return False
+        case ast.If(test=ast.Name(id="TYPE_CHECKING"), orelse=[]):
+            return False
+    return True

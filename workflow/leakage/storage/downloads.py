@@ -170,7 +170,10 @@ def _receive(session: Session, url: str, arrived: _Arrived, limit: int) -> None:
     with contextlib.closing(session.get(url, headers=headers, stream=True)) as response:
         etag = _strong_etag(response)
         if response.status_code == 206:
-            _refuse_other_part(response, arrived, etag)
+            found, wanted = response.headers.get("Content-Range", ""), f"bytes {arrived.size()}-"
+            if not found.startswith(wanted) or etag != arrived.etag:
+                other = f"({found!r}, not {wanted!r})"
+                raise _Unusable(f"the server sent another part of the file {other}")
         elif response.status_code == 200:
             arrived.forget()
             arrived.etag = etag
@@ -181,12 +184,6 @@ def _receive(session: Session, url: str, arrived: _Arrived, limit: int) -> None:
                 stream.write(chunk)
                 if stream.tell() > limit:
                     raise _Unusable(f"it is larger than expected (more than {limit} bytes)")
-
-
-def _refuse_other_part(response: requests.Response, arrived: _Arrived, etag: str | None) -> None:
-    found, wanted = response.headers.get("Content-Range", ""), f"bytes {arrived.size()}-"
-    if not found.startswith(wanted) or etag != arrived.etag:
-        raise _Unusable(f"the server sent another part of the file ({found!r}, not {wanted!r})")
 
 
 def _strong_etag(response: requests.Response) -> str | None:

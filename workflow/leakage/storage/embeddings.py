@@ -18,7 +18,6 @@ from leakage.storage import files
 WHOLE = -1
 """`patch`, `top` and `left` in the row of a whole picture"""
 ROWS = ("patches", "whole")
-"""the rows of a file that can be read"""
 GROUP = 1024
 """smallest number of rows that are written at once"""
 
@@ -85,7 +84,8 @@ def gather(shards: Sequence[Path | str], output: Path | str) -> None:
             metadata = _of_all_shards(files.decode(opened.schema_arrow.metadata))
             if writer is None:
                 of_first = metadata
-                made_of = {"inputs": {"shards": [*map(_checksum, shards)]}}
+                digests = [files.recorded(files.check(each))[0] for each in shards]
+                made_of = {"inputs": {"shards": digests}}
                 schema = opened.schema_arrow.with_metadata(files.encode(metadata | made_of))
                 writer = stack.enter_context(
                     pq.ParquetWriter(temporary, schema, compression="zstd")
@@ -104,10 +104,6 @@ def _of_all_shards(metadata: dict[str, Any]) -> dict[str, Any]:
     """Return the metadata without the parts that differ between shards."""
     view = {key: value for key, value in metadata["view"].items() if key != "shard"}
     return {key: value for key, value in metadata.items() if key != "inputs"} | {"view": view}
-
-
-def _checksum(path: Path | str) -> str:
-    return files.recorded(files.check(path))[0]
 
 
 def read(
@@ -130,10 +126,6 @@ def read(
         image_ids: str of shape (n,).
         embeddings: float32 of shape (n, dim).
         metadata: the metadata given to `write`.
-
-    Raises:
-        LeakageError: the file is missing or damaged, or holds none of these rows; `rows` is
-            unknown, `limit` is below 1, or the seed is not a whole number from 0.
     """
     if rows not in ROWS:
         raise LeakageError(f"rows: found {shown(rows)}; expected {' or '.join(ROWS)}")

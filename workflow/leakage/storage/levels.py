@@ -31,11 +31,7 @@ class Levels:
 
 
 def read(x: Path, y: list[Path], rows: str, limit: int | None, seed: int) -> Levels:
-    """Return the embeddings of the plain pictures and of every level.
-
-    Raises:
-        LeakageError: a file is missing or damaged, or its pictures differ from those of `x`.
-    """
+    """Return the embeddings of the plain pictures and of every level."""
     image_ids, plain, metadata = embeddings.read(x, rows, limit, seed)
     views, levels, abouts = np.empty((len(y), *plain.shape), plain.dtype), [], []
     for index, path in enumerate(y):

@@ -50,8 +50,9 @@ def read(path: Path | str) -> Bytes:
         raise
     # On damaged or hostile bytes, a decoder may raise any error.
     except Exception as error:
+        why = (str(error).splitlines() or [type(error).__name__])[0]
         raise LeakageError(
-            f"{path}: not a complete picture ({_first_line(error)}); expected "
+            f"{path}: not a complete picture ({why}); expected "
             f"{', '.join(FORMATS[:-1])} or {FORMATS[-1]}; replace the file or remove it"
         ) from None
     return pixels.reshape(*pixels.shape[:2], -1)
@@ -77,7 +78,3 @@ def _refuse_unsuitable(path: Path, image: ImageFile.ImageFile) -> None:
     else:
         return
     raise LeakageError(f"{path}: {found} is not accepted; {CONVERT}")
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]

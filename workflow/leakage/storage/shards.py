@@ -24,9 +24,6 @@ def bounds(pictures: int, shard: int, shards: int) -> tuple[int, int]:
 
     The shards have equal sizes, up to one picture. So none is empty, even if pictures were skipped
     after the number of shards was planned.
-
-    Raises:
-        LeakageError: there are fewer pictures than shards.
     """
     if pictures < shards:
         raise LeakageError(

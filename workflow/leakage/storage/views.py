@@ -57,10 +57,6 @@ class View:
 
     Attributes:
         metadata: stored with the pictures; in a folder, with those of the first shard.
-
-    Raises:
-        LeakageError: a file is missing or damaged, or the shards have different numbers of shards.
-            The checksum of a shard is checked when it is first read.
     """
 
     def __init__(self, path: Path | str):
@@ -83,7 +79,13 @@ class View:
         """Yield (image id, read-only uint8 array of shape (height, width, channels))."""
         for path in self.paths:
             opened = pq.ParquetFile(self._check(path))
-            self._refuse_other_division(path, files.decode(opened.schema_arrow.metadata))
+            found = files.decode(opened.schema_arrow.metadata)
+            here, there = (each.get("shards", 1) for each in (found, self.metadata))
+            if here != there:
+                raise LeakageError(
+                    f"{path}: one of {here} shards, but {self.paths[0]} is one of {there}; delete "
+                    "the folder and run the same command again"
+                )
             for index in range(opened.metadata.num_row_groups):
                 row = opened.read_row_group(index)
                 shape = tuple(row[name][0].as_py() for name in ("height", "width", "channels"))
@@ -94,14 +96,6 @@ class View:
         if path not in self._checked:
             self._checked.add(files.check(path))
         return path
-
-    def _refuse_other_division(self, path: Path, found: dict[str, Any]) -> None:
-        here, there = (each.get("shards", 1) for each in (found, self.metadata))
-        if here != there:
-            raise LeakageError(
-                f"{path}: one of {here} shards, but {self.paths[0]} is one of {there}; delete the "
-                "folder and run the same command again"
-            )
 
 
 def shard_name(index: int) -> str:
