@@ -36,6 +36,7 @@ Axes: TypeAlias = "matplotlib.axes.Axes"
 Canvas: TypeAlias = "matplotlib.figure.Figure"
 Configuration: TypeAlias = "Config"
 Frame: TypeAlias = "pd.DataFrame"
+Series: TypeAlias = "pd.Series"
 
 
 class Dataset(Protocol):

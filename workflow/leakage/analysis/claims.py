@@ -9,17 +9,14 @@ come from enough pictures.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from leakage.analysis import Analysis, enough, parts
 from leakage.analysis.parts import Player
 from leakage.analysis.tables import BITS_PER_NAT, Table, answer
-from leakage.interfaces import Configuration, Frame, Wanted
-
-if TYPE_CHECKING:
-    import pandas as pd
+from leakage.interfaces import Configuration, Frame, Series, Wanted
 
 HOLDS, FAILS = "holds", "does not hold"
 STAND_IN_HOLDS, STAND_IN_FAILS = (f"with a stand-in: {each}" for each in (HOLDS, FAILS))
@@ -226,7 +223,7 @@ def epochs_to_converge(table: Table) -> float:
     return float(np.median(firsts)) if firsts else float("nan")
 
 
-def share(values: "pd.Series", between: tuple[int, int]) -> float:
+def share(values: Series, between: tuple[int, int]) -> float:
     """Return the mean of I(n) / max I over a range of levels."""
     inner = values[(values.index >= between[0]) & (values.index <= between[1])]
     if not len(inner) or not values.max() > 0:

@@ -22,13 +22,7 @@ CLIP, RESNET = "clip", "resnet"
 
 @dataclass(frozen=True)
 class Network:
-    """A network of the paper.
-
-    Attributes:
-        models: its names in the libraries.
-        title: its full name, as labels begin.
-        short: its name in the paper.
-    """
+    """A network of the paper."""
 
     models: frozenset[str]
     title: str
@@ -43,13 +37,7 @@ NETWORKS = {
 
 @dataclass(frozen=True)
 class Player:
-    """An encoder in the place of one of the paper's networks.
-
-    Attributes:
-        part: `CLIP` or `RESNET`.
-        label: the encoder's label.
-        kind: `PAPER`, `STAND_IN`, `UNTRAINED` or `WITHOUT_WEIGHTS`.
-    """
+    """An encoder in the place of one of the paper's networks."""
 
     part: str
     label: str

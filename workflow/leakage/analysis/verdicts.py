@@ -17,7 +17,6 @@ says so.
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -26,11 +25,8 @@ from leakage.analysis import Analysis, compared, enough
 from leakage.analysis.enough import ROUNDING
 from leakage.analysis.tables import Table, answer
 from leakage.errors import LeakageError
-from leakage.interfaces import Configuration, Frame, Wanted
+from leakage.interfaces import Configuration, Frame, Series, Wanted
 from leakage.protocol import multiple_testing
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 LEAK = "leak"
 NO_EVIDENCE = "no evidence of a leak"
@@ -170,7 +166,7 @@ def quiet_from(levels: list[int], verdicts: list[str]) -> Quiet | None:
     return Quiet(quiet[0], min((level for level in quiet if level > last), default=None))
 
 
-def sized(rows: Frame) -> "pd.Series":
+def sized(rows: Frame) -> Series:
     """Return whether each row of the verdicts has enough pictures for its value in nats."""
     import pandas as pd
 

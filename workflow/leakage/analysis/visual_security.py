@@ -9,7 +9,6 @@ which side is the plain picture's.
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -17,10 +16,7 @@ from leakage.analysis import Analysis, compared
 from leakage.analysis.tables import Table, by_level
 from leakage.analysis.verdicts import LEAK, NO_EVIDENCE, sized
 from leakage.errors import LeakageError
-from leakage.interfaces import Configuration, Frame, Wanted
-
-if TYPE_CHECKING:
-    import pandas as pd
+from leakage.interfaces import Configuration, Frame, Series, Wanted
 
 MEASURED, PIXELS, VERDICTS = "measures", "pixels", "verdicts"
 NOISE = "noise"
@@ -180,17 +176,14 @@ def _measured(rows: Frame) -> Frame:
     return pd.DataFrame(found)
 
 
-def _range(values: "pd.Series") -> tuple[float, float, float]:
-    """Return the mean and the 95 % range of the known values; NaN if there are none.
-
-    The mean is over the finite values, because a single picture that a cipher does not change has
-    an infinite PSNR. It is infinite if all values are.
-    """
+def _range(values: Series) -> tuple[float, float, float]:
+    """Return the mean and the 95 % range of the known values; NaN if there are none."""
     known = np.sort(values.dropna().to_numpy())
     if not len(known):
         return np.nan, np.nan, np.nan
     # By counting, because infinite values cannot be interpolated.
     cut = int(TAIL * len(known))
+    # A picture that a cipher does not change has an infinite PSNR.
     finite = known[np.isfinite(known)]
     mean = float(finite.mean()) if len(finite) else np.inf
     return mean, float(known[cut]), float(known[-1 - cut])

@@ -137,7 +137,6 @@ class Coco(Dataset):
 
     def collect(self, pictures: Path, patch_size: int) -> tuple[list[Row], list[Row]]:
         """Download the selected pictures to `pictures` and return the rows."""
-        # Imported here: the Snakefile imports this module at every start.
         from leakage.storage import downloads
 
         with downloads.Session(self.connections, self.retries, self.timeout, REMEDY) as session:

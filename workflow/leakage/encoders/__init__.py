@@ -214,7 +214,6 @@ def resize_whole(pixels: Bytes, size: int) -> Bytes:
     It is squashed, not cropped, so that nothing is left out; bicubic with antialiasing (Pillow's).
     Patches, in contrast, are never resized.
     """
-    # Pillow takes 0.1 s to import, and parsing the Snakefile does not need it.
     from PIL import Image
 
     picture = Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels)

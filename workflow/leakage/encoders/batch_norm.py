@@ -9,7 +9,6 @@ import numpy as np
 
 from leakage.interfaces import Bytes
 
-# torch takes 2.5 s to import, and parsing the Snakefile does not need it.
 if TYPE_CHECKING:
     import torch
 

@@ -24,7 +24,6 @@ from leakage.errors import LeakageError
 from leakage.interfaces import Bytes
 from leakage.storage import files
 
-# torch takes 2.5 s to import, and parsing the Snakefile does not need it.
 if TYPE_CHECKING:
     import torch
 

@@ -9,7 +9,6 @@ from leakage.encoders import hub
 from leakage.encoders.network import Architecture, Network
 from leakage.errors import LeakageError
 
-# open_clip takes 5 s to import, and parsing the Snakefile does not need it.
 if TYPE_CHECKING:
     import torch
 

@@ -11,7 +11,6 @@ from leakage.encoders import hub, packaged
 from leakage.encoders.network import Architecture, Network
 from leakage.errors import LeakageError
 
-# timm takes 5 s to import, and parsing the Snakefile does not need it.
 if TYPE_CHECKING:
     from timm.models import PretrainedCfg
 

@@ -12,7 +12,6 @@ from leakage.config.settings import nearest
 from leakage.encoders.network import Architecture, Network
 from leakage.errors import LeakageError
 
-# torch and torchvision take 5 s to import, and parsing the Snakefile does not need them.
 if TYPE_CHECKING:
     import torch
 

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Literal
 from leakage.config.settings import Settings
 from leakage.storage import files
 
-# torch and safetensors are slow to import, and parsing the Snakefile does not need them.
 if TYPE_CHECKING:
     import torch
 

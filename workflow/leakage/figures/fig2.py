@@ -1,16 +1,12 @@
 """Figure 2: histogram mutual information against the level, with its linear fit."""
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from leakage import captions
 from leakage.figures import Figure, curves, style
-from leakage.interfaces import Canvas, Configuration, Frame, Wanted
-
-if TYPE_CHECKING:
-    import pandas as pd
-
+from leakage.interfaces import Canvas, Configuration, Frame, Series, Wanted
 
 BITS = ("low_bits", "high_bits")
 EXACT = (
@@ -101,7 +97,7 @@ def _floor(table: Frame) -> str:
     return words + (f". Too few pixels to estimate it at n = {levels}" if len(unknown) else "")
 
 
-def is_exact(rows: Frame) -> "pd.Series":
+def is_exact(rows: Frame) -> Series:
     """Return whether each value is exact: the view is a function of the pixel in every picture."""
     # A word of the estimator's. Importing its module would redraw figures whenever it changes.
     return rows["estimand"].str.contains("exact:", regex=False) & rows["estimable"]
