@@ -27,12 +27,10 @@ def pages() -> list[str]:
 
 
 def path_of(page: str) -> Path:
-    """Return the path of a page."""
     return REPOSITORY / page if page in (README, INDEX) else REPOSITORY / "docs" / page
 
 
 def text(page: str) -> str:
-    """Return the text of a page."""
     return path_of(page).read_text(encoding="utf-8")
 
 
@@ -49,8 +47,7 @@ def spans(page: str) -> list[str]:
 def files(page: str) -> dict[str, str]:
     """Return the example files of a page. A file's first line is a comment with its name."""
     found = blocks(page, "python") + blocks(page, "yaml")
-    named = ((NAME.match(content), content) for content in found)
-    return {match[1]: content for match, content in named if match}
+    return {match[1]: content for content in found if (match := NAME.match(content))}
 
 
 def unnamed(page: str) -> list[str]:
@@ -75,7 +72,6 @@ def commands(page: str) -> list[list[str]]:
 
 
 def links(page: str) -> list[str]:
-    """Return the targets of the links and pictures of a page, as they are written."""
     return LINK.findall(text(page))
 
 

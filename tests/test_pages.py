@@ -3,9 +3,6 @@
 import documented
 import pytest
 from leakage import figures
-from snake import REPOSITORY
-
-LONGEST = 90
 
 
 @pytest.mark.parametrize("page", documented.pages())
@@ -22,7 +19,7 @@ def test_every_link_leads_to_a_file_and_a_heading(page: str):
 
 def test_the_readme_is_short_and_leads_to_the_index_of_all_pages():
     assert documented.INDEX in documented.links(documented.README)
-    assert len(documented.text(documented.README).splitlines()) <= LONGEST
+    assert len(documented.text(documented.README).splitlines()) <= 90
     linked = {link.partition("#")[0] for link in documented.links(documented.INDEX)}
     assert set(documented.pages()[2:]) == linked
 
@@ -30,11 +27,3 @@ def test_the_readme_is_short_and_leads_to_the_index_of_all_pages():
 def test_every_figure_has_a_section_that_says_how_to_read_it():
     headings = documented.HEADING.findall(documented.text("figures.md"))
     assert set(figures.names()) <= {name for line in headings for name in line.split(", ")}
-
-
-def test_the_snakemake_catalogue_recognises_the_workflow():
-    # https://snakemake.github.io/snakemake-workflow-catalog, "Generic workflows".
-    words = documented.text(documented.README).lower()
-    assert "snakemake" in words and "workflow" in words
-    assert (REPOSITORY / "Snakefile").is_file()
-    assert list((REPOSITORY / "workflow" / "rules").glob("*.smk"))
