@@ -18,7 +18,7 @@ from leakage.errors import LeakageError
 
 WITH_TABLES = {
     **dict.fromkeys(test_figures.PAPERS, test_figures.drawn),
-    **dict.fromkeys(test_figures_beyond.COLUMNS, lambda name, _: test_figures_beyond.drawn(name)),
+    **dict.fromkeys(test_figures_beyond.NAMES, lambda name, _: test_figures_beyond.drawn(name)),
     "visual_security": lambda *_: test_visual_security.draw(test_visual_security.tables()),
 }
 

@@ -8,9 +8,9 @@ import test_figures_beyond
 import test_schemes_figure
 import test_scorecard
 import test_visual_security
-from leakage.analysis import claims, comparisons, enough, verdicts
+from leakage.analysis import claims, enough, verdicts
 from leakage.estimators import estimate
-from leakage.figures import curves, named, style, training
+from leakage.figures import curves, named, style
 from leakage.protocol import folds
 from matplotlib.colors import to_rgb
 from test_figures import titles
@@ -26,17 +26,6 @@ def with_pictures(table: style.Table, pictures: int) -> style.Table:
     settings = table.metadata["settings"] | FOLDS
     rows = table.rows.assign(pictures=float(pictures))
     return style.Table(rows, table.metadata | {"settings": settings})
-
-
-def read(name: str, pictures: int) -> dict[str, style.Table]:
-    """Return the tables of a figure, with the given number of pictures in the held-out ones."""
-    found = test_figures_beyond.read_tables(name)
-    trained = {role: table for role, table in found.items() if "chosen" in table.rows}
-    return found | {role: with_pictures(each, pictures) for role, each in trained.items()}
-
-
-def has_grey(axis) -> bool:
-    return any(to_rgb(line.get_color()) == to_rgb(style.GREY) for line in axis.lines)
 
 
 @pytest.mark.parametrize(
@@ -76,59 +65,52 @@ def test_an_estimate_carries_weight_from_the_needed_pictures_on_or_if_it_trains_
     assert enough.carries_weight(style.Table(unknown, {"settings": FOLDS}))
 
 
-@pytest.mark.parametrize("name", ["estimators", "memorisation", "pretraining", "pixel_critics"])
+def curves_of(name: str, pictures: int) -> dict[str, style.Table]:
+    """Return the tables of a figure of curves, with this number of pictures in trained ones."""
+    if name in ("fig5", "fig6b"):
+        rows = test_figures.mine_rows().assign(pictures=float(pictures))
+        return {"mine": style.Table(rows, {"source": {"label": "an encoder"}, "settings": FOLDS})}
+    if name == "schemes":
+        found = test_schemes_figure.some_tables()
+    else:
+        found = test_figures_beyond.read_tables(name)
+    trained = [role for role in found if "pictures" in found[role].rows]
+    return found | {role: with_pictures(found[role], pictures) for role in trained}
+
+
+CURVES = ["estimators", "memorisation", "pretraining", "pixel_critics", "schemes", "fig5", "fig6b"]
+
+
+@pytest.mark.parametrize("name", CURVES)
 @SIDES
-def test_a_figure_s_trained_estimate_is_grey_below_the_needed_pictures(name, pictures, carries):
-    module = named(name)
-    figure, table = module.draw(read(name, pictures))
-    assert has_grey(figure.axes[0]) != carries
-    said = f"{curves.TOO_FEW} ({pictures} pictures, at least {BORDER} needed), carries no weight"
-    assert (said in " ".join(titles(figure).split())) != carries
+def test_a_figure_s_trained_curves_are_grey_below_the_needed_pictures(name, pictures, carries):
+    figure, table = named(name).draw(curves_of(name, pictures))
+    colours = [[to_rgb(line.get_color()) for line in axis.lines] for axis in figure.axes]
+    if name == "fig5":  # shades, one per level
+        grey = [len({*shades[0]}) == 1 for shades in colours]
+    else:
+        grey = [to_rgb(style.GREY) in each for each in colours]
+    assert grey[-1 if name in ("schemes", "fig5") else 0] != carries
+    labels = [text.get_text() for each in figure.legends for text in each.get_texts()]
+    said = " ".join([titles(figure), *labels]).split()
+    few = f"({pictures} pictures, at least {BORDER} needed), carries no weight"
+    assert (few in " ".join(said)) != carries
     assert table["carries_weight"].all() == carries
-    assert bool(module.numbers(table)["few"]) != carries
+    assert bool(named(name).numbers(table)["few"]) != carries
+    if "split" in table:
+        assert table.loc[table["split"] == "train", "carries_weight"].all() and not grey[0]
 
 
 def test_the_shares_of_re_identified_views_keep_their_colours_and_exact_intervals():
-    figure, _ = named("reidentification").draw(read("reidentification", 9))
-    assert not any(map(has_grey, figure.axes)) and curves.TOO_FEW not in titles(figure)
-
-
-@pytest.mark.parametrize(("pictures", "carries"), [(17, False), (18, True)])
-def test_mine_s_held_out_side_is_grey_below_the_needed_pictures(pictures, carries):
-    rows = test_figures.mine_rows().assign(pictures=float(pictures))
-    about = {"source": {"label": "an encoder"}, "settings": {"test": 0.2}}
-    mine = {"mine": style.Table(rows, about)}
-    said = f"({pictures} pictures, at least 18 needed), carries no weight"
-    figure, table = training.Figure5().draw(mine)
-    shades = [
-        {*to_rgb(next(line for line in axis.lines if len(line.get_xdata()) == 3).get_color())}
-        for axis in figure.axes
-    ]
-    assert len(shades[0]) > 1 and (len(shades[1]) == 1) != carries
-    assert (said in titles(figure)) != carries and ("held out" in figure.get_suptitle()) == carries
-    assert table.loc[table["split"] == "train", "carries_weight"].all()
-    figure, table = training.Figure6b().draw(mine)
-    assert has_grey(figure.axes[0]) != carries
-    assert ("held out" in figure.axes[0].get_title()) == carries
-    assert bool(training.Figure6b().numbers(table)["few"]) != carries
+    figure, _ = named("reidentification").draw(curves_of("reidentification", 9))
+    colours = {to_rgb(line.get_color()) for axis in figure.axes for line in axis.lines}
+    assert to_rgb(style.GREY) not in colours and curves.TOO_FEW not in titles(figure)
 
 
 def test_the_table_of_training_curves_has_the_number_of_pictures():
     x = np.random.default_rng(0).normal(size=(24, 3)).astype(np.float32)
     how = {"epochs": 1, "hidden": 4, "seeds": 1, "batch": 4, "device": "cpu"}
     assert (estimate("mine_training", x, x, np.arange(24) // 2, **how)["pictures"] == 12).all()
-
-
-@SIDES
-def test_the_schemes_held_out_side_is_grey_below_the_needed_pictures(pictures, carries):
-    found = test_schemes_figure.some_tables()
-    for role in [role for role in found if role.endswith(comparisons.HELD_OUT)]:
-        found[role] = with_pictures(found[role], pictures)
-    figure, table = named("schemes").draw(found)
-    left, right = figure.axes
-    assert has_grey(right) != carries and not has_grey(left)
-    assert (curves.TOO_FEW in titles(figure)) != carries
-    assert table.loc[table["estimate"] == comparisons.COUNTED, "carries_weight"].all()
 
 
 @SIDES
