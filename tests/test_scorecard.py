@@ -22,13 +22,8 @@ LEVELS = list(range(9))
 CLIP, RESNET = "CLIP ViT-B/32 (openai)", "ResNet-50 (IMAGENET1K_V2)"
 LITE0, LITE1 = "EfficientNet-Lite0 (ImageNet)", "EfficientNet-Lite1 (ImageNet)"
 STATISTICS = "statistics (hand-made, no weights)"
-# The libraries' names of the networks, by how labels begin.
-MODELS = {
-    "CLIP ViT-B/32": "ViT-B-32-quickgelu",
-    "ResNet-50": "resnet50",
-    "EfficientNet-Lite0": "tf_efficientnet_lite0",
-    "EfficientNet-Lite1": "tf_efficientnet_lite1",
-}
+# The libraries' names of the networks, by their labels.
+MODELS = {CLIP: "ViT-B-32-quickgelu", RESNET: "resnet50", LITE0: "lite0", LITE1: "lite1"}
 LINE = [8.0 - n for n in LEVELS]
 BENT = [8.0 * 0.4**n for n in LEVELS[:-1]] + [0.0]
 
@@ -38,9 +33,9 @@ def table(rows: list[dict], label: str | None, settings: dict | None = None) -> 
     source = {"scheme": "msb_xor", "nested": True}
     source["clear_bits"] = {str(row["level"]): 8 - row["level"] for row in rows}
     if label is not None:
-        source |= {"label": label, "untrained": "untrained" in label}
-        model = next((MODELS[name] for name in MODELS if label.startswith(name)), None)
-        source["weights"] = model and {"model": model, "untrained": "untrained" in label}
+        model = MODELS.get(label)
+        source |= {"label": label, "weights": model and {"model": model}}
+        source["untrained"] = "untrained" in label
     made = tables.tidy(pd.DataFrame(rows).assign(estimand="made up"))
     return style.Table(made, {"source": source, "settings": settings or {}})
 
@@ -228,11 +223,10 @@ def test_numbers_that_cannot_be_had_are_missing():
     assert np.isnan(claims.epochs_to_converge(mine(values=[0.0] * 9)))
 
 
-@pytest.mark.parametrize("levels", [[0], [0, 4, 8]])
-def test_few_levels_leave_claims_untested(levels):
-    _, table = draw_claims(papers(levels=levels))
-    assert table["verdict"].tolist()[-1] == NO_LEVELS
-    assert set(table["verdict"]) <= {HOLDS, FAILS, NO_LEVELS}
+def test_few_levels_leave_claims_untested():
+    for levels in ([0], [0, 4, 8]):
+        said = draw_claims(papers(levels=levels))[1]["verdict"].tolist()
+        assert said[-1] == NO_LEVELS and set(said) <= {HOLDS, FAILS, NO_LEVELS}
 
 
 def judged(**tables: style.Table) -> dict[str, style.Table]:
