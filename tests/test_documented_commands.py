@@ -57,30 +57,28 @@ SAME = (
     "python -m leakage.config.schema > workflow/schemas/config.schema.json",
     "python docs/configuration.py > docs/configuration.md",
 )
+# Of these, only the help is asked for.
+HELP = (
+    *("leakage plan --measure power.csv", "python envs/generate.py"),
+    *("python envs/generate.py --upgrade", "python benchmarks/compare_results.py OLD NEW"),
+    "python benchmarks/scale.py --pictures 200 2000",
+)
+ESTIMATE = "leakage estimate mine x.npy y.npy --groups groups.npy"
+PLAN = "leakage plan --x x.npy --y y.npy --groups groups.npy"
+AUDIT = "python -m venv audit && audit/bin/pip install pip-audit"
 # Others take long, need the network or change the machine: a smaller command is run instead.
-RUN = {command: command for command in SAME} | {
-    "leakage estimate mine x.npy y.npy --groups groups.npy": (
-        f"leakage estimate mine x.npy y.npy --groups groups.npy {FAST}"
-    ),
-    "leakage plan --x x.npy --y y.npy --groups groups.npy": (
-        "leakage plan --x x.npy --y y.npy --groups groups.npy --families 5"
-    ),
-    "leakage plan --measure power.csv": "leakage plan --help",
+RUN = {
+    **{command: command for command in SAME},
+    **{command: f"{' '.join(command.split()[:2])} --help" for command in HELP},
+    ESTIMATE: f"{ESTIMATE} {FAST}",
+    PLAN: f"{PLAN} --families 5",
+    AUDIT: "python -m venv --without-pip audit",
+    "audit/bin/pip-audit --requirement envs/requirements.txt --no-deps": "ls envs/requirements.txt",
     "make faults": "env PYTHONPATH=tests python -m faults --help",
     "make bench": "env PYTHONPATH=benchmarks python -m speed --help",
     "make environment": "make --dry-run environment",
     "make environment PYTHON=python3.12": "make --dry-run environment",
-    "pip install pre-commit && pre-commit install": "test -s .pre-commit-config.yaml",
-    "python -m venv audit && audit/bin/pip install pip-audit": (
-        "python -m venv --without-pip audit"
-    ),
-    "audit/bin/pip-audit --requirement envs/requirements.txt --no-deps": (
-        "test -s envs/requirements.txt"
-    ),
-    "python envs/generate.py": "python envs/generate.py --help",
-    "python envs/generate.py --upgrade": "python envs/generate.py --help",
-    "python benchmarks/compare_results.py OLD NEW": "python benchmarks/compare_results.py --help",
-    "python benchmarks/scale.py --pictures 200 2000": "python benchmarks/scale.py --help",
+    "pip install pre-commit && pre-commit install": "ls .pre-commit-config.yaml",
 }
 # Commands that another file runs, and words that it contains.
 ELSEWHERE = {

@@ -255,17 +255,6 @@ def test_the_verdicts_are_drawn_and_no_label_is_cut():
     assert "7 pictures; the test\nneeds at least 12" in words and "nan" not in words
 
 
-def test_schemes_with_different_levels_share_a_grid_of_verdicts():
-    full = held_out(values=[8, 0], p_values=[0.0005, 0.9], levels=[0, 1])
-    full.metadata["source"]["nested"] = False
-    figure, table = verdict.Verdict().draw(judged(msb_xor__clip=held_out(), full__clip=full))
-    assert overflowing(figure) == []
-    assert table.groupby("scheme").size().to_dict() == {"full": 2, "msb_xor": 9}
-    names = [text.get_text() for text in figure.axes[0].get_yticklabels()]
-    assert [name.partition("\n")[0] for name in names] == ["msb_xor", "full"]
-    assert "(fixed sequence or Holm)" in figure.axes[0].get_title()
-
-
 CHECKS = ["rise", "nothing left", "rescaled"]
 
 
