@@ -156,15 +156,6 @@ def test_two_estimators_of_one_method_are_told_apart():
     assert list(comparisons.methods(read).values()) == names
 
 
-def test_the_grey_band_spans_the_floors():
-    figure, table = drawn("estimators")
-    floors = table[table["level"] == 4]["floor"]
-    (band,) = [each for each in figure.axes[0].collections if each.get_label().startswith("floors")]
-    heights = band.get_paths()[0].vertices[:, 1]
-    assert [heights.min(), heights.max()] == pytest.approx([floors.min(), floors.max()])
-    assert "permutation null, 95 % quantile (MINE)" in legend(figure)
-
-
 def test_values_far_below_zero_are_cut_and_the_title_says_so():
     figure, _ = estimators_of(mine=held_out_rows().assign(low=-500.0))
     assert "cut: they fall to -500.0" in titles(figure)

@@ -3,32 +3,11 @@
 import re
 import subprocess
 import sys
-from pathlib import Path
 
-import pytest
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 from leakage.report import record
-
-HEAD = "s\th:m:s\tmax_rss\tcpu_time\n"
-
-
-@pytest.fixture
-def benchmarks(tmp_path: Path) -> Path:
-    """Benchmarks of four jobs, one too short for its memory to be measured."""
-    lines = {
-        "manifest": "0.5\t0:00:00\tNA\t0.1\n",
-        "estimates/mine_training/pixels/msb_xor": "60\t0:01:00\t500.5\t1\n",
-        "estimates/mine_training/clip/msb_xor": "3725.2\t1:02:05\t900.25\t1\n",
-        "views/plain/0": "2\t0:00:02\t-\t1\n",
-    }
-    for name, line in lines.items():
-        path = tmp_path / "benchmarks" / f"{name}.tsv"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(HEAD + line)
-    return tmp_path / "benchmarks"
-
 
 words = st.text(st.characters(exclude_categories=["C", "Zl", "Zp"]))
 values = st.recursive(
@@ -68,10 +47,19 @@ def test_a_checkout_s_commit_is_named_and_whether_it_was_changed(tmp_path):
     assert record.commit(tmp_path / "inner") == ""  # a folder in another checkout
 
 
-def test_a_record_holds_key_versions_and_run_times_summed_by_kind_of_job(benchmarks, tmp_path):
+def test_a_record_holds_key_versions_and_run_times_summed_by_kind_of_job(tmp_path):
+    for name, line in (
+        ("manifest", "0.5\t0:00:00\tNA\t0.1\n"),  # too short for its memory to be measured
+        ("estimates/mine_training/pixels/msb_xor", "60\t0:01:00\t500.5\t1\n"),
+        ("estimates/mine_training/clip/msb_xor", "3725.2\t1:02:05\t900.25\t1\n"),
+        ("views/plain/0", "2\t0:00:02\t-\t1\n"),
+    ):
+        path = tmp_path / f"{name}.tsv"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(f"s\th:m:s\tmax_rss\tcpu_time\n{line}")
     pins = tmp_path / "pins.txt"
     pins.write_text("numpy==0.0.1\nno-such-distribution==1.0\n")
-    found = record.record({"seed": 0}, "abc123", benchmarks, pins)
+    found = record.record({"seed": 0}, "abc123", tmp_path, pins)
     assert (found.configuration, found.key, found.total) == ("seed: 0\n", "abc123", "1:03:08")
     assert {"leakage", "git commit", "Python"} <= {name for name, _ in found.software}
     assert found.others == 2

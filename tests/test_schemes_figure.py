@@ -1,7 +1,5 @@
 """The comparison of schemes at equal strength."""
 
-from types import SimpleNamespace
-
 import numpy as np
 import pandas as pd
 import skimage.data
@@ -12,11 +10,6 @@ from leakage.estimators import estimate, tables
 from leakage.figures import schemes, style
 
 KEY = bytes(range(32))
-CONFIG = SimpleNamespace(
-    paper=SimpleNamespace(scheme="msb_xor", histogram="histogram"),
-    comparisons=SimpleNamespace(schemes=["full", "msb_xor", "mine"]),
-    verdict=SimpleNamespace(estimator="mine"),
-)
 # Of a scheme that does not say how strong its levels are.
 MINE = "mine (view: ciphertext), strength: level / highest"
 
@@ -43,14 +36,6 @@ def some_tables() -> dict[str, style.Table]:
     said = {"scheme": ["msb_xor"] * 3, "level": [0, 4, 8], "verdict": [LEAK, LEAK, NO_EVIDENCE]}
     found["verdicts"] = style.Table(pd.DataFrame(said).assign(representation="clip"), {})
     return found
-
-
-def test_every_scheme_is_read_twice_the_paper_s_first():
-    asked = schemes.Schemes().tables(CONFIG, "clip")
-    assert list(asked)[:2] == ["msb_xor/histogram", "msb_xor/held out"]
-    assert asked["full/held out"] == ("mine", "clip", "full")
-    assert asked["mine/histogram"] == ("histogram", "pixels", "mine")
-    assert len(asked) == 7 and asked["verdicts"] == ("analysis", "verdicts", "")
 
 
 def test_strengths_and_intervals_are_filled_in_where_an_estimate_has_none():

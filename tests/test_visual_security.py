@@ -1,7 +1,5 @@
 """Classic measures beside the verdicts, and where they disagree."""
 
-from types import SimpleNamespace
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -22,11 +20,6 @@ from leakage.figures import named, style
 LEVELS = [0, 4, 8]
 PICTURES = 40
 VERDICT = {0: LEAK, 4: LEAK, 8: NO_EVIDENCE}
-CONFIG = SimpleNamespace(
-    representations=["clip", "statistics"],
-    paper=SimpleNamespace(scheme="some", histogram="histogram"),
-    comparisons=SimpleNamespace(schemes=["other"]),
-)
 # Of noise: 2.5 % of 40 pictures are left out on each side, so 1 of the 0 to 39.
 NOISE = np.arange(PICTURES, dtype=float)
 
@@ -80,15 +73,6 @@ def draw(found: dict[str, style.Table]):
 def one(found: pd.DataFrame, measure: str, representation: str = "clip") -> pd.DataFrame:
     kept = (found["measure"] == measure) & (found["representation"] == representation)
     return found[kept].set_index("level")
-
-
-def test_the_tables_are_verdicts_measures_and_counted_pixels():
-    found = VisualSecurity().tables(CONFIG, 40)
-    assert found["verdicts"] == ("analysis", "verdicts", "")
-    assert found[role("other", "pixels")] == ("histogram", "pixels", "other")
-    assert {f"{scheme}/measures" for scheme in ("some", "other")} <= set(found)
-    pixels = SimpleNamespace(**{**vars(CONFIG), "representations": ["clip", "pixels"]})
-    assert len(found) == 5 and role("some", "pixels") not in VisualSecurity().tables(pixels, 40)
 
 
 def test_a_level_is_hidden_if_its_mean_is_inside_or_beyond_the_range_of_noise():
