@@ -81,6 +81,7 @@ def tensor_names(model: str) -> dict[str, str]:
 
     with torch.device("meta"):
         network = timm.create_model(model)
+    # Both define the same layers in the same order; no network reads the counters of batches.
     stored = torch.load(fetch(model), map_location="meta", weights_only=True)
     old, new = (
         [name for name in names if not name.endswith("num_batches_tracked")]

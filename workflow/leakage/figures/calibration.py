@@ -69,9 +69,8 @@ class Calibration(Figure):
         for axis in axes[len(tasks) :]:
             axis.set_axis_off()
         ordered = [key for key in [*names, "truth", "range of the truth"] if key in handles]
-        figure.legend(
-            [handles[key] for key in ordered], ordered, loc="outside right center", frameon=False
-        )
+        shown = [handles[key] for key in ordered]
+        figure.legend(shown, ordered, loc="outside right center", frameon=False)
         draws = int(table["draws"].max())
         spread = f"mean and range of up to {draws} draws" if draws > 1 else "one draw"
         figure.suptitle(f"Held-out estimates against known truths ({spread})")

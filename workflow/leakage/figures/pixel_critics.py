@@ -80,11 +80,8 @@ class PixelCritics(Figure):
 
     def _finding(self, table: Frame) -> str:
         """Return each critic's largest error, in words."""
-        words = {
-            "scalar": "(a byte as one number)",
-            "bits": "(as bits)",
-            "fourier": "(as sines and cosines)",
-        }
+        words = {"scalar": "a byte as one number", "bits": "as bits"}
+        words["fourier"] = "as sines and cosines"
         errors = self.numbers(table)
-        said = [f"{captions.number(errors[key], '.2f')} nats {words[key]}" for key in words]
+        said = [f"{captions.number(errors[key], '.2f')} nats ({words[key]})" for key in words]
         return f"MINE misses the exact value by up to {', '.join(said)}"

@@ -79,14 +79,9 @@ class Reidentification(Figure):
         import pandas as pd
 
         first = table[table["statistic"] == "top 1"]
-        found = pd.DataFrame(
-            {
-                "critic": first.groupby("level")["mean"].max(),
-                "nearest": table[table["statistic"] == f"{NEAREST}top 1"]
-                .groupby("level")["mean"]
-                .max(),
-            }
-        )
+        nearest = table[table["statistic"] == f"{NEAREST}top 1"]
+        sides = {"critic": first, "nearest": nearest}
+        found = pd.DataFrame({k: rows.groupby("level")["mean"].max() for k, rows in sides.items()})
         above = first[first["low"] > first["chance"]]
         distance = (found["critic"] - found["nearest"]).abs().dropna()
         apart: Any = distance.idxmax() if len(distance) else None
@@ -106,10 +101,9 @@ class Reidentification(Figure):
     def _finding(self, table: Frame) -> str:
         """Return how the share found first changes with the level, and where it beats guessing."""
         best = table[table["statistic"] == "top 1"].groupby("level")["mean"].max()
-        said = self.numbers(table)
         return (
             f"The share of views found first {captions.trend(best.index, best, '.0%')};\n"
-            f"it is above guessing at {said['above']}"
+            f"it is above guessing at {self.numbers(table)['above']}"
         )
 
 

@@ -35,14 +35,7 @@ def level_label(tables: Mapping[str, Table]) -> str:
 def panels(
     count: int = 1, width: float = 6.0, height: float = 4.2, rows: int = 1
 ) -> tuple[Canvas, list[Axes]]:
-    """Return a figure with axes, in the theme of all figures.
-
-    Args:
-        count: number of axes, a multiple of `rows`.
-        width: width of each, in inches.
-        height: height of each, in inches.
-        rows: number of rows of axes.
-    """
+    """Return a figure with `count` axes of width x height inches, in the theme of all figures."""
     import matplotlib
 
     matplotlib.use("Agg")

@@ -22,13 +22,7 @@ class Phrase:
 
 @dataclass(frozen=True)
 class Answer:
-    """The answer for one scheme.
-
-    Attributes:
-        scheme: the scheme's key.
-        phrases: the parts of the sentence, from the lowest level up.
-        notes: sentences that qualify it.
-    """
+    """The answer for one scheme."""
 
     scheme: str
     phrases: tuple[Phrase, ...]

@@ -35,8 +35,8 @@ def measured(table: Frame, errors: "Frame | None", estimator: str) -> Calibratio
         best = worst.iloc[0]
         error = float(of_own.iloc[0]) if len(of_own) else None
         truths = (float(part["truth"].min()), float(part["truth"].max()))
-        names = str(task).replace("_", " "), *truths, error, float(best["bias"])
-        rows.append((*names, best["estimator"]))
+        name = str(task).replace("_", " ")
+        rows.append((name, *truths, error, float(best["bias"]), best["estimator"]))
     columns = [
         *(Column("task"), Column("least truth", ".2f"), Column("largest truth", ".2f")),
         *(Column(f"error of {estimator}", "+.2f"), Column("smallest error", "+.2f"), Column("by")),

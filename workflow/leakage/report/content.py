@@ -20,21 +20,7 @@ from leakage.storage.views import View
 
 @dataclass(frozen=True)
 class Content:
-    """What page and summary show.
-
-    Attributes:
-        pictures: number of pictures in the manifest.
-        estimator: the estimator of the verdicts.
-        answers: one per scheme; empty if the run has no verdict.
-        grids: verdicts and first picture of each scheme.
-        warnings: what to know before quoting a number.
-        groups: the figures in reading order.
-        verdicts: one row per scheme, representation and level.
-        claims: the paper's claims; None if the run has not tested them.
-        estimates: held-out estimates, one row per level.
-        calibration: how far the estimators are from known truths.
-        record: configuration, versions, run times.
-    """
+    """What page and summary show."""
 
     pictures: int
     estimator: str
@@ -99,12 +85,9 @@ def grids(
         return tuple(grid.grid(each, None, shown) for each, shown in pictures.items())
     return tuple(
         grid.grid(
-            str(each),
-            rows,
-            pictures.get(str(each), {}),
-            counts.get(str(each), "").removeprefix(f"{each}: "),
+            each, rows, pictures.get(each, {}), counts.get(each, "").removeprefix(f"{each}: ")
         )
-        for each, rows in verdicts.groupby("scheme", sort=False)
+        for each, rows in estimates.grouped(verdicts, "scheme")
     )
 
 

@@ -81,16 +81,12 @@ def of_claims(claims: "Frame | None") -> Iterable[Warned]:
     few = int((said == TOO_FEW).sum())
     replaced = int(said.isin([STAND_IN_HOLDS, STAND_IN_FAILS]).sum())
     untested = int((said == NO_WEIGHTS).sum())
-    parts = []
-    if replaced:
-        parts.append(f"{replaced} of the paper's {len(said)} claims are tested with stand-ins.")
-    if untested:
-        parts.append(f"{untested} of the paper's {len(said)} claims cannot be tested with them.")
+    of = f"of the paper's {len(said)} claims"
+    parts = [f"{replaced} {of} are tested with stand-ins."] if replaced else []
+    parts += [f"{untested} {of} cannot be tested with them."] if untested else []
     if few:
-        yield Warned(
-            "Too few pictures for some claims",
-            f"{few} of the paper's {len(said)} claims need held-out numbers from more pictures.",
-        )
+        need = f"{few} {of} need held-out numbers from more pictures."
+        yield Warned("Too few pictures for some claims", need)
     if parts:
         yield Warned("Other networks than the paper's", " ".join(parts))
 

@@ -48,7 +48,7 @@ class BitPlaneCipher(Cipher):
         return level / PLANES
 
     def nested(self) -> bool:
-        """Return False for the view `full`."""
+        """Return False for the view `full`: a lower level does not determine its encrypted bits."""
         return self.view != "full"
 
 

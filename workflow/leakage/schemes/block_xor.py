@@ -54,7 +54,7 @@ class BlockXor(Cipher):
         return level / self.strongest
 
     def nested(self) -> bool:
-        """Return True for the view `clear`."""
+        """Return True for the view `clear`: its blocks are among those of a lower level."""
         return self.view == "clear"
 
     def _encrypted(

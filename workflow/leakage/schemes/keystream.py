@@ -16,7 +16,7 @@ ZEROS = memoryview(bytes(1 << 16))
 
 
 def read_key(path: Path | str) -> bytes:
-    """Return the 32-byte key that a file holds as 64 hexadecimal digits."""
+    """Return the 32-byte key that a file holds as 64 digits; no message shows its content."""
     expected = f"expected {2 * KEY_BYTES} hexadecimal digits; make one with: openssl rand -hex 32"
     # A regular file: a device such as /dev/zero never ends.
     if not Path(path).is_file():

@@ -41,7 +41,7 @@ def write(
     dim: int,
     metadata: dict[str, Any],
 ) -> None:
-    """Write embeddings part by part, so that memory does not grow with their number."""
+    """Write rows with their embeddings (rows, dim) part by part, so that memory does not grow."""
     schema = SCHEMA.append(pa.field("embedding", pa.list_(pa.float32(), dim)))
     schema = schema.with_metadata(files.encode(metadata))
     with (
