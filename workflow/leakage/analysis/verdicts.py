@@ -115,7 +115,7 @@ def threshold(correction: str, levels: int, confidence: float) -> float:
 
 
 def needed_pictures(correction: str, levels: int, confidence: float) -> int:
-    """Return the smallest number s of pictures for an exact test: 1 / s! is at most the threshold."""
+    """Return the fewest pictures s for an exact test: 1 / s! is at most the threshold."""
     return enough.for_p_value(threshold(correction, levels, confidence))
 
 
