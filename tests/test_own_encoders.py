@@ -30,9 +30,9 @@ def command_of(example: str) -> list[str]:
 def source(example: str) -> str:
     """Return where the weights of an example come from."""
     weights = entry_of(example)[1]["weights"]
-    return (
-        "file" if weights.endswith(".safetensors") else weights if weights == "package" else "tag"
-    )
+    if weights.endswith(".safetensors"):
+        return "file"
+    return "package" if weights == "package" else "tag"
 
 
 # The configuration files of the page.
@@ -41,11 +41,8 @@ EXAMPLES = [name for name in documented.files(PAGE) if name.endswith(".yaml")]
 
 def examples(wanted: str, fast: str) -> list[object]:
     """Return the examples with weights from one source as parameters; all but `fast` are slow."""
-    return [
-        pytest.param(each, marks=[] if each == fast else [pytest.mark.slow])
-        for each in EXAMPLES
-        if source(each) == wanted
-    ]
+    found = [each for each in EXAMPLES if source(each) == wanted]
+    return [pytest.param(each, marks=[pytest.mark.slow] * (each != fast)) for each in found]
 
 
 @pytest.fixture(scope="module")
