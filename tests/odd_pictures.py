@@ -25,13 +25,9 @@ Make = Callable[[Path, np.random.Generator], Any]
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of unusual picture.
+    """A kind of unusual picture: its title in the documentation, and a function that makes it.
 
-    Attributes:
-        title: its name in the documentation.
-        make: writes one into a folder.
-        words: words of the refusal; None if the picture is accepted.
-        row: width, height and channels in the manifest if it is accepted.
+    A refused one has words of the message; an accepted one has width, height and channels.
     """
 
     title: str
@@ -79,33 +75,29 @@ def _cut(folder: Path, generator: np.random.Generator) -> None:
     (folder / "x.png").write_bytes(content[: int(generator.integers(10, len(content) - 20))])
 
 
-def _rotated() -> Image.Exif:
-    exif = Image.Exif()
-    exif[0x0112] = 6
-    return exif
-
-
 def _named_alike(folder: Path, generator: np.random.Generator) -> None:
-    _saved("x.png", "RGB")(folder, generator)
-    _saved("x.bmp", "RGB")(folder, generator)
+    for name in ("x.png", "x.bmp"):
+        _saved(name, "RGB")(folder, generator)
 
 
+ROTATED = Image.Exif()
+ROTATED[0x0112] = 6
+DEEP = png(9, 9, 16, 2, zlib.compress((b"\0" + bytes(54)) * 9))
 MANY = [Image.new("RGB", (30, 20), each) for each in ("red", "blue")]
+COLOUR = (30, 20, 3)
 KINDS = [
     Kind("grey, 8 bits", _saved("x.png", "L"), row=(30, 20, 1)),
-    Kind("RGB, 8 bits", _saved("x.png", "RGB"), row=(30, 20, 3)),
-    Kind("JPEG, baseline", _saved("x.jpg", "RGB"), row=(30, 20, 3)),
-    Kind("JPEG, progressive", _saved("x.jpg", "RGB", progressive=True), row=(30, 20, 3)),
-    Kind("BMP", _saved("x.bmp", "RGB"), row=(30, 20, 3)),
-    Kind("TIFF, compressed", _saved("x.tif", "RGB", compression="tiff_lzw"), row=(30, 20, 3)),
-    Kind("WebP", _saved("x.webp", "RGB", lossless=True), row=(30, 20, 3)),
-    Kind("palette", _saved("x.png", "P"), row=(30, 20, 3)),
-    Kind("rotated by EXIF", _saved("x.jpg", "RGB", exif=_rotated()), row=(30, 20, 3)),
+    Kind("RGB, 8 bits", _saved("x.png", "RGB"), row=COLOUR),
+    Kind("JPEG, baseline", _saved("x.jpg", "RGB"), row=COLOUR),
+    Kind("JPEG, progressive", _saved("x.jpg", "RGB", progressive=True), row=COLOUR),
+    Kind("BMP", _saved("x.bmp", "RGB"), row=COLOUR),
+    Kind("TIFF, compressed", _saved("x.tif", "RGB", compression="tiff_lzw"), row=COLOUR),
+    Kind("WebP", _saved("x.webp", "RGB", lossless=True), row=COLOUR),
+    Kind("palette", _saved("x.png", "P"), row=COLOUR),
+    Kind("rotated by EXIF", _saved("x.jpg", "RGB", exif=ROTATED), row=COLOUR),
     Kind("20,000 pixels wide", _saved("x.png", "L", (20_000, 9)), row=(20_000, 9, 1)),
-    Kind(
-        "several frames", _saved("x.tif", "RGB", save_all=True, append_images=MANY), row=(30, 20, 3)
-    ),
-    Kind("another format than its suffix", _saved("x.png", "RGB", format="JPEG"), row=(30, 20, 3)),
+    Kind("several frames", _saved("x.tif", "RGB", save_all=True, append_images=MANY), row=COLOUR),
+    Kind("another format than its suffix", _saved("x.png", "RGB", format="JPEG"), row=COLOUR),
     Kind("smaller than a patch, one pixel too", _saved("x.png", "RGB", (1, 1)), "(1 x 1)"),
     Kind("zero bytes", _bytes("x.jpg", b""), "not a complete picture"),
     Kind("cut short", _cut, "not a complete picture"),
@@ -113,11 +105,7 @@ KINDS = [
     Kind("GIF", _saved("x.png", "P", format="GIF"), "not a complete picture"),
     Kind("EPS", _bytes("x.png", b"%!PS-Adobe-3.0 EPSF-3.0\n"), "not a complete picture"),
     Kind("16 bits, grey", _array("x.png", np.uint16), "16 bits per channel"),
-    Kind(
-        "16 bits, colour",
-        _bytes("x.png", png(9, 9, 16, 2, zlib.compress((b"\0" + bytes(54)) * 9))),
-        "16 bits per channel",
-    ),
+    Kind("16 bits, colour", _bytes("x.png", DEEP), "16 bits per channel"),
     Kind("floating point", _array("x.tif", np.float32), "mode F"),
     Kind("1 bit", _saved("x.png", "1"), "mode 1"),
     Kind("CMYK", _saved("x.jpg", "CMYK"), "mode CMYK"),

@@ -163,13 +163,9 @@ def test_a_redirect_is_followed_and_a_loop_is_one_message(server, target):
     assert target.read_bytes() == CONTENT
     server.faults["/loop"] = [servers.redirect("/loop")] * 50
     assert "redirects" in refusal(f"{server.url}/loop", target)
-
-
-@pytest.mark.parametrize("address", ["http://[x", "\xff\xfe", "ftp://127.0.0.1/x"])
-def test_a_redirect_to_an_invalid_address_is_one_message(server, target, address):
-    server.faults["/old"] = [servers.redirect(address)]
-    with pytest.raises(LeakageError, match=r"(?i)redirect|adapters"):
-        fetch(f"{server.url}/old", target)
+    server.faults["/invalid"] = [servers.redirect("http://[x")]
+    with pytest.raises(LeakageError, match=r"(?i)redirect"):
+        fetch(f"{server.url}/invalid", target)
 
 
 @pytest.fixture(scope="module")

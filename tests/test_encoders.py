@@ -203,20 +203,14 @@ def test_a_file_of_torchvision_gives_the_features_averaged_over_their_map(squeez
     assert not encoder.untrained
 
 
-def of_timm(path, model, classes, tag="c3_in1k"):
-    """Write a seeded network of timm and return it."""
-    import timm
-
-    torch.manual_seed(0)
-    network = timm.create_model(f"{model}.{tag}", num_classes=classes).eval()
-    save_file(network.state_dict(), path)
-    return network
-
-
 @pytest.mark.parametrize("classes", [0, 7])
 def test_a_file_of_timm_gives_the_input_of_the_classifier_with_or_without_one(tmp_path, classes):
+    import timm
+
     path, patches = tmp_path / "mine.safetensors", small_views.some_patches(SIZE)[:4]
-    network = of_timm(path, "resnet10t", classes)
+    torch.manual_seed(0)
+    network = timm.create_model("resnet10t.c3_in1k", num_classes=classes).eval()
+    save_file(network.state_dict(), path)
     pixels = tensors(patches, *(network.pretrained_cfg[key] for key in ("mean", "std")))
     with torch.inference_mode():
         expected = network.forward_head(network.forward_features(pixels), pre_logits=True)
@@ -225,7 +219,7 @@ def test_a_file_of_timm_gives_the_input_of_the_classifier_with_or_without_one(tm
     assert encoder.label == "ResNet-10t (mine.safetensors)" and not encoder.untrained
 
 
-@pytest.mark.parametrize("model", ["levit_128s", "caformer_s18", "vit_tiny_patch16_224"])
+@pytest.mark.parametrize("model", ["levit_128s", "caformer_s18"])
 def test_the_whole_classifier_of_timm_is_left_out_and_nothing_else(model):
     import timm
 
@@ -249,13 +243,6 @@ def test_a_file_of_another_network_is_refused_with_the_tensors_that_do_not_fit(
     with pytest.raises(LeakageError, match=message) as caught:
         loaded(entry_of("torchvision", model, squeezenet))
     assert str(caught.value).startswith(f"{squeezenet}: these are not the weights of ")
-
-
-def test_a_transformer_trained_at_another_size_is_refused_and_not_interpolated(tmp_path):
-    path = tmp_path / "mine.safetensors"
-    of_timm(path, "vit_tiny_patch16_384", 7, "augreg_in21k_ft_in1k")
-    with pytest.raises(LeakageError, match=r"pos_embed \(1, 577, 192\) instead of \(1, 197, 192\)"):
-        loaded(entry_of("timm", "vit_tiny_patch16_224", path))
 
 
 def test_weights_that_change_break_or_belong_to_another_entry_are_refused(squeezenet, tmp_path):
@@ -293,7 +280,6 @@ def test_the_pixels_are_those_of_the_tag_and_for_a_file_those_of_the_tag_in_pixe
     ("entry", "answer"),
     [
         ({"weights": "dino", "pixels": "augreg_in1k"}, ": found pixels 'augreg_in1k' beside"),
-        ({"model": "tf_efficientnet_lite0", "weights": "package", "pixels": "x"}, "leave pixels"),
         ({"model": "resnet50", "weights": "package"}, "'resnet50'.*tf_efficientnet_lite0"),
         ({"kind": "open_clip", "weights": "package"}, "packages exist for kind: timm"),
         ({"weights": "downloads/ViT-B-32.pt"}, r"\.weights: .*expected a \.safetensors file"),

@@ -9,7 +9,7 @@ import yaml
 from documented import run
 from leakage.storage import embeddings, files
 from snake import REPOSITORY, TINY, copy_checkout
-from test_weights import NOBODY, WAYS_OUT
+from test_weights import NOBODY
 
 PAGE = "encoders.md"
 
@@ -30,9 +30,7 @@ def command_of(example: str) -> list[str]:
 def source(example: str) -> str:
     """Return where the weights of an example come from."""
     weights = entry_of(example)[1]["weights"]
-    if weights.endswith(".safetensors"):
-        return "file"
-    return "package" if weights == "package" else "tag"
+    return "file" if weights.endswith(".safetensors") else weights
 
 
 # The configuration files of the page.
@@ -75,16 +73,6 @@ def save_as_pth(path: Path, kind: str, model: str) -> None:
     torch.save(stored, path)
 
 
-def test_the_page_has_each_library_by_tag_and_by_file_and_a_command_for_each() -> None:
-    shown = {(entry_of(each)[1]["kind"], source(each)) for each in EXAMPLES}
-    kinds = ["open_clip", "timm", "torchvision"]
-    expected = {(kind, source) for kind in kinds for source in ("tag", "file")}
-    assert shown == expected | {("timm", "package")}
-    for example in EXAMPLES:
-        key, _ = entry_of(example)
-        assert command_of(example)[-1].endswith(f"/figures/estimators-{key}.png")
-
-
 @pytest.mark.parametrize("example", examples("file", fast=""))
 def test_a_checkpoint_converted_as_the_page_says_is_an_encoder(folder: Path, example: str) -> None:
     key, entry = entry_of(example)
@@ -115,18 +103,3 @@ def test_the_weights_of_an_installed_package_need_no_network(
     assert done.status == 0, done.output
     assert (folder / words[-1]).read_bytes().startswith(b"\x89PNG")
     assert not list(tmp_path.iterdir())
-
-
-@pytest.mark.parametrize("example", examples("tag", fast="timm.yaml"))
-def test_a_tag_that_cannot_be_found_stops_the_run_with_the_ways_out(
-    folder: Path, tmp_path: Path, example: str
-) -> None:
-    key, entry = entry_of(example)
-    nobody = {"HF_HUB_OFFLINE": "1", "https_proxy": NOBODY}
-    caches = {"HF_HOME": str(tmp_path / "hf"), "TORCH_HOME": str(tmp_path / "torch")}
-    done = run(folder, command_of(example), **nobody, **caches)
-    assert done.status != 0
-    what = f"the weights '{entry['weights']}' of {entry['model']} cannot be found"
-    assert done.lines_with(f"error: encoders.{key}: {what}"), done.output
-    assert all(done.lines_with(way) for way in WAYS_OUT)
-    assert "Traceback" not in done.output

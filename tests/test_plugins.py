@@ -87,11 +87,6 @@ def test_the_properties_of_a_cipher_s_levels_stand_in_the_metadata_of_its_views(
     assert about == {"clear_bits": 7, "strength": 0.25, "nested": False, "level_label": "rounds"}
 
 
-def test_a_plug_in_may_read_pictures_that_another_program_encrypted(tmp_path):
-    found = cipher(tmp_path, "def read(self, image_id, plain, level): return plain[::-1]")
-    assert not found.cipher.encrypts and np.array_equal(found.encrypt("a", PIXELS, 1), PIXELS[::-1])
-
-
 ENCODERS = {
     "wrong number": ("return np.zeros((1, 5))", r"an array of float64 with shape \(1, 5\) for 2"),
     "no dimension": ("return np.zeros((2, 0))", r"with shape \(2, 0\)"),
@@ -108,14 +103,6 @@ def test_a_faulty_encoder_is_refused_with_what_it_returned(tmp_path, case):
     with pytest.raises(LeakageError, match=message) as caught:
         encoder(path)(PATCHES)
     assert "mine" in str(caught.value)
-
-
-def test_embeddings_of_different_lengths_are_refused(tmp_path):
-    code = "def encode(self, patches): return np.zeros((len(patches), 1 + patches[0][0, 0, 0]))"
-    ready = encoder(plugin(tmp_path, ENCODER + code))
-    values = [np.full((4, 4, 1), value, np.uint8) for value in range(100)]
-    with pytest.raises(LeakageError, match=r"embeddings of different lengths \(1, 65\)"):
-        list(encoders.embed(ready, ((index, each) for index, each in enumerate(values))))
 
 
 def test_a_good_encoder_s_numbers_become_float32_and_it_loads_something_once(tmp_path):
@@ -188,15 +175,6 @@ def test_a_file_that_is_no_plug_in_is_refused(tmp_path, code, message):
 def test_a_function_that_takes_other_arguments_is_refused_before_it_is_called(tmp_path):
     with pytest.raises(LeakageError, match=r"mine\.py: encode\(.*\) is called with \(self, "):
         encoders.encoder_class(plugin(tmp_path, f"{ENCODER}def encode(self): pass"))
-
-
-def test_two_plug_ins_of_one_file_name_are_two_modules(tmp_path):
-    found = []
-    for name in ("a", "b"):
-        (tmp_path / name).mkdir()
-        code = f"level_label = {name!r}\ndef encrypt(self, *arguments): pass"
-        found.append(cipher(tmp_path / name, code).cipher)
-    assert [each.level_label for each in found] == ["a", "b"]
 
 
 def test_the_digest_of_a_plug_in_is_of_its_code_and_of_what_it_imports_from_the_package(tmp_path):

@@ -46,7 +46,7 @@ def encryption() -> str:
 
 def steps(folder: Path) -> dict[str, list[object]]:
     """Return the commands of a small run, in their order; the last one depends on all others."""
-    manifest, places, plain = (folder / each for each in ("m.csv", "p.csv", "0.parquet"))
+    manifest, places = folder / "m.csv", folder / "p.csv"
     view, embedding, table = (folder / each for each in ("4.parquet", "e.parquet", "t.parquet"))
     pictures = ["--pictures", folder / "pictures"]
     photographs = {"name": "photographs", "settings": {"names": NAMES}, "patch_size": 48}
@@ -64,14 +64,11 @@ def steps(folder: Path) -> dict[str, list[object]]:
         "manifest": ["manifest", manifest, *pictures, *skipped, json.dumps(photographs)],
         "own": ["manifest", folder / "own.csv", *pictures, *skipped, json.dumps(own)],
         "places": ["places", manifest, places, "--settings", json.dumps(drawn)],
-        "plain": ["view", manifest, plain, *pictures, "--level", 0, *of_view],
         "view": ["view", manifest, view, *pictures, "--level", 4, *of_view],
         "measure": ["measure", manifest, table, *pictures, "--levels", "0,4", *of_view],
         "embed": ["embed", view, places, embedding, *encoder, "--code", ""],
-        "pixels": ["estimate", "histogram", plain, plain, view, "--output", folder / "h.csv"],
         "mine": ["estimate", "mine", *arrays, trained],
         "mine_training": ["estimate", "mine_training", *arrays, curves],
-        "ksg": ["estimate", "ksg", *arrays, '{"permutations": 2}'],
         "calibrate_estimator": ["calibrate_estimator", "staircase", "cca", folder / "c", *pairs],
         "calibrate_verdict": ["calibrate_verdict", "cca", folder / "v.parquet", *families],
     }
@@ -80,14 +77,11 @@ def steps(folder: Path) -> dict[str, list[object]]:
 # Per command: the title of its lines, and the total of each loop.
 LOOPS = {
     "own": ("manifest folder", {"pictures": 3}),
-    "plain": ("view msb 0", {"pictures": 3}),
     "view": ("view msb 4", {"pictures": 3}),
     "measure": ("measure msb", {"pictures": 3}),
     "embed": ("embed st msb 4", {"pictures": 3}),
-    "pixels": ("estimate histogram", {"pictures": 3}),
     "mine": ("estimate mine", {"epochs": 2, "stacks of networks": 1}),
     "mine_training": ("estimate mine_training", {"epochs": 3}),
-    "ksg": ("estimate ksg", {"levels": 1}),
     "calibrate_estimator": (
         "calibrate_estimator cca staircase",
         {"draws": 2, "stacks of networks": 1},

@@ -178,14 +178,11 @@ def test_block_xor_hides_the_level_s_eighths_of_the_blocks():
     assert np.array_equal(found[found > 0], pixels[found > 0])
 
 
-@few
-@given(st.integers(1, 300), st.text(max_size=3))
-def test_a_keyed_permutation_depends_on_the_purpose(count, purpose):
-    found = STREAM.permutation(count, purpose)
-    assert sorted(found) == list(range(count))
-    assert np.array_equal(found, STREAM.permutation(count, purpose))
-    other = STREAM.permutation(count, purpose + "another")
-    assert count <= 20 or not np.array_equal(found, other)
+def test_a_keyed_permutation_depends_on_the_purpose():
+    found, other = (STREAM.permutation(100, purpose) for purpose in ("one", "another"))
+    assert sorted(found) == sorted(other) == list(range(100))
+    assert np.array_equal(found, STREAM.permutation(100, "one"))
+    assert not np.array_equal(found, other)
 
 
 @few
