@@ -196,10 +196,10 @@ def test_x_and_y_of_different_dimension_are_tested_by_distances_alone():
 @pytest.mark.parametrize(
     ("x", "y", "groups", "message"),
     [
-        (np.zeros((5, 1)), np.zeros((4, 1)), None, "expected x"),
+        (np.zeros((5, 1)), np.zeros((4, 1)), None, "x has 5 pairs and y 4"),
         (np.zeros((5, 1)), np.full((5, 1), np.nan), None, "finite"),
-        (np.zeros((5, 1)), np.zeros((5, 1)), np.arange(4), "groups: expected 5"),
-        (np.zeros((0, 1)), np.zeros((0, 1)), None, "expected one per pair"),
+        (np.zeros((5, 1)), np.zeros((5, 1)), np.arange(4), r"groups: shape \(4,\); expected"),
+        (np.zeros((0, 1)), np.zeros((0, 1)), None, "add pairs"),
     ],
 )
 def test_arrays_that_do_not_fit_are_refused(x, y, groups, message):

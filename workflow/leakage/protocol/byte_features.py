@@ -6,11 +6,14 @@ smooth relation is the opposite. Of two correlated bytes (2.04 nats) a critic th
 0.9, one that reads numbers 2.0. So the dtype alone does not decide.
 """
 
-from typing import Literal, Protocol
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
 from leakage.interfaces import Bytes, Floats
+
+if TYPE_CHECKING:
+    from leakage.estimators.trained import Trained
 
 How = Literal["scalar", "bits", "fourier"]
 
@@ -29,27 +32,7 @@ MARGIN, MARGIN_OF_FEW = 0.1, 60.0
 LARGEST = 0.999
 
 
-class Pixels(Protocol):
-    """The branch `pixels` of an estimator's settings."""
-
-    @property
-    def input(self) -> How:
-        """How critics read a byte."""
-
-
-class ReadsBytes(Protocol):
-    """An estimator with a branch `pixels`."""
-
-    @property
-    def pixels(self) -> Pixels:
-        """The branch."""
-
-    @property
-    def model_fields_set(self) -> set[str]:
-        """The settings that were given."""
-
-
-def choose(x: np.ndarray, y: np.ndarray, settings: ReadsBytes) -> How | None:
+def choose(x: np.ndarray, y: np.ndarray, settings: "Trained") -> How | None:
     """Return how critics read the items; None if x or y is not uint8.
 
     If the settings give the branch `pixels`, its `input` decides. (The workflow always gives it.)

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike
 
-from leakage.errors import LeakageError
+from leakage.estimators import arguments
 from leakage.interfaces import Floats
 from leakage.protocol.permutation import Blocks, Orders, blocks, orders
 from leakage.protocol.preprocessing import resolution, unit
@@ -115,7 +115,8 @@ class PermutationTest:
         Raises:
             LeakageError: the shapes do not match, or a value is not finite.
         """
-        plain, views, members = _checked(x, y, groups)
+        plain, views, given, *_ = arguments.checked(x, y, groups)
+        members = np.arange(len(plain)) if given is None else given
         used = blocks(members, seed, self.pairs)
         over = orders(used, self.permutations, seed)
         same = plain.shape[1] == views.shape[2]
@@ -132,24 +133,6 @@ class PermutationTest:
             pairs=len(used.pairs),
             exhaustive=over.exhaustive,
         )
-
-
-def _checked(
-    x: ArrayLike, y: ArrayLike, groups: ArrayLike | None
-) -> tuple[Floats, Floats, np.ndarray]:
-    plain, views = np.asarray(x), np.asarray(y)
-    views = views[None] if views.ndim == 2 else views
-    if plain.ndim != 2 or views.ndim != 3 or views.shape[1] != len(plain):
-        raise LeakageError(
-            f"expected x (pairs, dim) and y (levels, pairs, dim), found {plain.shape} and "
-            f"{views.shape}"
-        )
-    if not (np.isfinite(plain).all() and np.isfinite(views).all()):
-        raise LeakageError("x and y: expected finite numbers, found NaN or infinity")
-    members = np.arange(len(plain)) if groups is None else np.asarray(groups)
-    if members.shape != (len(plain),):
-        raise LeakageError(f"groups: expected {len(plain)}, found shape {members.shape}")
-    return plain, views, members
 
 
 def similarity(x: Floats, y: Floats, used: Blocks, over: Orders) -> Floats:

@@ -191,20 +191,13 @@ def choose_bases(
                     pooled.add(fitted[_pair(fold, other)], index, partner[index], own, pictures)
                 used = _pair(fold, (fold + 1) % len(problem.splits))
                 choice = pooled.choice() if bases else NOTHING
-                found[BaseKey(fold, variant, level)] = _chosen(
-                    choice, fitted[used], plain[used], views[used]
-                )
+                candidates = {each.name: each for each in fitted[used]}
+                chosen = candidates.get(choice.name)
+                gaussian = [each for each in (*fitted[used], chosen) if isinstance(each, Gaussian)]
+                canonical = gaussian[-1] if chosen is not None and gaussian else None
+                parts = plain[used], views[used], choice, chosen, canonical
+                found[BaseKey(fold, variant, level)] = ChosenBase(*parts)
     return found
-
-
-def _chosen(
-    choice: Choice, candidates: list[Candidate], plain: Variable, views: Variable
-) -> ChosenBase:
-    """Return the base critic of a choice among fitted candidates."""
-    chosen = {each.name: each for each in candidates}.get(choice.name)
-    gaussian = [each for each in (*candidates, chosen) if isinstance(each, Gaussian)]
-    canonical = gaussian[-1] if chosen is not None and gaussian else None
-    return ChosenBase(plain, views, choice, chosen, canonical)
 
 
 def _pair(fold: int, other: int) -> tuple[int, int]:

@@ -26,12 +26,6 @@ def gaussian_nats(covariance: Floats, dim_x: int) -> float:
     return float(of_x + of_y - of_both) / 2
 
 
-def staircase_correlations() -> Floats:
-    """Return rho of each level, shape (5,): -dim/2 ln(1 - rho^2) is `STAIRCASE_BITS`, in nats."""
-    rho: Floats = np.sqrt(1 - np.exp2(-2 * np.array(STAIRCASE_BITS) / STAIRCASE_DIM))
-    return rho
-
-
 def dense_covariance(dim: int = 25, correlation: float = 0.5) -> Floats:
     """Return the covariance (2 dim, 2 dim) with the same correlation between any two variables."""
     return np.eye(2 * dim) * (1 - correlation) + correlation
@@ -60,7 +54,8 @@ def normal_pairs(
 
 def staircase(pairs: int, generator: np.random.Generator) -> Sample:
     """Return 20 correlated pairs of coordinates, with one correlation per level."""
-    rho = staircase_correlations()
+    # So that -dim/2 ln(1 - rho^2) is `STAIRCASE_BITS`, in nats.
+    rho = np.sqrt(1 - np.exp2(-2 * np.array(STAIRCASE_BITS) / STAIRCASE_DIM))
     x, *noise = generator.standard_normal((1 + len(rho), pairs, STAIRCASE_DIM))
     y = [r * x + np.sqrt(1 - r**2) * e for r, e in zip(rho, noise, strict=True)]
     return of_levels(x, y, -STAIRCASE_DIM / 2 * np.log(1 - rho**2))

@@ -84,15 +84,15 @@ def ai_shaped() -> Mixture:
     return Mixture(means, np.array([[[a, c], [c, b]] for *_, a, b, c in strokes]))
 
 
-def wave_centres(components: int = 12) -> Mixture:
-    """Return the mixture of "Waves" before bending: small balls in rising rows of four."""
-    k = np.arange(components)
-    return Mixture(1.5 * np.stack([k, k % 4], axis=1), np.tile(0.1 * np.eye(2), (components, 1, 1)))
+def wave_centres() -> Mixture:
+    """Return the mixture of "Waves" before bending: twelve small balls in rising rows of four."""
+    k = np.arange(12)
+    return Mixture(1.5 * np.stack([k, k % 4], axis=1), np.tile(0.1 * np.eye(2), (12, 1, 1)))
 
 
-def galaxy_centres(distance: float = 3.0) -> Mixture:
+def galaxy_centres() -> Mixture:
     """Return the mixture of "Galaxy" before turning: position along the plane's diagonal, and y."""
-    mean = distance / 2 * np.array([np.sqrt(2), 1])
+    mean = 1.5 * np.array([np.sqrt(2), 1])
     return Mixture(np.stack([-mean, mean]), np.tile(np.eye(2), (2, 1, 1)))
 
 

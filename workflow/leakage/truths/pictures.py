@@ -34,34 +34,33 @@ def correlated_uniform(
     return ndtr(x @ turns[0]), ndtr(y @ turns[1])
 
 
-def draw_blobs(centres: Floats, side: int = SIDE) -> Floats:
-    """Return a picture of a Gaussian blob per centre in [0, 1]^2, as rows of pixels in (0, 1]."""
-    grid = np.linspace(0, 1, side)
-    across, down = (
-        np.exp(-((grid - centres[:, [axis]]) ** 2) / (2 * BLOB_WIDTH**2)) for axis in (0, 1)
-    )
-    return (down[:, :, None] * across[:, None, :]).reshape(len(centres), -1)
-
-
 def blobs(pairs: int, generator: np.random.Generator, nats: float = 3.0) -> Sample:
-    """Return pictures of one blob each. The centres have mutual information `nats`."""
+    """Return pictures of one Gaussian blob each. The centres have mutual information `nats`."""
+    grid = np.linspace(0, 1, SIDE)
+
+    def drawn(centres: Floats) -> Floats:
+        across, down = (
+            np.exp(-((grid - centres[:, [axis]]) ** 2) / (2 * BLOB_WIDTH**2)) for axis in (0, 1)
+        )
+        return (down[:, :, None] * across[:, None, :]).reshape(pairs, -1)
+
     x, y = correlated_uniform(pairs, generator, 2, nats)
-    return of_one(draw_blobs(x), draw_blobs(y), nats)
+    return of_one(drawn(x), drawn(y), nats)
 
 
-def draw_rectangles(latent: Floats, side: int = SIDE) -> Floats:
+def _rectangles(latent: Floats) -> Floats:
     """Return a picture of a rectangle per latent point, as rows of pixels, in [0, 1].
 
     Latent points (pictures, 4) are uniform on [0, 1]. Two numbers give the ends of the rectangle
     along the first axis, two along the second.
     """
     spare = 1 - SMALLEST
-    pixel = np.arange(side)
+    pixel = np.arange(SIDE)
     profiles = []
     for first, second in (latent[:, :2].T, latent[:, 2:].T):
         begin = spare * (1 - np.sqrt(1 - first))
         end = begin + SMALLEST + second * (spare - begin)
-        inside = np.minimum(pixel - side * begin[:, None], side * end[:, None] - pixel)
+        inside = np.minimum(pixel - SIDE * begin[:, None], SIDE * end[:, None] - pixel)
         profiles.append(np.clip(inside, 0, 1))  # edges are shaded, so the latent can be read off
     drawn: Floats = profiles[0][:, :, None] * profiles[1][:, None, :]
     return drawn.reshape(len(latent), -1)
@@ -70,7 +69,7 @@ def draw_rectangles(latent: Floats, side: int = SIDE) -> Floats:
 def rectangles(pairs: int, generator: np.random.Generator, nats: float = 3.0) -> Sample:
     """Return pictures of one rectangle each. Positions and sizes have information `nats`."""
     x, y = correlated_uniform(pairs, generator, 4, nats)
-    return of_one(draw_rectangles(x), draw_rectangles(y), nats)
+    return of_one(_rectangles(x), _rectangles(y), nats)
 
 
 @functools.cache

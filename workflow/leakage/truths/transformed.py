@@ -70,16 +70,13 @@ def student_t(
     return of_one(x * scale, y * scale, nats)
 
 
-def additive_noise_nats(half_width: float) -> float:
-    """Return I(X;Y) of `additive_noise` in nats."""
-    return 1 / (4 * half_width) if half_width > 0.5 else half_width - float(np.log(2 * half_width))
-
-
 def additive_noise(pairs: int, generator: np.random.Generator, half_width: float = 0.1) -> Sample:
     """Return X uniform on [0, 1] and Y = X + N, where N is uniform on ± `half_width`."""
     x, noise = generator.random((2, pairs, 1))
     y = x + half_width * (2 * noise - 1)
-    return of_one(x, y, additive_noise_nats(half_width))
+    few = half_width <= 0.5
+    nats = half_width - float(np.log(2 * half_width)) if few else 1 / (4 * half_width)
+    return of_one(x, y, nats)
 
 
 Map = Callable[[Floats], Floats]
@@ -93,11 +90,8 @@ def mapped(
     In one dimension the correlation is 0.75. In more it is the sparse Gaussian. By default y has
     the map of x.
     """
-    covariance = (
-        np.array([[1, CORRELATION], [CORRELATION, 1]])
-        if dim == 1
-        else gaussian.sparse_covariance(dim)
-    )
+    of_one_dimension = np.array([[1, CORRELATION], [CORRELATION, 1]])
+    covariance = of_one_dimension if dim == 1 else gaussian.sparse_covariance(dim)
     x, y = gaussian.normal_pairs(covariance, pairs, generator)
     return of_one(of_x(x), (of_y or of_x)(y), gaussian.gaussian_nats(covariance, dim))
 
@@ -127,9 +121,8 @@ def wiggly_y(values: Floats) -> Floats:
 
 
 def _wiggly(values: Floats, waves: tuple[tuple[float, float, float], ...]) -> Floats:
-    found: Floats = values + sum(
-        height * np.sin(speed * values + at) for height, speed, at in waves
-    )
+    added = (height * np.sin(speed * values + at) for height, speed, at in waves)
+    found: Floats = values + sum(added)
     return found
 
 
