@@ -5,14 +5,7 @@ import pandas as pd
 import pytest
 from leakage import measures
 from leakage.analysis.verdicts import LEAK, NO_EVIDENCE, TOO_FEW_PICTURES
-from leakage.analysis.visual_security import (
-    HIDDEN,
-    MEASURES,
-    VISIBLE,
-    VisualSecurity,
-    role,
-    says,
-)
+from leakage.analysis.visual_security import HIDDEN, MEASURES, VISIBLE, VisualSecurity, role, says
 from leakage.errors import LeakageError
 from leakage.estimators import tables as estimates
 from leakage.figures import named, style
