@@ -49,7 +49,7 @@ def _silent(after: int, stall: float) -> Fault:
 
 cut = _anywhere(servers.cut)  # its full length announced
 reset = _anywhere(servers.cut, reset=True)
-cut_unannounced = _anywhere(servers.cut_unannounced)
+cut_unannounced = _anywhere(servers.cut, announced=False)
 shorter = _anywhere(_shorter)  # as if it were complete
 stall = _anywhere(servers.cut, _silent, stall=60)
 

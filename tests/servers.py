@@ -138,20 +138,13 @@ def redirect(target: str) -> Fault:
     return status(302, Location=target)
 
 
-def cut(after: int, *, reset: bool = False, stall: float = 0.0) -> Fault:
-    """End the connection after some bytes of the body, whose full length is announced."""
+def cut(after: int, *, reset: bool = False, stall: float = 0.0, announced: bool = True) -> Fault:
+    """End the connection after some bytes of the body; HTTP can tell if the length is announced."""
 
     def fault(answer: Answer) -> None:
         answer.cut, answer.reset, answer.stall = after, reset, stall
-
-    return fault
-
-
-def cut_unannounced(after: int) -> Fault:
-    """End the body after some bytes without announcing its length, so that HTTP cannot tell."""
-
-    def fault(answer: Answer) -> None:
-        answer.cut, answer.headers["Content-Length"] = after, ""
+        if not announced:
+            answer.headers["Content-Length"] = ""
 
     return fault
 
@@ -219,13 +212,11 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         return Answer(200, headers, content)
 
     def _part(self, content: bytes, headers: dict[str, str]) -> Answer:
-        wanted = self.headers.get("Range")
-        condition = self.headers.get("If-Range")
-        match = re.fullmatch(r"bytes=(\d*)-(\d*)", wanted or "")
-        if not match or (condition is not None and condition != headers.get("ETag")):
+        condition, total = self.headers.get("If-Range"), len(content)
+        match = re.fullmatch(r"bytes=(\d*)-(\d*)", self.headers.get("Range") or "")
+        if not match or condition not in (None, headers.get("ETag")):
             return Answer(200, headers, content)
         first, last = match.groups()
-        total = len(content)
         start = int(first) if first else max(0, total - int(last))
         stop = min(total, int(last) + 1) if first and last else total
         if start >= stop:

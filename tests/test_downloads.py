@@ -140,7 +140,7 @@ def test_a_fault_that_stays_is_one_message_after_all_attempts(server, target, fa
 
 def test_a_file_that_the_check_refuses_is_downloaded_again(server, target):
     server.etags = False
-    server.faults[PATH] = [servers.cut_unannounced(1000)]
+    server.faults[PATH] = [servers.cut(1000, announced=False)]
 
     def check(path: Path) -> str | None:
         return None if path.stat().st_size == len(CONTENT) else "it is too short"

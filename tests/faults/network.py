@@ -39,7 +39,7 @@ COUNT = 4  # pictures that are asked for, of those
 RETRIES = 2
 ALWAYS = 99  # more often than anything is tried
 PATIENT, IMPATIENT, HASTY = 10.0, 0.5, 0.05  # seconds without a byte
-# How a message may end: with what to do.
+# A message ends with one of these.
 REMEDIES = (coco.REMEDY, "(dataset.coco.base_url)", "correct dataset.coco.split or annotations")
 
 
@@ -185,15 +185,13 @@ def watched(pictures: Path) -> Iterator[set[tuple[str, bytes]]]:
 def assert_one_clear_line(message: str, port: int) -> None:
     """Assert that a message names an address of the server, a reason and a way out."""
     address, _, rest = message.partition(": ")
-    assert "\n" not in message and rest, message
-    assert address.startswith(f"http://127.0.0.1:{port}/"), message
+    assert "\n" not in message and address.startswith(f"http://127.0.0.1:{port}/"), message
     assert urlsplit(address).path in [ZIP, *healthy().paths()], message
-    remedy = next((each for each in REMEDIES if rest.endswith(each)), "")
-    assert remedy and len(rest) > len(remedy) + 5, message
+    assert any(rest.endswith(each) and len(rest) > len(each) + 5 for each in REMEDIES), message
 
 
 def assert_nothing_lies_elsewhere(folder: Path, pictures: Path) -> None:
-    """Assert that a run has written to its own folder only, and left nothing half done there."""
+    """Assert that a run wrote only whole files, and only to its own folder."""
     found = [path for path in folder.rglob("*") if path not in (pictures, *pictures.parents)]
     outside = [str(path) for path in found if path.parent != pictures]
     assert not outside, f"written outside the pictures' folder: {outside}"
@@ -202,7 +200,7 @@ def assert_nothing_lies_elsewhere(folder: Path, pictures: Path) -> None:
 
 
 def right_pictures(pictures: Path) -> set[str]:
-    """Return the names of the pictures that are there, having seen that all are right."""
+    """Return the names of the pictures in a folder, after a check of each."""
     found = {path.name for path in pictures.glob("*.jpg")}
     for name in found:
         assert_whole(name, (pictures / name).read_bytes())
@@ -210,7 +208,7 @@ def right_pictures(pictures: Path) -> set[str]:
 
 
 def assert_whole(name: str, content: bytes) -> None:
-    """Assert that what has a final name is whole: a picture, a checksum or the list."""
+    """Assert that a file with a final name is whole: a picture, a checksum or the list."""
     if name.endswith(".sha256"):
         expected = rb"[0-9a-f]{64}  " + re.escape(name.removesuffix(".sha256").encode()) + rb"\n"
         assert re.fullmatch(expected, content), f"{name} holds {content!r}"
