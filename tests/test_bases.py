@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from leakage.estimators import estimate
@@ -18,13 +17,7 @@ SETTINGS = Mine(floor=False)
 COUNTS = {"permutations": 0, "bootstraps": 0, "floor": False, "device": "cpu", "epochs": 0}
 
 
-@pytest.fixture(autouse=True, scope="module")
-def one_thread():
-    """Run small networks on one thread; more threads wait for one another."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def same_space(pairs: int, dim: int, rho, seed: int = 0):
@@ -159,20 +152,6 @@ def test_gaussian_vectors_give_scipy_s_log_density_ratio(monkeypatch, dims, few)
         expected -= multivariate_normal(cov=covariance[side, side]).logpdf(values)
     found = scores(candidate, index, index)
     assert found == pytest.approx(expected.reshape(40, 40), abs=1e-5)
-
-
-@pytest.mark.parametrize("shrinkage", gaussian.SHRINKAGES)
-def test_a_shrunk_gaussian_is_the_density_ratio_of_smaller_correlations(shrinkage):
-    rho = np.array([0.9, 0.4])
-    plain, views = variables(*np.random.default_rng(0).normal(size=(2, 20, 2)))
-    base = gaussian.Gaussian(
-        plain, views, gaussian.Canonical(np.eye(2), np.eye(2), rho), 2, shrinkage
-    )
-    u, v = plain.inputs[3].astype(np.float64), views.inputs[7].astype(np.float64)
-    r = shrinkage * rho
-    quadratic = r * u * v - r**2 * (u**2 + v**2) / 2
-    expected = (quadratic / (1 - r**2) - np.log(1 - r**2) / 2).sum()
-    assert scores(base, np.array([3]), np.array([7])).item() == pytest.approx(expected, rel=1e-9)
 
 
 @pytest.mark.parametrize("pca", [None, 4])

@@ -5,20 +5,17 @@ The laws of the estimators are in test_cross_fitting, those of the truths in tes
 
 import json
 from pathlib import Path
-from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
-import torch
 import yaml
 from leakage import truths
-from leakage.analysis import calibration, verdicts
+from leakage.analysis import calibration
 from leakage.analysis.calibration import RULES
 from leakage.errors import LeakageError
 from leakage.estimators import estimate
 from leakage.figures import named, style
-from leakage.protocol.permutation_test import PermutationTest
 from leakage.steps import calibrate_verdict, calibration_table
 from leakage.storage import files
 from typer.testing import CliRunner
@@ -33,13 +30,7 @@ PLAIN = {"folds": 3, "pca": None, "permutations": 0, "bootstraps": 0, "floor": F
 COUNTED = {"permutations": 199, "bootstraps": 0, "floor": False, "folds": 3}
 
 
-@pytest.fixture(autouse=True, scope="module")
-def one_thread():
-    """Run small networks on one thread; more threads wait for one another."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def run(*arguments: object) -> None:
@@ -169,34 +160,6 @@ def test_the_page_shows_worst_cases_ranges_and_values_of_other_packages():
     assert "unknown_task" not in page
 
 
-def test_the_peers_on_file_ran_on_the_pairs_that_the_paper_s_calibration_draws():
-    peers = pd.read_csv(PEERS, dtype={"note": str})
-    assert list(peers) == ["task", "level", "pairs", "peer", "version", "nats", "seconds", "note"]
-    tasks = yaml.safe_load(CONFIG.read_text())["calibration"]["tasks"]
-    assert all(tasks[row.task] == row.pairs for row in peers.itertuples())
-    assert not peers.duplicated(["task", "level", "peer"]).any()
-    # A peer that has no value says why.
-    assert (peers["nats"].notna() != peers["note"].notna()).all()
-
-
-def test_pictures_are_encoded_by_the_named_encoder(tmp_path):
-    small = tmp_path / "small.py"
-    small.write_text(
-        "import numpy as np\n"
-        "from leakage.encoders import Encoder\n"
-        "class Small(Encoder):\n"
-        "    def encode(self, patches):\n"
-        "        return np.stack([patch[::56, ::56].mean(2).ravel() for patch in patches]) * 1.0\n"
-    )
-    entry = json.dumps({"kind": str(small)})
-    options = ["--pairs", 300, "--draws", 1, "--settings", json.dumps(PLAIN), "--encoder", entry]
-    run("calibrate_estimator", "erasure_pictures", "cca", tmp_path / "out.parquet", *options)
-    drawn = truths.sample("erasure_pictures", 300, 0, entry)
-    table = estimate("cca", drawn.x, drawn.y, seed=0, **PLAIN)
-    found = table[table["chosen"]].groupby("level")["nats"].mean()
-    assert read(tmp_path / "out.parquet")["nats"].tolist() == pytest.approx(found.tolist())
-
-
 # The verdict
 
 
@@ -237,19 +200,6 @@ def test_critics_train_on_the_first_families_and_every_rule_finds_a_strong_leak(
     assert rows["nats"].unique().tolist() == pytest.approx([0, -4 * np.log(1 - 0.81)])
 
 
-def test_families_of_nine_unequal_pictures_without_a_leak_err_as_stated():
-    wrong = 0
-    for each in range(40):
-        design = calibrate_verdict.Design(9, "unequal", 0.0)
-        x, y, groups = calibrate_verdict.sample(design, each)
-        p_value = PermutationTest(99).run(x, y, groups, each).p_value
-        families = p_value.reshape(calibrate_verdict.FAMILIES, calibrate_verdict.LEVELS)
-        for family in families:
-            found = verdicts.verdict(family, verdicts.FIXED_SEQUENCE, 0.95)
-            wrong += any(one.verdict == verdicts.LEAK for one in found)
-    assert wrong / 400 <= 0.05 + 3.1 * np.sqrt(0.05 * 0.95 / 400)
-
-
 def test_items_share_half_with_their_picture_and_views_their_strength_with_x():
     pictures, strength = 300, 0.5
     x, y, groups = calibrate_verdict.sample(
@@ -286,15 +236,6 @@ def test_the_figure_is_drawn_from_the_table(calibrated):
     assert titles == ["multinormal dense, 200 pairs", "staircase, 200 pairs"]
     (legend,) = figure.legends
     assert [text.get_text() for text in legend.get_texts()] == ["cca", "cca-again", "truth"]
-
-
-def test_the_range_of_a_truth_is_shaded_in_its_panel():
-    table = calibration.summary(CASES)
-    figure, _ = named("calibration").draw({"calibration": SimpleNamespace(rows=table)})
-    panels = {axis.get_title(): axis for axis in figure.axes if axis.axison}
-    shaded = panels["class channel, 10 pairs"].patches
-    assert [(p.get_y(), p.get_height()) for p in shaded] == [pytest.approx((0.8, 0.2))]
-    assert not panels["spiral, 10 pairs"].patches
 
 
 # What the defaults reach

@@ -1,7 +1,6 @@
 """The command `estimate` checks every option before it computes, and ignores none."""
 
 import io
-import json
 from pathlib import Path
 
 import numpy as np
@@ -111,33 +110,17 @@ def test_wrong_options_for_files_of_a_run_are_refused_before_work(
 
 
 @pytest.mark.usefixtures("nothing_runs")
-def test_an_output_that_cannot_be_written_is_refused_before_work(arrays, tmp_path):
-    (tmp_path / "file").write_text("")
-    said = refused("mine", arrays["x"], [arrays["y"]], output=tmp_path / "file" / "r.csv")
-    assert "cannot be written" in said
-    (tmp_path / "folder.csv").mkdir()
-    said = refused("mine", arrays["x"], [arrays["y"]], output=tmp_path / "folder.csv")
-    assert said.endswith("is a folder; expected the name of a file")
-
-
-OTHERS = {
-    "a.csv": "ends in .csv; expected an array in a .npy file",
-    "a.parquet": "not a file that the workflow made; expected an array in a .npy file",
-    "estimate.parquet": "a file of another stage; expected an array",
-}
-
-
-@pytest.mark.parametrize("name", OTHERS)
-@pytest.mark.usefixtures("nothing_runs")
-def test_a_file_of_another_kind_is_refused(name, arrays, tmp_path):
-    path = tmp_path / name
-    if name == "estimate.parquet":
-        files.write_table(path, pa.table({"a": [1]}), {"estimator": "mine"})
-    elif name == "a.parquet":
-        pq.write_table(pa.table({"a": [1]}), path)
-    else:
-        path.write_bytes(b"noise")
-    assert refused("mine", arrays["x"], [path]).startswith(f"{path}: {OTHERS[name]}")
+def test_a_file_of_another_kind_is_refused(arrays, tmp_path):
+    (tmp_path / "a.csv").write_text("noise")
+    pq.write_table(pa.table({"a": [1]}), tmp_path / "a.parquet")
+    files.write_table(tmp_path / "estimate.parquet", pa.table({"a": [1]}), {"estimator": "mine"})
+    for name, expected in {
+        "a.csv": "ends in .csv; expected an array in a .npy file",
+        "a.parquet": "not a file that the workflow made; expected an array in a .npy file",
+        "estimate.parquet": "a file of another stage; expected an array",
+    }.items():
+        said = refused("mine", arrays["x"], [tmp_path / name])
+        assert said.startswith(f"{tmp_path / name}: {expected}")
 
 
 @pytest.mark.usefixtures("nothing_runs")
@@ -177,10 +160,8 @@ def test_options_for_rows_limit_and_groups_are_followed(kept, arrays, tmp_path, 
     assert pd.read_csv(io.StringIO(capsys.readouterr().out))["pictures"].item() == 20
 
 
-def test_settings_that_are_not_given_stay_unset(tmp_path, monkeypatch):
+def test_settings_that_are_not_given_stay_unset(arrays, monkeypatch):
     """Otherwise `pixels` would decide how bytes are read, unlike in a library call."""
-    for name in ("x", "y"):
-        np.save(tmp_path / f"{name}.npy", np.zeros((60, 1), np.uint8))
     seen = []
 
     def record(estimator, *items):
@@ -188,8 +169,7 @@ def test_settings_that_are_not_given_stay_unset(tmp_path, monkeypatch):
         raise LeakageError("stop")
 
     monkeypatch.setattr(estimators, "run", record)
-    settings = json.dumps({"epochs": 1})
-    refused("mine", tmp_path / "x.npy", [tmp_path / "y.npy"], settings=settings)
+    refused("mine", arrays["x"], [arrays["y"]], settings='{"epochs": 1}')
     assert seen[0].model_fields_set == {"method", "epochs"}
 
 

@@ -133,15 +133,6 @@ def test_channels_that_do_not_fit_are_refused():
         estimate("histogram", np.zeros((5, 3)), np.zeros((5, 1)))
 
 
-def test_the_estimand_names_both_corrections_if_both_were_used():
-    x = np.tile(np.arange(4), 4)
-    y = np.concatenate([np.arange(8) % 4 // 2, np.arange(8) // 4])
-    row = estimate("histogram", x, y, np.repeat([0, 1], 8)).iloc[0]
-    assert "plug-in where" in row["estimand"] and "elsewhere with Grass" in row["estimand"]
-    apart = estimate("histogram", x, y, np.repeat([0, 1], 8), correction="grassberger").iloc[0]
-    assert "elsewhere" not in apart["estimand"]
-
-
 def test_grassberger_s_entropy_follows_his_recurrence():
     """arXiv physics/0307138: G(1) = -gamma - ln 2, G(2) = 2 - gamma - ln 2 = G(3), ..."""
     g, counts = {1: -np.euler_gamma - np.log(2)}, np.array([1, 2, 3, 3, 4, 5, 0])
@@ -150,15 +141,6 @@ def test_grassberger_s_entropy_follows_his_recurrence():
     g[5] = g[4]
     expected = np.log(18) - sum(n * g[n] for n in counts if n) / 18
     assert frequencies.grassberger_entropy(counts) == pytest.approx(expected, abs=1e-12)
-
-
-@pytest.mark.parametrize("symbols", [10, 30, 1000])
-def test_grassberger_s_entropy_has_less_bias_than_the_empirical_one(symbols):
-    sample = np.random.default_rng(0).integers(0, symbols, (50, 2 * symbols))
-    counts = [np.bincount(row) for row in sample]
-    corrected = np.mean([frequencies.grassberger_entropy(c) for c in counts])
-    plain = np.mean([frequencies.entropy(c) for c in counts])
-    assert abs(corrected - np.log(symbols)) < 0.3 * abs(plain - np.log(symbols))
 
 
 def test_the_bias_of_independent_variables_is_the_known_one_and_is_removed():

@@ -130,16 +130,6 @@ def test_p_values_are_small_for_dependent_pairs_and_not_for_independent_ones():
     assert np.mean(np.array(apart) > 0.05) >= 0.8 and min(apart) >= 1 / 21
 
 
-def test_the_seed_changes_the_null_but_not_the_estimate():
-    x, y = gaussian(80, 0.5, dim=2)
-    first, again, other = (
-        estimate("ksg", x, y, np.arange(80) // 4, seed)[NUMBERS] for seed in (0, 0, 1)
-    )
-    assert first.equals(again)
-    assert first["floor"].item() != other["floor"].item()
-    assert first["nats"].item() == pytest.approx(other["nats"].item(), abs=1e-6)
-
-
 def test_blocks_of_pairs_give_the_same_as_all_pairs_at_once(monkeypatch):
     x, y = gaussian(70, 0.6, dim=3)
     groups = np.sort(np.random.default_rng(0).integers(0, 12, 70))
@@ -154,17 +144,6 @@ def test_a_few_outliers_change_little():
     plain = nats(x, y)
     x[::1000], y[500::1000] = 1e6, -1e9
     assert nats(x, y) == pytest.approx(plain, abs=0.03)
-
-
-@pytest.mark.parametrize("shape", [(50, 8), (8, 50)])
-def test_principal_components_are_those_of_the_singular_values(shape):
-    values = np.random.default_rng(0).normal(size=shape) * np.arange(1, shape[1] + 1)
-    values -= values.mean(axis=0)
-    left, singular, _ = np.linalg.svd(values, full_matrices=False)
-    expected = (left * singular)[:, :3]
-    expected /= np.sqrt(np.mean(expected**2))
-    found = ksg._principal(values, 3)[:, ::-1]
-    assert np.abs(found) == pytest.approx(np.abs(expected), abs=1e-9)
 
 
 def test_too_few_pictures_are_refused_with_advice():

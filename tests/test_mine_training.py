@@ -124,14 +124,6 @@ def test_a_shuffle_without_self_pairs_moves_every_item():
     assert sorted(mismatched.flatten().tolist()) == items.flatten().tolist()
 
 
-def test_all_levels_of_a_seed_have_the_same_shuffle():
-    items = torch.arange(9.0).reshape(1, 9, 1).repeat(4, 1, 1)
-    generators = [torch.Generator().manual_seed(seed) for seed in (0, 1)]
-    first, second, third, fourth = networks.shuffle(items, 2, True, generators).squeeze(-1)
-    assert torch.equal(first, second) and torch.equal(third, fourth)
-    assert not torch.equal(first, third)
-
-
 @pytest.mark.parametrize("how", ["scalar", "bits", "fourier"])
 def test_bytes_are_read_in_every_way(how):
     x = np.random.default_rng(0).integers(0, 256, (400, 1), dtype=np.uint8)
@@ -156,29 +148,3 @@ def test_huge_inputs_and_outliers_do_not_overflow():
     settings = QUICK | {"learning_rate": 0.1, "epochs": 5}
     table = estimate("mine_training", x * 1e100, y * 1e-100, **settings)
     assert np.isfinite(table["nats"]).all()
-
-
-def test_the_moving_average_weighs_the_new_value():
-    average, new = torch.tensor([2.0]).log(), torch.tensor([6.0]).log()
-    found = networks.moving_average(average, new, 0.25)
-    assert found.exp().item() == pytest.approx(0.75 * 2 + 0.25 * 6)
-    assert networks.moving_average(None, new, 0.25) is new
-    assert networks.moving_average(average, new, 1.0) is new
-
-
-@pytest.mark.parametrize("dim", [3, 40], ids=["narrow", "wide"])
-def test_stacked_critics_give_the_same_as_single_ones(dim):
-    critic = networks.JointCritic([0, 1], 3, (dim, 4), 8, 2)
-    with torch.no_grad():
-        for parameter in critic.parameters():
-            parameter.normal_(generator=torch.Generator().manual_seed(0))
-        x, y = torch.randn(2, 6, dim), torch.randn(2, 3, 6, 4)
-        halves = critic.halves(x, y)
-        found = critic.rolled(*halves, range(3)).view(2, 3, 3, 6)
-        for seed, level, shift in np.ndindex(2, 3, 3):
-            one = 3 * seed + level
-            first = x[seed] @ critic.x_weight[one] + critic.first_bias[one]
-            first = first + y[seed, level].roll(shift, 0) @ critic.y_weight[one]
-            for weight, bias in zip(critic.weights, critic.biases, strict=True):
-                first = torch.relu(first) @ weight[one] + bias[one]
-            torch.testing.assert_close(found[seed, level, shift], first[:, 0], rtol=1e-4, atol=1e-4)

@@ -52,14 +52,6 @@ def test_the_floor_is_the_mean_estimate_of_shuffled_views(side):
         assert np.mean(nats) == pytest.approx(np.mean(floors), abs=0.04 + 0.02 * np.mean(nats))
 
 
-def test_grassberger_s_correction_alone_is_flagged_on_small_pictures_only():
-    for side, enough in ((32, False), (480, True)):
-        x = picture(side)
-        found = row(x, xored(x, 255, 0), correction="grassberger")
-        assert found["estimable"] == enough
-        assert ("cannot be estimated" in found["estimand"]) != enough
-
-
 def test_permuted_pixels_show_a_lower_bound_that_grows_with_the_picture():
     found = []
     for side in SIDES:

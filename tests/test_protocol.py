@@ -8,23 +8,14 @@ import pandas as pd
 import pytest
 import torch
 from leakage.estimators import estimate
-from leakage.estimators.mine import Mine
-from leakage.protocol import cross_fitting, losses, networks, neural_critics, training
 from leakage.protocol.bounds import Scores, Smile
 from leakage.protocol.preprocessing import Variable
-from leakage.protocol.problem import validated
 
 COUNTS = {"permutations": 199, "bootstraps": 0, "floor": False, "device": "cpu"}
 FAST = COUNTS | {"epochs": 4, "hidden": 16}
 
 
-@pytest.fixture(autouse=True, scope="module")
-def one_thread():
-    """Run small networks on one thread; more threads wait for one another."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def correlated(pairs: int, rho: float, dim: int = 1, seed: int = 0):
@@ -67,14 +58,6 @@ def test_one_pair_that_scores_higher_than_validation_does_not_outweigh_the_other
         assert answer("mine", x, y, marginals=marginals)["value"].min() > 0.3
 
 
-def test_a_network_reads_leading_components_only_where_there_are_more():
-    settings = Mine(pca=20, floor=False)
-    for dim, expected in ((20, 0), (21, 1)):
-        x, y = correlated(100, 0.5, dim)
-        problem = cross_fitting.prepare(x, y[None], None, 0, settings)
-        assert sum(each.leading for each in neural_critics.recipes(problem, settings)) == expected
-
-
 @pytest.mark.parametrize("name", ["mine", "cca", "mine_training", "ksg"])
 def test_units_change_no_estimate(name):
     of_one = {"mine": FAST, "cca": COUNTS, "ksg": {"permutations": 99, "bootstraps": 0}}
@@ -94,13 +77,6 @@ def test_units_change_no_estimate(name):
 # Pictures
 
 
-def test_pictures_of_unequal_sizes_show_a_strong_leak():
-    groups = np.repeat(np.arange(40), np.arange(10, 50))
-    rows = answer("cca", *correlated(len(groups), 0.8, dim=4), groups)
-    assert rows["p_value"].iloc[0] <= 0.01
-    assert rows["mean"].iloc[0] == pytest.approx(-2 * np.log(1 - 0.8**2), abs=0.2)
-
-
 @pytest.mark.parametrize(
     ("name", "lowest"),
     # exp(T) of NWJ is not a logarithm: one misjudged pair costs up to 1 nat more.
@@ -111,31 +87,6 @@ def test_seven_pictures_make_no_fold_far_below_0(name, lowest):
         for seed in range(2):
             rows = answer(name, *correlated(7, rho, 3, seed), seed=seed, permutations=0)
             assert len(rows) == 3 and rows["value"].min() >= lowest
-
-
-def test_more_patches_of_few_pictures_hide_no_leak():
-    x, y = correlated(2_000, 0.93)
-    assert mean("cca", x, y, np.repeat(np.arange(10), 200)) == pytest.approx(1.0, abs=0.1)
-
-
-def test_the_order_of_the_patches_of_a_picture_does_not_matter():
-    pictures, patches = 15, 400
-    groups = np.repeat(np.arange(pictures), patches)
-    border = (np.tile(np.arange(patches), pictures) < patches // 2)[:, None]
-    x, y = (np.where(border, 0, each) for each in correlated(len(groups), 0.99, 2))
-    order = np.random.default_rng(0).permutation(len(x))
-    first, second = (mean("cca", x[o], y[o], groups[o]) for o in (slice(None), order))
-    assert first == pytest.approx(second, abs=0.1) and first > 1
-
-
-def test_validation_pairs_are_spread_over_the_pictures():
-    groups = np.concatenate([np.zeros(3_000, int), 1 + np.arange(30)])
-    x, y = correlated(len(groups), 0.9)
-    problem = cross_fitting.prepare(x, y[None], groups, 0, Mine())
-    for fold, split in enumerate(problem.splits):
-        pictures = len(np.unique(problem.groups[split.validation]))
-        index = validated(problem, fold, 0, pictures)
-        assert len(np.unique(problem.groups[index])) == len(index) == pictures
 
 
 def test_a_few_huge_values_hide_nothing():
@@ -192,37 +143,6 @@ def test_almost_equal_x_and_y_in_one_dimension_have_their_information():
 def test_many_independent_coordinates_of_few_pairs_have_no_information(pca):
     x, y = np.random.default_rng(0).normal(size=(2, 200, 300))
     assert abs(mean("cca", x, y, pca=pca, permutations=0)) <= 0.03
-
-
-# Training
-
-
-def trained(drop: bool) -> list[torch.Tensor]:
-    """Train three networks for ten steps and drop the second after five; return all parameters."""
-    generator = torch.Generator().manual_seed(0)
-    # In double precision: Adam's steps for tiny gradients would follow their rounding.
-    x = torch.randn(3, 40, 2, generator=generator, dtype=torch.float64)
-    y = x + 0.3 * torch.randn(3, 40, 2, generator=generator, dtype=torch.float64)
-    module = networks.SeparableCritics([0, 1, 2], (2, 2), 8, 2, 4).double()
-    optimiser = torch.optim.AdamW(module.parameters(), 1e-2, weight_decay=0.1, fused=True)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, 1e-2, total_steps=20)
-    kept = torch.arange(3)
-    for step in range(10):
-        if drop and step == 5:
-            kept = torch.tensor([0, 2])
-            training.keep_networks(module, torch.tensor([True, False, True]), optimiser)
-        optimiser.zero_grad(set_to_none=True)
-        scores = networks.crossed(*module.halves(x[kept], y[kept]))
-        losses.infonce(scores, None).sum().backward()
-        optimiser.step()
-        schedule.step()
-    return [each.detach() for each in module.parameters()]
-
-
-def test_a_network_that_stops_changes_nothing_for_the_others():
-    for alone, together in zip(trained(drop=True), trained(drop=False), strict=True):
-        torch.testing.assert_close(alone, together[[0, 2]], rtol=0, atol=1e-6)
-        assert not torch.allclose(together[0], together[2])
 
 
 # Memory

@@ -106,13 +106,6 @@ def test_the_covariance_of_a_gaussian_sample_gives_the_truth(name):
         assert found == pytest.approx(nats, abs=0.02 + 0.01 * nats)
 
 
-def test_cubed_staircase_is_the_staircase_through_an_injective_map():
-    plain, cubed = (truths.sample(name, 100, 0) for name in ("staircase", "staircase_cubed"))
-    assert np.array_equal(plain.x, cubed.x)
-    assert np.cbrt(cubed.y) == pytest.approx(plain.y, rel=1e-5)
-    assert np.array_equal(plain.nats, cubed.nats)
-
-
 def test_a_spiral_is_the_exponential_of_its_generator():
     points = np.random.default_rng(0).normal(size=(8, 25))
     generator = np.zeros((25, 25))
@@ -121,13 +114,6 @@ def test_a_spiral_is_the_exponential_of_its_generator():
     turned = transformed.spiral(points, (1, 2), 1 / 25)
     assert turned == pytest.approx(exact, abs=1e-9)
     assert transformed.spiral(turned, (1, 2), -1 / 25) == pytest.approx(points, abs=1e-9)
-
-
-def test_spiral_task_is_the_sparse_one_with_both_sides_turned():
-    straight, turned = (truths.sample(name, 10_000, 0) for name in ("multinormal_sparse", "spiral"))
-    x = transformed.spiral(turned.x, (0, 1), -1 / 25)
-    y = transformed.spiral(turned.y[0], (1, 2), -1 / 25)
-    assert np.allclose(x, straight.x, atol=1e-4) and np.allclose(y, straight.y[0], atol=1e-4)
 
 
 def test_pixels_are_viewed_by_their_clear_bits_and_have_the_entropy_of_the_view():
@@ -141,15 +127,6 @@ def test_pixels_are_viewed_by_their_clear_bits_and_have_the_entropy_of_the_view(
     assert set(np.unique(drawn.x)) <= set(np.unique(pool))
 
 
-def test_pairs_of_a_group_share_half_of_x_and_half_of_y():
-    drawn = truths.sample("independence_grouped", 1_800, 0)
-    assert np.array_equal(drawn.groups, np.arange(1_800) // 9)
-    for values in (drawn.x, *drawn.y):
-        first, second = values[::9], values[1::9]
-        assert (first * second).mean() == pytest.approx(0.5, abs=0.05)
-        assert (first[1:] * second[:-1]).mean() == pytest.approx(0, abs=0.05)
-
-
 def normal_scores(values: np.ndarray) -> np.ndarray:
     """Undo an increasing map of a Gaussian coordinate."""
     ranks = scipy.stats.rankdata(values, axis=0)
@@ -161,13 +138,6 @@ def test_a_coordinate_through_an_increasing_map_keeps_the_information(name):
     drawn = truths.sample(name, 20_000, 0)
     found = gaussian_nats_of(normal_scores(drawn.x), normal_scores(drawn.y[0]))
     assert found == pytest.approx(drawn.nats.item(), abs=0.03)
-
-
-def test_the_bimodal_map_turns_a_normal_into_two():
-    values = np.linspace(-3, 3, 13)
-    mapped = transformed.bimodal_x(values)
-    found = 0.3 * scipy.stats.norm.cdf(mapped) + 0.7 * scipy.stats.norm.cdf(mapped - 5)
-    assert found == pytest.approx(scipy.stats.norm.cdf(values), abs=1e-6)
 
 
 def test_the_swiss_roll_is_rolled_from_correlated_uniforms():
@@ -275,30 +245,12 @@ def nats_of(x: np.ndarray, y: np.ndarray) -> float:
     )
 
 
-def test_quantised_values_are_the_cell_of_x_and_equally_likely():
-    drawn = truths.sample("quantised_16", 20_000, 0)
-    y = drawn.y[0].ravel()
-    assert (np.floor(drawn.x.ravel() * 16) == y).mean() > 0.9999
-    assert np.bincount(y.astype(int)) / 20_000 == pytest.approx(1 / 16, rel=0.15)
-    assert drawn.nats.item() == np.log(16)
-
-
 def test_bits_are_fair_and_flipped_one_in_twenty():
     drawn = truths.sample("bits", 50_000, 0)
     found = sum(nats_of(*pair) for pair in zip(drawn.x.T, drawn.y[0].T, strict=True))
     assert drawn.nats.item() == pytest.approx(found, abs=0.05)
     assert (drawn.x != drawn.y[0]).mean() == pytest.approx(0.05, abs=0.002)
     assert np.abs(np.corrcoef(drawn.x, rowvar=False) - np.eye(8)).max() < 0.03
-
-
-def test_erasure_leaves_its_share_of_the_entropy():
-    drawn = truths.sample("erasure", 20_000, 0)
-    assert len(np.unique(drawn.x, axis=0)) == 64
-    for y, nats, erased in zip(drawn.y, drawn.nats, (0, 0.3, 0.7), strict=True):
-        blank = (y == 0).all(axis=1)
-        assert np.array_equal(y[~blank], drawn.x[~blank])
-        assert blank.mean() == pytest.approx(erased, abs=0.01)
-        assert nats == pytest.approx(nats_of(drawn.x, y), abs=0.12)
 
 
 def test_mixed_uniform_truth_is_the_mean_log_density_ratio_of_its_sample():
@@ -340,26 +292,6 @@ def test_a_blob_shows_the_place_that_has_the_true_information():
     assert gaussian_nats_of(*places) == pytest.approx(3, abs=0.05)
     for place in np.hstack(places).T:
         assert scipy.stats.kstest(place, "norm").pvalue > 1e-3
-
-
-def test_the_sides_of_rectangles_have_the_true_information():
-    drawn = truths.sample("rectangles", 10_000, 0)
-    latents = []
-    for pictures_ in (drawn.x, drawn.y[0]):
-        latent = []
-        for axis in (2, 1):
-            profile = pictures_.astype(np.float64).reshape(-1, 16, 16).max(axis=axis)
-            inside = profile > 0
-            first, last = inside.argmax(axis=1), 15 - inside[:, ::-1].argmax(axis=1)
-            rows = np.arange(len(profile))
-            begin, end = (first - profile[rows, first]) / 16, (last + profile[rows, last]) / 16
-            latent.append(1 - (1 - begin / 0.8) ** 2)
-            latent.append((end - begin - 0.2) / (0.8 - begin))
-        latents.append(np.stack(latent, axis=1))
-    for uniform in np.hstack(latents).T:
-        assert scipy.stats.kstest(uniform, "uniform").pvalue > 1e-3
-    found = gaussian_nats_of(*map(normal_scores, latents))
-    assert found == pytest.approx(3, abs=0.06)
 
 
 def test_digits_are_two_pictures_of_one_class():
@@ -414,13 +346,6 @@ def test_a_class_channel_exchanges_classes_at_its_upper_bound(encoder):
         found = nats_of(of_x, of_y)
         assert found == pytest.approx(upper, abs=0.03)
     assert np.array_equal(drawn.nats, drawn.upper)
-
-
-def test_a_classifier_finds_less_than_the_classes_share(encoder):
-    drawn = truths.sample("class_channel", 100, 0, encoder)
-    assert (drawn.lower[:-1] < drawn.upper[:-1]).all() and drawn.lower[-1] < 1e-12
-    assert (drawn.lower[:-1] > 0.6 * drawn.upper[:-1]).all()
-    assert (np.diff(drawn.lower) < 0).all()
 
 
 def test_unknown_encoders_and_tasks_are_refused_with_the_nearest_name():
