@@ -10,7 +10,7 @@ from leakage.interfaces import Floats, Ints
 from leakage.protocol import bounds, permutation
 from leakage.protocol.bounds import Bound, Scores, Statistic
 from leakage.protocol.cross_fitting import CrossFitted, CrossFittedNetworks
-from leakage.protocol.inference import bootstrap, null
+from leakage.protocol.inference import block_means, bootstrap
 from leakage.protocol.neural_critics import TrainedStack
 from leakage.protocol.problem import (
     MATCHED,
@@ -156,10 +156,10 @@ def evaluate(
         critics.append(chosen)
     used = permutation.blocks(groups, first + fold, len(test), len(test))
     orders = permutation.orders(used, settings.permutations, first + fold)
-    nulls = [
-        [null(one.matched, used, orders, settings.permutations) for one in level]
-        for level in found[0]
-    ]
+    compared = orders.orders if settings.permutations else orders.orders[:1]
+    means = np.array(
+        [[block_means(one.matched.numpy(), used, compared) for one in level] for level in found[0]]
+    )
     values = np.full((len(found), len(problem.y), len(found[0][0]), len(weights)), np.nan)
     for row, levels in enumerate(found):
         if row and problem.own(MISMATCHED, test).all():
@@ -168,8 +168,9 @@ def evaluate(
             for place, one in enumerate(of_level):
                 values[row, level, place, : len(one.values)] = one.values
     curves = [critic.best.validation for critic in critics[0]]
-    longest = max(map(len, curves))
-    padded = [np.pad(c, (0, longest - len(c)), constant_values=np.nan) for c in curves]
+    validation = np.full((len(curves), max(map(len, curves))), np.nan)
+    for row, curve in enumerate(curves):
+        validation[row, : len(curve)] = curve
     statistics = found[0][0]
     choices = [[critic.choice() for critic in of] for of in critics]
     return FoldResult(
@@ -180,15 +181,15 @@ def evaluate(
         ceiling=np.array([one.ceiling for one in statistics]),
         chance=np.array([one.chance for one in statistics]),
         values=values,
-        itself=np.array([[itself for itself, _ in level] for level in nulls]),
-        null=np.array([[others for _, others in level] for level in nulls]),
+        itself=means[..., 0],
+        null=means[..., 1:],
         exhaustive=orders.exhaustive,
         base=[[base for base, _, _ in of] for of in choices],
         temperature=np.array([[temperature for _, temperature, _ in of] for of in choices]),
         noise=np.array([[noise for _, _, noise in of] for of in choices]),
         step=np.array([[each.best.step for each in of] for of in critics]),
         members=np.array([[len(each.members) for each in of] for of in critics]),
-        validation=np.stack(padded),
+        validation=validation,
     )
 
 

@@ -34,21 +34,12 @@ def bootstrap(pictures: int, draws: int, seed: int, fold: int) -> torch.Tensor:
     return torch.from_numpy(np.concatenate([np.ones((1, pictures), drawn.dtype), drawn])).double()
 
 
-def null(
-    matched: torch.Tensor, used: permutation.Blocks, orders: permutation.Orders, draws: int
-) -> tuple[float, Floats]:
-    """Return the mean over matched pairs, and the same for every other order of the pictures.
+def block_means(matched: Floats, used: permutation.Blocks, orders: Ints) -> Floats:
+    """Return the mean of `matched` over the pairs of every order, float64 (orders,).
 
     In an order, the views of picture g meet the plain items of picture order[g], pair for pair.
-    `matched` is the term of each view with each plain item, (pairs, pairs). Without `draws` there
-    is no other order.
+    `matched` is the term of each view with each plain item, (pairs, pairs).
     """
-    found = block_means(matched.numpy(), used, orders.orders if draws else orders.orders[:1])
-    return float(found[0]), found[1:]
-
-
-def block_means(matched: Floats, used: permutation.Blocks, orders: Ints) -> Floats:
-    """Return the mean of `matched` over the pairs of every order, float64 (orders,)."""
 
     def of_pictures(members: Ints) -> Floats:
         found = np.zeros((len(members), len(members)))
