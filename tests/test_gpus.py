@@ -17,9 +17,8 @@ TRAININGS = tuple(
 @pytest.fixture
 def with_gpu(tmp_path: Path) -> dict[str, str]:
     """The environment of a run that believes in a GPU."""
-    (tmp_path / "pretend").mkdir()
-    (tmp_path / "pretend" / "sitecustomize.py").write_text(PRETEND)
-    return {"PYTHONPATH": str(tmp_path / "pretend")}
+    (tmp_path / "sitecustomize.py").write_text(PRETEND)
+    return {"PYTHONPATH": str(tmp_path)}
 
 
 def most_at_once(output: str) -> int:
@@ -45,15 +44,9 @@ def test_without_a_gpu_or_with_device_cpu_no_job_asks_for_one(
     tmp_path: Path, with_gpu: dict[str, str]
 ) -> None:
     hidden = {"CUDA_VISIBLE_DEVICES": ""}
-    for environment, device, asked in (
-        (with_gpu, "auto", 2),
-        (with_gpu, "cpu", 0),
-        (hidden, "auto", 0),
-    ):
+    for of, device, asked in ((with_gpu, "auto", 2), (with_gpu, "cpu", 0), (hidden, "auto", 0)):
         config = {"device": device}
-        run = snakemake(
-            tmp_path / "r", "-n", targets=TRAININGS, environment=environment, config=config
-        )
+        run = snakemake(tmp_path / "r", "-n", targets=TRAININGS, environment=of, config=config)
         assert run.status == 0 and run.output.count("gpu=1") == asked
 
 

@@ -54,13 +54,12 @@ def table(
 ) -> str:
     """Return the outcome as a table in Markdown."""
     rows = [HEADS, ("---", "---:", "---:", "---:", "---")]
-    for fault in chosen:
-        title = fault.title
-        numbers = (done[title], done[title] - lost[title], lost[title])
-        means = f"not done here: {reasons[title]}" if title in reasons else fault.outcome
-        rows.append((title, *(f"{number:,}" for number in numbers), means))
-    total = (done.total(), done.total() - lost.total(), lost.total())
-    rows.append(("**all**", *(f"{number:,}" for number in total), ""))
+    for title, outcome in [*((each.title, each.outcome) for each in chosen), ("**all**", "")]:
+        draws, without = (
+            count.total() if title == "**all**" else count[title] for count in (done, lost)
+        )
+        means = f"not done here: {reasons[title]}" if title in reasons else outcome
+        rows.append((title, f"{draws:,}", f"{draws - without:,}", f"{without:,}", means))
     return "\n".join("| " + " | ".join(row) + " |" for row in rows)
 
 
