@@ -151,8 +151,7 @@ def test_an_incomplete_or_missing_file_is_refused(tmp_path, suffix):
 
 
 @pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
-@pytest.mark.parametrize("side", [10_000, 20_000])
-def test_a_decompression_bomb_is_refused(tmp_path, side):
-    Image.new("1", (side, side)).save(tmp_path / "bomb.png")
+def test_a_decompression_bomb_is_refused(tmp_path):
+    Image.new("1", (10_000, 10_000)).save(tmp_path / "bomb.png")
     with pytest.raises(LeakageError, match=r"bomb\.png: .*(decompression bomb)"):
         pictures.read(tmp_path / "bomb.png")
