@@ -174,3 +174,24 @@ def test_similarity_is_the_cosine_of_standardised_items():
     lengths = np.linalg.norm(v, axis=1)[:, None] * np.linalg.norm(u, axis=1)
     every = np.arange(30)
     assert scores(candidate, every, every) == pytest.approx(v @ u.T / lengths)
+
+
+def chosen(x, y, settings=SETTINGS):
+    """Return the problem, and the choice per fold, variant and level."""
+    problem = cross_fitting.prepare(x, y, None, 0, settings)
+    found = selection.choose_bases(Bound(), problem, settings)
+    return problem, {key: base.choice for key, base in found.items()}
+
+
+@pytest.mark.parametrize("pairs", [60, 400])
+def test_the_choice_ignores_the_test_fold(pairs):
+    x, y = same_space(pairs, 8, 0.8)
+    problem, before = chosen(x, y[None])
+    for fold, split in list(enumerate(problem.splits))[:2]:
+        other_x, other_y = x.copy(), y.copy()
+        noise = np.random.default_rng(fold).normal(size=(2, len(split.test), 8))
+        other_x[split.test], other_y[split.test] = 9 * noise
+        after = chosen(other_x, other_y[None])[1]
+        assert before[fold, "matched", 0] == after[fold, "matched", 0]
+        assert before[fold, "matched", 0].name != "none"
+        assert before != after  # the changed pairs choose for other folds

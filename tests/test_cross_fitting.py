@@ -455,3 +455,27 @@ def test_the_bootstrap_draws_as_many_pictures_and_at_least_two_distinct_ones(pic
     assert weights.shape == (31, pictures) and (weights[0] == 1).all()
     assert (weights.sum(1) == pictures).all()
     assert ((weights > 0).sum(1) >= 2).all()
+
+
+@pytest.mark.parametrize("name", ["mine", "infonce"])
+@pytest.mark.parametrize(("pictures", "each"), [(6, 2), (6, 9), (8, 3), (11, 1), (31, 3)])
+def test_few_pictures_in_uneven_folds_give_finite_values(name, pictures, each):
+    groups = np.repeat(np.arange(pictures), each)
+    x, y = noisy(len(groups), 0.3, dim=9)
+    table = estimate(name, x, y, groups, **QUICK | {"bases": []})
+    assert np.isfinite(table.loc[table["variant"] == "matched", "nats"]).all()
+    # Two pictures that were exchanged have no negatives left.
+    parts = cross_fitting.prepare(x, y[None], groups, 0, Mine()).folds
+    floor = table[table["variant"] == "mismatched"]
+    of_fold = [len(set(groups[parts == fold])) for fold in floor["fold"]]
+    assert (floor["nats"].isna() == (np.array(of_fold) == 2)).all()
+
+
+@pytest.mark.parametrize("name", ["mine", "infonce", "cca"])
+@pytest.mark.parametrize("marginals", ["normal", "standard"])
+def test_huge_inputs_and_outliers_do_not_overflow(name, marginals):
+    x, y = noisy(120, 0.3)
+    x[:3], y[5:8] = 1e30, -1e30
+    table = estimate(name, x * 1e100, y * 1e-100, **SETTINGS[name], marginals=marginals)
+    numbers = ["nats", "mean", "low", "high", "floor", "null_high", "p_value"]
+    assert np.isfinite(table.loc[table["chosen"], numbers]).all(axis=None)

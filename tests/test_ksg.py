@@ -151,3 +151,14 @@ def test_too_few_pictures_are_refused_with_advice():
     with pytest.raises(LeakageError, match=r"found 2 pairs of other.*at least 3.*fewer neighbours"):
         estimate("ksg", x, y, np.array([0, 0, 0, 0, 1, 1]))
     assert np.isfinite(nats(x, y, np.array([0, 0, 0, 0, 1, 1]), neighbours=2))
+
+
+@pytest.mark.parametrize("correlation", [0.5, 0.95])
+def test_one_dimension_agrees_with_scikit_learn(correlation):
+    from sklearn.feature_selection import mutual_info_regression
+
+    x, y = gaussian(800, correlation)
+    theirs = mutual_info_regression(
+        ksg._tamed(x), ksg._tamed(y)[:, 0], n_neighbors=3, random_state=0
+    ).item()
+    assert nats(x, y) == pytest.approx(theirs, abs=1e-3)

@@ -1,5 +1,6 @@
 """Exact permutation tests: their error, their power, and odd data."""
 
+import itertools
 import math
 
 import numpy as np
@@ -239,3 +240,50 @@ def test_the_cauchy_combination_of_equal_p_values_is_that_value(p, folds):
     assert missing == pytest.approx(multiple_testing.cauchy([p] * folds + [0.5]))
     assert 0 < multiple_testing.cauchy([0.0, 1.0]) < 1
     assert multiple_testing.cauchy([np.nan, np.nan]) == 1
+
+
+@pytest.mark.parametrize(("pictures", "patches"), [(100, 50), (3000, 1), (3000, 2), (7, 400)])
+def test_large_data_lose_patches_before_pictures(pictures, patches):
+    used = permutation.blocks(grouped([patches] * pictures), most_pairs=1000)
+    assert len(used.strata) == min(pictures, 1000)
+    assert len(used.pairs) == min(pictures, 1000) * min(patches, max(1, 1000 // pictures))
+
+
+def test_the_p_values_of_all_orders_of_one_data_set_are_uniform():
+    x, y = items([1] * 5, 2, 0), items([1] * 5, 2, 1)
+    p = np.array(
+        [p_value(x[list(order)], y, None, 999) for order in itertools.permutations(range(5))]
+    )
+    for level in (1 / 120, 0.05, 0.5):
+        assert (p <= level + 1e-12).mean() <= level + 1e-12
+    assert p.min() == pytest.approx(1 / 120)
+
+
+def test_overlapping_patches_of_noise_are_not_a_leak():
+    pictures, patches = 40, 6
+    found = np.empty(60)
+    for seed in range(60):
+        generator = np.random.default_rng(seed)
+        x, y = [], []
+        for _ in range(pictures):
+            plain, view = generator.normal(size=(2, 60))
+            starts = generator.integers(0, 21, patches)
+            x += [np.cumsum(plain)[start : start + 40] for start in starts]
+            y += [view[start : start + 40] for start in starts]
+        found[seed] = p_value(np.array(x), np.array(y), grouped([patches] * pictures), 99, seed)
+    assert (found <= 0.5).mean() < 0.65 and (found <= 0.1).mean() < 0.2
+
+
+@pytest.mark.parametrize("rho", [0.0, 0.7])
+def test_neither_combination_rejects_more_than_stated(rho):
+    from scipy.stats import norm
+
+    generator, draws = np.random.default_rng(0), 20_000
+    z = generator.normal(size=(2, draws))
+    z[1] = rho * z[0] + math.sqrt(1 - rho**2) * z[1]
+    for p in (norm.sf(z), generator.uniform(size=(5, draws))):
+        cauchy = np.array([multiple_testing.cauchy(each) for each in p.T])
+        assert (cauchy <= 0.05).mean() <= binomial_bound(0.0515, draws)
+        weights = np.arange(1, len(p) + 1)
+        both = np.array([multiple_testing.bonferroni(each, weights) for each in p.T])
+        assert (both <= 0.05).mean() <= binomial_bound(0.05, draws)

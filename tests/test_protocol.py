@@ -176,3 +176,27 @@ def test_many_large_pairs_take_little_more_memory_than_they_have():
     done = subprocess.run([sys.executable, "-c", LARGE], capture_output=True, text=True, check=True)
     # Half of it are the scores of 4,000 views with as many items, in double precision.
     assert int(done.stdout) / 1000 < 800
+
+
+@pytest.mark.parametrize("name", ["mine", "cca"])
+def test_pictures_of_unequal_sizes_show_a_strong_leak(name):
+    groups = np.repeat(np.arange(40), np.arange(10, 50))
+    x, y = correlated(len(groups), 0.8, dim=4)
+    rows = answer(name, x, y, groups, **{"epochs": 0} if name == "mine" else {})
+    assert rows["p_value"].iloc[0] <= 0.01
+    assert rows["mean"].iloc[0] == pytest.approx(-2 * np.log(1 - 0.8**2), abs=0.2)
+
+
+def test_more_patches_of_few_pictures_hide_no_leak():
+    x, y = correlated(2_000, 0.93)
+    assert mean("cca", x, y, np.repeat(np.arange(10), 200)) == pytest.approx(1.0, abs=0.1)
+
+
+def test_the_order_of_the_patches_of_a_picture_does_not_matter():
+    pictures, patches = 15, 400
+    groups = np.repeat(np.arange(pictures), patches)
+    border = (np.tile(np.arange(patches), pictures) < patches // 2)[:, None]
+    x, y = (np.where(border, 0, each) for each in correlated(len(groups), 0.99, 2))
+    order = np.random.default_rng(0).permutation(len(x))
+    first, second = (mean("cca", x[o], y[o], groups[o]) for o in (slice(None), order))
+    assert first == pytest.approx(second, abs=0.1) and first > 1
