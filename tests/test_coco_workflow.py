@@ -1,11 +1,17 @@
 """COCO through Snakemake: from a real HTTP server on this machine to a figure."""
 
+import json
+import zipfile
 from pathlib import Path
 
 import mirror
 import pandas as pd
+import pytest
 from servers import closed_port, serving
-from snake import snakemake
+from snake import REPOSITORY, snakemake
+
+SHARED = REPOSITORY.parent / "shared"
+WEIGHTS = Path("..") / "shared" / "weights" / "squeezenet1_0.safetensors"
 
 
 def coco(url: str, count: int, **branch: object) -> dict:
@@ -31,6 +37,37 @@ def test_a_small_mirror_becomes_a_figure(tmp_path: Path) -> None:
     asked = [path for path in server.paths() if path.endswith(".jpg")]
     assert len(set(asked)) == 5
     assert server.bytes_sent("/annotations/annotations_trainval2017.zip") < 1 << 19
+
+
+def listed_sizes(root: Path) -> list[int]:
+    """Return the number of pixels of every picture that a mirror lists."""
+    with zipfile.ZipFile(root / "annotations" / "annotations_trainval2017.zip") as archive:
+        name = next(name for name in archive.namelist() if name.endswith("_val2017.json"))
+        images = json.loads(archive.read(name))["images"]
+    return [image["width"] * image["height"] for image in images]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(
+    not (SHARED / "coco-mirror").is_dir(), reason="no mirror of COCO beside this checkout"
+)
+def test_a_copy_of_coco_s_files_becomes_figures_of_a_network(tmp_path: Path) -> None:
+    encoder, config = "statistics", {}
+    if (REPOSITORY / WEIGHTS).is_file():
+        encoder = "squeezenet1_0"
+        entry = {"kind": "torchvision", "model": encoder, "weights": str(WEIGHTS)}
+        config = {"encoders": {encoder: entry}}
+    results = tmp_path / "results"
+    config |= {"paper": {"clip": encoder, "resnet": encoder}, "patches": {"size": 224}}
+    config["figures"] = ["fig2", "fig3a", "fig7"]
+    with serving(SHARED / "coco-mirror") as server:
+        run = snakemake(results, config=coco(server.url, 6) | config)
+    assert run.status == 0, run.output
+    manifest = pd.read_csv(results / "manifest.csv")
+    pixels = manifest["width"] * manifest["height"]
+    assert list(pixels) == sorted(listed_sizes(SHARED / "coco-mirror"), reverse=True)[:6]
+    embedding = results / "embeddings" / encoder / "msb_xor" / "4.parquet"
+    assert pd.read_parquet(embedding)["image_id"].nunique() == 6
 
 
 def test_an_unreachable_host_is_one_error_and_leaves_no_manifest(tmp_path: Path) -> None:

@@ -116,6 +116,11 @@ def test_a_user_s_encoder_estimator_and_figure_have_their_values_and_names(ran: 
     assert captions.inside(f"{stem}.png").endswith(f"At the highest level, n = 8, it is {share}.")
 
 
+def test_every_example_is_short() -> None:
+    lines = {name: len(text.splitlines()) for name, text in documented.files(PAGE).items()}
+    assert max(lines.values()) < 40, lines
+
+
 def test_each_example_works_on_small_arrays(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(folder)
     pixels = np.random.default_rng(0).integers(0, 256, (32, 40, 3), dtype=np.uint8)

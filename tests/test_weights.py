@@ -194,6 +194,7 @@ def test_clip_by_its_tag_comes_from_the_hub_and_then_from_the_offline_cache(larg
     assert label == "CLIP ViT-B/32 (openai)"
 
 
+@pytest.mark.slow
 def test_timm_by_its_tag_comes_from_the_hub_as_safetensors_and_then_from_the_offline_cache(large):
     import timm
 
