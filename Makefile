@@ -6,7 +6,7 @@ BIN := .venv/bin
 READY := .venv/ready
 # Snakemake and the jobs that it starts find this environment's programs first.
 export PATH := $(CURDIR)/$(BIN):$(PATH)
-DEMO := snakemake --cores $(CORES) --configfile demo.yaml -- figures report
+RUN_DEMO := snakemake --cores $(CORES) --configfile demo.yaml -- figures report
 
 .DEFAULT_GOAL := help
 .PHONY: help environment demo test slow cluster browser faults bench lint
@@ -22,7 +22,7 @@ $(READY): envs/requirements.txt pyproject.toml
 
 demo: $(READY) ## Every figure and the report from bundled photographs, into results/demo
 	@$(BIN)/python workflow/recover.py --configfile demo.yaml
-	$(DEMO)
+	$(RUN_DEMO)
 
 # Two files of tests at a time, each on one thread: more would take the cores from each other.
 test: $(READY) ## The tests, without the slow ones

@@ -49,7 +49,7 @@ def main(results: Path, output: Path) -> None:
 def curve(axis, rows: pd.DataFrame, label: str) -> None:
     """Draw the share of views whose own patch is found first, and the share of guessing."""
     places = range(len(rows))  # below the pictures
-    style.band(axis, places, rows["mean"], rows["low"], rows["high"], "C0", "", marker="o")
+    style.band(axis, rows.assign(place=places), "C0", "", x="place", marker="o")
     axis.plot(places, rows["chance"], color="0.3", ls=":")
     last = rows.iloc[-1]
     axis.text(0, last["chance"] + 0.03, f"guessing: {100 * last['chance']:.0f} %", color="0.3")

@@ -231,8 +231,8 @@ CHANGES = [
     Change(
         "the code or the caption of a figure",
         "that figure",
-        ["figures/fig3b"],
-        edit=code("figures/fig3b"),
+        ["figures/visual_security"],
+        edit=code("figures/visual_security"),
     ),
     Change(
         "the template, the style or the script of the report",
