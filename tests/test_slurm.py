@@ -19,7 +19,7 @@ SCRIPT = REPOSITORY / "tests" / "slurm_cluster.sh"
 # The node has two CPUs, fewer than what a training asks for.
 PROFILE = ("--profile", "slurm", "--set-threads", "estimate=1")
 # Of the tiny configuration, the estimators that compute with torch.
-ON_GPU = {"mine", "cca", "rescaled", "reidentification"}
+ON_GPU = {"mine_training", "mine", "cca", "rescaled", "reidentification"}
 
 # A figure that needs few jobs, with a training among them.
 ONE_FIGURE = ("figures/reidentification.png",)
