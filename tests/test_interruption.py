@@ -119,7 +119,7 @@ def make_demo(checkout: Path) -> subprocess.CompletedProcess:
     (checkout / ".venv").unlink(missing_ok=True)
     (checkout / ".venv").symlink_to(sys.prefix)
     line = ["make", "--no-print-directory", "--assume-old", ".venv/ready", "demo"]
-    return outcome([*line, "DEMO=echo the demo"], checkout)
+    return outcome([*line, "RUN_DEMO=echo the demo"], checkout)
 
 
 def test_recovery_waits_for_every_process_of_a_run_and_then_unlocks(tmp_path: Path) -> None:
