@@ -6,9 +6,9 @@ r"""Compare the tables of two results folders, to show that a change of the code
 Prints a line per table. Exits with 1 if a table differs or is missing.
 
 Tables must be equal value by value. If a trained network stands behind a table, its numbers may
-differ by the tolerance, relative to values above 1 and absolute below. Wording may change: other
-words in a column of descriptions are no difference if equal descriptions stay equal and different
-ones stay different. Metadata (code digests, versions, checksums) is not compared.
+differ by the tolerance, relative to values above 1 and absolute below. Descriptions may be
+reworded, but equal ones must stay equal and different ones different. Metadata (code digests,
+versions, checksums) is not compared.
 """
 
 import argparse

@@ -192,7 +192,7 @@ def run(folder: Path, configuration: list[str | Path], cores: int) -> Run:
 def _watched(process: "subprocess.Popen[bytes]") -> float:
     """Wait for a process; return the peak memory of it and its children together, in MiB.
 
-    Shared pages are counted for each process, so the true peak is no higher.
+    Shared pages are counted once per process, so this is an upper limit of the peak.
     """
     peak = 0.0
     while process.poll() is None:

@@ -52,7 +52,7 @@ class Branch:
         classes: the classes of its entries, by name.
         key: the key of an entry that names its class; empty if the entry's own name does.
         unnamed: the class of an entry without that key; empty if the key is required.
-        plug_in: the base class of plug-ins; None if there are none.
+        plug_in: the base class of plug-ins; None if the branch accepts no plug-ins.
     """
 
     where: str

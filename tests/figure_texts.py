@@ -29,7 +29,7 @@ def overlapping(figure: Figure) -> list[tuple[str, str]]:
         (one.get_text(), other.get_text())
         for group in groups
         for one, other in itertools.combinations(group, 2)
-        # Sharing an edge is no overlap.
+        # Texts that only touch do not overlap.
         if one.get_window_extent().padded(-SLACK).overlaps(other.get_window_extent())
     ]
 

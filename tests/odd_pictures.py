@@ -115,7 +115,7 @@ KINDS = [
     Kind("transparent, palette", _saved("x.png", "P", transparency=0), "transparency"),
     Kind("transparent, one colour", _saved("x.png", "RGB", transparency=(1, 2, 3)), "transparency"),
     Kind("a name that cannot be printed", _bytes("a\nb.png", b""), "rename the file"),
-    Kind("two of one name but for the suffix", _named_alike, "rename one of them"),
+    Kind("two files that differ only in the suffix", _named_alike, "rename one of them"),
 ]
 
 

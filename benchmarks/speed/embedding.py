@@ -116,7 +116,7 @@ def per_patch(kind: str, model: str) -> int:
     entry = encoders.encoder_class(kind)(kind=kind, model=model, weights="random")
     architecture = entry.architecture("encoders.benchmark")
     features = architecture.features(architecture.build()).train()
-    # The counter does not see fused layers. In training mode there are none.
+    # The counter misses fused layers. Training mode does not fuse them.
     features.requires_grad_(False)
     # It sees attention only as plain products.
     with FlopCounterMode(display=False) as counter, sdpa_kernel(SDPBackend.MATH):

@@ -399,7 +399,9 @@ KINDS = [
         draws=100,
     ),
     Kind("a JPEG of another size", bad_answers.wrong_size, "the list says", on_list=False),
-    Kind("a file that is no JPEG", bad_answers.no_jpeg, "is not a (complete )?JPEG", on_list=False),
+    Kind(
+        "a file of another format", bad_answers.no_jpeg, "is not a (complete )?JPEG", on_list=False
+    ),
 ]
 OUTCOME = "success after retries or one message; good files stay; the rest alone is fetched later"
 INSIDE = "nothing is written outside the folder"

@@ -177,7 +177,7 @@ def _measured(rows: Frame) -> Frame:
 
 
 def _range(values: Series) -> tuple[float, float, float]:
-    """Return the mean and the 95 % range of the known values; NaN if there are none."""
+    """Return the mean and the 95 % range of the known values; NaN without any."""
     known = np.sort(values.dropna().to_numpy())
     if not len(known):
         return np.nan, np.nan, np.nan

@@ -75,7 +75,7 @@ class Jobs:
         return code("view", *([] if scheme == PLAIN else [self.workflow.schemes[scheme]]))
 
     def encrypted_files(self, scheme: str, levels: Iterable[int]) -> list[str]:
-        """Return the pictures that another program encrypted; of other schemes there are none."""
+        """Return the files of a scheme that another program encrypted; else an empty list."""
         if scheme == PLAIN:
             return []
         return [path for level in levels for path in self.workflow.schemes[scheme].files(level)]

@@ -2,7 +2,7 @@
 
 Each loss takes the scores T of every view with every plain item, (networks, pairs, pairs), with the
 matched pairs on the diagonal. `own` marks unmatched pairs that are not negatives (pairs of the same
-picture), bool of the same shape; None if there are none.
+picture), bool of the same shape; None if all unmatched pairs are negatives.
 """
 
 from typing import Any
