@@ -174,10 +174,10 @@ def run(folder: Path, configuration: list[str | Path], cores: int) -> Run:
     line += ["--directory", folder, "--snakefile", REPOSITORY / "Snakefile"]
     line += ["--configfile", *merged, "--", "figures"]
     with tempfile.TemporaryDirectory() as meter:
-        Path(meter, "sitecustomize.py").write_text(METER.format(folder=meter))
+        Path(meter, "sitecustomize.py").write_text(METER.format(folder=meter), encoding="utf-8")
         search = os.pathsep.join(filter(None, [meter, os.environ.get("PYTHONPATH")]))
         start = time.monotonic()
-        with open(folder / "snakemake.log", "w") as log:
+        with open(folder / "snakemake.log", "w", encoding="utf-8") as log:
             environment = os.environ | {"PYTHONPATH": search}
             process = subprocess.Popen(line, env=environment, stdout=log, stderr=subprocess.STDOUT)
         peak = _watched(process)
@@ -216,7 +216,7 @@ def _resident(process: psutil.Process) -> float:
 def machine(cores: int) -> str:
     """Return processor, cores and memory of this Linux machine in words."""
     model = platform.machine()
-    for line in Path("/proc/cpuinfo").read_text().splitlines():
+    for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
         if line.startswith("model name"):
             model = line.partition(":")[2].strip()
             break

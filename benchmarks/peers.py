@@ -120,7 +120,7 @@ def draw(folder: Path) -> None:
 
 def run(folder: Path, table: Path) -> None:
     """Append the missing rows to the table: one per task, level and package."""
-    rows = list(csv.DictReader(table.open())) if table.is_file() else []
+    rows = list(csv.DictReader(table.open(encoding="utf-8"))) if table.is_file() else []
     known = {(row["task"], row["level"], row["peer"]) for row in rows}
     wanted = [
         (task, level, pairs, peer)
@@ -129,7 +129,7 @@ def run(folder: Path, table: Path) -> None:
         for peer in PEERS
         if (task, str(level), peer) not in known
     ]
-    with table.open("a", newline="") as file:
+    with table.open("a", encoding="utf-8", newline="") as file:
         writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
         if not rows:
             writer.writeheader()
@@ -145,7 +145,7 @@ def one(pairs: Path, peer: str) -> dict[str, str]:
     command = [sys.executable, "-W", "ignore", __file__, "one", str(pairs), peer]
     environment = os.environ | ONE_THREAD
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    done = subprocess.run(command, env=environment, capture_output=True, text=True)
+    done = subprocess.run(command, env=environment, capture_output=True, encoding="utf-8")
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     if done.returncode == -signal.SIGXCPU:
         return {"nats": "", "seconds": "", "note": f"stopped after {LIMIT} s"}

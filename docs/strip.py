@@ -19,6 +19,7 @@ SCHEME, REPRESENTATION, PICTURE = "msb_xor", "lite0", "coffee"
 SIDE = 180  # pixels of a picture
 
 
+@style.theme()
 def main(results: Path, output: Path) -> None:
     """Draw the strip of one picture of a run."""
     verdicts = tables.read(results / "analysis" / "verdicts.parquet").rows

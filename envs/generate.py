@@ -34,7 +34,7 @@ def pins(requirements: str) -> list[str]:
 
 def python_range() -> str:
     """Return the supported versions of Python, as in `>=3.11,<3.14`."""
-    return tomllib.loads(PROJECT.read_text())["project"]["requires-python"]
+    return tomllib.loads(PROJECT.read_text(encoding="utf-8"))["project"]["requires-python"]
 
 
 def environment(requirements: str) -> str:
@@ -61,12 +61,12 @@ def lock(current: str, upgrade: bool = False) -> str:
         programs = Path(folder, "venv", "bin")
         _run(programs / "python", "-m", "pip", "install", "--quiet", UV)
         output = Path(folder, "requirements.txt")
-        output.write_text(current)
+        output.write_text(current, encoding="utf-8")
         command = ["pip", "compile", PROJECT.name, "--all-extras", "--universal"]
         command += ["--python-version", lowest, "--generate-hashes"]
         command += ["--no-emit-index-url", "--no-header", "--quiet", "--output-file", output]
         _run(programs / "uv", *command, *(["--upgrade"] if upgrade else []))
-        text = HEAD + output.read_text()
+        text = HEAD + output.read_text(encoding="utf-8")
     if "://" in text:
         sys.exit("error: the lock contains an address; take it out of pip's configuration")
     return text
@@ -83,7 +83,7 @@ def _run(*command: str | Path) -> None:
 def _index() -> str:
     """Return the package index that pip is set to, or nothing."""
     command = [sys.executable, "-m", "pip", "config", "list"]
-    listed = subprocess.run(command, capture_output=True, text=True).stdout
+    listed = subprocess.run(command, capture_output=True, encoding="utf-8").stdout
     # The variables of the environment come before the files, and win.
     found = re.search(r"^[^=\s]*\.index-url='(.*)'$", listed, re.MULTILINE)
     return found[1] if found else ""
@@ -93,9 +93,9 @@ def main() -> None:
     """Write both files."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--upgrade", action="store_true", help="take the newest versions that fit")
-    text = lock(REQUIREMENTS.read_text(), parser.parse_args().upgrade)
-    REQUIREMENTS.write_text(text)
-    ENVIRONMENT.write_text(environment(text))
+    text = lock(REQUIREMENTS.read_text(encoding="utf-8"), parser.parse_args().upgrade)
+    REQUIREMENTS.write_text(text, encoding="utf-8")
+    ENVIRONMENT.write_text(environment(text), encoding="utf-8")
 
 
 if __name__ == "__main__":

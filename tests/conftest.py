@@ -23,7 +23,7 @@ def tiny_run(tmp_path_factory: pytest.TempPathFactory) -> snake.TinyRun:
         folder = folder.parent
     folder = folder / "tiny-run"
     folder.mkdir(exist_ok=True)
-    with open(folder / "lock", "w") as lock:
+    with open(folder / "lock", "w", encoding="utf-8") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         return snake.tiny_run(folder)
 

@@ -87,7 +87,7 @@ class Campaign:
             self._mark.with_name("sitecustomize.py").write_text(SITECUSTOMIZE)
             harm["PYTHONPATH"] = str(self._mark.parent)
         # Into a file: a broken pipe would kill the jobs that outlive Snakemake.
-        with open(self._log, "w") as output:
+        with open(self._log, "w", encoding="utf-8") as output:
             run = subprocess.Popen(
                 line,
                 cwd=self.checkout,

@@ -1,5 +1,6 @@
 """The code digest: the code that a step runs counts, and how it is written does not."""
 
+import os
 import subprocess
 import sys
 
@@ -97,6 +98,14 @@ def test_comments_docstrings_layout_and_files_that_the_step_does_not_use_do_not_
     assert found() == before
 
 
+def test_windows_line_ends_do_not_count(package):
+    replace(package / "schemes" / "page.css", "td {}", "td {\n}")
+    before = found()
+    for path in package.rglob("*.*"):
+        path.write_bytes(path.read_bytes().replace(b"\n", b"\r\n"))
+    assert found() == before
+
+
 def test_a_change_of_code_changes_the_digest(package):
     digests = [found()]
     for name, old, new in (
@@ -128,7 +137,16 @@ def test_relative_imports_count(package):
             assert ("leakage.other" in digest.imported([STEP])) == counts
 
 
-def test_the_digest_is_the_same_in_another_process():
+LOCALES = {
+    "as here": {},
+    "ASCII": {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"},
+    "without docstrings": {"PYTHONOPTIMIZE": "2"},
+}
+
+
+@pytest.mark.parametrize("environment", LOCALES.values(), ids=LOCALES)
+def test_the_digest_is_the_same_in_another_process(environment):
     program = f"from leakage.storage import digest; print(digest.code_digest({STEP!r}))"
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    line, around = [sys.executable, "-c", program], os.environ | environment
+    done = subprocess.run(line, env=around, capture_output=True, text=True)
     assert done.stdout.strip() == digest.code_digest(STEP), done.stderr

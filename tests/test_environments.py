@@ -19,7 +19,7 @@ from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 from packaging.version import Version
-from snake import REPOSITORY, command
+from snake import REPOSITORY, TINY_RESULTS, command
 
 ENVS = REPOSITORY / "envs"
 SPEC = importlib.util.spec_from_file_location("generate", ENVS / "generate.py")
@@ -161,7 +161,7 @@ def test_an_extra_s_modules_come_with_its_distributions_and_not_without_it():
 def program(path: Path, text: str) -> Path:
     """Write an executable shell script."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(f"#!/bin/sh\n{text}\n")
+    path.write_text(f"#!/bin/sh\n{text}\n", encoding="utf-8")
     path.chmod(0o755)
     return path
 
@@ -258,6 +258,43 @@ def test_an_environment_keeps_its_python_unless_another_one_is_named(tmp_path, i
     for again in ([], [one]):
         assert not any(line.startswith("made by") for line in install(*again))
     assert "made by two" in install(two)
+
+
+HOSTILE = {
+    "MPLBACKEND": "module://matplotlib_inline.backend_inline",
+    "LC_ALL": "C",
+    "PYTHONUTF8": "0",
+    "PYTHONCOERCECLOCALE": "0",
+    "PYTHONIOENCODING": "ascii",
+    "PYTHONOPTIMIZE": "2",
+    "COLUMNS": "20",
+    "TERM": "dumb",
+    "TZ": "Pacific/Auckland",
+    "SOURCE_DATE_EPOCH": "1",
+    "CUDA_VISIBLE_DEVICES": "nonsense",
+    "OMP_NUM_THREADS": "nonsense",
+}
+
+
+def test_a_job_does_not_depend_on_the_user_s_environment_and_working_folder(tiny_run, tiny_copy):
+    for name in ("random", "statistics", "calendar", "numpy", "leakage"):
+        (tiny_copy / f"{name}.py").write_text("raise SystemExit('not the library')")
+    (tiny_copy / "matplotlibrc").write_text("text.usetex: True\nbackend: tkagg\nno.such: 1\n")
+    names = [f"figures/fig2.{suffix}" for suffix in ("png", "pdf", "csv")]
+    for name in names:
+        (tiny_copy / TINY_RESULTS / name).unlink()
+    _, _, _, *options = command(TINY_RESULTS, targets=(names[0],), checkout=tiny_copy)
+    done = subprocess.run(
+        [Path(sys.executable).with_name("snakemake"), *options],
+        cwd=tiny_copy,
+        env=os.environ | HOSTILE,
+        capture_output=True,
+    )
+    # The code of no other job has changed.
+    assert done.returncode == 0 and b"1 of 1 steps" in done.stderr, done.stderr.decode()
+    for name in names:
+        again, before = (each / name for each in (tiny_copy / TINY_RESULTS, tiny_run.results))
+        assert again.read_bytes() == before.read_bytes(), name
 
 
 def test_snakemake_runs_by_its_path_without_an_activated_environment(tmp_path):

@@ -3,9 +3,12 @@
 from types import SimpleNamespace
 
 import figure_texts
+import matplotlib
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
+import seaborn
 from leakage import captions, figures
 from leakage.errors import LeakageError
 from leakage.estimators import estimate, tables
@@ -111,6 +114,52 @@ def test_a_figure_is_written_as_png_pdf_and_csv_and_the_same_each_time(tmp_path)
         style.save(*drawn("fig2", tmp_path), tmp_path / run / "fig2")
         written.append({f.suffix: f.read_bytes() for f in (tmp_path / run).iterdir()})
     assert written[0] == written[1] and set(written[0]) == {".png", ".pdf", ".csv"}
+
+
+def settings_file(folder):
+    """Read a matplotlibrc as matplotlib does at its import."""
+    path = folder / "matplotlibrc"
+    lines = ["text.usetex: True", "savefig.bbox: tight", "savefig.dpi: 30", "pdf.fonttype: 42"]
+    lines += ["font.family: no such font", "figure.constrained_layout.use: True", "figure.dpi: 7"]
+    lines += ["axes.formatter.use_locale: True", "path.sketch: 3, 9, 2", "interactive: True"]
+    path.write_text("\n".join([*lines, "no.such.key: 3"]))
+    matplotlib.rcParams.update(matplotlib.rc_params_from_file(path, use_default_template=False))
+
+
+def colours_of_letters(folder):
+    seaborn.set_theme(style="dark", palette="pastel", color_codes=True)
+
+
+SETTINGS = {
+    "matplotlibrc": settings_file,
+    "style sheet": lambda *_: plt.style.use("dark_background"),
+    "sketches": lambda *_: plt.xkcd(),
+    "seaborn's theme": colours_of_letters,
+    "cycle": lambda *_: plt.rc("axes", prop_cycle=plt.cycler(linestyle=["-", ":"])),
+    "backend": lambda *_: plt.switch_backend("svg"),
+}
+
+
+@pytest.mark.parametrize("which", SETTINGS)
+def test_a_figure_does_not_depend_on_the_caller_s_settings_and_keeps_them(which, tmp_path):
+    def written(run):
+        figure, table = drawn("fig3a", tmp_path)
+        style.save(figure, table, tmp_path / run / "fig3a")
+        return {f.suffix: f.read_bytes() for f in (tmp_path / run).iterdir()}
+
+    backend, letters = matplotlib.get_backend(), dict(matplotlib.colors.colorConverter.colors)
+    expected = written("plain")
+    with matplotlib.rc_context():
+        try:
+            SETTINGS[which](tmp_path)
+            before = dict(matplotlib.rcParams), matplotlib.colors.to_rgb("b")
+            assert written("set") == expected
+            assert (dict(matplotlib.rcParams), matplotlib.colors.to_rgb("b")) == before
+            assert plt.get_fignums() == []
+        finally:
+            plt.switch_backend(backend)
+            matplotlib.colors.colorConverter.colors.update(letters)
+            matplotlib.colors.colorConverter.cache.clear()
 
 
 def test_the_fit_of_figure_2_is_the_line_of_least_squares():

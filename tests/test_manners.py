@@ -1,5 +1,6 @@
 """What the workflow says of itself: its targets and rules, its steps, its Makefile."""
 
+import ast
 import re
 import subprocess
 import sys
@@ -65,6 +66,30 @@ def test_every_rule_s_description_is_one_line_of_its_docstring():
         rule = r"^ *(?:rule|checkpoint) (\w+):\n(.*)$"
         for name, first in re.findall(rule, path.read_text(), re.MULTILINE):
             assert re.fullmatch(r' +"""[A-Z].+\."""', first), (name, first)
+
+
+def names_no_encoding(call: ast.Call) -> bool:
+    """Return whether a call reads or writes text in the encoding of the user's locale."""
+    name = getattr(call.func, "attr", getattr(call.func, "id", ""))
+    given = {keyword.arg for keyword in call.keywords}
+    if name in ("read_text", "write_text"):
+        return "encoding" not in given and len(call.args) < 1 + (name == "write_text")
+    if name == "open" and not ast.unparse(call.func).startswith(("Image.", "os.", "zipfile.")):
+        texts = [each.value for each in call.args if isinstance(each, ast.Constant)]
+        return "encoding" not in given and not any("b" in str(text) for text in texts)
+    of_process = ast.unparse(call.func).startswith("subprocess.")
+    return of_process and "text" in given and "encoding" not in given
+
+
+def test_no_text_is_read_or_written_in_the_encoding_of_the_user_s_locale():
+    paths = [path for part in ("workflow", "envs") for path in (REPOSITORY / part).rglob("*.py")]
+    calls = [
+        f"{path.name}:{node.lineno}: {ast.unparse(node)}"
+        for path in paths
+        for node in ast.walk(ast.parse(path.read_bytes()))
+        if isinstance(node, ast.Call) and names_no_encoding(node)
+    ]
+    assert len(paths) > 100 and calls == []
 
 
 def test_the_targets_are_among_the_target_rules_and_only_figures_is_the_default():

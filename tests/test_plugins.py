@@ -1,5 +1,6 @@
 """Plug-ins that are wrong: refused by name, with what they returned."""
 
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -170,6 +171,22 @@ def test_a_file_that_is_no_plug_in_is_refused(tmp_path, code, message):
     path = str(tmp_path / "mine.py") if code is None else plugin(tmp_path, code)
     with pytest.raises(LeakageError, match=message):
         schemes.cipher_class(path)
+
+
+def test_a_plug_in_that_ends_the_process_is_an_error_that_names_it(tmp_path):
+    code = "def encrypt(self, pixels, level, keystream): raise SystemExit(0)"
+    with pytest.raises(LeakageError, match=r"encrypt raised SystemExit: 0 \(mine\.py, line 4\)"):
+        cipher(tmp_path, code).encrypt("cat", PIXELS, 1)
+
+
+def test_a_plug_in_changes_neither_the_working_folder_nor_a_module_of_its_name(tmp_path):
+    known, folder = sys.modules["random"], Path.cwd()
+    path = tmp_path / "random.py"
+    code = "import os, random\nfrom leakage.schemes import Cipher\nos.chdir('/')\n"
+    code += "class Mine(Cipher):\n    drawn: float = random.random()\n"
+    path.write_text(code + "    def encrypt(self, pixels, level, keystream): return pixels")
+    assert schemes.cipher_class(str(path)).__module__ != "random"
+    assert sys.modules["random"] is known and Path.cwd() == folder
 
 
 def test_a_function_that_takes_other_arguments_is_refused_before_it_is_called(tmp_path):

@@ -38,7 +38,7 @@ def words(*paths: Path | str) -> Callable[[Path], Path]:
 
 def append(checkout: Path, paths: Any, text: str) -> Path:
     for path in paths:
-        with open(checkout / path, "a") as stream:
+        with open(checkout / path, "a", encoding="utf-8") as stream:
             stream.write(text)
     return checkout
 

@@ -71,7 +71,9 @@ def tables(results: Path) -> list[Path]:
 
 def jobs(log: Path) -> list[tuple[str, str]]:
     """Return SLURM's number and the GPU of each job that wrote a log."""
-    return re.findall(r"SLURM job (\d+) on \S+: threads \d+, GPU (\S+)", log.read_text())
+    return re.findall(
+        r"SLURM job (\d+) on \S+: threads \d+, GPU (\S+)", log.read_text(encoding="utf-8")
+    )
 
 
 def test_every_figure_is_made_through_slurm_with_the_tables_of_a_local_run(
@@ -108,7 +110,7 @@ def test_a_cancelled_job_is_run_again_and_the_tables_are_the_same(
     cluster: None, local: Path, tmp_path: Path
 ) -> None:
     checkout = copy_checkout(tmp_path)
-    with open(tmp_path / "output", "w") as output:
+    with open(tmp_path / "output", "w", encoding="utf-8") as output:
         run = subprocess.Popen(
             command(TINY_RESULTS, *PROFILE, checkout=checkout, targets=ONE_FIGURE),
             cwd=checkout,

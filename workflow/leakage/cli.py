@@ -6,6 +6,7 @@ imported earlier would start as many threads as the machine has cores.
 
 import ast
 import importlib
+import io
 import os
 import pkgutil
 import platform
@@ -51,7 +52,7 @@ class Steps(TyperGroup):
         """List the steps with the first line of their docstrings, importing none of them."""
         rows = []
         for name in self.list_commands(ctx):
-            text = ast.get_docstring(ast.parse((STEPS / f"{name}.py").read_text())) or ""
+            text = ast.get_docstring(ast.parse((STEPS / f"{name}.py").read_bytes())) or ""
             rows.append((name, text.partition("\n")[0]))
         with formatter.section("Steps"):
             formatter.write_dl(rows)
@@ -97,6 +98,12 @@ def run(program: str = "leakage") -> None:
     Args:
         program: the name of the command in its help.
     """
+    # A terminal that cannot show a character gets its code. Figures are files: no notebook's or
+    # desktop's way to show them is needed, or need be installed.
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+    os.environ["MPLBACKEND"] = "agg"
     try:
         with extras.named():
             app(prog_name=program)

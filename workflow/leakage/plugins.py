@@ -4,6 +4,7 @@
 snakemake runs. An error in a plug-in, or an invalid return value, is reported as the plug-in's.
 """
 
+import contextlib
 import functools
 import hashlib
 import importlib
@@ -135,7 +136,7 @@ def call(where: str, function: Callable[..., Found], *args: Any, **options: Any)
         return function(*args, **options)
     except LeakageError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise LeakageError(
             f"{where}: {function.__name__} raised {type(error).__name__}: {error}{_place(error)}"
         ) from error
@@ -184,7 +185,8 @@ def _load(name: str) -> ModuleType:
     _FILES[unique] = name
     _SOURCES.add(str(file))
     try:
-        exec(compile(file.read_bytes(), str(file), "exec"), module.__dict__)
+        with contextlib.chdir("."):  # a plug-in that changes the folder changes it for itself only
+            exec(compile(file.read_bytes(), str(file), "exec"), module.__dict__)
     except (Exception, SystemExit) as error:
         del sys.modules[unique]
         what = f"{type(error).__name__}: {' '.join(str(error).split())}"

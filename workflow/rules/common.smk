@@ -16,6 +16,11 @@ python_path = filter(None, [str(PACKAGE), os.getenv("PYTHONPATH")])
 os.environ.update(PYTHONPATH=os.pathsep.join(python_path))
 PROGRAMS = str(Path(sys.executable).parent)
 os.environ.update(PATH=os.pathsep.join([PROGRAMS, os.environ.get("PATH", os.defpath)]))
+# Jobs depend on nothing else of the user's Python: not on files in the working folder that are named
+# like modules, not on a notebook's way to show figures, not on options that drop docstrings.
+os.environ.update(PYTHONSAFEPATH="1", MPLBACKEND="agg")
+for name in ("PYTHONOPTIMIZE", "PYTHONWARNINGS"):
+    os.environ.pop(name, None)
 
 from leakage import analysis, captions, figures
 from leakage.config.jobs import Jobs, as_json, code, options

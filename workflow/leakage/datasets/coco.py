@@ -221,7 +221,7 @@ def _listing(dataset: Coco, pictures: Path, session: "Session") -> Listing:
         content = _from_whole_zip(session, dataset, pictures)
     listing = _parse(content, url)
     with files.kept_file(kept) as temporary:
-        temporary.write_text(listing.model_dump_json())
+        temporary.write_text(listing.model_dump_json(), encoding="utf-8")
     return listing
 
 

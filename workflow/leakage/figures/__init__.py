@@ -8,10 +8,11 @@ The modules import matplotlib and pandas inside functions, because Snakemake imp
 start.
 """
 
+import functools
 import importlib
 import inspect
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -66,6 +67,12 @@ class Figure:
     """whether it is drawn once for each of `representations`"""
     reads_views: ClassVar[bool] = False
     """whether `draw` is given a list of views and no tables"""
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        """Let the class draw in the theme of all figures, whatever the caller's settings are."""
+        super().__init_subclass__(**options)
+        if "draw" in vars(cls):
+            cls.draw = _in_theme(vars(cls)["draw"])  # type: ignore[method-assign]
 
     def __init__(self, reference: str = ""):
         self.reference = reference
@@ -123,6 +130,19 @@ def named(reference: str) -> Figure:
     module, _, name = FIGURES[reference].partition(".")
     kind: type[Figure] = getattr(importlib.import_module(f"{__name__}.{module}"), name)
     return kind(reference)
+
+
+def _in_theme(draw: Callable[..., Any]) -> Callable[..., Any]:
+    """Return a method that draws in the theme, and imports matplotlib only then."""
+
+    @functools.wraps(draw)
+    def drawn(*args: Any, **options: Any) -> Any:
+        from leakage.figures import style
+
+        with style.theme():
+            return draw(*args, **options)
+
+    return drawn
 
 
 def _package() -> Any:

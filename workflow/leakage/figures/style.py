@@ -1,12 +1,16 @@
 """The look of all figures: one theme, a palette for the colour-blind, and one way to save them.
 
+A figure depends on its tables only. The theme starts from matplotlib's own defaults, so a user's
+matplotlibrc, style sheet, backend or fonts change nothing, and the caller's settings come back.
+
 matplotlib and seaborn are imported inside functions, because Snakemake imports the modules of the
 figures at every start and draws nothing then.
 """
 
+import contextlib
 import re
 import textwrap
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +21,7 @@ from leakage.interfaces import Axes, Canvas, Frame
 from leakage.storage import files
 
 __all__ = ["BITS_PER_NAT", "LEVEL", "Table", "band", "colours", "level_colours", "level_label"]
-__all__ += ["panels", "read", "save", "set_title"]
+__all__ += ["panels", "read", "save", "set_title", "theme"]
 
 # The colour of values that carry no weight.
 GREY = "0.55"
@@ -32,21 +36,43 @@ def level_label(tables: Mapping[str, Table]) -> str:
     return next(iter(tables.values())).level_label
 
 
+@contextlib.contextmanager
+def theme() -> Iterator[None]:
+    """Draw in the theme of all figures within a block, then restore the caller's settings.
+
+    `Figure.draw`, `panels` and `save` enter it by themselves.
+    """
+    import matplotlib
+    import matplotlib.colors
+    import seaborn as sns
+
+    converter = matplotlib.colors.colorConverter
+    letters = dict(converter.colors)
+    # The font comes with matplotlib. seaborn prefers Arial, which only some machines have.
+    font = {"font.sans-serif": ["DejaVu Sans"]}
+    try:
+        with matplotlib.rc_context():
+            matplotlib.rcdefaults()
+            sns.set_theme(context="paper", style="ticks", palette="colorblind", rc=font)
+            yield
+    finally:
+        # The theme also gives the colours `b`, `g`, `r`, … of its palette.
+        converter.colors.update(letters)
+        converter.cache.clear()
+
+
+@theme()
 def panels(
     count: int = 1, width: float = 6.0, height: float = 4.2, rows: int = 1
 ) -> tuple[Canvas, list[Axes]]:
     """Return a figure with `count` axes of width x height inches, in the theme of all figures."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt
     import seaborn as sns
+    from matplotlib.figure import Figure
 
-    sns.set_theme(context="paper", style="ticks", palette="colorblind")
     columns = count // rows
-    size = (width * columns, height * rows)
-    figure, axes = plt.subplots(rows, columns, figsize=size, layout="constrained")
-    flat: list[Axes] = np.ravel(axes).tolist()
+    # Without pyplot, which needs a backend and keeps every figure open.
+    figure = Figure(figsize=(width * columns, height * rows), layout="constrained")
+    flat: list[Axes] = np.ravel(figure.subplots(rows, columns)).tolist()
     for axis in flat:
         sns.despine(ax=axis)
         axis.grid(True, axis="y", alpha=0.3)
@@ -107,6 +133,7 @@ def band(
     axis.fill_between(rows[x], low, high, color=colour, alpha=alpha, linewidth=0)
 
 
+@theme()
 def save(figure: Canvas, table: Frame, stem: Path, caption: str = "") -> None:
     """Write a figure as `stem`.png and .pdf and the table behind it as .csv, each atomically.
 

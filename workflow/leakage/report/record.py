@@ -126,7 +126,7 @@ def commit(checkout: Path) -> str:
     changed = "--dirty=, with changes that are not committed"
     command = ["git", "describe", "--always", "--abbrev=64", "--exclude=*", changed]
     try:
-        done = subprocess.run(command, cwd=checkout, capture_output=True, text=True)
+        done = subprocess.run(command, cwd=checkout, capture_output=True, encoding="utf-8")
     except OSError:  # git is not installed
         return ""
     return done.stdout.strip()

@@ -22,7 +22,7 @@ def read_key(path: Path | str) -> bytes:
     if not Path(path).is_file():
         raise LeakageError(f"encryption.key_file: {path}: no such file; {expected}")
     try:
-        key = bytes.fromhex(Path(path).read_text().strip())
+        key = bytes.fromhex(Path(path).read_text(encoding="utf-8").strip())
     except (OSError, ValueError):
         raise LeakageError(f"encryption.key_file: {path}: not a key; {expected}") from None
     if len(key) != KEY_BYTES:

@@ -75,12 +75,14 @@ class Present:
         self.results = results
         self._files: dict[str, Path] = {}
         for sidecar in results.rglob(f"*{files.checksum_path('')}"):
-            self._files[sidecar.read_text().split()[0]] = Path(str(sidecar).removesuffix(".sha256"))
+            self._files[sidecar.read_text("utf-8", "replace").split()[0]] = Path(
+                str(sidecar).removesuffix(".sha256")
+            )
 
     def problems(self, sidecar: Path) -> list[str]:
         """Return the reasons why a figure does not match; none if it does."""
         try:
-            record = json.loads(sidecar.read_text())
+            record = json.loads(sidecar.read_text(encoding="utf-8"))
             name, recorded, inputs = record["figure"], record["files"], record["inputs"]
             codes, configuration = record["code"], record["configuration"]
         except (OSError, ValueError, KeyError, TypeError):

@@ -6,7 +6,7 @@ plug-in's file; of its imports, only modules of this package count. Templates, s
 count with every module in their folder.
 
 Comments, docstrings (also of fields), layout and imports for type checkers do not count. Time
-stamps do not count.
+stamps, line ends and the locale do not count.
 """
 
 import ast
@@ -42,13 +42,15 @@ def imported(modules: Iterable[str]) -> set[str]:
 @functools.cache
 def _module(name: str) -> tuple[str, tuple[str, ...]]:
     """Return the digest of one module's code and the package's modules that it imports."""
-    tree = ast.parse(_source(name).read_text())
+    tree = ast.parse(_source(name).read_bytes())
     for node in ast.walk(tree):
         _drop_inert(node)
     imports = {parent for parent in _with_parents(name) if parent != name}
     for node in ast.walk(tree):
         imports.update(_imports_of(node, name))
-    content = ast.dump(tree).encode() + b"".join(map(Path.read_bytes, _templates(name)))
+    templates = b"".join(map(Path.read_bytes, _templates(name)))
+    # A checkout with Windows line ends is the same code.
+    content = ast.dump(tree).encode() + templates.replace(b"\r\n", b"\n")
     return hashlib.sha256(content).hexdigest(), tuple(sorted(imports))
 
 

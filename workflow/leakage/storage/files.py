@@ -147,7 +147,7 @@ def kept_file(path: Path | str) -> Iterator[Path]:
         yield temporary
         digest = sha256(temporary)
     with whole_file(checksum_path(path)) as sidecar:
-        sidecar.write_text(f"{digest}  {Path(path).name}\n")
+        sidecar.write_bytes(os.fsencode(f"{digest}  {Path(path).name}\n"))
 
 
 def checksum_path(path: Path | str) -> Path:
@@ -158,7 +158,7 @@ def checksum_path(path: Path | str) -> Path:
 def recorded(path: Path | str) -> list[str]:
     """Return the SHA-256 written beside a file, or beside each file of a folder."""
     beside = sorted(Path(path).glob("*.sha256")) or [checksum_path(path)]
-    return [each.read_text(errors="replace").partition(" ")[0] for each in beside]
+    return [each.read_text("utf-8", "replace").partition(" ")[0] for each in beside]
 
 
 def sha256(path: Path | str) -> str:
