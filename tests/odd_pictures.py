@@ -83,6 +83,7 @@ def _named_alike(folder: Path, generator: np.random.Generator) -> None:
 ROTATED = Image.Exif()
 ROTATED[0x0112] = 6
 DEEP = png(9, 9, 16, 2, zlib.compress((b"\0" + bytes(54)) * 9))
+SHALLOW = {bits: png(8, 9, bits, 0, zlib.compress((b"\0" + bytes(bits)) * 9)) for bits in (2, 4)}
 MANY = [Image.new("RGB", (30, 20), each) for each in ("red", "blue")]
 COLOUR = (30, 20, 3)
 KINDS = [
@@ -107,6 +108,8 @@ KINDS = [
     Kind("16 bits, grey", _array("x.png", np.uint16), "16 bits per channel"),
     Kind("16 bits, colour", _bytes("x.png", DEEP), "16 bits per channel"),
     Kind("floating point", _array("x.tif", np.float32), "mode F"),
+    Kind("2 bits, grey", _bytes("x.png", SHALLOW[2]), "2 bits per channel"),
+    Kind("4 bits, grey", _bytes("x.png", SHALLOW[4]), "4 bits per channel"),
     Kind("1 bit", _saved("x.png", "1"), "mode 1"),
     Kind("CMYK", _saved("x.jpg", "CMYK"), "mode CMYK"),
     Kind("Lab", _saved("x.tif", "LAB"), "mode LAB"),

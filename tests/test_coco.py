@@ -92,6 +92,7 @@ def test_a_row_has_the_size_channels_and_digest_of_the_file(server, root, pictur
         "source": "http://images.cocodataset.org/val2017/000000000030.jpg",
         "sha256": hashlib.sha256(content).hexdigest(),
         "channels": 1,
+        "similar_to": "",
     }
     assert (pictures / "000000000030.jpg").read_bytes() == content
 
@@ -250,7 +251,7 @@ def test_the_step_writes_the_same_manifest_from_any_mirror_and_none_if_it_fails(
     one, two = ((tmp_path / run / "manifest.csv").read_bytes() for run in ("one", "two"))
     assert one == two and b"\r" not in one
     lines = one.decode().split("\n")
-    assert lines[0] == "image_id,file_name,width,height,license,source,sha256,channels"
+    assert lines[0] == "image_id,file_name,width,height,license,source,sha256,channels,similar_to"
     assert [row["image_id"] for row in csv.DictReader(lines)] == LARGEST_FOUR
     skipped = (tmp_path / "one" / "skipped.csv").read_text()
     assert skipped == "image_id,file_name,width,height,reason\n"

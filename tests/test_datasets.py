@@ -1,6 +1,7 @@
 """Photographs, the user's own folders, and the files that are accepted as pictures."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -10,11 +11,11 @@ import odd_pictures
 import pytest
 from leakage import datasets
 from leakage.config.settings import validate
-from leakage.datasets import photographs
+from leakage.datasets import folder, photographs
 from leakage.datasets.folder import Folder
 from leakage.datasets.photographs import Photographs
 from leakage.errors import LeakageError
-from leakage.storage import files, pictures
+from leakage.storage import files, pictures, shards
 from PIL import Image
 
 RNG = np.random.default_rng(0)
@@ -150,8 +151,136 @@ def test_an_incomplete_or_missing_file_is_refused(tmp_path, suffix):
         pictures.read(path)
 
 
-@pytest.mark.filterwarnings("ignore::PIL.Image.DecompressionBombWarning")
-def test_a_decompression_bomb_is_refused(tmp_path):
-    Image.new("1", (10_000, 10_000)).save(tmp_path / "bomb.png")
+def test_a_decompression_bomb_is_refused_and_a_camera_s_picture_is_not(tmp_path):
+    (tmp_path / "bomb.png").write_bytes(odd_pictures.png(20_000, 20_000, 8, 0, b""))
     with pytest.raises(LeakageError, match=r"bomb\.png: .*(decompression bomb)"):
         pictures.read(tmp_path / "bomb.png")
+    (tmp_path / "camera.png").write_bytes(odd_pictures.png(12_000, 9_000, 8, 0, b""))
+    with pytest.raises(LeakageError, match="not a complete picture"):  # not for its size
+        pictures.read(tmp_path / "camera.png")
+
+
+@pytest.mark.parametrize(
+    ("place", "reason"),
+    [
+        (".ipynb_checkpoints/a.png", "hidden folders"),
+        (".thumbnails/a.png", "hidden folders"),
+        ("._a.png", "hidden files"),
+        ("@eaDir/a.png", "folders of programs"),
+        ("__MACOSX/a.png", "folders of programs"),
+        ("lost+found/a.png", "folders of programs"),
+        ("Catalog Previews.LRDATA/a.png", "folders of programs"),
+        ("results/mine/figures/a.png", "results folders"),
+        ("a.heic", "files with other endings"),
+        ("a.png~", "files with other endings"),
+        ("a.jpg.part", "files with other endings"),
+    ],
+)
+def test_files_that_nobody_meant_are_left_out_and_the_run_says_so(own, place, reason):
+    path = own / place
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if reason == "results folders":
+        (own / "results/mine/manifest.csv.sha256").write_text("")
+    Image.fromarray(COLOUR[::-1]).save(path, "PNG")
+    dataset = Folder(path=str(own))
+    assert [name for name, _ in dataset.content()] == ["a.png", "beach/b.TIFF"]
+    assert any(reason in line for line in dataset.notes())
+
+
+def test_links_pipes_and_wrong_folders_are_named(own, tmp_path):
+    (own / "loop").symlink_to(own)
+    os.mkfifo(own / "pipe.png")
+    notes = "; ".join(Folder(path=str(own)).notes())
+    assert "links to folders: loop" in notes and "not files: pipe.png" in notes
+    with pytest.raises(LeakageError, match="is a file, not a folder"):
+        Folder(path=str(own / "a.png")).expected()
+    (own / "patches.csv.sha256").write_text("")
+    with pytest.raises(LeakageError, match="is the results folder of a run"):
+        Folder(path=str(own)).expected()
+
+
+@pytest.mark.parametrize("how", ["copy", "link", "saved again", "grey as RGB"])
+def test_a_picture_that_occurs_twice_is_refused_or_skipped_by_name(own, tmp_path, how):
+    second = own / "c.png"
+    if how == "copy":
+        second.write_bytes((own / "a.png").read_bytes())
+    elif how == "link":
+        second.symlink_to(own / "a.png")
+    elif how == "saved again":
+        Image.fromarray(GREY).save(second, compress_level=1)
+    else:
+        Image.fromarray(GREY).convert("RGB").save(second)
+    message = refusal(Folder, tmp_path, path=str(own))
+    for part in ("1 of 3", "c.png", "as a.png", "dataset.folder.duplicates"):
+        assert part in message
+    rows, skipped = collect(Folder, tmp_path, path=str(own), duplicates="skip")
+    assert [row["image_id"] for row in rows] == ["a", "beach_b"]
+    assert [row["file_name"] for row in skipped] == ["c.png"] and "as a.png" in skipped[0]["reason"]
+
+
+CHANGES = {
+    "smaller": lambda image: image.resize((image.width // 2, image.height // 2)),
+    "cropped": lambda image: image.crop((5, 5, image.width - 5, image.height - 5)),
+    "mirrored": lambda image: image.transpose(Image.Transpose.FLIP_LEFT_RIGHT),
+    "grey": lambda image: image.convert("L"),
+    "brighter": lambda image: image.point(lambda value: min(255, int(1.2 * value))),
+}
+
+
+def test_nearly_equal_pictures_are_warned_of_and_different_ones_are_not(tmp_path):
+    rows, _ = collect(Photographs, tmp_path)
+    assert not datasets.near_duplicates(rows)
+    own = tmp_path / "near"
+    own.mkdir()
+    with Image.open(tmp_path / "pictures" / "astronaut.png") as image:
+        image.save(own / "a.png")
+        image.save(own / "recompressed.jpg", quality=40)
+        for name, change in CHANGES.items():
+            change(image).save(own / f"{name}.png")
+    Image.fromarray(GREY).resize((300, 200)).save(own / "b.png")
+    rows, _ = collect(Folder, tmp_path, path=str(own))
+    unlike = {row["image_id"] for row in rows if not row["similar_to"]}
+    assert unlike == {"a", "b"}
+    assert "mirrored and " in datasets.near_duplicates(rows)
+
+
+def test_all_damaged_pictures_are_named_at_once(own, tmp_path):
+    content = bytearray((own / "a.png").read_bytes())
+    content[content.index(b"IDAT") + 8] ^= 1
+    (own / "flipped.png").write_bytes(content)
+    (own / "page.jpg").write_bytes(b"<!DOCTYPE html><html>")
+    (own / "phone.jpg").write_bytes(b"\0\0\0\x18ftypheic" + bytes(60))
+    (own / "nothing.webp").write_bytes(b"")
+    with pytest.raises(LeakageError) as caught:
+        collect(Folder, tmp_path, path=str(own))
+    lines = str(caught.value).splitlines()
+    assert len(lines) == 4
+    for name, why in (
+        ("flipped.png", ""),
+        ("page.jpg", "a web page"),
+        ("phone.jpg", "HEIC"),
+        ("nothing.webp", "empty"),
+    ):
+        assert any(f"{name}: not a complete picture" in line and why in line for line in lines)
+
+
+def test_a_wrong_checksum_in_a_png_is_refused(tmp_path):
+    Image.fromarray(GREY).save(tmp_path / "x.png")
+    content = bytearray((tmp_path / "x.png").read_bytes())
+    content[-13] ^= 1  # the last byte before IEND: of the checksum
+    (tmp_path / "x.png").write_bytes(content)
+    with pytest.raises(LeakageError, match=r"x\.png: not a complete picture"):
+        pictures.read(tmp_path / "x.png")
+
+
+def test_an_id_is_the_same_however_a_file_system_stores_accents():
+    assert folder.image_id("e\u0301.png") == folder.image_id("\u00e9.PNG") == "\u00e9"
+
+
+@pytest.mark.parametrize("name", ["NA", "nan", "001", "1e5", "True", "=1", 'a,"b'])
+def test_names_that_look_like_values_stay_ids(own, tmp_path, name):
+    Image.fromarray(COLOUR[::-1]).save(own / f"{name}.png")
+    status, output = odd_pictures.in_process(own)
+    assert status == 0, output
+    ids = [each for part in shards.parts(own / "manifest.csv", 10) for each in part["image_id"]]
+    assert name in ids

@@ -236,5 +236,22 @@ def test_what_a_folder_lacks_is_named(encrypted):
     with pytest.raises(LeakageError, match=r"1/cat\.png: 9 x 8 with 3 .* plain picture has 9 x 4 "):
         elsewhere(encrypted).encrypt("cat", PIXELS[:4], 1)
     Image.fromarray(PIXELS).save(encrypted / "1" / "cat.bmp")
-    with pytest.raises(LeakageError, match=r"found 2 files \(cat\.png, cat\.bmp\)"):
+    with pytest.raises(LeakageError, match=r"found 2 files \(cat\.bmp, cat\.png\)"):
         elsewhere(encrypted).encrypt("cat", PIXELS, 1)
+
+
+@pytest.mark.parametrize("name", ["cat.PNG", "cat.Tiff", "cat.BMP"])
+def test_an_encrypted_picture_is_found_by_a_suffix_in_any_case_and_hidden_files_are_not(
+    encrypted, name
+):
+    (encrypted / "1" / "cat.png").unlink()
+    Image.fromarray(PIXELS).save(encrypted / "1" / name)
+    (encrypted / "1" / "._cat.png").write_bytes(b"of macOS")
+    of = elsewhere(encrypted)
+    assert np.array_equal(of.encrypt("cat", PIXELS, 1), PIXELS) and len(of.cipher.files(1)) == 1
+
+
+def test_a_level_with_a_leading_zero_is_refused(encrypted):
+    (encrypted / "03").mkdir()
+    with pytest.raises(ValueError, match="subfolder 03; rename it to 3"):
+        elsewhere(encrypted)

@@ -1,18 +1,36 @@
 """Datasets: one module per kind, with one class derived from `Dataset`."""
 
 import sys
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
 
-from leakage import plugins
+from leakage import plugins, progress
 from leakage.config.settings import Settings, nearest, shown
 from leakage.errors import LeakageError
 from leakage.storage import files
 
-COLUMNS = ("image_id", "file_name", "width", "height", "license", "source", "sha256", "channels")
+if TYPE_CHECKING:
+    from leakage.storage import copies
+
+COLUMNS = (
+    *("image_id", "file_name", "width", "height", "license", "source", "sha256", "channels"),
+    "similar_to",
+)
 SKIPPED_COLUMNS = ("image_id", "file_name", "width", "height", "reason")
 
+# Most refused pictures that one message names.
+MOST_SHOWN = 20
 Row = dict[str, Any]
+
+
+class Entry(NamedTuple):
+    """A picture file of a dataset, and its origin."""
+
+    image_id: str
+    file_name: str
+    license: str
+    source: str
 
 
 class Dataset(Settings):
@@ -26,12 +44,19 @@ class Dataset(Settings):
     too_small: Literal["refuse", "skip"] = "refuse"
     """what a picture smaller than a patch does: it stops the run, or is left out"""
 
+    duplicates: Literal["refuse", "skip"] = "refuse"
+    """what a second picture with the same pixels does: it stops the run, or is left out"""
+
     def expected(self) -> int:
         """Return the largest possible number of pictures, known before any download."""
         raise NotImplementedError
 
     def content(self) -> list[tuple[str, int]]:
         """Return name and size in bytes of every file of the user's that belongs to the dataset."""
+        return []
+
+    def notes(self) -> list[str]:
+        """Return lines for the log, such as which files of the user's are left out and why."""
         return []
 
     def folder(self, run: Path) -> Path:
@@ -56,6 +81,70 @@ class Dataset(Settings):
             LeakageError: a picture is missing, unreadable or too small.
         """
         raise NotImplementedError
+
+    def listed(
+        self, root: Path, entries: Sequence[Entry], patch_size: int
+    ) -> tuple[list[Row], list[Row]]:
+        """Read all pictures, and return their rows and those of the skipped pictures.
+
+        Raises:
+            LeakageError: one line per picture that is missing, damaged or not accepted; or pictures
+                are too small or occur twice, and are to be refused.
+        """
+        # Imported here: the Snakefile imports this module at every start.
+        import numpy as np
+
+        from leakage.storage import copies
+
+        found: list[tuple[Row, str, copies.Outlines]] = []
+        problems: list[str] = []
+        for entry in progress.over(entries, "pictures"):
+            try:
+                found.append(_described(root, entry))
+            except LeakageError as error:
+                problems.append(str(error))
+        if problems:
+            more = len(problems) - MOST_SHOWN
+            rest = [f"… and {more} more of {len(entries)} pictures"] if more > 0 else []
+            raise LeakageError("\n".join(problems[:MOST_SHOWN] + rest))
+        rows, small = self.divide_by_size([row for row, *_ in found], patch_size)
+        digests = {row["image_id"]: pixels for row, pixels, _ in found}
+        rows, twice = self._without_copies(rows, digests)
+        outlines = {row["image_id"]: outline for row, _, outline in found}
+        if rows:
+            chosen = np.stack([outlines[row["image_id"]] for row in rows])
+            for row, other in zip(rows, copies.earlier_alike(chosen), strict=True):
+                row["similar_to"] = rows[other]["image_id"] if other >= 0 else ""
+        return rows, small + twice
+
+    def _without_copies(
+        self, rows: list[Row], digests: Mapping[str, str]
+    ) -> tuple[list[Row], list[Row]]:
+        """Return the rows without copies of earlier pictures, and the skipped rows of the copies.
+
+        Args:
+            rows: of the manifest.
+            digests: by picture id, the hash of the pixels.
+        """
+        first: dict[str, Row] = {}
+        copies = []
+        for row in rows:
+            original = first.setdefault(digests[row["image_id"]], row)
+            if original is not row:
+                how = "file" if original["sha256"] == row["sha256"] else "pixels"
+                reason = f"the same {how} as {original['file_name']}"
+                copies.append({key: row[key] for key in SKIPPED_COLUMNS[:-1]} | {"reason": reason})
+        if copies and self.duplicates == "refuse":
+            where = f"dataset.{self.branch}"
+            listed = ", ".join(f"{r['file_name']} has {r['reason']}" for r in copies[:MOST_SHOWN])
+            more = ", …" if len(copies) > MOST_SHOWN else ""
+            raise LeakageError(
+                f"{where}: {len(copies)} of {len(rows)} pictures occur twice: {listed}{more}; "
+                f"copies in different folds look like a leak; set {where}.duplicates to skip, or "
+                "remove them from the dataset"
+            )
+        left = {row["image_id"] for row in copies}
+        return [row for row in rows if row["image_id"] not in left], copies
 
     def divide_by_size(self, rows: list[Row], patch_size: int) -> tuple[list[Row], list[Row]]:
         """Return the rows of the pictures that hold a patch, and the skipped rows of the others."""
@@ -94,12 +183,28 @@ def dataset_class(kind: str) -> type[Dataset]:
     return plugins.find_class(sys.modules[__name__], kind, Dataset, (), "dataset", {})
 
 
-def describe(root: Path, image_id: str, file_name: str, license: str, source: str) -> Row:
-    """Return the manifest's row of a picture file, with its size and channels."""
-    # Imported here: the Snakefile imports this module at every start.
-    from leakage.storage import pictures
+def near_duplicates(rows: Iterable[Mapping[Any, Any]]) -> str:
+    """Return a sentence about the manifest's pictures that look like others; empty if none do."""
+    pairs = [(row["image_id"], row["similar_to"]) for row in rows if row.get("similar_to")]
+    if not pairs:
+        return ""
+    listed = ", ".join(f"{one} and {other}" for one, other in pairs[:MOST_SHOWN])
+    more = ", …" if len(pairs) > MOST_SHOWN else ""
+    return (
+        f"{len(pairs)} pictures look like another one: {listed}{more} (similar_to in "
+        "manifest.csv). If both are of the same scene, remove one: a network can learn one and "
+        "recognise the other among the held-out pictures, which looks like a leak."
+    )
 
-    height, width, channels = pictures.read(root / file_name).shape
-    digest = files.sha256(root / file_name)
-    values = (image_id, file_name, width, height, license, source, digest, channels)
-    return dict(zip(COLUMNS, values, strict=True))
+
+def _described(root: Path, entry: Entry) -> "tuple[Row, str, copies.Outlines]":
+    """Return the manifest's row of a picture, the hash of its pixels, and its outline."""
+    # Imported here: the Snakefile imports this module at every start.
+    from leakage.storage import copies, pictures
+
+    path = root / entry.file_name
+    pixels = pictures.read(path)
+    height, width, channels = pixels.shape
+    values = (entry.image_id, entry.file_name, width, height, entry.license, entry.source)
+    row = dict(zip(COLUMNS, (*values, files.sha256(path), channels, ""), strict=True))
+    return row, copies.digest(pixels), copies.outline(pixels)

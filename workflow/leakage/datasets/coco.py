@@ -21,7 +21,8 @@ from pydantic import Field, field_validator
 
 from leakage import progress
 from leakage.config.settings import shown
-from leakage.datasets import Dataset, Row, describe
+from leakage.datasets import Dataset, Row
+from leakage.datasets import Entry as PictureFile
 from leakage.errors import LeakageError
 from leakage.storage import files
 
@@ -120,6 +121,12 @@ class Coco(Dataset):
             path = f"annotations/{name}{year}.zip"
         return f"{self.base_url}/{quote(path.lstrip('/'))}"
 
+    def remedy(self) -> str:
+        """Return what to do about an invalid list."""
+        own = self.annotations is not None or self.base_url != BASE_URL
+        correct = "correct it if it is your own, or " if own else ""
+        return f"{correct}use another mirror (dataset.coco.base_url)"
+
     def picture_url(self, file_name: str) -> str:
         """Return the address of a picture; the pictures of test-dev are among those of test."""
         return f"{self.base_url}/{self.split.replace('test-dev', 'test')}/{quote(file_name)}"
@@ -148,8 +155,10 @@ class Coco(Dataset):
             wanted = [entry for entry in selected if entry.id in ids]
             _download(self, pictures, wanted, session)
         licenses = {entry.id: entry for entry in listing.licenses}
-        rows = [_row(pictures, entry, licenses) for entry in progress.over(wanted, "pictures read")]
-        return rows, skipped
+        rows, twice = self.listed(
+            pictures, [_picture_file(entry, licenses) for entry in wanted], patch_size
+        )
+        return rows, skipped + twice
 
     def select(self, images: list["Picture"]) -> list["Picture"]:
         """Return the `count` pictures with the most pixels, ties by lower id; or all of them."""
@@ -162,12 +171,13 @@ class Coco(Dataset):
         selected = sorted(images, key=lambda entry: (-entry.width * entry.height, entry.id))
         selected = selected[:count]
         for key in ("id", "file_name"):
-            values = [getattr(entry, key) for entry in selected]
+            # File systems of macOS do not tell small letters from capitals.
+            values = [str(getattr(entry, key)).lower() for entry in selected]
             if len(set(values)) < len(values):
                 twice = next(value for value in values if values.count(value) > 1)
                 raise LeakageError(
-                    f"{self.annotations_url()}: the list names {key} {twice!r} twice; use "
-                    "another mirror (dataset.coco.base_url)"
+                    f"{self.annotations_url()}: the list names {key} {twice!r} twice; "
+                    f"{self.remedy()}"
                 )
         return selected
 
@@ -219,13 +229,14 @@ def _listing(dataset: Coco, pictures: Path, session: "Session") -> Listing:
     content = _by_range(session, dataset)
     if content is None:
         content = _from_whole_zip(session, dataset, pictures)
-    listing = _parse(content, url)
+    listing = _parse(content, dataset)
     with files.kept_file(kept) as temporary:
         temporary.write_text(listing.model_dump_json(), encoding="utf-8")
     return listing
 
 
-def _parse(content: bytes, url: str) -> Listing:
+def _parse(content: bytes, dataset: Coco) -> Listing:
+    url = dataset.annotations_url()
     try:
         return Listing.model_validate({**json.loads(content), "url": url})
     except pydantic.ValidationError as error:
@@ -234,10 +245,7 @@ def _parse(content: bytes, url: str) -> Listing:
         found = f"{key} is {str(problem['input'])[:200]!r} ({problem['msg']})"
     except (ValueError, TypeError, RecursionError) as error:
         found = f"it is not a JSON object ({error})"
-    raise LeakageError(
-        f"{url}: its list of pictures is invalid: {found}; use another mirror "
-        "(dataset.coco.base_url)"
-    )
+    raise LeakageError(f"{url}: its list of pictures is invalid: {found}; {dataset.remedy()}")
 
 
 def _by_range(session: "Session", dataset: Coco) -> bytes | None:
@@ -299,7 +307,7 @@ def _member(archive: zipfile.ZipFile, dataset: Coco) -> bytes:
     if size > LARGEST_ARCHIVE:
         raise LeakageError(
             f"{dataset.annotations_url()}: its member {member} claims {size} bytes, more than "
-            f"the {LARGEST_ARCHIVE} that are read; use another mirror (dataset.coco.base_url)"
+            f"the {LARGEST_ARCHIVE} that are read; {dataset.remedy()}"
         )
     return archive.read(member)
 
@@ -360,8 +368,8 @@ def _wrong_jpeg(path: Path, entry: Picture) -> str | None:
     return None
 
 
-def _row(pictures: Path, entry: Picture, licenses: dict[int, License]) -> Row:
+def _picture_file(entry: Picture, licenses: dict[int, License]) -> PictureFile:
     license = None if entry.license is None else licenses.get(entry.license)
     terms = f"{license.name}, {license.url}" if license else "not stated"
     source = entry.coco_url or entry.flickr_url or ""
-    return describe(pictures, str(entry.id), entry.file_name, terms, source)
+    return PictureFile(str(entry.id), entry.file_name, terms, source)

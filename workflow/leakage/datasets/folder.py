@@ -1,14 +1,13 @@
 """The user's own pictures: all picture files in a folder and its subfolders, left in place."""
 
+import unicodedata
 from pathlib import Path
 from typing import ClassVar
 
-from leakage import progress
 from leakage.config.settings import PathText
-from leakage.datasets import Dataset, Row, describe
+from leakage.datasets import Dataset, Entry, Row
 from leakage.errors import LeakageError
-
-SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".tif", ".tiff", ".webp")
+from leakage.storage import listing
 
 
 class Folder(Dataset):
@@ -23,12 +22,16 @@ class Folder(Dataset):
 
     def expected(self) -> int:
         """Return the number of picture files, including those too small for a patch."""
-        return len(_picture_files(Path(self.path)))
+        return len(_picture_files(Path(self.path)).names)
 
     def content(self) -> list[tuple[str, int]]:
         """Return name and size of every picture file, so that a change of the folder is noticed."""
         root = Path(self.path)
-        return [(name, (root / name).stat().st_size) for name in _picture_files(root)]
+        return [(name, (root / name).stat().st_size) for name in _picture_files(root).names]
+
+    def notes(self) -> list[str]:
+        """Return which files and folders are left out, by reason."""
+        return _picture_files(Path(self.path)).notes()
 
     def folder(self, run: Path) -> Path:
         """Return the user's folder: the pictures are not copied."""
@@ -37,7 +40,7 @@ class Folder(Dataset):
     def collect(self, pictures: Path, patch_size: int) -> tuple[list[Row], list[Row]]:
         """Return the rows of the manifest and of the skipped pictures."""
         root = Path(self.path)
-        names = _picture_files(root)
+        names = _picture_files(root).names
         seen: dict[str, str] = {}
         for name in names:
             other = seen.setdefault(image_id(name), name)
@@ -46,37 +49,36 @@ class Folder(Dataset):
                     f"dataset.folder.path: {other} and {name} would both have the id "
                     f"{image_id(name)!r}; rename one of them"
                 )
-        rows = [
-            describe(root, image_id(name), name, self.license, name)
-            for name in progress.over(names, "pictures")
-        ]
-        return self.divide_by_size(rows, patch_size)
+        entries = [Entry(image_id(name), name, self.license, name) for name in names]
+        return self.listed(root, entries, patch_size)
 
 
 def image_id(name: str) -> str:
-    """Return a picture's id: its path below the folder without the suffix, / replaced by _."""
-    return name.rpartition(".")[0].replace("/", "_")
+    """Return a picture's id: its path below the folder without the suffix, / replaced by _.
+
+    Accents are composed (NFC), because some file systems store them apart.
+    """
+    return unicodedata.normalize("NFC", name.rpartition(".")[0].replace("/", "_"))
 
 
-def _picture_files(root: Path) -> list[str]:
-    """Return the sorted file names relative to `root`, without hidden files."""
+def _picture_files(root: Path) -> listing.Listing:
+    """Return the picture files below `root`, after checks of their names."""
+    where = f"dataset.folder.path: {root}"
     if not root.is_dir():
+        what = "is a file, not a folder" if root.exists() else "no such folder"
+        raise LeakageError(f"{where}: {what}; give the folder of the pictures")
+    if listing.is_results(root):
         raise LeakageError(
-            f"dataset.folder.path: {root}: no such folder; give the folder of the pictures"
+            f"{where}: is the results folder of a run; give the folder of the pictures"
         )
-    names = sorted(
-        path.relative_to(root).as_posix()
-        for path in root.rglob("*")
-        if path.suffix.lower() in SUFFIXES
-        and (path.is_file() or (path.is_symlink() and not path.exists()))
-        and not path.name.startswith(".")
-    )
-    if not names:
+    found = listing.below(root)
+    if not found.names:
+        notes = f" ({'; '.join(found.notes())})" if found.left_out else ""
         raise LeakageError(
-            f"dataset.folder.path: {root} contains no picture ({', '.join(SUFFIXES)}); give the "
+            f"{where} contains no picture ({', '.join(listing.SUFFIXES)}){notes}; give the "
             "folder of the pictures"
         )
-    for name in names:
+    for name in found.names:
         if not (root / name).exists():
             raise LeakageError(
                 f"dataset.folder.path: {root / name} is a link to a missing file; restore that "
@@ -87,4 +89,4 @@ def _picture_files(root: Path) -> list[str]:
                 f"dataset.folder.path: the file name {name!r} in {root} contains a character that "
                 "cannot be printed; rename the file"
             )
-    return names
+    return found

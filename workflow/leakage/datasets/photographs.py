@@ -13,7 +13,7 @@ from typing import ClassVar, NamedTuple
 from pydantic import Field, field_validator
 
 from leakage.config.settings import nearest, shown
-from leakage.datasets import Dataset, Row, describe
+from leakage.datasets import Dataset, Entry, Row
 from leakage.errors import LeakageError
 from leakage.storage import files
 
@@ -92,18 +92,18 @@ class Photographs(Dataset):
 
     def collect(self, pictures: Path, patch_size: int) -> tuple[list[Row], list[Row]]:
         """Copy the photographs to `pictures` and return the rows."""
-        rows = [_row(name, PHOTOGRAPHS[name], pictures) for name in self.names]
-        return self.divide_by_size(rows, patch_size)
+        entries = [_copied(name, PHOTOGRAPHS[name], pictures) for name in self.names]
+        return self.listed(pictures, entries, patch_size)
 
 
-def _row(name: str, photograph: Photograph, pictures: Path) -> Row:
+def _copied(name: str, photograph: Photograph, pictures: Path) -> Entry:
     original = _installed(photograph)
     copy = pictures / original.name
     if not copy.is_file() or files.sha256(copy) != files.sha256(original):
         with files.kept_file(copy) as temporary:
             shutil.copyfile(original, temporary)
     source = f"{photograph.package}: {photograph.file}; {photograph.origin}"
-    return describe(pictures, name, original.name, photograph.license, source)
+    return Entry(name, original.name, photograph.license, source)
 
 
 def _installed(photograph: Photograph) -> Path:

@@ -15,6 +15,7 @@ from leakage.report import answers, calibrations, grid, illustrations, record, w
 from leakage.report.inputs import ReportInputs
 from leakage.report.tables import Column, Table, from_frame
 from leakage.storage import files
+from leakage.storage.shards import ROWS_AT_ONCE, parts
 from leakage.storage.views import View
 
 
@@ -39,7 +40,7 @@ def collect(inputs: ReportInputs) -> Content:
     """Return the content of the report, read from the files of the run."""
     import pandas as pd
 
-    manifest = pd.read_csv(files.check(inputs.results / "manifest.csv"))
+    manifest = pd.concat(parts(files.check(inputs.results / "manifest.csv"), ROWS_AT_ONCE))
     verdicts = None
     counts: dict[str, str] = {}
     if inputs.verdicts:
@@ -60,6 +61,7 @@ def collect(inputs: ReportInputs) -> Content:
             *warnings.of_estimates(found),
             *warnings.of_verdicts(verdicts),
             *warnings.of_claims(claims),
+            *warnings.of_pictures(manifest),
             *warnings.of_channels(
                 manifest["channels"].tolist(),
                 inputs.configuration.get("dataset", {}).get("grey", "keep"),

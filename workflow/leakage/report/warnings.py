@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from leakage import datasets
 from leakage.analysis import enough
 from leakage.analysis.claims import NO_WEIGHTS, STAND_IN_FAILS, STAND_IN_HOLDS, TOO_FEW
 from leakage.analysis.tables import INFORMATION, Table, by_level
@@ -101,6 +102,12 @@ def of_channels(channels: Sequence[int], grey: str) -> Iterable[Warned]:
             "level. That alone is found as a leak, even under full encryption. Set dataset.grey "
             "to rgb to avoid this.",
         )
+
+
+def of_pictures(manifest: "Frame") -> Iterable[Warned]:
+    """Return a warning if pictures look like others."""
+    if text := datasets.near_duplicates(manifest.to_dict("records")):
+        yield Warned("Pictures that look alike", text)
 
 
 def of_key(fingerprint: str, test_key: Path) -> Iterable[Warned]:

@@ -5,17 +5,18 @@ a dataset `folder`, an id is the picture's path below the folder, without the su
 place of /.
 """
 
+import functools
 from pathlib import Path
 from typing import Any, Literal
 
 import pydantic
 
 from leakage.config.settings import input_path, shown
+from leakage.datasets.folder import image_id
 from leakage.errors import LeakageError
 from leakage.interfaces import Bytes
 from leakage.schemes import Cipher
-
-SUFFIXES = (".png", ".bmp", ".tif", ".tiff", ".webp", ".jpg", ".jpeg")
+from leakage.storage import listing
 
 
 class EncryptedFolder(Cipher):
@@ -39,7 +40,11 @@ class EncryptedFolder(Cipher):
                 "subfolder per level"
             )
         folders = [each.name for each in root.iterdir() if each.is_dir()]
-        found = sorted(int(name) for name in folders if name.isascii() and name.isdigit())
+        numbered = [name for name in folders if name.isascii() and name.isdigit()]
+        for name in numbered:
+            if name != str(int(name)):
+                raise ValueError(f"found the subfolder {name}; rename it to {int(name)}")
+        found = sorted(map(int, numbered))
         levels = values.get("levels")
         if levels in (None, []):
             levels = [0, *(level for level in found if level > 0)]
@@ -61,8 +66,8 @@ class EncryptedFolder(Cipher):
         from leakage.storage import pictures
 
         folder = Path(self.path) / str(level)
-        present = [folder / f"{image_id}{suffix}" for suffix in SUFFIXES]
-        found = [path for path in present if path.is_file()]
+        changed = folder.stat().st_mtime_ns if folder.is_dir() else 0
+        found = [Path(path) for path in _by_id(folder, changed).get(image_id, [])]
         if len(found) != 1:
             names = ", ".join(path.name for path in found)
             what = f"{len(found)} files ({names})" if found else "none"
@@ -89,4 +94,13 @@ class EncryptedFolder(Cipher):
 
 def _pictures(folder: Path) -> list[str]:
     found = folder.iterdir() if folder.is_dir() else []
-    return sorted(str(path) for path in found if path.suffix.lower() in SUFFIXES)
+    return sorted(str(path) for path in found if listing.is_picture(path.name))
+
+
+@functools.lru_cache(maxsize=2)
+def _by_id(folder: Path, changed: int) -> dict[str, list[str]]:
+    """Return the picture files of a folder by id, as of the time of its last change."""
+    found: dict[str, list[str]] = {}
+    for path in _pictures(folder):
+        found.setdefault(image_id(Path(path).name), []).append(path)
+    return found

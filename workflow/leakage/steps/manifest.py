@@ -44,9 +44,13 @@ def main(
     dataset: datasets.Dataset = validate(
         datasets.dataset_class(chosen.name), given, f"dataset.{chosen.name}"
     )
+    for line in dataset.notes():
+        print(f"{chosen.name}: {line}", file=sys.stderr)
     rows, rows_skipped = dataset.collect(pictures, chosen.patch_size)
     _write(skipped, datasets.SKIPPED_COLUMNS, rows_skipped)
     _write(output, datasets.COLUMNS, rows)
+    if warning := datasets.near_duplicates(rows):
+        print(f"warning: {warning}", file=sys.stderr)
     note = f", {len(rows_skipped)} skipped (listed in {skipped})" if rows_skipped else ""
     print(f"{output}: {len(rows)} pictures{note}", file=sys.stderr)
 

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 # Rows of a table that are in memory at once.
 ROWS_AT_ONCE = 10_000
+# Columns whose values may look like numbers.
+TEXTS = dict.fromkeys(("image_id", "file_name", "similar_to", "sha256"), str)
 
 
 def count(pictures: int, size: int) -> int:
@@ -52,7 +54,7 @@ def parts(path: Path | str, rows: int, columns: list[str] | None = None) -> Iter
     import pandas as pd
 
     with pd.read_csv(
-        path, usecols=columns, dtype={"image_id": str}, keep_default_na=False, chunksize=rows
+        path, usecols=columns, dtype=TEXTS, keep_default_na=False, chunksize=rows
     ) as found:
         yield from found
 
