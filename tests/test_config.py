@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 from leakage import truths
+from leakage.config import sources
 from leakage.config.workflow import Workflow
 from leakage.errors import LeakageError
 
@@ -286,3 +287,64 @@ def test_the_number_of_shards_is_known_before_any_download():
     assert Workflow(every).shards == 119
     with pytest.raises(LeakageError, match="the number of pictures in 'val2099' is unknown"):
         Workflow(edited("dataset.coco", {"split": "val2099", "count": "all"}))
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("seed: 1\nresults: a\nseed: 2\n", "seed: found twice, in lines 1 and 3"),
+        ("a:\n  b: 1\nc: 3\na:\n  d: 1\n", "a: found twice, in lines 1 and 4"),
+        ("a: {b: 1, b: 1}\n", "a.b: found twice, in lines 1 and 1"),
+        ("a:\n  - {c: 1}\n  - {c: 1, 'c': 2}\n", "a.1.c: found twice, in lines 3 and 3"),
+        ('{"a": {"b": 1,\n"b": 2}}', "a.b: found twice, in lines 1 and 2"),
+        ("a: {<<: {b: 1, b: 2}}\n", "a.b: found twice, in lines 1 and 1"),
+        ("a: &x {b: 1}\nc: {<<: *x, <<: *x}\n", "c.<<: found twice, in lines 2 and 2"),
+        ("seed: 010\n", "seed: found 010 in line 1, which YAML reads as 8"),
+        ("a:\n  b: 1:30\n", "a.b: found 1:30 in line 2, which YAML reads as 90"),
+        ("a: [1, 0x1F]\n", "a.1: found 0x1F in line 1, which YAML reads as 31"),
+        ("a: 1\n---\na: 2\n", "found 2 documents, expected one"),
+        ("a: [1\n", "not valid YAML"),
+        ("a: b: c\n", "not valid YAML"),
+    ],
+)
+def test_what_yaml_loses_or_changes_is_refused_with_its_lines(tmp_path, text, found):
+    file = tmp_path / "mine.yaml"
+    file.write_text(text)
+    with pytest.raises(LeakageError) as error:
+        sources.check([file])
+    assert str(error.value).startswith(f"{file}: {found}")
+
+
+def test_every_problem_of_every_configuration_file_is_a_line(tmp_path):
+    one, other = tmp_path / "one.yaml", tmp_path / "other.yaml"
+    one.write_text("a: 1\na: 1\nb: 07\n")
+    other.write_bytes("a: Zürich".encode("latin-1"))
+    with pytest.raises(LeakageError) as error:
+        sources.check([one, other])
+    starts = [f"{one}: a: found twice", f"{one}: b: found 07", f"{other}: byte 4 is not UTF-8"]
+    lines = str(error.value).splitlines()
+    assert all(map(str.startswith, lines, starts)) and len(lines) == len(starts)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "\ufeffa: 1\n",
+        "a: 0\nb: 0.5\nc: '010'\nd: -1.0e-3\n",
+        "a: &x {b: 1}\nc: {<<: *x, b: 2}\n",
+    ],
+)
+def test_yaml_that_is_read_as_it_is_written_passes(tmp_path, text):
+    file = tmp_path / "mine.yaml"
+    file.write_text(text, encoding="utf-8")
+    sources.check([file])
+    sources.check([Path("config.yaml"), Path("demo.yaml")])
+
+
+@pytest.mark.parametrize("text", ["$SCRATCH/x", "${SCRATCH}/x", "a/$SCRATCH", "%TEMP%\\x"])
+@pytest.mark.parametrize("key", ["results", "encryption.key_file", "encoders.clip.weights"])
+def test_an_environment_variable_in_a_path_is_refused_by_name(key, text):
+    name = "TEMP" if "TEMP" in text else "SCRATCH"
+    with pytest.raises(LeakageError, match=rf"{key}: .*environment variable {name} is not"):
+        Workflow(edited(key, text))

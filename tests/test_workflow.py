@@ -242,3 +242,13 @@ def test_missing_weights_are_one_message_with_four_solutions(tmp_path: Path) -> 
     assert has_no_traceback(run)
     assert list(results.rglob("*.safetensors*")) == []
     assert leftovers(results) == []
+
+
+@pytest.mark.parametrize("options", [[], ["--configfile", str(REPOSITORY / "demo.yaml")]])
+def test_a_run_in_another_folder_names_the_folder_to_run_in(tmp_path, options):
+    line = [sys.executable, "-m", "snakemake", "-n", "--snakefile", str(REPOSITORY / "Snakefile")]
+    done = subprocess.run([*line, *options], cwd=tmp_path, capture_output=True, text=True)
+    error = (
+        f"error: found no config.yaml in {tmp_path}, where snakemake runs; run it in {REPOSITORY}"
+    )
+    assert done.returncode == 1 and error in done.stdout + done.stderr

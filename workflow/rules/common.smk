@@ -6,8 +6,6 @@ import re
 import sys
 from pathlib import Path
 
-# The folder of the Snakefile. `workflow.basedir` is another one if this is a module of a workflow.
-CHECKOUT = Path(workflow.current_basedir.get_path_or_uri(secret_free=True)).parents[1]
 # Jobs run the package of this checkout, and the Python that runs Snakemake, even if neither is
 # installed or activated.
 PACKAGE = CHECKOUT / "workflow"
@@ -23,6 +21,7 @@ for name in ("PYTHONOPTIMIZE", "PYTHONWARNINGS"):
     os.environ.pop(name, None)
 
 from leakage import analysis, captions, figures
+from leakage.config import sources
 from leakage.config.jobs import Jobs, as_json, code, options
 from leakage.config.paths import FIGURE_FILES, PIXELS, PLAIN, WHOLE
 from leakage.config.workflow import Workflow
@@ -31,6 +30,7 @@ from leakage.errors import LeakageError
 from leakage.storage import files, provenance
 
 try:
+    sources.check(workflow.configfiles)
     CHECKED = Workflow(config)
 except LeakageError as error:
     read = ", ".join(Path(each).name for each in workflow.configfiles)

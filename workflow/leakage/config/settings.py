@@ -3,6 +3,7 @@
 import datetime
 import difflib
 import json
+import re
 import typing
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -20,6 +21,8 @@ DEEPEST = 50
 LARGEST = 2**53
 # Types of error: about a key below the value; and with a message that is complete.
 AT_KEY, EXPLAINED = "at_key", "explained"
+# $NAME and ${NAME} of a shell, %NAME% of Windows.
+VARIABLE = re.compile(r"\$\{?([A-Za-z_]\w*)|%([A-Za-z_]\w*)%")
 KINDS = {datetime.date: "a date", datetime.datetime: "a time", bytes: "bytes", set: "a set"}
 
 
@@ -58,6 +61,11 @@ def path(text: str) -> str:
         )
     if text.startswith("~"):
         raise ValueError(f"found {shown(text)}; ~ works only in a shell; write the whole path")
+    if variable := VARIABLE.search(text):
+        raise ValueError(
+            f"found {shown(text)}; the environment variable {variable[1] or variable[2]} is not "
+            "expanded here; write the whole path, or let the shell expand it (--config)"
+        )
     try:
         Path(text).exists()
     except OSError as error:

@@ -1,0 +1,76 @@
+"""Check the YAML files of a configuration for values that YAML loses or changes.
+
+Snakemake reads YAML 1.1 with PyYAML, which keeps the last of two equal keys, reads 010 as 8 and
+1:30 as 90, all without a word.
+"""
+
+import re
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import yaml
+
+from leakage.errors import LeakageError
+
+MERGE = "tag:yaml.org,2002:merge"
+NUMBERS = ("tag:yaml.org,2002:int", "tag:yaml.org,2002:float")
+# 010 is octal, 0b1 binary, 0x1f hexadecimal, and 1:30 counts in sixties.
+OTHER_BASE = re.compile(r"[-+]?0[0-9_bx]|.*:")
+
+
+def check(paths: Iterable[Path | str]) -> None:
+    """Refuse configuration files that YAML does not read as they are written.
+
+    Raises:
+        LeakageError: one line per problem: a key that is given twice in one branch, with both line
+            numbers; a number that YAML 1.1 reads as another one; a file that is not UTF-8 or not
+            YAML, or holds several documents.
+    """
+    if lines := [line for path in paths for line in _problems(Path(path))]:
+        raise LeakageError("\n".join(lines))
+
+
+def _problems(path: Path) -> Iterator[str]:
+    try:
+        documents = list(yaml.compose_all(path.read_text(encoding="utf-8-sig"), yaml.SafeLoader))
+    except UnicodeDecodeError as error:
+        yield f"{path}: byte {error.start} is not UTF-8; save the file as UTF-8"
+        return
+    except yaml.YAMLError as error:
+        yield f"{path}: not valid YAML: {' '.join(str(error).split())}"
+        return
+    if len(documents) > 1:
+        yield f"{path}: found {len(documents)} documents, expected one; remove the lines ---"
+    for root in documents:
+        yield from (f"{path}: {line}" for line in _below(root, (), set()))
+
+
+def _below(node: yaml.Node | None, above: tuple[str, ...], seen: set[int]) -> Iterator[str]:
+    """Yield the problems of a node. An alias is the same object as its anchor: look once."""
+    if node is None or id(node) in seen:
+        return
+    seen.add(id(node))
+    if isinstance(node, yaml.MappingNode):
+        first: dict[str, yaml.Node] = {}
+        for key, value in node.value:
+            name = str(key.value)
+            where = (*above, name)
+            if (other := first.setdefault(name, key)) is not key:
+                yield (
+                    f"{'.'.join(where)}: found twice, in lines {_line(other)} and {_line(key)}; "
+                    "keep one of them"
+                )
+            yield from _below(value, above if key.tag == MERGE else where, seen)
+    elif isinstance(node, yaml.SequenceNode):
+        for index, value in enumerate(node.value):
+            yield from _below(value, (*above, str(index)), seen)
+    elif node.tag in NUMBERS and OTHER_BASE.match(node.value):
+        read = yaml.safe_load(node.value)
+        yield (
+            f"{'.'.join(above)}: found {node.value} in line {_line(node)}, which YAML reads as "
+            f"{read}; write a decimal number, or put text in quotes"
+        )
+
+
+def _line(node: yaml.Node) -> int:
+    return int(node.start_mark.line) + 1
