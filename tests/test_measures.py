@@ -2,6 +2,7 @@
 
 import json
 import math
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ from leakage.schemes import keystream
 from leakage.steps import measure as step
 from leakage.storage import files
 from PIL import Image
+from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
 KEY_FILE = Path(__file__).parents[1] / "workflow/keys/test.key"
 SIDES = st.integers(1, 20)
@@ -56,6 +58,38 @@ def test_a_view_that_is_the_plain_picture_has_the_best_value_of_every_measure(pi
     assert found["ssim"] == (pytest.approx(math.nan, nan_ok=True) if small else pytest.approx(1))
     assert found["edge_similarity"] in (pytest.approx(1), 0.5)
     assert value("edge_similarity", PHOTOGRAPH) == pytest.approx(1)
+
+
+@pytest.mark.parametrize("shape", [(7, 7, 1), (3, 50, 3), (61, 40, 3), (130, 33, 1)])
+@pytest.mark.parametrize("at_once", [1, 1000, measures.AT_ONCE])
+def test_strips_of_any_height_give_the_values_of_the_definitions(monkeypatch, shape, at_once):
+    monkeypatch.setattr(measures, "AT_ONCE", at_once)
+    monkeypatch.setattr("leakage.measures.edge_similarity.AT_ONCE", at_once)
+    plain = np.resize(PHOTOGRAPH, shape)
+    view = plain << np.uint8(3)
+    found = measures.measure(plain, view, view)
+    side = min(7, *shape[:2])
+    given = {"win_size": side - 1 + side % 2, "data_range": 255, "channel_axis": 2}
+    assert found["ssim"] == pytest.approx(structural_similarity(plain, view, **given), rel=1e-9)
+    expected = peak_signal_noise_ratio(plain, view, data_range=255)
+    assert found["psnr"] == pytest.approx(expected, rel=1e-12)
+    changes = np.abs(plain.astype(int) - view)
+    assert found["uaci"] == pytest.approx(100 * changes.mean() / 255, rel=1e-12)
+    pairs = [(view[:, :-1, c].ravel(), view[:, 1:, c].ravel()) for c in range(shape[2])]
+    correlation = np.mean([np.corrcoef(*pair)[0, 1] for pair in pairs])
+    assert found["correlation_horizontal"] == pytest.approx(correlation, rel=1e-9)
+    turned = measures.measure(*(each[:, ::-1] for each in (plain, view, view)))
+    assert turned["ssim"] == pytest.approx(found["ssim"], rel=1e-9)
+
+
+def test_memory_of_the_measures_is_a_few_copies_of_the_picture():
+    plain = np.resize(PHOTOGRAPH, (500, 4000, 3))
+    view = plain << np.uint8(2)
+    tracemalloc.start()
+    measures.measure(plain, view, view)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 2 * plain.nbytes
 
 
 def test_independent_uniform_noise_has_the_expected_values():

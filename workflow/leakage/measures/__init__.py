@@ -9,6 +9,7 @@ three equal channels has the same values as the grey picture.
 import functools
 import importlib
 import sys
+from collections.abc import Iterator
 from typing import ClassVar
 
 import numpy as np
@@ -20,6 +21,10 @@ from leakage.interfaces import Bytes
 # The first columns of the table come from these modules. Those of other modules follow.
 FIRST = ("similarity", "statistics", "edge_similarity", "change")
 
+# Values of a picture that a measure computes with at once: temporary arrays then fit into the
+# processor's cache, and memory does not grow with the picture.
+AT_ONCE = 1 << 17
+
 
 class Measure:
     """Base class of the measures."""
@@ -30,6 +35,19 @@ class Measure:
     def measure(self, plain: Bytes, view: Bytes, ciphertext: Bytes) -> float:
         """Return the value of a picture, its view and its ciphertext (with encrypted bits)."""
         raise NotImplementedError
+
+
+def strips(picture: Bytes, overlap: int = 0) -> Iterator[slice]:
+    """Yield the rows of a picture in strips of about `AT_ONCE` values.
+
+    Each strip has `overlap` rows more at its end, so that windows of `overlap` + 1 rows are each
+    inside exactly one strip.
+    """
+    height, width, channels = picture.shape
+    # With fewer rows than these, the overlap would be most of the work.
+    rows = max(AT_ONCE // (width * channels), 2 * overlap, 1)
+    for start in range(0, height - overlap, rows):
+        yield slice(start, min(start + rows, height - overlap) + overlap)
 
 
 def modules() -> list[str]:

@@ -11,7 +11,7 @@ from typing import ClassVar
 import numpy as np
 
 from leakage.interfaces import Bytes
-from leakage.measures import Measure
+from leakage.measures import Measure, strips
 
 
 class Npcr(Measure):
@@ -39,6 +39,10 @@ class Uaci(Measure):
 
     def measure(self, plain: Bytes, view: Bytes, ciphertext: Bytes) -> float:
         """Return the value of the ciphertext."""
-        differences = np.abs(plain.astype(np.int16) - ciphertext)
+        total = 0
+        for rows in strips(plain):
+            one, other = plain[rows], ciphertext[rows]
+            difference = np.maximum(one, other) - np.minimum(one, other)
+            total += int(difference.sum(dtype=np.int64))
         # One division, as for NPCR, so that they are equal if every change is one of 255.
-        return 100 * int(differences.sum()) / (255 * plain.size)
+        return 100 * total / (255 * plain.size)

@@ -1,11 +1,13 @@
 """Statistics of the view alone: entropy, and correlation of neighbouring pixels."""
 
+import math
 from typing import ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from leakage.interfaces import Bytes
-from leakage.measures import Measure
+from leakage.measures import Measure, strips
 
 
 class Entropy(Measure):
@@ -17,7 +19,9 @@ class Entropy(Measure):
         """Return the value of the view."""
         from scipy.stats import entropy
 
-        counts = np.bincount(view.ravel(), minlength=256)
+        counts = np.zeros(256, np.int64)
+        for rows in strips(view):
+            counts += np.bincount(view[rows].ravel(), minlength=256)
         return float(entropy(counts[counts > 0], base=2))
 
 
@@ -35,10 +39,19 @@ class HorizontalCorrelation(Measure):
     def measure(self, plain: Bytes, view: Bytes, ciphertext: Bytes) -> float:
         """Return the value of the view."""
         down, right = self.neighbour
-        height, width, channels = view.shape
+        height, width, _ = view.shape
         ones, others = view[: height - down, : width - right], view[down:, right:]
-        sides = np.stack([ones, others]).reshape(2, -1, channels)
-        found = [_pearson(*sides[..., channel]) for channel in range(channels)]
+        # The sums over either side are those over the picture, less those over its border.
+        whole = _moments(view)
+        first = (
+            whole
+            - _moments(view[height - down :])
+            - _moments(view[: height - down, width - right :])
+        )
+        second = whole - _moments(view[:down]) - _moments(view[down:, :right])
+        products, n = _products(ones, others), ones.shape[0] * ones.shape[1]
+        sums = zip(*first.tolist(), *second.tolist(), products.tolist(), strict=True)
+        found = [_pearson(n, *each) for each in sums]
         known = [each for each in found if not np.isnan(each)]
         return float(np.mean(known)) if known else np.nan
 
@@ -57,8 +70,32 @@ class DiagonalCorrelation(HorizontalCorrelation):
     neighbour: ClassVar[tuple[int, int]] = (1, 1)
 
 
-def _pearson(ones: Bytes, others: Bytes) -> float:
-    if not ones.size or any(side.min() == side.max() for side in (ones, others)):
+def _moments(picture: Bytes) -> NDArray[np.int64]:
+    """Return the sum of each channel and the sum of its squares, shape (2, channels)."""
+    sums = np.zeros(picture.shape[2], np.int64)
+    for rows in strips(picture) if picture.size else ():
+        sums += _per_channel(picture[rows])
+    return np.stack([sums, _products(picture, picture)])
+
+
+def _products(one: Bytes, other: Bytes) -> NDArray[np.int64]:
+    """Return the sum over each channel of the products of two pictures, shape (channels,)."""
+    sums = np.zeros(one.shape[2], np.int64)
+    for rows in strips(one) if one.size else ():
+        sums += _per_channel(np.multiply(one[rows], other[rows], dtype=np.uint16))
+    return sums
+
+
+def _per_channel(values: NDArray[np.uint8] | NDArray[np.uint16]) -> NDArray[np.int64]:
+    # Rows first, which is faster. A strip has far too few rows for an overflow.
+    columns: NDArray[np.uint32] = values.sum(axis=0, dtype=np.uint32)
+    sums: NDArray[np.int64] = columns.sum(axis=0, dtype=np.int64)
+    return sums
+
+
+def _pearson(n: int, x: int, xx: int, y: int, yy: int, xy: int) -> float:
+    """Return the correlation of n pairs from their sums; NaN if a side is constant."""
+    of_x, of_y = n * xx - x * x, n * yy - y * y
+    if not of_x or not of_y:
         return np.nan
-    one, other = ones - ones.mean(), others - others.mean()
-    return float(np.clip(one @ other / np.sqrt((one @ one) * (other @ other)), -1, 1))
+    return float(np.clip((n * xy - x * y) / (math.sqrt(of_x) * math.sqrt(of_y)), -1, 1))
