@@ -21,7 +21,7 @@ for name in ("PYTHONOPTIMIZE", "PYTHONWARNINGS"):
     os.environ.pop(name, None)
 
 from leakage import analysis, captions, figures
-from leakage.config import sources
+from leakage.config import networks, sources
 from leakage.config.jobs import Jobs, as_json, code, options
 from leakage.config.paths import FIGURE_FILES, PIXELS, PLAIN, WHOLE
 from leakage.config.workflow import Workflow
@@ -32,12 +32,13 @@ from leakage.storage import files, provenance
 try:
     sources.check(workflow.configfiles)
     CHECKED = Workflow(config)
+    JOBS = Jobs(CHECKED)
+    networks.check(JOBS)
 except LeakageError as error:
     read = ", ".join(Path(each).name for each in workflow.configfiles)
     sys.exit(f"error: configuration ({read}): {error}")
 
 CONFIG = CHECKED.config
-JOBS = Jobs(CHECKED)
 PATHS = JOBS.paths
 RESULTS = PATHS.results
 SHARDS, PART = CHECKED.shards, PATHS.part

@@ -107,14 +107,18 @@ class Jobs:
             return []
         return [self.paths.weights_record(encoder)]
 
-    def weights_records(self) -> list[Path]:
-        """Return the records of all encoders that the requested figures read."""
+    def networks(self) -> list[str]:
+        """Return the encoders with weights that the requested figures read."""
         read = {
             encoder_of(each.representation)
             for each in self._tables()
             if each.estimator in self.workflow.estimators or each.estimator == TESTS
         }
-        return [path for key in sorted(read - {PIXELS}) for path in self.weights_record(key)]
+        return [key for key in sorted(read - {PIXELS}) if self.workflow.encoders[key].needs_weights]
+
+    def weights_records(self) -> list[Path]:
+        """Return the records of all encoders that the requested figures read."""
+        return [path for key in self.networks() for path in self.weights_record(key)]
 
     # Stage 4: estimates and tests.
 

@@ -88,6 +88,17 @@ class Encoder(settings.Settings):
         """Whether `find_weights` needs plain patches."""
         return False
 
+    def check(self, size: int, where: str) -> None:
+        """Refuse what only the encoder's library can check, without a download.
+
+        Args:
+            size: side of a patch in pixels.
+            where: the entry, for the message.
+
+        Raises:
+            LeakageError: an unknown model or tag, or patches of a size that it does not accept.
+        """
+
     def files(self) -> list[str]:
         """Return the user's files that the encoder reads."""
         return []

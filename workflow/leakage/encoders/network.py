@@ -181,6 +181,11 @@ class Network(Encoder):
         """Return the user's weights file, if the weights are one."""
         return [self.weights] if self.source == "file" else []
 
+    @extras.named()
+    def check(self, size: int, where: str) -> None:
+        """Refuse a model, a tag or patches of a size that the library does not accept."""
+        self.architecture(where).check_size(size)
+
     @abstractmethod
     def architecture(self, where: str = "encoders") -> Architecture:
         """Return the network of the entry."""
