@@ -13,8 +13,10 @@ import pandas as pd
 import pytest
 import yaml
 from leakage import captions
+from leakage.config import networks
 from leakage.config.jobs import Jobs
 from leakage.config.workflow import Workflow
+from leakage.errors import LeakageError
 from leakage.figures import style
 from leakage.report.record import run_times
 from leakage.storage.views import View
@@ -252,3 +254,36 @@ def test_a_run_in_another_folder_names_the_folder_to_run_in(tmp_path, options):
         f"error: found no config.yaml in {tmp_path}, where snakemake runs; run it in {REPOSITORY}"
     )
     assert done.returncode == 1 and error in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    ("entry", "size", "found"),
+    [
+        ({"kind": "open_clip", "model": "ViT-B/32"}, 224, "model: open_clip has no 'ViT-B/32'"),
+        ({"kind": "timm", "model": "resnet5O"}, 224, "model: timm has no 'resnet5O'"),
+        ({"kind": "torchvision", "model": "resnet_50"}, 224, "model: torchvision has no"),
+        ({"kind": "torchvision", "model": "resnet50", "weights": "V9"}, 224, "weights: resnet50"),
+        ({"kind": "timm", "model": "vit_small_patch16_224"}, 200, "patches.size: found 200"),
+    ],
+)
+def test_networks_and_patch_sizes_are_checked_before_any_job(tmp_path, entry, size, found):
+    config = yaml.safe_load((REPOSITORY / "config.yaml").read_text())
+    config["encoders"]["clip"] = {"weights": "random", **entry}
+    config["patches"]["size"] = size
+    config["encoders"]["resnet50"] = {"kind": "statistics"}
+    config["controls"] = {}
+    jobs = Jobs(Workflow(config))
+    with pytest.raises(LeakageError, match=re.escape(found)):
+        networks.check(jobs, tmp_path / "passed")
+    assert not (tmp_path / "passed").exists()
+
+
+def test_a_network_that_passed_is_not_checked_again(tmp_path, monkeypatch):
+    config = yaml.safe_load((REPOSITORY / "config.yaml").read_text())
+    config["encoders"]["clip"] = {"kind": "torchvision", "model": "resnet18", "weights": "random"}
+    config["encoders"]["resnet50"] = {"kind": "statistics"}
+    config["controls"] = {}
+    jobs = Jobs(Workflow(config))
+    networks.check(jobs, tmp_path)
+    monkeypatch.setattr(sys, "executable", "/missing")
+    networks.check(jobs, tmp_path)
