@@ -271,7 +271,7 @@ def test_networks_and_patch_sizes_are_checked_before_any_job(tmp_path, entry, si
     config["encoders"]["clip"] = {"weights": "random", **entry}
     config["patches"]["size"] = size
     config["encoders"]["resnet50"] = {"kind": "statistics"}
-    config["controls"] = {}
+    config |= {"controls": {}, "figures": ["fig5"]}
     jobs = Jobs(Workflow(config))
     with pytest.raises(LeakageError, match=re.escape(found)):
         networks.check(jobs, tmp_path / "passed")
@@ -282,7 +282,7 @@ def test_a_network_that_passed_is_not_checked_again(tmp_path, monkeypatch):
     config = yaml.safe_load((REPOSITORY / "config.yaml").read_text())
     config["encoders"]["clip"] = {"kind": "torchvision", "model": "resnet18", "weights": "random"}
     config["encoders"]["resnet50"] = {"kind": "statistics"}
-    config["controls"] = {}
+    config |= {"controls": {}, "figures": ["fig5"]}
     jobs = Jobs(Workflow(config))
     networks.check(jobs, tmp_path)
     monkeypatch.setattr(sys, "executable", "/missing")
