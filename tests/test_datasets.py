@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import odd_pictures
 import pytest
+import skimage.data
 from leakage import datasets
 from leakage.config.settings import validate
 from leakage.datasets import folder, photographs
@@ -284,3 +285,19 @@ def test_names_that_look_like_values_stay_ids(own, tmp_path, name):
     assert status == 0, output
     ids = [each for part in shards.parts(own / "manifest.csv", 10) for each in part["image_id"]]
     assert name in ids
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("damage", ["zeros", "noise", "cut out"])
+def test_a_jpeg_damaged_in_the_middle_is_refused(tmp_path, channels, damage):
+    picture = skimage.data.astronaut() if channels == 3 else skimage.data.camera()
+    Image.fromarray(picture).save(tmp_path / "x.jpg", quality=90)
+    whole = (tmp_path / "x.jpg").read_bytes()
+    rows, _ = collect(Folder, tmp_path / "run", path=str(tmp_path))
+    assert len(rows) == 1
+    middle = len(whole) // 2
+    noise = np.random.default_rng(0).bytes(2048)
+    new = {"zeros": bytes(2048), "noise": noise, "cut out": b""}[damage]
+    (tmp_path / "x.jpg").write_bytes(whole[:middle] + new + whole[middle + 2048 :])
+    with pytest.raises(LeakageError, match=r"x\.jpg: (a damaged JPEG|not a complete)"):
+        collect(Folder, tmp_path / "run", path=str(tmp_path))

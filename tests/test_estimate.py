@@ -1,5 +1,6 @@
 """Estimates from arrays: the library call and the command."""
 
+import contextlib
 import io
 import json
 import pkgutil
@@ -10,6 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import small_views
+import torch
 from leakage import estimators
 from leakage.errors import LeakageError
 from leakage.estimators import estimate, tables
@@ -115,3 +117,64 @@ def test_pixel_pairs_are_drawn_evenly_from_all_pictures(tmp_path, pairs):
     assert np.array_equal(y[0], x) and np.array_equal(y[1], x << 3)
     _, counts = np.unique(ids, return_counts=True)
     assert len(counts) == min(pairs, 3) and np.ptp(counts) <= 1
+
+
+@contextlib.contextmanager
+def default_dtype():
+    torch.set_default_dtype(torch.float64)
+    yield
+    torch.set_default_dtype(torch.float32)
+
+
+MODES = {
+    "no_grad": torch.no_grad,
+    "inference_mode": torch.inference_mode,
+    "default dtype": default_dtype,
+    "default device": lambda: torch.device("meta"),
+    "autocast": lambda: torch.autocast("cpu", torch.bfloat16),
+}
+FEW = {"seeds": 1, "epochs": 2, "hidden": 8}
+TRAINED = {
+    "mine": {**FEW, "folds": 3, "permutations": 19, "bootstraps": 5},
+    "reidentification": {**FEW, "folds": 3, "permutations": 19, "bootstraps": 5},
+    "cca": {"folds": 3, "permutations": 19, "bootstraps": 5},
+    "mine_training": FEW,
+}
+
+
+@pytest.fixture(scope="module")
+def pairs():
+    draw = np.random.default_rng(0)
+    x = draw.normal(size=(96, 3))
+    return x, x + draw.normal(size=(96, 3)), np.arange(96) // 4
+
+
+@pytest.mark.parametrize("name", TRAINED)
+def test_torch_s_global_modes_change_no_estimate_and_stay_the_caller_s(name, pairs):
+    expected = estimate(name, *pairs, **TRAINED[name])
+    for mode, context in MODES.items():
+        with context():
+            before = modes_now()
+            found = estimate(name, *pairs, **TRAINED[name])
+            assert modes_now() == before, mode
+        pd.testing.assert_frame_equal(found, expected, obj=mode)
+
+
+def modes_now():
+    return (
+        torch.is_grad_enabled(),
+        torch.is_inference_mode_enabled(),
+        torch.get_default_dtype(),
+        torch.get_default_device(),
+        torch.is_autocast_enabled("cpu"),
+        torch.get_float32_matmul_precision(),
+    )
+
+
+def test_an_estimate_leaves_the_caller_s_generators_alone(pairs):
+    torch.manual_seed(1)
+    np.random.seed(1)
+    before = torch.random.get_rng_state().clone(), np.random.get_state()[1].copy()
+    estimate("mine", *pairs, **TRAINED["mine"])
+    assert torch.equal(torch.random.get_rng_state(), before[0])
+    assert np.array_equal(np.random.get_state()[1], before[1])

@@ -1,4 +1,4 @@
-"""Progress: lines in a log, a bar on a terminal, nothing from a library call."""
+"""Progress: lines in a log, a bar on a terminal, nothing from a short library call."""
 
 import io
 import json
@@ -80,15 +80,20 @@ LOOPS = {
     "view": ("view msb 4", {"pictures": 3}),
     "measure": ("measure msb", {"pictures": 3}),
     "embed": ("embed st msb 4", {"pictures": 3}),
-    "mine": ("estimate mine", {"epochs": 2, "stacks of networks": 1}),
+    "mine": ("estimate mine", {"epochs": 2, "stacks of networks": 1, "choices of a base": 6}),
     "mine_training": ("estimate mine_training", {"epochs": 3}),
     "calibrate_estimator": (
         "calibrate_estimator cca staircase",
-        {"draws": 2, "stacks of networks": 1},
+        {"draws": 2, "stacks of networks": 1, "choices of a base": 30},
     ),
     "calibrate_verdict": (
         "calibrate_verdict cca",
-        {"sets of families": 4, "stacks of networks": 3},
+        {
+            "sets of families": 4,
+            "stacks of networks": 3,
+            "choices of a base": 240,
+            "blocks of orders": 25,
+        },
     ),
 }
 
@@ -160,3 +165,18 @@ def test_lines_are_ten_seconds_apart_and_the_pace_is_that_of_this_run(monkeypatc
         "view: 36 of 39 pictures, 24 s, 4.0 s each",
         "view: 39 of 39 pictures, 36 s, 4.0 s each",
     ]
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_a_long_estimate_from_python_shows_a_bar_on_a_terminal_only(monkeypatch, terminal):
+    stream = io.StringIO()
+    stream.isatty = lambda: terminal
+    monkeypatch.setattr(sys, "stderr", stream)
+    monkeypatch.setattr(progress, "LATER", 0.0)
+    monkeypatch.setattr(progress, "EVERY", 0.0)
+    x = np.random.default_rng(0).normal(size=(60, 2))
+    estimate("cca", x, x, folds=3, permutations=19, bootstraps=5)
+    assert ("cca" in stream.getvalue()) == terminal
+    before = stream.getvalue()
+    list(progress.over(range(3), "things"))
+    assert stream.getvalue() == before

@@ -15,6 +15,7 @@ EXTRAS = {
         "remotezip",
         "requests",
         "seaborn",
+        "simplejpeg",
         "skimage",
         "snakemake",
         "urllib3",

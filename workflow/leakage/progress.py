@@ -1,7 +1,7 @@
 """Progress of long loops: a bar on a terminal, a line now and then in a log.
 
-Loops are quiet by default, so that estimators called from Python write nothing. The command line
-turns progress on for its steps.
+Loops are quiet by default. The command line turns progress on for its steps, and `estimate` does on
+a terminal. TQDM_DISABLE=1 in the environment turns bars off.
 """
 
 import sys
@@ -12,10 +12,14 @@ from typing import TypeVar
 
 EVERY = 10.0  # seconds between two lines of a loop; a shorter loop writes none
 
+LATER = 2.0  # seconds before a bar of the library appears
+
 Item = TypeVar("Item")
 
 # The beginning of every line: the step's name, then its subject. With None, all loops are quiet.
 _title: str | None = None
+# Seconds before a bar appears.
+_delay = 0.0
 
 
 @contextmanager
@@ -27,6 +31,21 @@ def shown(title: str) -> Iterator[None]:
         yield
     finally:
         _title = before
+
+
+@contextmanager
+def of_library(title: str) -> Iterator[None]:
+    """Show the progress of a call from Python, on a terminal and if it takes a while."""
+    global _delay
+    if _title is not None or not sys.stderr.isatty():
+        yield
+        return
+    before, _delay = _delay, LATER
+    try:
+        with shown(title):
+            yield
+    finally:
+        _delay = before
 
 
 def about(subject: str) -> None:
@@ -57,7 +76,9 @@ def over(
         from tqdm import tqdm
 
         # Of nested loops, only the outermost leaves its bar behind.
-        yield from tqdm(items, _title, total, leave=None, unit=f" {unit}", initial=done)
+        yield from tqdm(
+            items, _title, total, leave=None, unit=f" {unit}", initial=done, delay=_delay
+        )
     else:
         yield from _lines(items, unit, total, done)
 

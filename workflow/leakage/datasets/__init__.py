@@ -41,6 +41,9 @@ class Dataset(Settings):
     download_options: ClassVar[frozenset[str]] = frozenset()
     """settings that say how pictures are downloaded, and do not change which"""
 
+    trusts_jpegs: ClassVar[bool] = False
+    """whether JPEGs that the decoder warns of are accepted, because they are the published ones"""
+
     too_small: Literal["refuse", "skip"] = "refuse"
     """what a picture smaller than a patch does: it stops the run, or is left out"""
 
@@ -100,7 +103,7 @@ class Dataset(Settings):
         problems: list[str] = []
         for entry in progress.over(entries, "pictures"):
             try:
-                found.append(_described(root, entry))
+                found.append(_described(root, entry, self.trusts_jpegs))
             except LeakageError as error:
                 problems.append(str(error))
         if problems:
@@ -197,7 +200,7 @@ def near_duplicates(rows: Iterable[Mapping[Any, Any]]) -> str:
     )
 
 
-def _described(root: Path, entry: Entry) -> "tuple[Row, str, copies.Outlines]":
+def _described(root: Path, entry: Entry, trusts_jpegs: bool) -> "tuple[Row, str, copies.Outlines]":
     """Return the manifest's row of a picture, the hash of its pixels, and its outline."""
     # Imported here: the Snakefile imports this module at every start.
     from leakage.storage import copies, pictures
@@ -205,6 +208,8 @@ def _described(root: Path, entry: Entry) -> "tuple[Row, str, copies.Outlines]":
     path = root / entry.file_name
     pixels = pictures.read(path)
     height, width, channels = pixels.shape
+    if not trusts_jpegs:
+        pictures.refuse_damaged(path, channels)
     values = (entry.image_id, entry.file_name, width, height, entry.license, entry.source)
     row = dict(zip(COLUMNS, (*values, files.sha256(path), channels, ""), strict=True))
     return row, copies.digest(pixels), copies.outline(pixels)

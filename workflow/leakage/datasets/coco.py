@@ -66,6 +66,7 @@ class Coco(Dataset):
     """The largest pictures of one split."""
 
     branch: ClassVar[str] = "coco"
+    trusts_jpegs: ClassVar[bool] = True
     download_options: ClassVar[frozenset[str]] = frozenset({"connections", "retries", "timeout"})
 
     split: str = Field("val2017", pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]*$")

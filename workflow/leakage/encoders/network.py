@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, cast
 import numpy as np
 import pydantic
 
-from leakage import devices, extras, seeds
+from leakage import devices, extras, modes, seeds
 from leakage.config.settings import input_path, shown
 from leakage.encoders import (
     Encoder,
@@ -191,6 +191,7 @@ class Network(Encoder):
         """Return the network of the entry."""
 
     @extras.named()
+    @modes.own()
     def find_weights(
         self, size: int, seed: int, device: str, plain: Callable[[], list[Bytes]], where: str
     ) -> Weights:
@@ -228,6 +229,7 @@ class Network(Encoder):
         return Weights(record, statistics)
 
     @extras.named()
+    @modes.own()
     def load(self, weights: Weights | None, device: str) -> LoadedEncoder:
         """Return the encoder with the found weights, without network access."""
         import torch
@@ -248,7 +250,7 @@ class Network(Encoder):
         cast_to = torch.autocast(chosen.type, getattr(torch, self.precision), enabled=short)
 
         def encode(patches: list[Bytes]) -> Vectors:
-            with torch.inference_mode(), cast_to:
+            with modes.own(), torch.inference_mode(), cast_to:
                 found: Vectors = features(prepare(patches)).float().cpu().numpy()
             return found
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, cast
 import numpy as np
 from numpy.typing import ArrayLike
 
-from leakage import plugins
+from leakage import modes, plugins, progress
 from leakage.config.settings import Settings, validate
 from leakage.errors import LeakageError
 from leakage.estimators import arguments
@@ -154,6 +154,7 @@ def run_on_pictures(
     return _call(estimator, estimator.estimate_pictures, levels, pictures, levels, seed)
 
 
+@modes.own()
 def _call(
     estimator: Estimator,
     function: Callable[..., "pd.DataFrame | Array"],
@@ -223,6 +224,9 @@ def estimate(
         levels: names of the levels, distinct whole numbers; 0 to levels - 1 by default.
         settings: the estimator's settings, as in the configuration.
 
+    On a terminal, a bar shows the progress after two seconds; TQDM_DISABLE=1 in the environment
+    turns it off. torch's global modes do not change the result.
+
     Returns:
         The tidy table, with at least the columns `level`, `split`, `seed`, `step`, `chosen` (True
         on the rows of the answer) and `nats`.
@@ -233,4 +237,6 @@ def estimate(
             are missing, mixed or repeated, a seed that is not a whole number.
     """
     chosen = entry(name, settings)
-    return run(chosen, *arguments.checked(x, y, groups, levels, seed))
+    checked = arguments.checked(x, y, groups, levels, seed)
+    with progress.of_library(name):
+        return run(chosen, *checked)

@@ -17,6 +17,7 @@ clusters and shows by how much.
 """
 
 import copy
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -108,10 +109,10 @@ class Ksg(Estimator):
             view = Side(values, members, self.pca, [seed, 2])
             terms = _terms(plain, view, self.neighbours)
             part = plain.of(used.pairs), view.of(used.pairs)
+            shuffled: Iterable[Any] = used.rows(orders.orders) if self.permutations else []
             null = [
                 _terms(*part, self.neighbours, order).mean()
-                for order in used.rows(orders.orders)
-                if self.permutations
+                for order in progress.over(shuffled, "permutations")
             ]
             rows.append(
                 {"nats": terms.mean()}

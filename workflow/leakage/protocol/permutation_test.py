@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike
 
+from leakage import progress
 from leakage.estimators import arguments
 from leakage.interfaces import Floats
 from leakage.protocol.permutation import Blocks, Orders, blocks, orders
@@ -172,7 +173,7 @@ def distance_covariance(x: Floats, y: Floats, used: Blocks, over: Orders) -> Flo
     found = np.empty((len(views), len(over.orders)))
     turned = np.empty_like(plain)
     permuted = np.empty((TOGETHER, *plain.shape))
-    for first in range(0, len(over.orders), TOGETHER):
+    for first in progress.over(range(0, len(over.orders), TOGETHER), "blocks of orders"):
         rows = used.rows(over.orders[first : first + TOGETHER])
         for place, order in enumerate(rows):
             # Reuses memory: eight times as fast as plain[order][:, order].

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
+from leakage import progress
 from leakage.interfaces import Floats, Ints
 from leakage.protocol.bases import BASES, Candidate
 from leakage.protocol.bases.gaussian import Gaussian
@@ -174,29 +175,38 @@ def choose_bases(
 
     plain = variables(problem.x)
     found = {}
-    for level, values in enumerate(problem.y):
-        views = variables(values)
-        for variant, partner in problem.partner.items():
+    tasks = [
+        (level, variant, fold)
+        for level in range(len(problem.y))
+        for variant in problem.partner
+        for fold in choosing
+    ]
+    of_level, fitted_on = -1, (-1, "")
+    for level, variant, fold in progress.over(tasks, "choices of a base"):
+        others, partner = choosing[fold], problem.partner[variant]
+        if level != of_level:
+            of_level, views = level, variables(problem.y[level])
+        if (level, variant) != fitted_on:
+            fitted_on = level, variant
             fitted = {
                 pair: [one for base in bases for one in base.fit(plain[pair], views[pair], partner)]
                 for pair in left_out
             }
-            for fold, others in choosing.items():
-                pooled = Pooled(bound, len(others))
-                for other in sorted(others):
-                    of_fold = np.flatnonzero(problem.folds == other)
-                    index = scored(problem, of_fold, SCORED, [problem.seeds[0], other, 12])
-                    own = problem.own(variant, index)
-                    pictures = len(np.unique(problem.groups[index]))
-                    pooled.add(fitted[_pair(fold, other)], index, partner[index], own, pictures)
-                used = _pair(fold, (fold + 1) % len(problem.splits))
-                choice = pooled.choice() if bases else NOTHING
-                candidates = {each.name: each for each in fitted[used]}
-                chosen = candidates.get(choice.name)
-                gaussian = [each for each in (*fitted[used], chosen) if isinstance(each, Gaussian)]
-                canonical = gaussian[-1] if chosen is not None and gaussian else None
-                parts = plain[used], views[used], choice, chosen, canonical
-                found[BaseKey(fold, variant, level)] = ChosenBase(*parts)
+        pooled = Pooled(bound, len(others))
+        for other in sorted(others):
+            of_fold = np.flatnonzero(problem.folds == other)
+            index = scored(problem, of_fold, SCORED, [problem.seeds[0], other, 12])
+            own = problem.own(variant, index)
+            pictures = len(np.unique(problem.groups[index]))
+            pooled.add(fitted[_pair(fold, other)], index, partner[index], own, pictures)
+        used = _pair(fold, (fold + 1) % len(problem.splits))
+        choice = pooled.choice() if bases else NOTHING
+        candidates = {each.name: each for each in fitted[used]}
+        chosen = candidates.get(choice.name)
+        gaussian = [each for each in (*fitted[used], chosen) if isinstance(each, Gaussian)]
+        canonical = gaussian[-1] if chosen is not None and gaussian else None
+        parts = plain[used], views[used], choice, chosen, canonical
+        found[BaseKey(fold, variant, level)] = ChosenBase(*parts)
     return found
 
 

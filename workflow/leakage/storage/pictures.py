@@ -83,6 +83,32 @@ def read(path: Path | str) -> Bytes:
     return pixels.reshape(*pixels.shape[:2], -1)
 
 
+def refuse_damaged(path: Path, channels: int) -> None:
+    """Refuse a JPEG in which the decoder meets damage; `read` accepts it with wrong blocks.
+
+    A few changed bytes often give another valid picture, which nothing can tell.
+
+    Args:
+        path: a picture that `read` accepts; of another format, its decoder has checked it.
+        channels: of the picture.
+
+    Raises:
+        LeakageError: libjpeg warns of it.
+    """
+    content = path.read_bytes()
+    if not content.startswith(b"\xff\xd8"):
+        return
+    import simplejpeg
+
+    try:
+        simplejpeg.decode_jpeg(content, "GRAY" if channels == 1 else "RGB", strict=True)
+    except ValueError as error:
+        raise LeakageError(
+            f"{path}: a damaged JPEG ({error}); replace it by an undamaged copy, or take it out of "
+            "the dataset"
+        ) from None
+
+
 def _decoded(path: Path) -> Bytes:
     with Image.open(path, formats=FORMATS) as image:
         _refuse_unsuitable(path, image)
