@@ -64,9 +64,56 @@ def refused(*arguments, **options) -> str:
     return str(caught.value)
 
 
+def refused_test(_, *arguments, **options) -> str:
+    """Return the one line with which the command `test` stops."""
+    with pytest.raises(LeakageError) as caught:
+        test_step.main(*arguments, **options)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["x.NPY", "x", "x.parquet", "x.csv"])
+def test_an_array_is_known_by_its_content(arrays, tmp_path, name, capsys):
+    (tmp_path / name).write_bytes(arrays["x"].read_bytes())
+    step.main("cosine", tmp_path / name, [arrays["x"]])
+    test_step.main(tmp_path / name, [arrays["x"]], permutations=9)
+    assert "cosine" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     ("options", "expected"),
     [
+        ({"rows": "whole"}, "--rows: does nothing for arrays of your own, only for embeddings"),
+        ({"limit": 3}, "--limit: does nothing for arrays of your own"),
+        ({"seed": -1}, "--seed: found -1; expected a whole number from 0"),
+        ({"output": Path("r.xlsx")}, "--output r.xlsx: expected a name that ends in .parquet"),
+    ],
+    ids=str,
+)
+def test_wrong_options_of_the_command_test_are_refused(arrays, options, expected):
+    said = refused_test("", arrays["x"], [arrays["y"]], **options)
+    assert said.startswith(expected)
+
+
+def test_an_input_is_never_overwritten(arrays, tmp_path):
+    link = tmp_path / "link.csv"
+    link.symlink_to(arrays["x"])
+    before = arrays["x"].read_bytes()
+    said = refused("cosine", link, [arrays["y"]], output=link)
+    assert "is an input, which it would overwrite" in said and arrays["x"].read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [('{"epochs": 1, "epochs": 2}', "the key 'epochs' is given twice"), ('{"a": NaN}', "NaN")],
+)
+def test_json_that_would_lose_a_setting_is_refused(arrays, text, found):
+    assert found in refused("mine", arrays["x"], [arrays["y"]], settings=text)
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ({"label": "mine"}, "--label: does nothing without --output"),
         ({"rows": "whole"}, "--rows: does nothing for arrays of your own, only for embeddings"),
         ({"checkpoint_every": 1.0}, "--checkpoint-every: does nothing for arrays of your own"),
         ({"seed": -1}, "--seed: found -1; expected a whole number from 0"),
@@ -112,15 +159,22 @@ def test_wrong_options_for_files_of_a_run_are_refused_before_work(
 @pytest.mark.usefixtures("nothing_runs")
 def test_a_file_of_another_kind_is_refused(arrays, tmp_path):
     (tmp_path / "a.csv").write_text("noise")
+    (tmp_path / "a.npy").touch()
+    (tmp_path / "b.npy").write_bytes(b"\x89PNG\r\n\x1a\n")
+    np.savez(tmp_path / "a.npz", first=np.zeros(2), second=np.ones(2))
     pq.write_table(pa.table({"a": [1]}), tmp_path / "a.parquet")
     files.write_table(tmp_path / "estimate.parquet", pa.table({"a": [1]}), {"estimator": "mine"})
     for name, expected in {
-        "a.csv": "ends in .csv; expected an array in a .npy file",
-        "a.parquet": "not a file that the workflow made; expected an array in a .npy file",
+        "a.csv": "found text ('noise'; read it with numpy.loadtxt); expected an array",
+        "a.npz": "found a zip or .npz archive with first, second (save one array with numpy.save)",
+        "a.npy": "found an empty file; expected an array",
+        "b.npy": "found a PNG picture; expected an array",
+        "a.parquet": "not a file that the workflow made; expected an array",
         "estimate.parquet": "a file of another stage; expected an array",
     }.items():
-        said = refused("mine", arrays["x"], [tmp_path / name])
-        assert said.startswith(f"{tmp_path / name}: {expected}")
+        for command in (refused, refused_test):
+            said = command("mine", arrays["x"], [tmp_path / name])
+            assert said.startswith(f"{tmp_path / name}: {expected}")
 
 
 @pytest.mark.usefixtures("nothing_runs")
@@ -136,7 +190,6 @@ def test_plain_items_and_views_must_be_of_one_kind(arrays, kept):
 @pytest.mark.parametrize(
     "damage",
     [
-        lambda whole: b"",
         lambda whole: whole[:-8],
         lambda whole: whole[:6] + b"\xff" * 200,
         lambda whole: whole.replace(b"(40", b"(4" + b"0" * 18),  # an impossible size

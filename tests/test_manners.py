@@ -137,3 +137,33 @@ def test_make_alone_lists_every_target_with_a_description():
     listed = dict(line.split(maxsplit=1) for line in printed("make"))
     assert set(listed) == set(phony.split())
     assert [name for name, text in listed.items() if len(text) < 10 or len(text) > WIDTH] == []
+
+
+# "-alpha remove" is an option of ImageMagick. Pairs of arrays and keys of a configuration are no
+# files, so a message may say to remove them.
+TO_DELETE = re.compile(
+    r"\b(delet\w*|erase|unlink|discard|rm|trash|throw away)\b"
+    r"|\b(?<!alpha )remove (it|both|this|the (file|folder|link|picture|shards?|record))\b",
+    re.IGNORECASE,
+)
+SOURCES = sorted((REPOSITORY / "workflow").rglob("*.py"))
+
+
+def messages(path):
+    """Yield the texts of a module, except docstrings."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    documentation = {
+        id(statement.value)
+        for statement in ast.walk(tree)
+        if isinstance(statement, ast.Expr) and isinstance(statement.value, ast.Constant)
+    }
+    for node in ast.walk(tree):
+        is_text = isinstance(node, ast.Constant) and isinstance(node.value, str)
+        if is_text and id(node) not in documentation:
+            yield node.value
+
+
+def test_no_message_tells_users_to_delete_a_file():
+    found = [(path.name, text) for path in SOURCES for text in messages(path)]
+    assert len(found) > 1000
+    assert [each for each in found if TO_DELETE.search(each[1])] == []

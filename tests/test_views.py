@@ -41,7 +41,7 @@ def test_a_view_that_is_damaged_missing_or_without_its_checksum_is_refused(path)
     content[100] ^= 1
     for damaged in (content, content[:-10]):
         path.write_bytes(damaged)
-        with pytest.raises(LeakageError, match=r"view\.parquet: damaged: .* delete it and run"):
+        with pytest.raises(LeakageError, match=r"view\.parquet: damaged: .* --forcerun"):
             views.View(path)
     with pytest.raises(LeakageError, match=r"none\.parquet: no such file"):
         views.View(path.with_name("none.parquet"))

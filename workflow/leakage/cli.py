@@ -71,7 +71,8 @@ def _print_version(wanted: bool) -> None:
 def main(
     context: typer.Context,
     threads: Annotated[
-        int | None, typer.Option(help="Threads of every library; default: as the environment says.")
+        int | None,
+        typer.Option(min=1, help="Threads of every library; default: as the environment says."),
     ] = None,
     version: Annotated[
         bool,

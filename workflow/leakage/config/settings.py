@@ -3,6 +3,7 @@
 import datetime
 import difflib
 import json
+import math
 import re
 import typing
 from collections.abc import Iterable, Iterator
@@ -234,8 +235,35 @@ def _model_inside(annotation: object) -> type[pydantic.BaseModel] | None:
 
 def parse(model: type[Model], text: str, where: str) -> Model:
     """Return a JSON text as a `model`; raises the same errors as `validate`."""
+    return validate(model, from_json(text, where), where)
+
+
+def from_json(text: str, where: str) -> typing.Any:
+    """Return the value of a JSON text, in which nothing is lost.
+
+    Raises:
+        LeakageError: the text is not JSON, gives a key twice, or has a number that is not finite.
+    """
     try:
-        values = json.loads(text)
-    except json.JSONDecodeError as error:
-        raise LeakageError(f"{where}: settings are not JSON ({error}): {text}") from None
-    return validate(model, values, where)
+        return json.loads(
+            text, object_pairs_hook=_once, parse_constant=_finite, parse_float=_finite
+        )
+    except (ValueError, RecursionError) as error:
+        raise LeakageError(f"{where}: not JSON ({error}): {text[:LONGEST_SHOWN]}") from None
+
+
+def _once(pairs: list[tuple[str, typing.Any]]) -> dict[str, typing.Any]:
+    """Return the pairs as a dictionary; json would keep only the last value of a key."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        keys = [key for key, _ in pairs]
+        twice = next(key for key in keys if keys.count(key) > 1)
+        raise ValueError(f"the key {twice!r} is given twice; give it once")
+    return found
+
+
+def _finite(text: str) -> float:
+    """Return a number; json would read NaN, Infinity and 1e999 too."""
+    if not math.isfinite(found := float(text)):
+        raise ValueError(f"found {text}; expected a finite number")
+    return found

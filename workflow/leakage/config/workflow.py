@@ -314,7 +314,7 @@ def _of_scheme(tables: Mapping[str, Wanted], scheme: str) -> dict[str, Wanted]:
 
 def _figure(name: str) -> Figure:
     if name == "calibration":
-        raise LeakageError("figures: calibration is a target, not a figure of this list; remove it")
+        raise LeakageError("figures: calibration is a target, not a figure; leave it out")
     try:
         return figures.named(name)
     except LeakageError as error:

@@ -82,7 +82,7 @@ def _picture_files(root: Path) -> listing.Listing:
         if not (root / name).exists():
             raise LeakageError(
                 f"dataset.folder.path: {root / name} is a link to a missing file; restore that "
-                "file, or remove the link"
+                "file, or move the link out of the folder"
             )
         if not name.isprintable():
             raise LeakageError(

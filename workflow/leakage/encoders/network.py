@@ -291,7 +291,7 @@ class Network(Encoder):
 
     def _recorded_file(self, record: Record) -> Path | None:
         """Return the weights file of a record, checked to be the entry's and unchanged."""
-        again = "delete the weights record in results and run again"
+        again = "make the weights record again: snakemake … --forcerun find_weights -- figures"
         if (record.kind, record.model, record.weights) != (self.kind, self.model, self.weights):
             raise LeakageError(
                 f"encoders: the weights record is of {record.model} ({record.weights}), expected "
@@ -342,7 +342,8 @@ def _read_state(path: Path, key: Callable[[str], str | None]) -> "dict[str, torc
     except Exception as error:
         reason = str(error).partition("\n")[0]
         raise LeakageError(
-            f"{path}: not a readable weights file ({reason}); delete it or download it again"
+            f"{path}: not a readable weights file ({reason}); download it again, or "
+            "give another file"
         ) from None
 
 

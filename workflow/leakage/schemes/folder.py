@@ -73,7 +73,7 @@ class EncryptedFolder(Cipher):
             what = f"{len(found)} files ({names})" if found else "none"
             raise LeakageError(
                 f"{folder / image_id}.png: expected one encrypted picture of that name, found "
-                f"{what}; put it there, or remove the picture from the dataset"
+                f"{what}; put it there, or move the picture out of the dataset"
             )
         pixels = pictures.read(found[0])
         if pixels.shape != plain.shape:
@@ -83,7 +83,7 @@ class EncryptedFolder(Cipher):
             )
             raise LeakageError(
                 f"{found[0]}: {here}, and the plain picture has {there}; encrypt it again at that "
-                "size, or remove the picture from the dataset"
+                "size, or move the picture out of the dataset"
             )
         return pixels
 

@@ -99,7 +99,9 @@ def of_pictures(
 
 
 def _other_pictures(found: str) -> LeakageError:
-    return LeakageError(f"{found}; make both from the same manifest: delete both and run again")
+    return LeakageError(
+        f"{found}; make both from the same manifest: snakemake … --forcerun manifest -- figures"
+    )
 
 
 def refuse_nan(rows: list[Row], found: Vectors, where: str) -> tuple[list[Row], Vectors]:

@@ -4,7 +4,6 @@ python -m leakage estimate histogram x.npy y.npy
 python -m leakage estimate mine x.npy y.npy --groups groups.npy --output table.csv
 """
 
-import enum
 import hashlib
 import importlib.metadata
 import json
@@ -16,26 +15,19 @@ from typing import Annotated, Any
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet as pq
 import typer
 from numpy.typing import NDArray
 
 from leakage import devices, estimators, progress, seeds
+from leakage.config.settings import from_json
 from leakage.errors import LeakageError
 from leakage.estimators import Estimator, arguments
-from leakage.storage import checkpoints, embeddings, files, levels
+from leakage.storage import checkpoints, files, kinds, levels
+from leakage.storage.kinds import Kind
 from leakage.storage.views import View
 
 # A constant, because a computed logarithm can differ in the last bit between machines.
 LN_2 = 0.6931471805599453
-
-
-class Source(enum.Enum):
-    """The kind of files that hold the items."""
-
-    ARRAYS = "arrays of your own"
-    VIEWS = "views"
-    EMBEDDINGS = "embeddings"
 
 
 def main(
@@ -82,8 +74,12 @@ def main(
     """
     chosen = _settings(name, settings)
     seed = seeds.checked(seed, "--seed")
-    _refuse_output(output)
-    source = _source(x, y)
+    inputs = [x, *y, *([groups] if groups else [])]
+    files.refuse_output(output, (".parquet", ".csv"), inputs)
+    for option, value in (("label", label), ("representation", representation), ("code", code)):
+        if value and output is None:
+            raise LeakageError(f"--{option}: does nothing without --output; leave it out")
+    source = kinds.of_pair(x, y)
     given = {"--groups": groups, "--rows": rows, "--limit": limit, "--checkpoint": checkpoint}
     _refuse_options(source, given | {"--checkpoint-every": checkpoint_every}, chosen)
     which = (rows or "patches", limit, seed)
@@ -94,13 +90,13 @@ def main(
         every = checkpoints.EVERY if checkpoint_every is None else checkpoint_every
         kept = checkpoints.Checkpoint(checkpoint, identity, every)
     about: dict[str, Any] = {}
-    if source is Source.ARRAYS:
+    if source is Kind.ARRAYS:
         members = None if groups is None else files.read_array(groups)
         if members is None and not chosen.reads_whole_pictures:
             print(arguments.NO_GROUPS, file=sys.stderr)
         own = arguments.checked(files.read_array(x), files.read_array(y[0]), members, None, seed)
         table = estimators.run(chosen, *own)
-    elif source is Source.VIEWS:
+    elif source is Kind.VIEWS:
         table, about = _from_views(chosen, x, y, seed, kept)
     else:
         read = levels.read(x, y, *which)
@@ -123,94 +119,17 @@ def main(
         "versions": {each: importlib.metadata.version(each) for each in ("numpy", "torch")},
         "source": about,
     }
-    if source is not Source.ARRAYS:
+    if source is not Kind.ARRAYS:
         metadata["inputs"] = levels.checksums(x, y)
     _write(output, table, metadata)
     if kept:
         kept.remove()
 
 
-def _refuse_output(output: Path | None) -> None:
-    """Raise a LeakageError if the table cannot be written, before anything is computed."""
-    if output is None:
-        return
-    if output.suffix not in (".parquet", ".csv"):
-        raise LeakageError(f"--output {output}: expected a name that ends in .parquet or .csv")
-    if output.is_dir():
-        raise LeakageError(f"--output {output}: is a folder; expected the name of a file")
-    files.refuse_unwritable(output.parent)
-
-
-def _source(x: Path, y: list[Path]) -> Source:
-    """Return the kind of x and y.
-
-    Raises:
-        LeakageError: a file is missing, cannot be read here, or is of another kind than x; or y has
-            several arrays.
-    """
-    kinds = [_kind(path) for path in (x, *y)]
-    for path, kind in zip(y, kinds[1:], strict=True):
-        if kind is not kinds[0]:
-            raise LeakageError(
-                f"{path}: holds {kind.value}, but {x} holds {kinds[0].value}; give the same kind"
-            )
-    if kinds[0] is Source.ARRAYS and len(y) > 1:
-        raise LeakageError(
-            f"{len(y)} arrays for y; expected one, of shape (levels, pairs, dim): np.stack them"
-        )
-    return kinds[0]
-
-
-def _kind(path: Path) -> Source:
-    """Return the kind of a file or folder."""
-    if not path.exists():
-        raise LeakageError(f"{path}: no such file; give a .npy, or a view or embedding of a run")
-    if path.is_dir():
-        return Source.VIEWS
-    if path.suffix.lower() == ".npy":
-        return Source.ARRAYS
-    expected = (
-        "expected an array in a .npy file (numpy.save), or a view or embedding that the workflow "
-        "made (.parquet)"
-    )
-    if path.suffix.lower() != ".parquet":
-        raise LeakageError(f"{path}: ends in {path.suffix or 'nothing'}; {expected}")
-    try:
-        schema = pq.read_schema(path)
-        metadata = files.decode(schema.metadata)
-    except (pa.ArrowException, OSError, ValueError):
-        # A damaged file of a run still has its checksum; `files.check` has a better message for it.
-        if files.checksum_path(path).is_file():
-            files.check(path)
-        metadata = {}
-    if not metadata:
-        raise LeakageError(f"{path}: not a file that the workflow made; {expected}")
-    for column, source in (("pixels", Source.VIEWS), ("embedding", Source.EMBEDDINGS)):
-        if column in schema.names:
-            return source
-    raise LeakageError(f"{path}: a file of another stage; {expected}")
-
-
-def _refuse_options(source: Source, given: dict[str, Any], chosen: Estimator) -> None:
+def _refuse_options(source: Kind, given: dict[str, Any], chosen: Estimator) -> None:
     """Raise a LeakageError for an option with a wrong value or without effect."""
-    reads = {
-        "--groups": (Source.ARRAYS,),
-        "--rows": (Source.EMBEDDINGS,),
-        "--limit": (Source.EMBEDDINGS,),
-        "--checkpoint": (Source.VIEWS, Source.EMBEDDINGS),
-        "--checkpoint-every": (Source.VIEWS, Source.EMBEDDINGS),
-    }
-    for option, sources in reads.items():
-        if given[option] is not None and source not in sources:
-            kinds = " and ".join(each.value for each in sources)
-            raise LeakageError(
-                f"{option}: does nothing for {source.value}, only for {kinds}; leave it out"
-            )
-    rows, limit, every = given["--rows"], given["--limit"], given["--checkpoint-every"]
-    if rows is not None and rows not in embeddings.ROWS:
-        raise LeakageError(f"--rows: found {rows!r}; expected {' or '.join(embeddings.ROWS)}")
-    if limit is not None and limit < 1:
-        raise LeakageError(f"--limit: found {limit}; expected at least 1; leave it out for all")
+    kinds.refuse_options(source, given)
+    every = given["--checkpoint-every"]
     if every is not None and (given["--checkpoint"] is None or not every >= 0):
         raise LeakageError(
             f"--checkpoint-every: found {every:g}; expected at least 0 seconds, and --checkpoint"
@@ -238,10 +157,7 @@ def _device(chosen: Estimator) -> str:
 
 def _settings(name: str, text: str) -> Estimator:
     """Return the estimator with its settings from the command line."""
-    try:
-        given = json.loads(text)
-    except json.JSONDecodeError as error:
-        raise LeakageError(f"--settings: not JSON ({error}): {text}") from None
+    given = from_json(text, "--settings")
     if not isinstance(given, dict):
         raise LeakageError(f"--settings: found {text}; expected a JSON object, such as {{}}")
     return estimators.entry(name, given)

@@ -11,11 +11,12 @@ from typing import Annotated, Any
 import pyarrow as pa
 import typer
 
-from leakage import progress
+from leakage import progress, seeds
 from leakage.errors import LeakageError
 from leakage.estimators import arguments
 from leakage.protocol.permutation_test import COMBINED, PermutationTest
-from leakage.storage import files, levels
+from leakage.storage import files, kinds, levels
+from leakage.storage.kinds import Kind
 
 DEFAULTS = PermutationTest()
 
@@ -30,13 +31,18 @@ def main(
         Path | None,
         typer.Option(help="for arrays: picture of each pair, .npy; default: each its own"),
     ] = None,
-    rows: Annotated[str, typer.Option(help="embeddings to read: patches or whole")] = "patches",
-    limit: Annotated[int | None, typer.Option(help="largest number of embeddings to read")] = None,
+    rows: Annotated[
+        str | None, typer.Option(help="for embeddings: patches (the default) or whole")
+    ] = None,
+    limit: Annotated[
+        int | None, typer.Option(help="for embeddings: most rows to read; default: all")
+    ] = None,
     permutations: Annotated[
-        int, typer.Option(help="random orders of the pictures; all orders, if there are fewer")
+        int,
+        typer.Option(min=1, help="random orders of the pictures; all orders, if there are fewer"),
     ] = DEFAULTS.permutations,
     pairs: Annotated[
-        int, typer.Option(help="largest number of pairs (patches) in a test")
+        int, typer.Option(min=2, help="largest number of pairs (patches) in a test")
     ] = DEFAULTS.pairs,
     seed: Annotated[int, typer.Option(help="random seed")] = 0,
     representation: Annotated[str, typer.Option(help="representation, for the table")] = "",
@@ -48,23 +54,26 @@ def main(
     The column `exact` is True if all orders of the pictures were compared.
     If it is False, the orders were random, and the p-values are still exact.
     """
+    seed = seeds.checked(seed, "--seed")
+    files.refuse_output(output, (".parquet",), [x, *y, *([groups] if groups else [])])
+    kind = kinds.of_pair(x, y)
+    of_run = kind is Kind.EMBEDDINGS
+    given = {"--groups": groups, "--rows": rows, "--limit": limit}
+    kinds.refuse_options(kind, given)
     progress.about(representation)
-    of_run = x.suffix != ".npy"
     test, source = PermutationTest(permutations, pairs), {}
     if of_run:
-        read = levels.read(x, y, rows, limit, seed)
+        read = levels.read(x, y, rows or "patches", limit, seed)
         table = test.test(read.plain, read.views, read.image_ids, read.levels, seed)
         source = read.source
+    elif kind is Kind.VIEWS:
+        raise LeakageError(f"{x}: a view; the tests read embeddings, or arrays of your own")
     else:
-        if len(y) != 1:
-            raise LeakageError(
-                f"{len(y)} arrays for y; expected one, of shape (levels, pairs, dim): np.stack them"
-            )
         members = None if groups is None else files.read_array(groups)
         if members is None:
             print(arguments.NO_GROUPS, file=sys.stderr)
-        given = arguments.checked(files.read_array(x), files.read_array(y[0]), members, None, seed)
-        table = test.test(*given)
+        arrays = files.read_array(x), files.read_array(y[0])
+        table = test.test(*arguments.checked(*arrays, members, None, seed))
     if output is None:
         table.to_csv(sys.stdout, index=False)
         return

@@ -53,7 +53,7 @@ def main(
     if wrong:
         sys.exit(
             f"error: {wrong} of {len(names)} figures do not match the present code and data; "
-            "delete damaged and altered files and make them again: snakemake … -- FILE figures "
+            "make damaged and altered files again: snakemake … --forcerun FILE -- FILE figures "
             "(for pictures: snakemake … --forcerun manifest -- figures)"
         )
 

@@ -93,8 +93,8 @@ def gather(shards: Sequence[Path | str], output: Path | str) -> None:
             if metadata != of_first:
                 different = [key for key in metadata if metadata[key] != of_first.get(key)]
                 raise LeakageError(
-                    f"{path}: made differently from {shards[0]} ({', '.join(different)}); delete "
-                    "the shards and run the same command again"
+                    f"{path}: made differently from {shards[0]} ({', '.join(different)}); "
+                    f"{files.again(path)}"
                 )
             for group in range(opened.num_row_groups):
                 writer.write_table(opened.read_row_group(group).cast(schema))

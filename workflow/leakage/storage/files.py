@@ -9,9 +9,10 @@ import os
 import platform
 import re
 import secrets
+import shlex
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from tokenize import TokenError
 from typing import Any
@@ -174,15 +175,28 @@ def check(path: Path | str) -> Path:
         LeakageError: the file or its checksum is missing, or they do not match.
     """
     path, sidecar = Path(path), checksum_path(path)
-    # By its name: Snakemake does not notice missing files between existing pictures and figures.
-    again = f"delete it and run again, asking for it: snakemake … -- {path} figures"
     refuse_missing(path)
     if not sidecar.is_file():
-        raise LeakageError(f"{path}: its checksum {sidecar.name} is missing; {again}")
+        raise LeakageError(
+            f"{path}: its checksum {sidecar.name} is missing, so it may not be a file of a run; "
+            f"copy the checksum beside it, or, in the run's folder, {again(path)}"
+        )
     (expected, *_), found = recorded(path), sha256(path)
     if found != expected:
-        raise LeakageError(f"{path}: damaged: found SHA-256 {found}, expected {expected}; {again}")
+        raise LeakageError(
+            f"{path}: damaged: found SHA-256 {found}, expected {expected}; {again(path)}"
+        )
     return path
+
+
+def again(*paths: Path | str) -> str:
+    """Return how to make files of a run again; nobody needs to delete any.
+
+    Snakemake replaces an output that it is forced to make. The files are also targets, because
+    Snakemake does not notice missing files between existing pictures and figures.
+    """
+    names = " ".join(shlex.quote(str(path)) for path in paths)
+    return f"make it again: snakemake … --forcerun {names} -- {names} figures"
 
 
 def refuse_missing(path: Path) -> None:
@@ -219,6 +233,32 @@ def decode(metadata: dict[bytes, bytes] | None) -> dict[str, Any]:
     """Return the metadata that `encode` stored; empty if there is none."""
     found: dict[str, Any] = json.loads((metadata or {}).get(METADATA_KEY, b"{}"))
     return found
+
+
+def refuse_output(output: Path | None, suffixes: Sequence[str], inputs: Iterable[Path]) -> None:
+    """Refuse an output file that cannot be written, before anything is computed.
+
+    Args:
+        output: the value of `--output`; None: nothing is written.
+        suffixes: the accepted ends of its name.
+        inputs: files that must not be overwritten.
+
+    Raises:
+        LeakageError: another end of the name, a folder, an input, or a folder that is missing or
+            may not be written.
+    """
+    if output is None:
+        return
+    if output.suffix not in suffixes:
+        ends = " or ".join(suffixes)
+        raise LeakageError(f"--output {output}: expected a name that ends in {ends}")
+    if output.is_dir():
+        raise LeakageError(f"--output {output}: is a folder; expected the name of a file")
+    if any(output.exists() and each.exists() and output.samefile(each) for each in inputs):
+        raise LeakageError(
+            f"--output {output}: is an input, which it would overwrite; name another"
+        )
+    refuse_unwritable(output.parent)
 
 
 def read_array(path: Path) -> NDArray[Any]:

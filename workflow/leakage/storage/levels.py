@@ -38,7 +38,8 @@ def read(x: Path, y: list[Path], rows: str, limit: int | None, seed: int) -> Lev
         ids, values, of_level = embeddings.read(path, rows, limit, seed)
         if not np.array_equal(ids, image_ids):
             raise LeakageError(
-                f"{path}: its pictures differ from those of {x}; delete both and run again"
+                f"{path}: its pictures differ from those of {x}; give levels of one run, or, if "
+                f"they are of one run, {files.again(x, path)}"
             )
         views[index] = values
         levels.append(of_level["level"])

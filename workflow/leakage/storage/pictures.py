@@ -57,7 +57,7 @@ def read(path: Path | str) -> Bytes:
     """
     path = Path(path)
     if not path.is_file():
-        raise LeakageError(f"{path}: no such picture; put it there, or remove it from the dataset")
+        raise LeakageError(f"{path}: no such picture; put it there, or leave it out of the dataset")
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of metadata, and of large pictures
@@ -66,19 +66,21 @@ def read(path: Path | str) -> Bytes:
         raise
     except PermissionError as error:
         raise LeakageError(
-            f"{path}: cannot be read ({error.strerror}); make it readable, or remove it"
+            f"{path}: cannot be read ({error.strerror}); make it readable, or leave it out of "
+            "the dataset"
         ) from None
     except Image.DecompressionBombError:
         raise LeakageError(
             f"{path}: has more than {MOST_PIXELS} pixels (a guard against decompression bombs); "
-            "crop the picture or remove it"
+            "crop the picture or leave it out of the dataset"
         ) from None
     # On damaged or hostile bytes, a decoder may raise any error.
     except Exception as error:
         why = _content(path) or (str(error).splitlines() or [type(error).__name__])[0]
         raise LeakageError(
             f"{path}: not a complete picture ({why}); expected "
-            f"{', '.join(FORMATS[:-1])} or {FORMATS[-1]}; replace the file or remove it"
+            f"{', '.join(FORMATS[:-1])} or {FORMATS[-1]}; replace the file or leave it out of "
+            "the dataset"
         ) from None
     return pixels.reshape(*pixels.shape[:2], -1)
 

@@ -83,8 +83,8 @@ class View:
             here, there = (each.get("shards", 1) for each in (found, self.metadata))
             if here != there:
                 raise LeakageError(
-                    f"{path}: one of {here} shards, but {self.paths[0]} is one of {there}; delete "
-                    "the folder and run the same command again"
+                    f"{path}: one of {here} shards, but {self.paths[0]} is one of {there}; "
+                    f"{files.again(path)}"
                 )
             for index in range(opened.metadata.num_row_groups):
                 row = opened.read_row_group(index)
