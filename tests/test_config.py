@@ -348,3 +348,28 @@ def test_an_environment_variable_in_a_path_is_refused_by_name(key, text):
     name = "TEMP" if "TEMP" in text else "SCRATCH"
     with pytest.raises(LeakageError, match=rf"{key}: .*environment variable {name} is not"):
         Workflow(edited(key, text))
+
+
+@pytest.mark.parametrize(
+    ("line", "found"),
+    [
+        ("--config seed=1 --config results=x", "--config: found twice"),
+        ("-C seed=1 -n --config=results=x", "--config: found twice"),
+        ("--configfile a.yaml --configfile b.yaml", "--configfile: found twice"),
+        ("--config seed=1 results=x seed=2 -- figures", "--config: found seed twice"),
+    ],
+)
+def test_an_option_that_snakemake_would_lose_is_refused(line, found):
+    with pytest.raises(LeakageError, match=found):
+        sources.check_command_line(line.split())
+
+
+def test_options_that_snakemake_keeps_pass():
+    sources.check_command_line(
+        ["--configfile", "a.yaml", "b.yaml", "--config", "a=1", "b=1", "--", "figures"]
+    )
+
+
+def test_a_setting_that_no_calibrated_estimator_has_is_refused():
+    with pytest.raises(LeakageError, match=r"calibration\.settings: setting 'epoks' is not"):
+        Workflow(edited("calibration.settings", {"epoks": 3}))

@@ -300,3 +300,58 @@ def test_a_transformer_refuses_patches_of_another_size_and_a_resnet_takes_any():
         architecture.check_size(192)
     architecture.check_size(224)
     entry_of("timm", "resnet10t", "c3_in1k").architecture().check_size(48)
+
+
+def test_timm_s_weights_of_another_activation_are_refused():
+    import timm
+    from timm.models import get_arch_pretrained_cfgs
+
+    pairs = [
+        (model, tag.tag)
+        for model in timm.list_models("*clip*")
+        for tag in get_arch_pretrained_cfgs(model).values()
+        if tag.hf_hub_id and any("QuickGELU" in note for note in tag.notes or ())
+    ]
+    assert ("vit_base_patch32_clip_224", "openai") in pairs
+    for model, tag in pairs:
+        entry = Timm(model=model, weights=tag)
+        if "quickgelu" in model:
+            entry.architecture("encoders.mine")
+            continue
+        with pytest.raises(LeakageError, match="not trained with the activation"):
+            entry.architecture("encoders.mine")
+
+
+@pytest.mark.parametrize(
+    ("kind", "model", "size"),
+    [
+        (Torchvision, "squeezenet1_0", 16),
+        (Timm, "inception_v4", 32),
+    ],
+)
+def test_patches_that_are_too_small_are_refused_before_the_network_runs(kind, model, size):
+    entry = kind(model=model, weights="random")
+    with pytest.raises(LeakageError, match=rf"patches\.size: {size} is too small for"):
+        entry.check(size, "encoders.mine")
+    entry.check(96, "encoders.mine")
+
+
+@pytest.mark.parametrize(
+    ("change", "found"),
+    [
+        (
+            lambda tensor: (100 * tensor).to(torch.int8),
+            "int8 instead of float32",
+        ),
+        (lambda tensor: tensor > 0, "bool instead of float32"),
+        (lambda tensor: tensor.to(torch.complex64), "complex64 instead of float32"),
+        (lambda tensor: tensor * float("nan"), "not finite"),
+    ],
+)
+def test_weights_that_are_not_finite_floating_numbers_are_refused(tmp_path, change, found):
+    state = models.squeezenet1_1().state_dict()
+    first = next(iter(state))
+    save_file(state | {first: change(state[first]).contiguous()}, tmp_path / "w.safetensors")
+    entry = Torchvision(model="squeezenet1_1", weights=str(tmp_path / "w.safetensors"))
+    with pytest.raises(LeakageError, match=found):
+        weights_of(entry)

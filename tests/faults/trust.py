@@ -171,7 +171,8 @@ def _checkpoint(content: bytes, folder: Path) -> None:
 def _arrays(content: bytes, folder: Path) -> None:
     path = _written(folder / "x.npy", content)
     message = _refusal(lambda: estimate.main("cca", path, [path]))
-    assert message.startswith(f"{path}: found "), message
+    starts = f"{path}: found ", f"{path}: not an array"
+    assert message.startswith(starts), message
 
 
 def _refusal(call: Callable[[], Any]) -> str:

@@ -30,6 +30,7 @@ from leakage.errors import LeakageError
 from leakage.storage import files, provenance
 
 try:
+    sources.check_command_line(sys.argv[1:])
     sources.check(workflow.configfiles)
     CHECKED = Workflow(config)
     JOBS = Jobs(CHECKED)

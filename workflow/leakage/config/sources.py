@@ -5,13 +5,17 @@ Snakemake reads YAML 1.1 with PyYAML, which keeps the last of two equal keys, re
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import yaml
 
 from leakage.errors import LeakageError
 
+# Options of which Snakemake keeps only the last, if they are given twice.
+KEPT_ONCE = {"--config": "--config", "-C": "--config"} | dict.fromkeys(
+    ("--configfile", "--configfiles"), "--configfile"
+)
 MERGE = "tag:yaml.org,2002:merge"
 NUMBERS = ("tag:yaml.org,2002:int", "tag:yaml.org,2002:float")
 # 010 is octal, 0b1 binary, 0x1f hexadecimal, and 1:30 counts in sixties.
@@ -28,6 +32,33 @@ def check(paths: Iterable[Path | str]) -> None:
     """
     if lines := [line for path in paths for line in _problems(Path(path))]:
         raise LeakageError("\n".join(lines))
+
+
+def check_command_line(words: Sequence[str]) -> None:
+    """Refuse options and keys on Snakemake's command line that would be lost.
+
+    Raises:
+        LeakageError: --config or --configfile is given twice, or --config has a key twice.
+    """
+    seen: set[str] = set()
+    keys: set[str] = set()
+    option = ""
+    for word in words:
+        if word.startswith("-"):
+            name, _, value = word.partition("=")
+            option = KEPT_ONCE.get(name, "")
+            if option and option in seen:
+                raise LeakageError(
+                    f"{option}: found twice, and Snakemake keeps the last; put all values after one"
+                )
+            seen.add(option)
+            word = value
+        key, equals, _ = word.partition("=")
+        if option != "--config" or not equals:
+            continue
+        if key in keys:
+            raise LeakageError(f"--config: found {key} twice; keep one of them")
+        keys.add(key)
 
 
 def _problems(path: Path) -> Iterator[str]:

@@ -231,8 +231,13 @@ class Workflow:
     def _check(self) -> None:
         for where, name, known, noun in self._names():
             _refuse_undefined(name, known, where, noun)
-        for estimator in self.config.calibration.estimators:
+        calibration = self.config.calibration
+        for estimator in calibration.estimators:
             self.calibration_settings(estimator)
+        entries = [self.estimators[each] for each in calibration.estimators]
+        fields = {name for each in entries for name in type(each).model_fields}
+        for key in calibration.settings:
+            _refuse_undefined(key, sorted(fields), "calibration.settings", "setting")
         for key, encoder in self.encoders.items():
             _refuse_missing(encoder, f"encoders.{key}")
         _refuse_missing(self.calibration_encoder, "calibration.encoder")

@@ -83,6 +83,31 @@ class Architecture:
                 "another model"
             )
 
+    def check_runs(self, features: "torch.nn.Module", size: int) -> None:
+        """Refuse patches that are too small for a network, by running it on one of zeros.
+
+        Raises:
+            LeakageError: the network fails on such an input.
+        """
+        import torch
+
+        device = next(iter(features.parameters()), torch.empty(0)).device
+        try:
+            with torch.inference_mode():
+                found = features(torch.zeros(1, 3, size, size, device=device))
+        # Layers raise errors of many types for maps that are too small.
+        except (RuntimeError, ValueError, AssertionError, IndexError) as error:
+            why = str(error).partition("\n")[0]
+            raise LeakageError(
+                f"patches.size: {size} is too small for {self.title} ({why}); raise patches.size "
+                "or choose another model"
+            ) from None
+        if found.ndim != 2 or not found.isfinite().all():
+            raise LeakageError(
+                f"patches.size: {self.title} has no finite features for {size} x {size} pixels; "
+                "raise patches.size or choose another model"
+            )
+
     def network(self, path: Path | None, seed: int | None) -> "torch.nn.Module":
         """Return the network with the weights of a file, or initialised by the seed."""
         import torch
@@ -184,7 +209,11 @@ class Network(Encoder):
     @extras.named()
     def check(self, size: int, where: str) -> None:
         """Refuse a model, a tag or patches of a size that the library does not accept."""
-        self.architecture(where).check_size(size)
+        architecture = self.architecture(where)
+        architecture.check_size(size)
+        if architecture.image_size is None:
+            untrained = architecture.network(None, 0)
+            architecture.check_runs(architecture.features(untrained).eval(), size)
 
     @abstractmethod
     def architecture(self, where: str = "encoders") -> Architecture:
@@ -347,6 +376,15 @@ def _read_state(path: Path, key: Callable[[str], str | None]) -> "dict[str, torc
         ) from None
 
 
+def _is_like(found: "torch.Tensor", expected: "torch.Tensor") -> bool:
+    """Return whether both are floating numbers, or neither is: quantised weights are not."""
+    return found.is_floating_point() == expected.is_floating_point() and not found.is_complex()
+
+
+def _type(tensor: "torch.Tensor") -> str:
+    return str(tensor.dtype).removeprefix("torch.")
+
+
 def _refuse_misfit(
     path: Path, title: str, expected: dict[str, Any], found: "dict[str, torch.Tensor]"
 ) -> None:
@@ -360,6 +398,16 @@ def _refuse_misfit(
             f"{name} {tuple(found[name].shape)} instead of {tuple(expected[name].shape)}"
             for name in expected
             if name in found and found[name].shape != expected[name].shape
+        ],
+        "of another type": [
+            f"{name} {_type(found[name])} instead of {_type(expected[name])}"
+            for name in expected
+            if name in found and not _is_like(found[name], expected[name])
+        ],
+        "not finite": [
+            name
+            for name, value in found.items()
+            if value.is_floating_point() and not value.isfinite().all()
         ],
     }
     parts = [

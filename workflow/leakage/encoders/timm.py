@@ -99,7 +99,9 @@ class Timm(Network):
                     f"{known[self.weights].url}; download it, convert it to .safetensors "
                     "(docs/encoders.md) and give its path"
                 )
-            return _one_of(on_hub, self.weights, self.model, f"{where}.weights")
+            tag = _one_of(on_hub, self.weights, self.model, f"{where}.weights")
+            _refuse_other_activation(self.model, tag, where)
+            return tag
         if self.pixels is not None:
             return _one_of(known, self.pixels, self.model, f"{where}.pixels")
         self._refuse_ambiguous(known, where)
@@ -121,6 +123,24 @@ class Timm(Network):
                 f"their pixels, and a file does not say which it was trained on; set pixels to the "
                 f"tag that yours is like ({choices})"
             )
+
+
+def _refuse_other_activation(model: str, tag: "PretrainedCfg", where: str) -> None:
+    """Refuse weights that were trained with quick GELU in a network with GELU.
+
+    timm offers the same weights for both, and only a note says which activation they had.
+    """
+    import timm
+
+    quick = any("quickgelu" in note.lower() for note in tag.notes or ())
+    if not quick or "quickgelu" in model:
+        return
+    sibling = model.replace("_clip_", "_clip_quickgelu_")
+    known = sibling in timm.list_models()
+    raise LeakageError(
+        f"{where}.weights: {tag.tag!r} was not trained with the activation of {model}, and would "
+        f"give wrong embeddings; {f'set model: {sibling}' if known else 'choose others'}"
+    )
 
 
 def _refuse_unknown(model: str, where: str) -> None:

@@ -94,6 +94,11 @@ def remove_abandoned(folder: Path) -> None:
 
 def refuse_unwritable(folder: Path) -> None:
     """Raise a LeakageError if a folder is not writable; make the folder if it is missing."""
+    if folder.is_symlink() and not folder.exists():
+        raise LeakageError(
+            f"{folder}: is a link to {folder.readlink()}, which is missing; make that folder, or "
+            "name another one"
+        )
     probe = temporary_name(folder / "probe")
     try:
         folder.mkdir(parents=True, exist_ok=True)
