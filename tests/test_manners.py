@@ -56,8 +56,10 @@ def test_snakemake_lists_every_rule_with_one_line_that_says_what_it_does():
     # A rule within a condition (the shards of a large dataset) is not always there.
     always = re.compile(r"^(?:rule|checkpoint) (\w+):", re.MULTILINE)
     rules = {name for path in sources for name in always.findall(path.read_text())}
+    either = re.compile(r"^ +rule (\w+):", re.MULTILINE)
+    sometimes = {name for path in sources for name in either.findall(path.read_text())}
     found = described("--list")
-    assert set(found) == rules and rules > TARGETS
+    assert rules <= set(found) <= rules | sometimes and rules > TARGETS
     assert [name for name, text in found.items() if not re.fullmatch(r"[A-Z].+\.", text)] == []
 
 

@@ -15,6 +15,7 @@ from hypothesis.extra import numpy as hnp
 from leakage import measures
 from leakage.errors import LeakageError
 from leakage.schemes import keystream
+from leakage.steps import gather_measures
 from leakage.steps import measure as step
 from leakage.storage import files
 from PIL import Image
@@ -208,10 +209,10 @@ def manifest(tmp_path):
     return tmp_path / "manifest.csv"
 
 
-def run(manifest: Path, levels: str = "0,3,8", limit: int = 1000, **definition: str):
+def run(manifest: Path, levels: str = "0,3,8,noise", limit: int = 1000, **definition: str):
     output = manifest.with_name("measures.parquet")
     chosen = encryption(**definition)
-    step.main(manifest, output, manifest.parent, levels, chosen, limit, "abc")
+    step.main(manifest, output, manifest.parent, levels, chosen, limit, code="abc")
     table, metadata = files.read_table(output)
     return table.to_pandas(), metadata
 
@@ -262,8 +263,25 @@ def test_at_most_limit_pictures_are_measured_spread_over_the_manifest(manifest):
 
 
 def test_wrong_levels_and_pictures_are_refused(manifest):
-    with pytest.raises(LeakageError, match=r"--levels 0;3: expected integers, such as 0,4,8"):
+    with pytest.raises(LeakageError, match=r"--levels 0;3: expected integers and noise"):
         run(manifest, levels="0;3")
     manifest.with_name("3.png").write_bytes(b"another")
     with pytest.raises(LeakageError, match=r"3\.png: the picture differs from the manifest"):
         run(manifest)
+
+
+@pytest.mark.parametrize("parts", [1, 2, 4])
+def test_levels_and_parts_gathered_are_the_table_of_one_job(manifest, parts):
+    expected, whole = run(manifest)
+    paths = []
+    for level in ("0", "3", "8", "noise"):
+        for part in range(parts):
+            paths.append(manifest.with_name(f"{level}-{part}.parquet"))
+            given = paths[-1], manifest.parent, level, encryption()
+            step.main(manifest, *given, limit=1000, part=part, parts=parts, code="abc")
+    output = manifest.with_name("gathered.parquet")
+    gather_measures.main(output, paths)
+    table, metadata = files.read_table(output)
+    pd.testing.assert_frame_equal(table.to_pandas(), expected)
+    whole["inputs"] = {"parts": [files.recorded(path)[0] for path in paths]}
+    assert metadata == whole

@@ -65,7 +65,7 @@ def steps(folder: Path) -> dict[str, list[object]]:
         "own": ["manifest", folder / "own.csv", *pictures, *skipped, json.dumps(own)],
         "places": ["places", manifest, places, "--settings", json.dumps(drawn)],
         "view": ["view", manifest, view, *pictures, "--level", 4, *of_view],
-        "measure": ["measure", manifest, table, *pictures, "--levels", "0,4", *of_view],
+        "measure": ["measure", manifest, table, *pictures, "--levels", "0,4,noise", *of_view],
         "embed": ["embed", view, places, embedding, *encoder, "--code", ""],
         "mine": ["estimate", "mine", *arrays, trained],
         "mine_training": ["estimate", "mine_training", *arrays, curves],

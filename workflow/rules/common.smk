@@ -89,6 +89,8 @@ wildcard_constraints:
     scheme=one_of([PLAIN, *CHECKED.schemes]),
     level=r"\d+",
     shard=r"\d+",
+    measured=r"\d+|noise",
+    part=r"\d+",
     encoder=one_of(CHECKED.encoders),
     estimator=one_of(CHECKED.estimators),
     representation=f"{PIXELS}|({one_of(CHECKED.encoders)})({WHOLE})?",

@@ -21,6 +21,10 @@ from leakage.truths import ENCODED
 
 # Most pictures of a large dataset that are measured, spread evenly over the manifest.
 MEASURED_PICTURES = 1000
+# So few pictures are measured at all levels by one job. More are measured per level, in parts of at
+# most so many pictures.
+FEW_PICTURES, PART_OF_PICTURES = 24, 100
+NOISE = "noise"
 
 
 def as_json(value: Any) -> str:
@@ -80,14 +84,40 @@ class Jobs:
             return []
         return [path for level in levels for path in self.workflow.schemes[scheme].files(level)]
 
-    def measure_settings(self, scheme: str) -> str:
-        """Return the settings that the measures of a scheme depend on."""
-        return as_json(self.workflow.scheme_settings(scheme, self.workflow.levels(scheme)))
+    def measured_apart(self) -> bool:
+        """Return whether each level and part of the pictures is measured by its own job."""
+        return self.workflow.pictures > FEW_PICTURES
 
-    def measure_options(self, scheme: str) -> str:
+    def measure_parts(self, scheme: str) -> list[Path]:
+        """Return the tables of measures of each level and part of the pictures, then of noise."""
+        measured = min(self.workflow.pictures, MEASURED_PICTURES)
+        parts = range(-(-measured // PART_OF_PICTURES))
+        folder = self.paths.results / "measures" / scheme
+        levels = [*self.workflow.levels(scheme), NOISE]
+        return [folder / f"{level}-{part}.parquet" for level in levels for part in parts]
+
+    def measured_levels(self, scheme: str, level: str = "") -> list[int]:
+        """Return the levels of a job of measures: one, none for noise, or all without a level."""
+        if level == NOISE:
+            return []
+        return [int(level)] if level else self.workflow.levels(scheme)
+
+    def measure_settings(self, scheme: str, level: str = "") -> str:
+        """Return the settings that the measures of a scheme, or of one level, depend on."""
+        if level == NOISE:
+            return as_json(self.workflow.scheme_settings(PLAIN, []))
+        levels = self.measured_levels(scheme, level)
+        return as_json(self.workflow.scheme_settings(scheme, levels))
+
+    def measure_options(self, scheme: str, level: str = "", part: str = "0") -> str:
         """Return the pictures and levels to measure."""
-        levels = ",".join(map(str, self.workflow.levels(scheme)))
-        return options([("limit", MEASURED_PICTURES), ("levels", levels)])
+        levels = [level] if level else [*self.workflow.levels(scheme), NOISE]
+        parts = 1
+        if level:
+            parts = len(self.measure_parts(scheme)) // (len(self.workflow.levels(scheme)) + 1)
+        chosen = ",".join(map(str, levels))
+        given = [("limit", MEASURED_PICTURES), ("levels", chosen), ("part", part), ("parts", parts)]
+        return options(given)
 
     # Stage 3: embeddings.
 

@@ -39,22 +39,29 @@ def main(
     pictures_folder: Annotated[
         Path, typer.Option("--pictures", help="folder that file_name is relative to")
     ],
-    levels: Annotated[str, typer.Option(help="levels of encryption, such as 0,4,8")],
+    levels: Annotated[
+        str, typer.Option(help="levels of encryption and noise, such as 0,4,8,noise")
+    ],
     settings: Annotated[str, typer.Option(help="scheme, its definition and the key, as JSON")],
     limit: Annotated[int, typer.Option(min=1, help="pictures to measure, at most")] = 1000,
+    part: Annotated[int, typer.Option(min=0, help="number of this part of the pictures")] = 0,
+    parts: Annotated[int, typer.Option(min=1, help="number of parts")] = 1,
     code: Annotated[str, typer.Option(help="digest of the code, for the metadata")] = "",
 ) -> None:
     """Compute the classic measures of every level: PSNR, SSIM and others.
 
-    The table has one row per picture and level, in the order of the manifest. One more row per
-    picture, with level -1 and scheme `noise`, has uniform noise as ciphertext and view.
+    The table has one row per picture and level, in the order of the manifest. The level `noise`,
+    -1 in the table with scheme `noise`, has uniform noise as ciphertext and view.
     """
     encryption: Encryption = parse(Encryption, settings, "encryption")
     scheme, chosen = opened(encryption), _levels(levels)
-    if scheme is None:
+    if scheme is None and chosen != [NOISE_LEVEL]:
         raise LeakageError("--settings has no definition of the scheme; add its entry")
+    if part >= parts:
+        raise LeakageError(f"--part: found {part}; expected less than --parts, {parts}")
     table = shard_rows(files.check(manifest), 0, 1)
-    rows = table.iloc[spread(len(table), limit)].to_dict("records")
+    places = np.array_split(spread(len(table), limit), parts)[part]
+    rows = table.iloc[places].to_dict("records")
     progress.about(encryption.scheme)
 
     def measured() -> Iterator[dict[str, Any]]:
@@ -62,28 +69,28 @@ def main(
             image_id = each["image_id"]
             plain = picture(pictures_folder / each["file_name"], each["sha256"], encryption.grey)
             for level in chosen:
+                if scheme is None or level == NOISE_LEVEL:
+                    nothing = noise(image_id, plain.shape)
+                    row = {"image_id": image_id, "scheme": NOISE, "level": NOISE_LEVEL}
+                    yield row | measures.measure(plain, nothing, nothing)
+                    continue
                 ciphertext = scheme.encrypt(image_id, plain, level)
                 view = scheme.view(image_id, ciphertext, level)
                 row = {"image_id": image_id, "scheme": encryption.scheme, "level": level}
                 yield row | measures.measure(plain, view, ciphertext)
-            nothing = noise(image_id, plain.shape)
-            row = {"image_id": image_id, "scheme": NOISE, "level": NOISE_LEVEL}
-            yield row | measures.measure(plain, nothing, nothing)
 
     files.write_table(
         output,
         pa.Table.from_pylist(list(measured()), SCHEMA),
         {
             "scheme": encryption.scheme,
-            "levels": chosen,
+            "levels": [level for level in chosen if level != NOISE_LEVEL],
             "pictures": len(rows),
             "limit": limit,
             "definition": encryption.definition,
             "grey": encryption.grey,
             "key_fingerprint": encryption.key_fingerprint,
-            "versions": {
-                name: importlib.metadata.version(name) for name in ("numpy", "scikit-image")
-            },
+            "versions": {"numpy": importlib.metadata.version("numpy")},
             "code": code,
             "inputs": {"manifest": files.recorded(manifest)},
         },
@@ -103,6 +110,8 @@ def noise(image_id: str, shape: tuple[int, ...]) -> Bytes:
 
 def _levels(text: str) -> list[int]:
     try:
-        return [int(each) for each in text.split(",")]
+        return [NOISE_LEVEL if each == NOISE else int(each) for each in text.split(",")]
     except ValueError:
-        raise LeakageError(f"--levels {text}: expected integers, such as 0,4,8") from None
+        raise LeakageError(
+            f"--levels {text}: expected integers and noise, such as 0,4,8,noise"
+        ) from None
