@@ -270,6 +270,24 @@ def test_wrong_levels_and_pictures_are_refused(manifest):
         run(manifest)
 
 
+@pytest.mark.parametrize("frozen", [True, False])
+def test_a_plain_picture_that_is_measured_again_has_the_same_values(frozen):
+    plain, view = PHOTOGRAPH.copy(), uniform(1, *PHOTOGRAPH.shape)
+    first = measures.measure(plain, view, view)
+    plain.flags.writeable = not frozen
+    assert measures.measure(plain, view, view) == first
+    assert measures.measure(plain, plain, plain)["edge_similarity"] == pytest.approx(1)
+    if not frozen:
+        plain[:] = view
+        assert measures.measure(plain, view, view)["edge_similarity"] == pytest.approx(1)
+
+
+def test_a_white_picture_that_is_one_pixel_wide_and_very_tall_has_exact_sums():
+    tall = np.full((200_000, 1, 1), 255, np.uint8)
+    tall[::2] = 254
+    assert value("correlation_vertical", tall) == pytest.approx(-1)
+
+
 @pytest.mark.parametrize("parts", [1, 2, 4])
 def test_levels_and_parts_gathered_are_the_table_of_one_job(manifest, parts):
     expected, whole = run(manifest)

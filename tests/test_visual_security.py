@@ -9,6 +9,7 @@ from leakage.analysis.visual_security import HIDDEN, MEASURES, VISIBLE, VisualSe
 from leakage.errors import LeakageError
 from leakage.estimators import tables as estimates
 from leakage.figures import named, style
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 
 LEVELS = [0, 4, 8]
 PICTURES = 40
@@ -157,7 +158,7 @@ def test_level_numbers_do_not_overlap_stay_inside_their_axis_and_are_shared_on_o
     other = judged(nats={0: 4.0, 4: 2.1, 8: 0.1}, schemes=("other",))
     crowd["verdicts"] = style.Table(pd.concat([judged().rows, other.rows]), {})
     figure, _ = draw(crowd)
-    renderer = figure.canvas.get_renderer()
+    renderer = FigureCanvasAgg(figure).get_renderer()
     for axis in figure.axes[: len(MEASURES)]:
         # Without the halo, which may touch.
         boxes = [text.get_window_extent(renderer).shrunk(0.8, 0.5) for text in axis.texts]

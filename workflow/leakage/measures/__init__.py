@@ -24,6 +24,8 @@ FIRST = ("similarity", "statistics", "edge_similarity", "change")
 # Values of a picture that a measure computes with at once: temporary arrays then fit into the
 # processor's cache, and memory does not grow with the picture.
 AT_ONCE = 1 << 17
+# The sum of so many squares of bytes fits into 32 bits.
+MOST_ROWS = 1 << 15
 
 
 class Measure:
@@ -37,15 +39,15 @@ class Measure:
         raise NotImplementedError
 
 
-def strips(picture: Bytes, overlap: int = 0) -> Iterator[slice]:
-    """Yield the rows of a picture in strips of about `AT_ONCE` values.
+def strips(picture: Bytes, overlap: int = 0, values: int = AT_ONCE) -> Iterator[slice]:
+    """Yield the rows of a picture in strips of about so many values, and at most `MOST_ROWS` rows.
 
     Each strip has `overlap` rows more at its end, so that windows of `overlap` + 1 rows are each
     inside exactly one strip.
     """
     height, width, channels = picture.shape
     # With fewer rows than these, the overlap would be most of the work.
-    rows = max(AT_ONCE // (width * channels), 2 * overlap, 1)
+    rows = min(max(values // (width * channels), 2 * overlap, 1), MOST_ROWS)
     for start in range(0, height - overlap, rows):
         yield slice(start, min(start + rows, height - overlap) + overlap)
 

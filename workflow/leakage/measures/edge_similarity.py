@@ -50,12 +50,23 @@ class EdgeSimilarity(Measure):
 
     def measure(self, plain: Bytes, view: Bytes, ciphertext: Bytes) -> float:
         """Return the value of the view."""
-        one, other = _edge_directions(plain), _edge_directions(view)
+        one, other = self._of_plain(plain), _edge_directions(view)
         both, any_edge = (one > 0) & (other > 0), (one > 0) | (other > 0)
         if not any_edge.any():
             return NO_EDGE_ANYWHERE
         turned = (one - other)[both] * np.pi / DIRECTIONS
         return float(np.abs(np.cos(turned)).sum() / any_edge.sum())
+
+    def __init__(self) -> None:
+        self._last: tuple[Bytes, NDArray[np.int64]] | None = None
+
+    def _of_plain(self, plain: Bytes) -> NDArray[np.int64]:
+        """Return the directions of a plain picture, kept for its next view if it cannot change."""
+        if self._last is not None and self._last[0] is plain and not plain.flags.writeable:
+            return self._last[1]
+        found = _edge_directions(plain)
+        self._last = plain, found
+        return found
 
 
 def _edge_directions(picture: Bytes) -> NDArray[np.int64]:
@@ -80,7 +91,8 @@ def _dominant(luma: NDArray[np.int32]) -> NDArray[np.int64]:
     down = smooth[2:] - smooth[:-2]
     height, width = down.shape
     blocks = -(-width // BLOCK)
-    block = np.arange(height)[:, None] // BLOCK * blocks + np.arange(width) // BLOCK
+    down_to, right_to = (np.arange(side, dtype=np.int32) // BLOCK for side in (height, width))
+    block = down_to[:, None] * blocks + right_to
     # Exact: whole numbers below 2^53.
     squares = np.square(down, dtype=np.float64) + np.square(right, dtype=np.float64)
     edges = np.flatnonzero(squares.ravel() >= (EDGE * WHOLE) ** 2)

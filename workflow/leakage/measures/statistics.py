@@ -9,6 +9,9 @@ from numpy.typing import NDArray
 from leakage.interfaces import Bytes
 from leakage.measures import Measure, strips
 
+# Products of bytes are small, and few rows at a time make the sums over rows slow.
+WIDE = 1 << 20
+
 
 class Entropy(Measure):
     """Shannon entropy in bits, over the values of all channels together: 0 to 8."""
@@ -73,7 +76,7 @@ class DiagonalCorrelation(HorizontalCorrelation):
 def _moments(picture: Bytes) -> NDArray[np.int64]:
     """Return the sum of each channel and the sum of its squares, shape (2, channels)."""
     sums = np.zeros(picture.shape[2], np.int64)
-    for rows in strips(picture) if picture.size else ():
+    for rows in strips(picture, values=WIDE) if picture.size else ():
         sums += _per_channel(picture[rows])
     return np.stack([sums, _products(picture, picture)])
 
@@ -81,13 +84,13 @@ def _moments(picture: Bytes) -> NDArray[np.int64]:
 def _products(one: Bytes, other: Bytes) -> NDArray[np.int64]:
     """Return the sum over each channel of the products of two pictures, shape (channels,)."""
     sums = np.zeros(one.shape[2], np.int64)
-    for rows in strips(one) if one.size else ():
+    for rows in strips(one, values=WIDE) if one.size else ():
         sums += _per_channel(np.multiply(one[rows], other[rows], dtype=np.uint16))
     return sums
 
 
 def _per_channel(values: NDArray[np.uint8] | NDArray[np.uint16]) -> NDArray[np.int64]:
-    # Rows first, which is faster. A strip has far too few rows for an overflow.
+    # Rows first, which is faster.
     columns: NDArray[np.uint32] = values.sum(axis=0, dtype=np.uint32)
     sums: NDArray[np.int64] = columns.sum(axis=0, dtype=np.int64)
     return sums

@@ -68,6 +68,7 @@ def main(
         for each in progress.over(rows, "pictures"):
             image_id = each["image_id"]
             plain = picture(pictures_folder / each["file_name"], each["sha256"], encryption.grey)
+            plain.flags.writeable = False  # measures may keep what depends on it alone
             for level in chosen:
                 if scheme is None or level == NOISE_LEVEL:
                     nothing = noise(image_id, plain.shape)
