@@ -2,12 +2,14 @@
 
 import io
 import re
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 from leakage.analysis import planning
 from leakage.errors import LeakageError
+from leakage.steps import plan
 from snake import REPOSITORY
 from typer.testing import CliRunner
 
@@ -118,3 +120,16 @@ def test_the_command_prints_the_needed_and_the_fewest_pictures():
 
 def test_the_page_follows_from_the_measured_power():
     assert (REPOSITORY / "docs" / "planning.md").read_text() == said("--page")
+
+
+@pytest.mark.parametrize(
+    ("options", "found"),
+    [
+        ({"nats": 0.1, "page": True}, "--page: does nothing beside --nats"),
+        ({"x": Path("x.npy"), "nats": 0.1}, "--x: does nothing beside --nats"),
+        ({"patches": 3}, "--patches: does nothing without --nats"),
+    ],
+)
+def test_options_of_the_plan_that_do_nothing_are_refused(options, found):
+    with pytest.raises(LeakageError, match=found):
+        plan.main(**options)

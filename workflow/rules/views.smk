@@ -21,7 +21,7 @@ rule view:
     threads: 1
     resources:
         turn=1,
-        mem_mb=growing(1_000),
+        mem_mb=growing(2_000),
         runtime=growing(30),
     params:
         pictures=verbatim(JOBS.pictures()),

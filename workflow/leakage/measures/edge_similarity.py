@@ -62,11 +62,11 @@ class EdgeSimilarity(Measure):
 
     def _of_plain(self, plain: Bytes) -> NDArray[np.int64]:
         """Return the directions of a plain picture, kept for its next view if it cannot change."""
-        if self._last is not None and self._last[0] is plain and not plain.flags.writeable:
-            return self._last[1]
-        found = _edge_directions(plain)
-        self._last = plain, found
-        return found
+        if plain.flags.writeable:
+            return _edge_directions(plain)
+        if self._last is None or self._last[0] is not plain:
+            self._last = plain, _edge_directions(plain)
+        return self._last[1]
 
 
 def _edge_directions(picture: Bytes) -> NDArray[np.int64]:

@@ -190,15 +190,20 @@ def _from_views(
 
 def _pixels(plain: View, views: list[View]) -> Iterator[tuple[str, NDArray[Any], NDArray[Any]]]:
     """Yield id, x (pixels, channels) and y (levels, pixels, channels), uint8, per picture."""
-    pictures = zip(plain, *views, strict=True)
-    for (image_id, x), *rest in progress.over(pictures, "pictures", len(plain)):
-        if any(other != image_id for other, _ in rest):
-            raise LeakageError(
-                f"{plain.path}: its pictures differ from those of the other levels; give views of "
-                "one run"
-            )
-        channels = x.shape[2]
-        y = np.stack([pixels.reshape(-1, channels) for _, pixels in rest])
+    others = [iter(view) for view in views]
+    for image_id, x in progress.over(plain, "pictures", len(plain)):
+        height, width, channels = x.shape
+        y = np.empty((len(views), height * width, channels), np.uint8)
+        # One level at a time: all at once would take twice the memory.
+        for level, view in enumerate(others):
+            other, pixels = next(view, ("", x))
+            if other != image_id:
+                raise LeakageError(
+                    f"{plain.path}: its pictures differ from those of the other levels; give views "
+                    "of one run"
+                )
+            y[level] = pixels.reshape(-1, channels)
+            del pixels
         yield image_id, x.reshape(-1, channels), y
 
 

@@ -19,25 +19,36 @@ from leakage.storage import files
 
 def main(
     nats: Annotated[float | None, typer.Option(help="size of the leak, per patch")] = None,
-    patches: Annotated[int, typer.Option(help="patches per picture")] = 1,
-    power: Annotated[float, typer.Option(help="the chance that the leak is found")] = 0.8,
-    confidence: Annotated[float, typer.Option(help="1 minus the chance of a false leak")] = 0.95,
+    patches: Annotated[int, typer.Option(min=1, help="patches per picture")] = 1,
+    power: Annotated[
+        float, typer.Option(min=0.01, max=0.999, help="the chance that the leak is found")
+    ] = 0.8,
+    confidence: Annotated[
+        float, typer.Option(min=0.5, max=0.9999, help="1 minus the chance of a false leak")
+    ] = 0.95,
     levels: Annotated[
-        int, typer.Option(help="levels tested together by Holm's rule; 1: in fixed sequence")
+        int, typer.Option(min=1, help="levels tested together by Holm's rule; 1: in fixed sequence")
     ] = 1,
     x: Annotated[Path | None, typer.Option(help="plain items of a pilot, .npy")] = None,
     y: Annotated[Path | None, typer.Option(help="views of the pilot, .npy")] = None,
     groups: Annotated[Path | None, typer.Option(help="picture ids of the pilot, .npy")] = None,
-    families: Annotated[int, typer.Option(help="data sets per measured power")] = 200,
+    families: Annotated[int, typer.Option(min=1, help="data sets per measured power")] = 200,
     measure: Annotated[
         Path | None, typer.Option(help="measure the simulated power into a .csv: half an hour")
     ] = None,
     page: Annotated[bool, typer.Option(help="print docs/planning.md")] = False,
 ) -> None:
     """Say how many pictures a verdict needs to find a leak of a given size."""
+    pilot = x is not None or y is not None or groups is not None
+    ways = {"--nats": nats is not None, "--x": pilot, "--measure": measure is not None}
+    asked = [option for option, given in (ways | {"--page": page}).items() if given]
+    if len(asked) > 1:
+        raise LeakageError(f"{asked[1]}: does nothing beside {asked[0]}; leave one of them out")
+    if patches > 1 and nats is None:
+        raise LeakageError("--patches: does nothing without --nats; leave it out, or give --nats")
     if measure is not None:
         _measure(measure, families)
-    elif x is not None or y is not None or groups is not None:
+    elif pilot:
         print(_pilot(x, y, groups, families).to_csv(index=False), end="")
     elif page:
         print("\n".join(_page()))

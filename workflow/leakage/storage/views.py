@@ -87,15 +87,20 @@ class View:
                     f"{files.again(path)}"
                 )
             for index in range(opened.metadata.num_row_groups):
-                row = opened.read_row_group(index)
-                shape = tuple(row[name][0].as_py() for name in ("height", "width", "channels"))
-                pixels = np.frombuffer(row["pixels"][0].as_buffer(), np.uint8)
-                yield row["image_id"][0].as_py(), pixels.reshape(shape)
+                # A variable here would keep the picture until the next one is asked for.
+                yield _read(opened, index)
 
     def _check(self, path: Path) -> Path:
         if path not in self._checked:
             self._checked.add(files.check(path))
         return path
+
+
+def _read(opened: pq.ParquetFile, index: int) -> tuple[str, Bytes]:
+    row = opened.read_row_group(index)
+    shape = tuple(row[name][0].as_py() for name in ("height", "width", "channels"))
+    pixels = np.frombuffer(row["pixels"][0].as_buffer(), np.uint8)
+    return row["image_id"][0].as_py(), pixels.reshape(shape)
 
 
 def shard_name(index: int) -> str:
