@@ -230,6 +230,8 @@ class Network(Encoder):
         architecture.check_size(size)
         path = self._locate(architecture, where)
         network = architecture.network(path, seed)
+        if path is not None:
+            _refuse_not_finite(path, architecture.features(network))
         statistics: dict[str, torch.Tensor] = {}
         patches: list[Bytes] = []
         if path is None and batch_norm.layers(network):
@@ -381,6 +383,16 @@ def _is_like(found: "torch.Tensor", expected: "torch.Tensor") -> bool:
     return found.is_floating_point() == expected.is_floating_point() and not found.is_complex()
 
 
+def _refuse_not_finite(path: Path, features: "torch.nn.Module") -> None:
+    """Refuse NaN and infinity in the layers that are used, so not in a classifier."""
+    wrong = [name for name, value in features.state_dict().items() if not value.isfinite().all()]
+    if wrong:
+        raise LeakageError(
+            f"{path}: found NaN or infinity in {len(wrong)} tensors, such as {wrong[0]}, which are "
+            "not finite; give another file"
+        )
+
+
 def _type(tensor: "torch.Tensor") -> str:
     return str(tensor.dtype).removeprefix("torch.")
 
@@ -403,11 +415,6 @@ def _refuse_misfit(
             f"{name} {_type(found[name])} instead of {_type(expected[name])}"
             for name in expected
             if name in found and not _is_like(found[name], expected[name])
-        ],
-        "not finite": [
-            name
-            for name, value in found.items()
-            if value.is_floating_point() and not value.isfinite().all()
         ],
     }
     parts = [
