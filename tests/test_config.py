@@ -370,6 +370,6 @@ def test_options_that_snakemake_keeps_pass():
     )
 
 
-def test_a_setting_that_no_calibrated_estimator_has_is_refused():
+def test_a_calibration_s_setting_that_no_estimator_has_is_refused():
     with pytest.raises(LeakageError, match=r"calibration\.settings: setting 'epoks' is not"):
         Workflow(edited("calibration.settings", {"epoks": 3}))

@@ -234,7 +234,7 @@ class Workflow:
         calibration = self.config.calibration
         for estimator in calibration.estimators:
             self.calibration_settings(estimator)
-        entries = [self.estimators[each] for each in calibration.estimators]
+        entries = self.estimators.values()
         fields = {name for each in entries for name in type(each).model_fields}
         for key in calibration.settings:
             _refuse_undefined(key, sorted(fields), "calibration.settings", "setting")
