@@ -99,8 +99,8 @@ def run(program: str = "leakage") -> None:
     Args:
         program: the name of the command in its help.
     """
-    # A terminal that cannot show a character gets its code. Figures are files: no notebook's or
-    # desktop's way to show them is needed, or need be installed.
+    # Print the code of a character that the terminal cannot show. Figures go into files, so any
+    # notebook or desktop backend of matplotlib is unnecessary.
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")

@@ -21,8 +21,8 @@ from leakage.truths import ENCODED
 
 # Most pictures of a large dataset that are measured, spread evenly over the manifest.
 MEASURED_PICTURES = 1000
-# So few pictures are measured at all levels by one job. More are measured per level, in parts of at
-# most so many pictures.
+# Up to FEW_PICTURES, one job measures all pictures at all levels. Above that, a job measures one
+# level of at most PART_OF_PICTURES.
 FEW_PICTURES, PART_OF_PICTURES = 24, 100
 NOISE = "noise"
 

@@ -57,6 +57,7 @@ def check(jobs: Jobs, passed: Path = PASSED) -> None:
         return
 
 
-def _versions() -> dict[str, str]:
-    installed = (each for each in LIBRARIES if importlib.util.find_spec(each.split("_torch")[0]))
-    return {each: importlib.metadata.version(each) for each in installed}
+def _versions() -> list[str]:
+    """Return name and version of the installed libraries."""
+    found = (importlib.metadata.distributions(name=name) for name in LIBRARIES)
+    return [f"{each.name} {each.version}" for installed in found for each in installed]

@@ -1,7 +1,7 @@
 """Check the YAML files of a configuration for values that YAML loses or changes.
 
 Snakemake reads YAML 1.1 with PyYAML, which keeps the last of two equal keys, reads 010 as 8 and
-1:30 as 90, all without a word.
+1:30 as 90. It warns of none of these.
 """
 
 import re
@@ -12,7 +12,7 @@ import yaml
 
 from leakage.errors import LeakageError
 
-# Options of which Snakemake keeps only the last, if they are given twice.
+# If one of these options is given twice, Snakemake keeps only the last.
 KEPT_ONCE = {"--config": "--config", "-C": "--config"} | dict.fromkeys(
     ("--configfile", "--configfiles"), "--configfile"
 )

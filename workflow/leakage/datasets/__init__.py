@@ -42,7 +42,7 @@ class Dataset(Settings):
     """settings that say how pictures are downloaded, and do not change which"""
 
     trusts_jpegs: ClassVar[bool] = False
-    """whether JPEGs that the decoder warns of are accepted, because they are the published ones"""
+    """whether JPEGs with decoder warnings are accepted, because they are the published files"""
 
     too_small: Literal["refuse", "skip"] = "refuse"
     """what a picture smaller than a patch does: it stops the run, or is left out"""
@@ -92,7 +92,7 @@ class Dataset(Settings):
 
         Raises:
             LeakageError: one line per picture that is missing, damaged or not accepted; or pictures
-                are too small or occur twice, and are to be refused.
+                are too small or occur twice, and the configuration refuses them.
         """
         # Imported here: the Snakefile imports this module at every start.
         import numpy as np

@@ -24,7 +24,7 @@ FIRST = ("similarity", "statistics", "edge_similarity", "change")
 # Values of a picture that a measure computes with at once: temporary arrays then fit into the
 # processor's cache, and memory does not grow with the picture.
 AT_ONCE = 1 << 17
-# The sum of so many squares of bytes fits into 32 bits.
+# The squares of this many bytes add up to less than 2^32.
 MOST_ROWS = 1 << 15
 
 
@@ -40,7 +40,7 @@ class Measure:
 
 
 def strips(picture: Bytes, overlap: int = 0, values: int = AT_ONCE) -> Iterator[slice]:
-    """Yield the rows of a picture in strips of about so many values, and at most `MOST_ROWS` rows.
+    """Yield the rows of a picture in strips of about `values` numbers, at most `MOST_ROWS` high.
 
     Each strip has `overlap` rows more at its end, so that windows of `overlap` + 1 rows are each
     inside exactly one strip.

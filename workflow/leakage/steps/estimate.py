@@ -22,6 +22,7 @@ from leakage import devices, estimators, progress, seeds
 from leakage.config.settings import from_json
 from leakage.errors import LeakageError
 from leakage.estimators import Estimator, arguments
+from leakage.options import Groups, Limit, Rows
 from leakage.storage import checkpoints, files, kinds, levels
 from leakage.storage.kinds import Kind
 from leakage.storage.views import View
@@ -41,16 +42,9 @@ def main(
         Path | None,
         typer.Option(help="output table, .parquet or .csv; default: print the chosen rows"),
     ] = None,
-    groups: Annotated[
-        Path | None,
-        typer.Option(help="for arrays: picture of each pair, .npy; default: each its own"),
-    ] = None,
-    rows: Annotated[
-        str | None, typer.Option(help="for embeddings: patches (the default) or whole")
-    ] = None,
-    limit: Annotated[
-        int | None, typer.Option(help="for embeddings: most rows to read; default: all")
-    ] = None,
+    groups: Groups = None,
+    rows: Rows = None,
+    limit: Limit = None,
     settings: Annotated[
         str, typer.Option(help="settings, as JSON; default: the estimator's, not config.yaml's")
     ] = "{}",

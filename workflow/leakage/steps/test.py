@@ -14,6 +14,7 @@ import typer
 from leakage import progress, seeds
 from leakage.errors import LeakageError
 from leakage.estimators import arguments
+from leakage.options import Groups, Limit, Rows
 from leakage.protocol.permutation_test import COMBINED, PermutationTest
 from leakage.storage import files, kinds, levels
 from leakage.storage.kinds import Kind
@@ -27,16 +28,9 @@ def main(
     output: Annotated[
         Path | None, typer.Option(help="output table, .parquet; default: print it")
     ] = None,
-    groups: Annotated[
-        Path | None,
-        typer.Option(help="for arrays: picture of each pair, .npy; default: each its own"),
-    ] = None,
-    rows: Annotated[
-        str | None, typer.Option(help="for embeddings: patches (the default) or whole")
-    ] = None,
-    limit: Annotated[
-        int | None, typer.Option(help="for embeddings: most rows to read; default: all")
-    ] = None,
+    groups: Groups = None,
+    rows: Rows = None,
+    limit: Limit = None,
     permutations: Annotated[
         int,
         typer.Option(min=1, help="random orders of the pictures; all orders, if there are fewer"),

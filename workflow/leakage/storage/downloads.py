@@ -25,7 +25,7 @@ from leakage.storage import files
 BACK_OFF = 0.5  # seconds before the second retry; doubled for each further one
 LONGEST_PAUSE = 60  # seconds, also where a server's Retry-After asks for more
 TEMPORARY = (408, 425, 429, *range(500, 600))  # statuses that are worth another attempt
-CHUNK = 1 << 12  # bytes; at most so many are lost if the connection breaks
+CHUNK = 1 << 12  # bytes; the most that is lost if the connection breaks
 PLAIN_MD5 = re.compile(r'"([0-9a-f]{32})"')
 
 

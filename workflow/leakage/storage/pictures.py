@@ -13,7 +13,7 @@ from leakage.interfaces import Bytes
 # Only these decoders, whatever a file's suffix is: others of Pillow are not safe for unknown files
 # (its EPS reader starts another program).
 FORMATS = ("BMP", "JPEG", "PNG", "TIFF", "WEBP")
-# Pillow refuses more than twice its limit, which cameras do not reach, and warns of fewer.
+# Pillow warns above its limit and refuses twice that. No camera reaches the second.
 MOST_PIXELS = 2 * (Image.MAX_IMAGE_PIXELS or 1 << 26)
 # Raw modes that Pillow scales to 8 bits per channel, or of which it drops a channel.
 SCALED = re.compile(r"'L;([24])|'BGRA?;(15|16)|[A-Za-z];(16)|'I;(12)")
@@ -88,7 +88,7 @@ def read(path: Path | str) -> Bytes:
 def refuse_damaged(path: Path, channels: int) -> None:
     """Refuse a JPEG in which the decoder meets damage; `read` accepts it with wrong blocks.
 
-    A few changed bytes often give another valid picture, which nothing can tell.
+    A few changed bytes often give another valid picture. No decoder can notice that.
 
     Args:
         path: a picture that `read` accepts; of another format, its decoder has checked it.

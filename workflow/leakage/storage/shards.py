@@ -50,7 +50,7 @@ def rows(path: Path | str, shard: int, shards: int) -> Frame:
 
 
 def parts(path: Path | str, rows: int, columns: list[str] | None = None) -> Iterator[Frame]:
-    """Yield a CSV with `image_id` in parts of so many rows."""
+    """Yield a CSV with `image_id` in parts of `rows` rows."""
     import pandas as pd
 
     with pd.read_csv(
