@@ -47,7 +47,7 @@ class Figure2(Figure):
         axis.plot(n, table["entropy_bits"], "x", color=orange, ms=8, label=entropy)
         slope, r2 = table["slope"].iloc[0], table["r_squared"].iloc[0]
         if np.isfinite(slope):
-            label = f"linear fit: {slope:.3f} bit per level, R² = {r2:.4f}"
+            label = f"linear fit: {slope:.3f} bit per level,\nR² = {r2:.4f}"
             axis.plot(n, table["fit_bits"], "--", color=green, label=label)
         # If the scheme gives no bound, only the plain picture has one.
         if table["bound_bits"][table["level"] > 0].notna().any():
