@@ -29,7 +29,8 @@ from numpy.typing import NDArray
 PATTERNS = (
     *("manifest.csv", "skipped.csv", "patches.csv", "scorecard.csv", "figures/**/*.csv"),
     *("views/**/*.parquet", "embeddings/**/*.parquet", "estimates/**/*.parquet"),
-    *("tests/**/*.parquet", "measures/**/*.parquet", "analysis/**/*.parquet"),
+    *("tests/**/*.parquet", "measures/**/*.parquet", "security/**/*.parquet"),
+    "analysis/**/*.parquet",
 )
 TOLERANCE = 1e-6
 # Columns of descriptions. All other texts are keys.

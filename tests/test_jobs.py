@@ -49,6 +49,7 @@ def test_a_view_in_shards_is_a_folder_of_files():
     [
         (("cca", "clip", "full"), "r/estimates/cca/clip/full.parquet"),
         (("measures", "pixels", "full"), "r/measures/full.parquet"),
+        (("security", "1", "full"), "r/security/full/1.parquet"),
         (("tests", "clip", "full"), "r/tests/clip/full.parquet"),
         (("analysis", "verdicts", ""), "r/analysis/verdicts.parquet"),
         (("analysis", "consistency", "full"), "r/analysis/consistency/full.parquet"),

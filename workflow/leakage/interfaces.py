@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from leakage.config.models import Config
     from leakage.encoders.weights import Weights
     from leakage.schemes.keystream import Keystream
+    from leakage.security import Accepted, Check
+    from leakage.security.case import Case
 
 Bytes = NDArray[np.uint8]
 Floats = NDArray[np.floating[Any]]
@@ -168,6 +170,18 @@ class Measure(Protocol):
         """Return the value of one picture."""
 
 
+class Checks(Protocol):
+    """Tests of a ciphertext that reviewers ask for, computed together."""
+
+    tests: "ClassVar[tuple[Check, ...]]"
+
+    def values(self, case: "Case") -> tuple[float, ...]:
+        """Return the value of each test; NaN where it is not defined."""
+
+    def accepted(self, shape: tuple[int, int, int]) -> "tuple[Accepted, ...]":
+        """Return what each test accepts of random bytes of a shape."""
+
+
 class Wanted(NamedTuple):
     """A table that a figure reads."""
 
@@ -218,7 +232,16 @@ class Figure(Protocol):
 
 
 if TYPE_CHECKING:
-    from leakage import analysis, datasets, encoders, estimators, figures, measures, schemes
+    from leakage import (
+        analysis,
+        datasets,
+        encoders,
+        estimators,
+        figures,
+        measures,
+        schemes,
+        security,
+    )
     from leakage.protocol.permutation_test import PermutationTest
 
     # The type checker compares the base classes with the Protocols.
@@ -229,7 +252,8 @@ if TYPE_CHECKING:
         estimator: estimators.Estimator,
         test: PermutationTest,
         measure: measures.Measure,
+        checks: security.Checks,
         made: analysis.Analysis,
         figure: figures.Figure,
-    ) -> tuple[Dataset, Scheme, Encoder, Estimator, Test, Measure, Analysis, Figure]:
-        return dataset, scheme, encoder, estimator, test, measure, made, figure
+    ) -> tuple[Dataset, Scheme, Encoder, Estimator, Test, Measure, Checks, Analysis, Figure]:
+        return dataset, scheme, encoder, estimator, test, measure, checks, made, figure

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from leakage import analysis, measures, plugins
+from leakage import analysis, measures, plugins, security
 from leakage.config.paths import ANALYSIS, PIXELS, PLAIN, TESTS, WHOLE, Paths, encoder_of
 from leakage.config.workflow import Drawing, Workflow
 from leakage.interfaces import Wanted
@@ -25,6 +25,8 @@ MEASURED_PICTURES = 1000
 # level of at most PART_OF_PICTURES.
 FEW_PICTURES, PART_OF_PICTURES = 24, 100
 NOISE = "noise"
+# Most pictures whose ciphertexts are tested, spread evenly over the manifest.
+TESTED_PICTURES = 100
 
 
 def as_json(value: Any) -> str:
@@ -47,6 +49,8 @@ def code(step: str, *entries: object) -> str:
     sources = [plugins.source_of(entry) for entry in entries]
     if step == "measure":
         sources += measures.modules()
+    if step == "security":
+        sources += security.modules()
     return code_digest("leakage.__main__", f"leakage.steps.{step}", *sources)
 
 
@@ -118,6 +122,10 @@ class Jobs:
         chosen = ",".join(map(str, levels))
         given = [("limit", MEASURED_PICTURES), ("levels", chosen), ("part", part), ("parts", parts)]
         return options(given)
+
+    def security_options(self, level: int) -> str:
+        """Return the pictures and the level whose ciphertexts are tested."""
+        return options([("limit", TESTED_PICTURES), ("level", level)])
 
     # Stage 3: embeddings.
 
@@ -275,7 +283,7 @@ class Jobs:
         for name in analysis.ANALYSES:
             found[f"analyse {name}"] = code("analyse", analysis.named(name))
         kinds: dict[tuple[str, ...], Mapping[str, object]] = {
-            ("view", "measure"): self.workflow.schemes,
+            ("view", "measure", "security"): self.workflow.schemes,
             ("find_weights", "embed"): self.workflow.encoders,
             ("estimate", "calibrate_estimator"): self.workflow.estimators,
         }

@@ -8,8 +8,9 @@ PLAIN = "plain"
 PIXELS = "pixels"
 # Ends the name of a representation of whole pictures: `clip-whole`.
 WHOLE = "-whole"
-# In place of an estimator's key: the table of classic measures, of exact tests, or of an analysis.
-MEASURES, TESTS, ANALYSIS = "measures", "tests", "analysis"
+# In place of an estimator's key: the table of classic measures, of the tests of ciphertexts (the
+# level takes the place of the representation), of exact tests, or of an analysis.
+MEASURES, SECURITY, TESTS, ANALYSIS = "measures", "security", "tests", "analysis"
 FIGURE_FILES = ("png", "pdf", "csv", "json")
 
 
@@ -84,15 +85,25 @@ class Paths:
         return [self.represented(representation, scheme, level)]
 
     def table(self, estimator: str, representation: str, scheme: str | None) -> Path:
-        """Return a table: of an estimate, of measures, of exact tests or of an analysis."""
+        """Return a table: of an estimate, measures, tests of ciphertexts, exact tests, analysis."""
         if estimator == MEASURES:
             return self.results / f"measures/{scheme}.parquet"
+        if estimator == SECURITY:
+            return self.security(scheme or "", int(representation))
         if estimator == ANALYSIS:
             name = f"{representation}/{scheme}" if scheme else representation
             return self.results / f"analysis/{name}.parquet"
         if estimator == TESTS:
             return self.results / f"tests/{representation}/{scheme}.parquet"
         return self.results / f"estimates/{estimator}/{representation}/{scheme}.parquet"
+
+    def security(self, scheme: str, level: int) -> Path:
+        """Return the tests of the ciphertexts of a level."""
+        return self.results / f"security/{scheme}/{level}.parquet"
+
+    def throughput(self, scheme: str, level: int) -> Path:
+        """Return the times that the encryption of each picture took."""
+        return self.results / f"record/throughput/{scheme}/{level}.csv"
 
     def checkpoint(self, estimator: str, representation: str, scheme: str) -> Path:
         """Return the state of a training, which an interrupted job resumes from."""

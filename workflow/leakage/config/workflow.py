@@ -9,7 +9,7 @@ from typing import Any
 
 from leakage import analysis, figures, truths
 from leakage.config.models import Config
-from leakage.config.paths import ANALYSIS, MEASURES, PIXELS, PLAIN, TESTS, encoder_of
+from leakage.config.paths import ANALYSIS, MEASURES, PIXELS, PLAIN, SECURITY, TESTS, encoder_of
 from leakage.config.settings import nearest, refuse_odd, shown, validate
 from leakage.datasets import Dataset
 from leakage.encoders import Encoder
@@ -300,7 +300,7 @@ class Workflow:
                 f"show; name something there, or remove {name} from figures"
             )
         for estimator, representation, _ in self.behind(tables.values()):
-            if estimator in (MEASURES, ANALYSIS):
+            if estimator in (MEASURES, SECURITY, ANALYSIS):
                 continue
             where = f"estimators (for {figure})"
             if estimator != TESTS:

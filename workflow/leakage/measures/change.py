@@ -24,7 +24,7 @@ class Npcr(Measure):
 
     def measure(self, plain: Bytes, view: Bytes, ciphertext: Bytes) -> float:
         """Return the value of the ciphertext."""
-        return 100 * np.count_nonzero(plain != ciphertext) / plain.size
+        return npcr(plain, ciphertext)
 
 
 class Uaci(Measure):
@@ -39,10 +39,19 @@ class Uaci(Measure):
 
     def measure(self, plain: Bytes, view: Bytes, ciphertext: Bytes) -> float:
         """Return the value of the ciphertext."""
-        total = 0
-        for rows in strips(plain):
-            one, other = plain[rows], ciphertext[rows]
-            difference = np.maximum(one, other) - np.minimum(one, other)
-            total += int(difference.sum(dtype=np.int64))
-        # One division, as for NPCR, so that they are equal if every change is one of 255.
-        return 100 * total / (255 * plain.size)
+        return uaci(plain, ciphertext)
+
+
+def npcr(one: Bytes, other: Bytes) -> float:
+    """Return the share of values in which two pictures differ, in percent."""
+    return float(100 * np.count_nonzero(one != other) / one.size)
+
+
+def uaci(one: Bytes, other: Bytes) -> float:
+    """Return the mean absolute difference of two pictures, in percent of 255."""
+    total = 0
+    for rows in strips(one):
+        difference = np.maximum(one[rows], other[rows]) - np.minimum(one[rows], other[rows])
+        total += int(difference.sum(dtype=np.int64))
+    # One division, as for NPCR, so that they are equal if every change is one of 255.
+    return 100 * total / (255 * one.size)

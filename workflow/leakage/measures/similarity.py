@@ -20,12 +20,7 @@ class Psnr(Measure):
 
     def measure(self, plain: Bytes, view: Bytes, ciphertext: Bytes) -> float:
         """Return the value of the view."""
-        squares = 0
-        for rows in strips(plain):
-            difference = np.subtract(plain[rows], view[rows], dtype=np.int32)
-            difference *= difference
-            squares += int(difference.sum(dtype=np.int64))
-        return 10 * math.log10(255**2 * plain.size / squares) if squares else math.inf
+        return psnr(plain, view)
 
 
 class Ssim(Measure):
@@ -51,6 +46,16 @@ class Ssim(Measure):
         )
         windows = (height - window + 1) * (width - window + 1) * channels
         return float(total / windows)
+
+
+def psnr(plain: Bytes, view: Bytes) -> float:
+    """Return the peak signal-to-noise ratio in dB; infinite for the same picture."""
+    squares = 0
+    for rows in strips(plain):
+        difference = np.subtract(plain[rows], view[rows], dtype=np.int32)
+        difference *= difference
+        squares += int(difference.sum(dtype=np.int64))
+    return 10 * math.log10(255**2 * plain.size / squares) if squares else math.inf
 
 
 def _similarities(plain: Bytes, view: Bytes, window: int) -> float:

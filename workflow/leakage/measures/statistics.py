@@ -11,6 +11,8 @@ from leakage.measures import Measure, strips
 
 # Products of bytes are small, and few rows at a time make the sums over rows slow.
 WIDE = 1 << 20
+# How many pixels below and to the right the neighbour is.
+DIRECTIONS = {"horizontal": (0, 1), "vertical": (1, 0), "diagonal": (1, 1)}
 
 
 class Entropy(Measure):
@@ -20,12 +22,7 @@ class Entropy(Measure):
 
     def measure(self, plain: Bytes, view: Bytes, ciphertext: Bytes) -> float:
         """Return the value of the view."""
-        from scipy.stats import entropy
-
-        counts = np.zeros(256, np.int64)
-        for rows in strips(view):
-            counts += np.bincount(view[rows].ravel(), minlength=256)
-        return float(entropy(counts[counts > 0], base=2))
+        return entropy(counted(view))
 
 
 class HorizontalCorrelation(Measure):
@@ -36,41 +33,65 @@ class HorizontalCorrelation(Measure):
     """
 
     name: ClassVar[str] = "correlation_horizontal"
-    neighbour: ClassVar[tuple[int, int]] = (0, 1)
-    """how many pixels below and to the right the neighbour is"""
+    neighbour: ClassVar[tuple[int, int]] = DIRECTIONS["horizontal"]
 
     def measure(self, plain: Bytes, view: Bytes, ciphertext: Bytes) -> float:
         """Return the value of the view."""
-        down, right = self.neighbour
-        height, width, _ = view.shape
-        ones, others = view[: height - down, : width - right], view[down:, right:]
-        # The sums over either side are those over the picture, less those over its border.
-        whole = _moments(view)
-        first = (
-            whole
-            - _moments(view[height - down :])
-            - _moments(view[: height - down, width - right :])
-        )
-        second = whole - _moments(view[:down]) - _moments(view[down:, :right])
-        products, n = _products(ones, others), ones.shape[0] * ones.shape[1]
-        sums = zip(*first.tolist(), *second.tolist(), products.tolist(), strict=True)
-        found = [_pearson(n, *each) for each in sums]
-        known = [each for each in found if not np.isnan(each)]
-        return float(np.mean(known)) if known else np.nan
+        return correlation(view, *self.neighbour)
 
 
 class VerticalCorrelation(HorizontalCorrelation):
     """Pearson's correlation of pixels with those below."""
 
     name: ClassVar[str] = "correlation_vertical"
-    neighbour: ClassVar[tuple[int, int]] = (1, 0)
+    neighbour: ClassVar[tuple[int, int]] = DIRECTIONS["vertical"]
 
 
 class DiagonalCorrelation(HorizontalCorrelation):
     """Pearson's correlation of pixels with those below to the right."""
 
     name: ClassVar[str] = "correlation_diagonal"
-    neighbour: ClassVar[tuple[int, int]] = (1, 1)
+    neighbour: ClassVar[tuple[int, int]] = DIRECTIONS["diagonal"]
+
+
+def counted(picture: Bytes) -> NDArray[np.int64]:
+    """Return how often each value occurs in all channels together, (256,)."""
+    counts = np.zeros(256, np.int64)
+    for rows in strips(picture):
+        counts += np.bincount(picture[rows].ravel(), minlength=256)
+    return counts
+
+
+def entropy(counts: NDArray[np.int64]) -> float:
+    """Return the Shannon entropy of counts in bits."""
+    from scipy import stats
+
+    return float(stats.entropy(counts[counts > 0], base=2))
+
+
+def correlation(picture: Bytes, down: int, right: int) -> float:
+    """Return Pearson's correlation of pixels with a neighbour, mean over the channels.
+
+    Args:
+        picture: uint8 of shape (height, width, channels).
+        down: how many pixels below the neighbour is.
+        right: how many pixels to the right it is.
+    """
+    height, width, _ = picture.shape
+    ones, others = picture[: height - down, : width - right], picture[down:, right:]
+    # The sums over either side are those over the picture, less those over its border.
+    whole = _moments(picture)
+    first = (
+        whole
+        - _moments(picture[height - down :])
+        - _moments(picture[: height - down, width - right :])
+    )
+    second = whole - _moments(picture[:down]) - _moments(picture[down:, :right])
+    products, n = _products(ones, others), ones.shape[0] * ones.shape[1]
+    sums = zip(*first.tolist(), *second.tolist(), products.tolist(), strict=True)
+    found = [_pearson(n, *each) for each in sums]
+    known = [each for each in found if not np.isnan(each)]
+    return float(np.mean(known)) if known else np.nan
 
 
 def _moments(picture: Bytes) -> NDArray[np.int64]:

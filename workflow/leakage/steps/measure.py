@@ -9,7 +9,6 @@ from typing import Annotated, Any
 import numpy as np
 import pyarrow as pa
 import typer
-from numpy.typing import NDArray
 
 from leakage import measures, progress
 from leakage.config.settings import parse
@@ -19,6 +18,7 @@ from leakage.schemes.keystream import Keystream
 from leakage.steps.view import Encryption, opened, picture
 from leakage.storage import files
 from leakage.storage.shards import rows as shard_rows
+from leakage.storage.shards import spread
 
 NOISE, NOISE_LEVEL = "noise", -1
 # The key of the noise: a fixed one gives all schemes the same reference.
@@ -96,12 +96,6 @@ def main(
             "inputs": {"manifest": files.recorded(manifest)},
         },
     )
-
-
-def spread(count: int, limit: int) -> NDArray[np.int64]:
-    """Return at most `limit` of the numbers 0 to count - 1, evenly spread and in order."""
-    taken = min(count, limit)
-    return np.arange(taken) * count // max(1, taken)
 
 
 def noise(image_id: str, shape: tuple[int, ...]) -> Bytes:

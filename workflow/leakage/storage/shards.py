@@ -4,8 +4,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from leakage.errors import LeakageError
-from leakage.interfaces import Frame
+from leakage.interfaces import Frame, Ints
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -47,6 +49,12 @@ def rows(path: Path | str, shard: int, shards: int) -> Frame:
     return pd.concat(
         part[(numbers >= first) & (numbers < end)] for numbers, part in _numbered(path)
     )
+
+
+def spread(count: int, limit: int) -> Ints:
+    """Return at most `limit` of the numbers 0 to count - 1, evenly spread and in order."""
+    taken = min(count, limit)
+    return np.arange(taken) * count // max(1, taken)
 
 
 def parts(path: Path | str, rows: int, columns: list[str] | None = None) -> Iterator[Frame]:
