@@ -29,7 +29,10 @@ GREYS = hnp.arrays(np.uint8, st.tuples(SIDES, SIDES, st.just(1)))
 PAIRS = SHAPES.flatmap(lambda shape: st.tuples(*[hnp.arrays(np.uint8, shape)] * 2))
 PHOTOGRAPH = skimage.data.astronaut()[:256, :256]
 CORRELATIONS = tuple(f"correlation_{each}" for each in ("horizontal", "vertical", "diagonal"))
-COLUMNS = ("psnr", "ssim", "entropy", *CORRELATIONS, "edge_similarity", "npcr", "uaci")
+COLUMNS = (
+    *("psnr", "ssim", "entropy", *CORRELATIONS, "edge_similarity", "npcr", "uaci"),
+    *("luminance_similarity", "visual_information"),
+)
 
 
 def uniform(seed: int, *shape: int) -> np.ndarray:
@@ -58,7 +61,15 @@ def test_a_view_that_is_the_plain_picture_has_the_best_value_of_every_measure(pi
     small = min(picture.shape[:2]) < 3
     assert found["ssim"] == (pytest.approx(math.nan, nan_ok=True) if small else pytest.approx(1))
     assert found["edge_similarity"] in (pytest.approx(1), 0.5)
-    assert value("edge_similarity", PHOTOGRAPH) == pytest.approx(1)
+    assert found["luminance_similarity"] == 1
+    # VIF needs a window of 17 x 17, and a plain picture that is not constant.
+    assert found["visual_information"] == 1 or np.isnan(found["visual_information"])
+
+
+def test_a_photograph_is_as_similar_as_possible_to_itself():
+    found = measures.measure(*[PHOTOGRAPH] * 3)
+    for name in ("ssim", "edge_similarity", "luminance_similarity", "visual_information"):
+        assert found[name] == pytest.approx(1)
 
 
 @pytest.mark.parametrize("shape", [(7, 7, 1), (3, 50, 3), (61, 40, 3), (130, 33, 1)])
@@ -107,6 +118,7 @@ def test_independent_uniform_noise_has_the_expected_values():
     expected = np.abs(np.cos(np.arange(8) * np.pi / 8)).mean()
     edges = value("edge_similarity", uniform(2, 512, 512, 1), uniform(3, 512, 512, 1))
     assert edges == pytest.approx(expected, abs=0.05)
+    assert value("visual_information", PHOTOGRAPH, view[:256, :256]) == pytest.approx(0, abs=0.01)
 
 
 # If all changes are of 255, UACI equals NPCR.
@@ -115,11 +127,13 @@ def test_independent_uniform_noise_has_the_expected_values():
 def test_every_measure_stays_in_its_range_and_a_comparison_is_symmetric(pair):
     one, other = pair
     found, turned = measures.measure(one, other, other), measures.measure(other, one, one)
-    for name in ("psnr", "ssim", "edge_similarity", "npcr", "uaci"):
+    for name in ("psnr", "ssim", "edge_similarity", "luminance_similarity", "npcr", "uaci"):
         assert found[name] == pytest.approx(turned[name], nan_ok=True)
     assert 0 <= found["entropy"] <= 8 + 1e-9
     assert 0 <= found["edge_similarity"] <= 1 + 1e-9
     assert 0 <= found["uaci"] <= found["npcr"] <= 100
+    assert -8.5 <= found["luminance_similarity"] <= 1
+    assert not found["visual_information"] < 0
     assert not np.abs([found[name] for name in CORRELATIONS]).max() > 1
     assert not abs(found["ssim"]) > 1 + 1e-9
 
@@ -145,6 +159,7 @@ def test_a_grey_picture_has_the_values_of_its_three_equal_channels(picture):
 def test_a_constant_picture_has_no_entropy_no_correlation_and_no_edge():
     found = measures.measure(*[np.full((9, 9, 3), 7, np.uint8)] * 3)
     assert found["entropy"] == 0 and found["edge_similarity"] == 0.5
+    assert np.isnan(value("visual_information", np.full((40, 40, 1), 7, np.uint8)))
     assert all(np.isnan(found[name]) for name in CORRELATIONS)
 
 
@@ -171,6 +186,59 @@ def test_a_ramp_is_correlated_along_itself_and_a_chessboard_across():
     # A channel without a correlation does not count.
     padded = np.concatenate([chessboard, np.zeros((9, 9, 2), np.uint8)], axis=2)
     assert value("correlation_horizontal", padded) == pytest.approx(-1)
+
+
+def test_luminance_similarity_counts_the_steps_of_three_grey_levels_of_each_block():
+    plain = np.full((24, 20, 1), 100, np.uint8)
+    view = plain.copy()
+    view[:8, :8] += 1  # less than half a step
+    view[:8, 8:16] += 2  # one step
+    view[:8, 16:] -= 9  # three steps, in a block that the right side cuts
+    view[8:16, :8] = 255  # 155 / 3 = 51.7 steps
+    expected = (1 - 0.1 - 0.3 - 5.2 + 5 * 1) / 9
+    assert value("luminance_similarity", plain, view) == pytest.approx(expected)
+    black = np.zeros((16, 16, 3), np.uint8)
+    assert value("luminance_similarity", black, ~black) == pytest.approx(-8.5)
+
+
+def test_luminance_similarity_of_colours_is_that_of_their_luma():
+    plain, view = np.zeros((2, 8, 8, 3), np.uint8)
+    view[..., 1] = 10  # a luma of 5.87: two steps
+    assert value("luminance_similarity", plain, view) == pytest.approx(-0.2)
+
+
+# Of sewar 0.4.10 (`vifp`) on the green channel, and of piq 0.8.0 (`vif_p`, float64) on colours.
+@pytest.mark.parametrize(
+    ("seen", "grey", "colour"),
+    [
+        (lambda picture: picture << np.uint8(3), 0.3357754100, 0.1658259333),
+        (lambda picture: picture // 2, 0.7119552835, 0.7109893094),
+        (lambda picture: picture[::-1], 0.0291460326, 0.0305301649),
+        (lambda picture: 255 - picture, 0, 0),
+    ],
+)
+def test_visual_information_has_the_values_of_other_implementations(seen, grey, colour):
+    green = PHOTOGRAPH[..., 1:2]
+    assert value("visual_information", green, seen(green)) == pytest.approx(grey, abs=1e-7)
+    assert value("visual_information", PHOTOGRAPH, seen(PHOTOGRAPH)) == pytest.approx(
+        colour, abs=1e-7
+    )
+
+
+def test_visual_information_is_above_1_with_more_contrast_and_0_in_a_black_view():
+    faint = PHOTOGRAPH // 4
+    assert value("visual_information", faint, faint * np.uint8(3)) > 1.1
+    assert value("visual_information", PHOTOGRAPH, np.zeros_like(PHOTOGRAPH)) == 0
+
+
+@pytest.mark.parametrize("shape", [(17, 300, 1), (16, 300, 1), (150, 149, 3)])
+def test_visual_information_is_the_same_in_tiles_of_any_size(monkeypatch, shape):
+    plain = np.resize(PHOTOGRAPH, shape)
+    found = value("visual_information", plain, plain << np.uint8(1))
+    monkeypatch.setattr("leakage.measures.visual_information.TILE", 6)
+    tiled = value("visual_information", plain, plain << np.uint8(1))
+    assert tiled == pytest.approx(found, rel=1e-9, nan_ok=True)
+    assert np.isnan(found) == (shape[0] < 17)
 
 
 @pytest.mark.parametrize(

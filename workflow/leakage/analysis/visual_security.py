@@ -52,6 +52,8 @@ MEASURES = {
     "psnr": Measure("PSNR", "dB", ("psnr",), True),
     "ssim": Measure("SSIM", "", ("ssim",), True),
     "edge_similarity": Measure("edge similarity", "", ("edge_similarity",), True),
+    "luminance_similarity": Measure("luminance similarity", "", ("luminance_similarity",), True),
+    "visual_information": Measure("VIF", "", ("visual_information",), True),
     "correlation": Measure(
         "correlation of neighbours", "", tuple(f"correlation_{each}" for each in DIRECTIONS), True
     ),

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from typing import ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from leakage import plugins
 from leakage.errors import LeakageError
@@ -26,6 +27,8 @@ FIRST = ("similarity", "statistics", "edge_similarity", "change")
 AT_ONCE = 1 << 17
 # The squares of this many bytes add up to less than 2^32.
 MOST_ROWS = 1 << 15
+# Thousandths of red, green and blue in luma (ITU-R BT.601); whole numbers keep grey exact.
+LUMA = (299, 587, 114)
 
 
 class Measure:
@@ -50,6 +53,16 @@ def strips(picture: Bytes, overlap: int = 0, values: int = AT_ONCE) -> Iterator[
     rows = min(max(values // (width * channels), 2 * overlap, 1), MOST_ROWS)
     for start in range(0, height - overlap, rows):
         yield slice(start, min(start + rows, height - overlap) + overlap)
+
+
+def luma(picture: Bytes) -> NDArray[np.int32]:
+    """Return the luma times 1000, of shape (height, width)."""
+    if picture.shape[2] == 1:
+        return picture[..., 0].astype(np.int32) * sum(LUMA)
+    red, green, blue = (
+        np.multiply(picture[..., each], LUMA[each], dtype=np.int32) for each in range(3)
+    )
+    return red + green + blue
 
 
 def modules() -> list[str]:

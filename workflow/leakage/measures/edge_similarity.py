@@ -29,15 +29,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from leakage.interfaces import Bytes
-from leakage.measures import AT_ONCE, Measure
+from leakage.measures import AT_ONCE, LUMA, Measure, luma
 
 BLOCK = 8
 DIRECTIONS = 8
 EDGE = 16.0
 NO_EDGE_ANYWHERE = 0.5
-# Thousandths of red, green and blue in luma (ITU-R BT.601); whole numbers keep grey exact.
-LUMA = (299, 587, 114)
-# The response of a Sobel filter of whole numbers (1, 2, 1) on `_luma`, per grey level.
+# The response of a Sobel filter of whole numbers (1, 2, 1) on `luma`, per grey level.
 WHOLE = 4 * sum(LUMA)
 # Tangents of the angles halfway between neighbouring directions, up to 90 degrees.
 LIMITS = tuple(math.tan((each + 0.5) * math.pi / DIRECTIONS) for each in range(DIRECTIONS // 2))
@@ -76,18 +74,18 @@ def _edge_directions(picture: Bytes) -> NDArray[np.int64]:
     # Each strip has a row more at either side; those of the picture are mirrored.
     mirrored = np.clip(np.arange(-1, height + 1), 0, height - 1)
     found = [
-        _dominant(_luma(picture[mirrored[top : min(top + strip, height) + 2]]))
+        _dominant(luma(picture[mirrored[top : min(top + strip, height) + 2]]))
         for top in range(0, height, strip)
     ]
     return np.concatenate(found)
 
 
-def _dominant(luma: NDArray[np.int32]) -> NDArray[np.int64]:
+def _dominant(strip: NDArray[np.int32]) -> NDArray[np.int64]:
     """Return the dominant directions of a strip's blocks; its first and last row are beside it."""
-    luma = np.pad(luma, ((0, 0), (1, 1)), mode="edge")
-    across = luma[:, 2:] - luma[:, :-2]
+    strip = np.pad(strip, ((0, 0), (1, 1)), mode="edge")
+    across = strip[:, 2:] - strip[:, :-2]
     right = across[:-2] + 2 * across[1:-1] + across[2:]
-    smooth = luma[:, :-2] + 2 * luma[:, 1:-1] + luma[:, 2:]
+    smooth = strip[:, :-2] + 2 * strip[:, 1:-1] + strip[:, 2:]
     down = smooth[2:] - smooth[:-2]
     height, width = down.shape
     blocks = -(-width // BLOCK)
@@ -117,13 +115,3 @@ def _direction(down: NDArray[np.int32], right: NDArray[np.int32]) -> NDArray[np.
     backwards = (down < 0) != (right < 0)
     turns[backwards] *= -1
     return turns.astype(np.int64) % DIRECTIONS
-
-
-def _luma(picture: Bytes) -> NDArray[np.int32]:
-    """Return the luma times 1000, of shape (height, width)."""
-    if picture.shape[2] == 1:
-        return picture[..., 0].astype(np.int32) * sum(LUMA)
-    red, green, blue = (
-        np.multiply(picture[..., each], LUMA[each], dtype=np.int32) for each in range(3)
-    )
-    return red + green + blue
