@@ -18,7 +18,7 @@ from pydantic.fields import FieldInfo
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "workflow"))
 
-from leakage import datasets, encoders, estimators, schemes
+from leakage import attacks, datasets, encoders, estimators, schemes
 from leakage.config import models
 from leakage.config.entries import Choice
 from leakage.config.settings import Settings
@@ -75,6 +75,7 @@ BRANCHES = {
     "encryption": _entries("encryption.schemes", "scheme", models.CIPHERS, schemes.Cipher),
     "encoders": _entries("encoders", "encoder", models.ENCODERS, encoders.Encoder),
     "estimators": _entries("estimators", "estimator", models.ESTIMATORS, estimators.Estimator),
+    "attacks": _entries("attacks", "attack", models.ATTACK_METHODS, attacks.Attack),
 }
 
 

@@ -22,8 +22,10 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from leakage.analysis.tables import Table
+    from leakage.attacks import Target
     from leakage.config.models import Config
     from leakage.encoders.weights import Weights
+    from leakage.schemes import Cipher
     from leakage.schemes.keystream import Keystream
     from leakage.security import Accepted, Check
     from leakage.security.case import Case
@@ -182,12 +184,45 @@ class Checks(Protocol):
         """Return what each test accepts of random bytes of a shape."""
 
 
+class Attack(Protocol):
+    """An adversary's attempt to get a picture back: an entry of `attacks`."""
+
+    threat: ClassVar[Literal["ciphertext_only", "known_plaintext", "chosen_plaintext"]]
+
+    @property
+    def largest(self) -> int | None:
+        """Most pixels to attack: of a larger picture the middle; None: always whole pictures."""
+
+    @property
+    def pairs(self) -> int:
+        """Number of known pairs to be given with each target."""
+
+    @property
+    def training(self) -> int:
+        """Most pictures to train on, which are then not attacked; 0: the attack learns nothing."""
+
+    def applies(self, cipher: "Cipher", level: int) -> bool:
+        """Return whether the attack makes sense on a cipher at a level above 0."""
+
+    def fit(self, views: list[Bytes], plains: list[Bytes], level: int, seed: int) -> Any:
+        """Return what is learned from other pictures at a level, as `Target.learned`."""
+
+    def reconstruct(self, target: "Target") -> Bytes | None:
+        """Return the picture, of the shape of the target's view; None if the attack gives up."""
+
+    def judge(
+        self, plain: Bytes, guess: Bytes, cipher: "Cipher", level: int
+    ) -> Mapping[str, float]:
+        """Return further numbers on a reconstruction, by the name of their column."""
+
+
 class Wanted(NamedTuple):
     """A table that a figure reads."""
 
     estimator: str
-    """a key of `estimators`, `measures` or `analysis`"""
+    """a key of `estimators`, or `measures`, `analysis` or `attacks`"""
     representation: str
+    """a representation; of `analysis` the table's name, of `attacks` a key of it"""
     scheme: str | None = None
     """a key of `encryption.schemes`; None: the figure's own scheme"""
 
@@ -212,6 +247,7 @@ class Figure(Protocol):
     per_scheme: ClassVar[bool]
     per_representation: ClassVar[bool]
     reads_views: ClassVar[bool]
+    adds_views: ClassVar[bool]
 
     @property
     def name(self) -> str:
@@ -234,6 +270,7 @@ class Figure(Protocol):
 if TYPE_CHECKING:
     from leakage import (
         analysis,
+        attacks,
         datasets,
         encoders,
         estimators,
@@ -253,7 +290,13 @@ if TYPE_CHECKING:
         test: PermutationTest,
         measure: measures.Measure,
         checks: security.Checks,
+        attack: attacks.Attack,
         made: analysis.Analysis,
         figure: figures.Figure,
-    ) -> tuple[Dataset, Scheme, Encoder, Estimator, Test, Measure, Checks, Analysis, Figure]:
-        return dataset, scheme, encoder, estimator, test, measure, checks, made, figure
+    ) -> tuple[
+        Dataset, Scheme, Encoder, Estimator, Test, Measure, Checks, Attack, Analysis, Figure
+    ]:
+        return (
+            *(dataset, scheme, encoder, estimator, test),
+            *(measure, checks, attack, made, figure),
+        )

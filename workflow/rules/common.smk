@@ -97,6 +97,7 @@ wildcard_constraints:
     figure=one_of(DRAWINGS),
     analysis=one_of(CHECKED.analyses()),
     task=one_of(CHECKED.tasks()) or "none",
+    attack=one_of(CHECKED.attacks) or "none",
 
 
 def verbatim(text):

@@ -127,6 +127,21 @@ class Jobs:
         """Return the pictures and the level whose ciphertexts are tested."""
         return options([("limit", TESTED_PICTURES), ("level", level)])
 
+    def attack_settings(self, attack: str, scheme: str) -> str:
+        """Return the settings of the scheme that an attack depends on, at the levels attacked."""
+        # Of a scheme to which it does not apply all, so that the step can say so.
+        levels = self.workflow.attacked(attack, scheme) or self.workflow.levels(scheme)
+        return as_json(self.workflow.scheme_settings(scheme, levels))
+
+    def attack_options(self, attack: str) -> str:
+        """Return an attack's entry and seed."""
+        entry = as_json(self.workflow.attacks[attack].model_dump())
+        return options([("attack", entry), ("seed", self.config.seed)])
+
+    def attack_code(self, attack: str, scheme: str) -> str:
+        """Return the digest of the code of an attack on a scheme."""
+        return code("attack", self.workflow.attacks[attack], self.workflow.schemes[scheme])
+
     # Stage 3: embeddings.
 
     def encoder_settings(self, encoder: str) -> str:
@@ -220,7 +235,7 @@ class Jobs:
 
     def figure_views(self, drawing: Drawing) -> list[Path]:
         """Return the views that a figure shows: of each level the first shard."""
-        if not drawing.figure.reads_views:
+        if not (drawing.figure.reads_views or drawing.figure.adds_views):
             return []
         scheme = drawing.scheme
         return [self.paths.view_files(scheme, each)[0] for each in self.workflow.levels(scheme)]
@@ -286,6 +301,7 @@ class Jobs:
             ("view", "measure", "security"): self.workflow.schemes,
             ("find_weights", "embed"): self.workflow.encoders,
             ("estimate", "calibrate_estimator"): self.workflow.estimators,
+            ("attack",): self.workflow.attacks,
         }
         for steps, entries in kinds.items():
             for name, entry in entries.items():

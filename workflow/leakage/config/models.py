@@ -9,9 +9,10 @@ from typing import Annotated, Any, Literal
 
 import pydantic
 
-from leakage import encoders, estimators, schemes
+from leakage import attacks, encoders, estimators, schemes
+from leakage.attacks import Attack
 from leakage.config.entries import Choice, at_key, by_name
-from leakage.config.paths import ANALYSIS, MEASURES, PIXELS, PLAIN, WHOLE
+from leakage.config.paths import ANALYSIS, ATTACKS, MEASURES, PIXELS, PLAIN, WHOLE
 from leakage.config.settings import PathText, Settings, path, shown
 from leakage.datasets.coco import Coco
 from leakage.datasets.folder import Folder
@@ -24,10 +25,11 @@ KEY = r"[A-Za-z0-9][A-Za-z0-9_.]*(-[A-Za-z0-9_.]+)*"
 LONGEST_KEY = 64
 # The figures of a scheme are in a folder of its name, beside files such as fig1.png.
 TAKEN = (".png", ".pdf", ".csv", ".json", ".parquet", ".sha256", ".md", ".html", ".log", ".tsv")
-RESERVED = (PIXELS, PLAIN, MEASURES, ANALYSIS)
+RESERVED = (PIXELS, PLAIN, MEASURES, ANALYSIS, ATTACKS)
 CIPHERS = Choice("cipher", schemes.names, schemes.cipher_class, named=True)
 ENCODERS = Choice("kind", encoders.kinds, encoders.encoder_class)
 ESTIMATORS = Choice("method", estimators.names, estimators.estimator_class, named=True)
+ATTACK_METHODS = Choice("method", attacks.names, attacks.attack_class, named=True)
 
 
 def _name(key: str) -> str:
@@ -54,6 +56,9 @@ Schemes = Annotated[
 Encoders = Annotated[dict[Name, EncoderEntry], pydantic.BeforeValidator(by_name(ENCODERS))]
 Estimators = Annotated[
     dict[Name, Annotated[Estimator, ESTIMATORS]], pydantic.BeforeValidator(by_name(ESTIMATORS))
+]
+Attacks = Annotated[
+    dict[Name, Annotated[Attack, ATTACK_METHODS]], pydantic.BeforeValidator(by_name(ATTACK_METHODS))
 ]
 
 
@@ -252,6 +257,8 @@ class Config(Settings):
     one"""
     estimators: Estimators
     """estimators of the leakage, under names of your choice"""
+    attacks: Attacks = pydantic.Field(default={})
+    """attacks on the schemes, under names of your choice, for the figure `reconstruction`"""
     tests: Tests = Tests()
     """tests of independence that need few pictures"""
     verdict: Verdict = Verdict()

@@ -9,8 +9,10 @@ PIXELS = "pixels"
 # Ends the name of a representation of whole pictures: `clip-whole`.
 WHOLE = "-whole"
 # In place of an estimator's key: the table of classic measures, of the tests of ciphertexts (the
-# level takes the place of the representation), of exact tests, or of an analysis.
+# level takes the place of the representation), of exact tests, of an analysis, or of an attack
+# (whose key takes that place).
 MEASURES, SECURITY, TESTS, ANALYSIS = "measures", "security", "tests", "analysis"
+ATTACKS = "attacks"
 FIGURE_FILES = ("png", "pdf", "csv", "json")
 
 
@@ -85,11 +87,13 @@ class Paths:
         return [self.represented(representation, scheme, level)]
 
     def table(self, estimator: str, representation: str, scheme: str | None) -> Path:
-        """Return a table: of an estimate, measures, tests of ciphertexts, exact tests, analysis."""
+        """Return a table: of an estimate, measures, an attack, exact tests, and so on."""
         if estimator == MEASURES:
             return self.results / f"measures/{scheme}.parquet"
         if estimator == SECURITY:
             return self.security(scheme or "", int(representation))
+        if estimator == ATTACKS:
+            return self.results / f"attacks/{representation}/{scheme}.parquet"
         if estimator == ANALYSIS:
             name = f"{representation}/{scheme}" if scheme else representation
             return self.results / f"analysis/{name}.parquet"

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from leakage.config.entries import Choice
-from leakage.config.models import CIPHERS, ENCODERS, ESTIMATORS, Config
+from leakage.config.models import ATTACK_METHODS, CIPHERS, ENCODERS, ESTIMATORS, Config
 
 Schema = dict[str, Any]
 TITLE = "Configuration of the leakage workflow"
@@ -16,6 +16,7 @@ ENTRIES: dict[tuple[str, ...], Choice[Any]] = {
     ("encryption", "schemes"): CIPHERS,
     ("encoders",): ENCODERS,
     ("estimators",): ESTIMATORS,
+    ("attacks",): ATTACK_METHODS,
 }
 # Branches of other values, in which null removes one too.
 REMOVABLE = [("controls",), ("comparisons", "pixel_critics"), ("calibration", "tasks")]

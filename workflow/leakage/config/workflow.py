@@ -7,9 +7,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from leakage import analysis, figures, truths
+from leakage import analysis, attacks, figures, truths
+from leakage.attacks import Attack
 from leakage.config.models import Config
-from leakage.config.paths import ANALYSIS, MEASURES, PIXELS, PLAIN, SECURITY, TESTS, encoder_of
+from leakage.config.paths import (
+    ANALYSIS,
+    ATTACKS,
+    MEASURES,
+    PIXELS,
+    PLAIN,
+    SECURITY,
+    TESTS,
+    encoder_of,
+)
 from leakage.config.settings import nearest, refuse_odd, shown, validate
 from leakage.datasets import Dataset
 from leakage.encoders import Encoder
@@ -27,6 +37,7 @@ DRAWN = {
     "estimators": "comparisons.estimators",
     "pretraining": "controls",
     "pixel_critics": "comparisons.pixel_critics",
+    "reconstruction": "attacks",
 }
 
 
@@ -59,6 +70,7 @@ class Workflow:
         schemes: the entries of `encryption.schemes`.
         encoders: the entries of `encoders`.
         estimators: the entries of `estimators`, with `device` and `confidence` filled in.
+        attacks: the entries of `attacks`.
         calibration_encoder: the encoder of the calibration's pictures.
         key_fingerprint: of the key; the key itself is not kept.
 
@@ -79,6 +91,7 @@ class Workflow:
             name: entry.completed(device=config.device, confidence=config.verdict.confidence)
             for name, entry in config.estimators.items()
         }
+        self.attacks: dict[str, Attack] = config.attacks
         self.calibration_encoder: Encoder = config.calibration.encoder
         self.key_fingerprint = keystream.fingerprint(keystream.read_key(config.encryption.key_file))
         self._check()
@@ -123,6 +136,10 @@ class Workflow:
     def levels(self, scheme: str) -> list[int]:
         """Return the levels of a scheme, in order."""
         return self.schemes[scheme].levels
+
+    def attacked(self, attack: str, scheme: str) -> list[int]:
+        """Return the levels of a scheme that an attack attacks; empty if it does not apply."""
+        return attacks.attacked(self.attacks[attack], scheme, self.schemes[scheme])
 
     # Verdicts and figures.
 
@@ -183,7 +200,18 @@ class Workflow:
         return found
 
     def tables(self, drawing: Drawing) -> dict[str, Wanted]:
-        """Return each table that a figure reads, by its role in it."""
+        """Return each table that a figure reads, by its role in it.
+
+        Those of attacks that do not apply to the scheme are left out.
+        """
+        return {
+            role: each
+            for role, each in self._asked(drawing).items()
+            if each.estimator != ATTACKS or self.attacked(each.representation, each.scheme or "")
+        }
+
+    def _asked(self, drawing: Drawing) -> dict[str, Wanted]:
+        """Return each table that a figure asks for, by its role in it."""
         asked = drawing.figure.tables(self.config, drawing.representation)
         return _of_scheme(asked, drawing.scheme)
 
@@ -248,8 +276,20 @@ class Workflow:
                 f"verdict.estimator: {key!r} has no held-out test of each level; expected one of "
                 f"{able}"
             )
+        self._check_attacks()
         for figure, drawing in self.figures().items():
             self._check_figure(figure, drawing)
+
+    def _check_attacks(self) -> None:
+        """Refuse an attack on a named scheme to which it does not apply."""
+        for name, entry in self.attacks.items():
+            for index, scheme in enumerate(entry.schemes):
+                if not self.attacked(name, scheme):
+                    raise LeakageError(
+                        f"attacks.{name}.schemes.{index}: {entry.method} does not apply to any "
+                        f"level of the scheme {scheme} ({self.schemes[scheme].cipher}); leave the "
+                        "scheme out, or attack other levels"
+                    )
 
     def _names(self) -> Iterator[tuple[str, str, Iterable[str], str]]:
         """Yield every name that refers to an entry: where, the name, known names, kind of entry."""
@@ -278,6 +318,9 @@ class Workflow:
         yield "verdict.estimator", config.verdict.estimator, estimators, "estimator"
         if config.verdict.pixels is not None:
             yield "verdict.pixels", config.verdict.pixels, estimators, "estimator"
+        for attack, entry in self.attacks.items():
+            for index, key in enumerate(entry.schemes):
+                yield f"attacks.{attack}.schemes.{index}", key, self.schemes, "scheme"
         for index, key in enumerate(calibration.estimators):
             yield f"calibration.estimators.{index}", key, estimators, "estimator"
         for key in (*calibration.tasks, *calibration.draws):
@@ -292,7 +335,7 @@ class Workflow:
 
     def _check_figure(self, figure: str, drawing: Drawing) -> None:
         """Refuse a figure that shows nothing, or reads a table that nothing defines."""
-        tables = self.tables(drawing)
+        tables = self._asked(drawing)
         if not tables and not drawing.figure.reads_views:
             name = drawing.figure.name
             raise LeakageError(
@@ -301,6 +344,9 @@ class Workflow:
             )
         for estimator, representation, _ in self.behind(tables.values()):
             if estimator in (MEASURES, SECURITY, ANALYSIS):
+                continue
+            if estimator == ATTACKS:
+                _refuse_undefined(representation, self.attacks, f"attacks (for {figure})", "attack")
                 continue
             where = f"estimators (for {figure})"
             if estimator != TESTS:

@@ -67,6 +67,8 @@ class Figure:
     """whether it is drawn once for each of `representations`"""
     reads_views: ClassVar[bool] = False
     """whether `draw` is given a list of views and no tables"""
+    adds_views: ClassVar[bool] = False
+    """whether `draw` is given a list of views beside the tables, in the role `views`"""
 
     def __init_subclass__(cls, **options: Any) -> None:
         """Let the class draw in the theme of all figures, whatever the caller's settings are."""

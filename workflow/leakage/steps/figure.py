@@ -29,7 +29,10 @@ def main(
     paths = dict(map(role_and_path, table or []))
     tables = {role: read(path) for role, path in paths.items()}
     views = [View(path) for path in view or []]
-    drawn, behind = _call(figure, figure.draw, views if figure.reads_views else tables)
+    argument: Any = views if figure.reads_views else tables
+    if figure.adds_views:
+        argument = {**tables, "views": views}
+    drawn, behind = _call(figure, figure.draw, argument)
     numbers = _call(figure, figure.numbers, behind)
     caption = captions.fill(figure.template, numbers, figure.name)
     style.save(drawn, behind, output, caption)

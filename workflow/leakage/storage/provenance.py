@@ -87,6 +87,8 @@ def jobs(read: Iterable[Mapping[str, Any]]) -> set[str]:
             found.add(f"estimate {about['estimator']}")
         elif "tests" in about:
             found.add("test")
+        elif "attack" in about:
+            found.add(f"attack {about['attack']}")
         elif "pictures" in about:
             found.add(f"measure {scheme}")
         encoder = about.get("representation", "pixels").removesuffix("-whole")
