@@ -33,6 +33,9 @@ PLANNED = {
     "snakemake --cores 2 --configfile docs/findings.yaml -- figures report": (
         "results/findings/report.html"
     ),
+    "snakemake --cores 2 --configfile demo.yaml -- results/demo/security/msb_xor/4.parquet": (
+        "results/demo/record/throughput/msb_xor/4.csv"
+    ),
     "snakemake --cores 8 download": "results/paper/record/weights/clip.safetensors",
     "snakemake --cores 2 --configfile demo.yaml timm.yaml -- download": (
         "results/timm/record/weights/vit.safetensors"

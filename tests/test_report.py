@@ -63,6 +63,9 @@ def run(tmp_path: Path):
         pictures = [("cat", pixels), ("dog", pixels)]
         views.write(tmp_path / f"{level}.parquet", pictures, {"level": level, "scheme": "msb_xor"})
 
+    # Each picture at 2 MB/s.
+    (tmp_path / "times.csv").write_text("image_id,bytes,seconds\na,2000000,1\nb,4000000,2\n")
+
     def write(**given: pd.DataFrame) -> tuple[str, str]:
         paths = {name: tmp_path / f"{name}.parquet" for name in given}
         for name, table in given.items():
@@ -75,6 +78,7 @@ def run(tmp_path: Path):
             key=FINGERPRINT,
             figures=[other, drawn],
             views={"msb_xor": [tmp_path / f"{level}.parquet" for level in (0, 8)]},
+            throughput=dict.fromkeys(["msb_xor", "full"], tmp_path / "times.csv"),
             **paths,
         )
         report.main(shown.as_json())
@@ -197,6 +201,57 @@ def test_the_published_calibration_is_quoted_unless_the_run_has_its_own(run):
     assert "docs/calibration.md" not in page + summary
 
 
+TESTS = pd.DataFrame(
+    {
+        "scheme": ["msb_xor"] * 4 + ["full"] * 4,
+        "level": [8] * 4 + [1] * 4,
+        "test": ["npcr", "energy", "psnr", "local"] * 2,
+        "title": ["NPCR", "GLCM energy", "PSNR after noise", "local entropy"] * 2,
+        "unit": ["%", "", "dB", "bits"] * 2,
+        "pictures": [6, 6, 6, 0] * 2,
+        "value": [0.00031, 0.015628, 28.0774, np.nan, 99.61168, 0.0156286, np.inf, np.nan],
+        "expected": [99.6094, 0.0156282, np.nan, np.nan] * 2,
+        "accepted_low": [99.59251, 0.0156270, np.nan, np.nan] * 2,
+        "accepted_high": [np.inf, 0.0156294, np.nan, np.nan] * 2,
+        "rate": [0.05, 0.05, np.nan, np.nan] * 2,
+        "failed": [6, 0, np.nan, np.nan, 0, 1, np.nan, np.nan],
+        "p_value": [1e-8, 1.0, np.nan, np.nan, 1.0, 0.26, np.nan, np.nan],
+        "verdict": [
+            *("fail", "pass", "not judged", "not defined"),
+            *("pass", "pass", "not judged", "not defined"),
+        ],
+    }
+)
+
+
+def test_the_tests_of_ciphertexts_are_shown_with_their_interval_and_what_they_do_not_say(
+    run, tmp_path
+):
+    page, summary = run(security=TESTS)
+    for line in (
+        "- **msb_xor**: At n = 8 it passes 1 of 2 tests, and fails: NPCR.",
+        "- **full**: At n = 1 it passes 2 of 2 tests.",
+        "| test of the ciphertext | random bytes | msb_xor, n = 8 | full, n = 1 |",
+        "| GLCM energy | 0.01562700 to 0.01562940 | pass: 0.01562800 (0 of 6 fail) | "
+        "pass: 0.01562860 (1 of 6 fail) |",
+        "| PSNR after noise (dB) |  | 28.08 | inf |",
+        "| Local entropy (bits) |  | not defined | not defined |",
+        "| Throughput (MB/s) |  | 2 | 2 |",
+    ):
+        assert line in summary.splitlines(), line
+    assert "| NPCR (%) | at least 99.5925 | fail: 0.0003 (6 of 6 fail) |" in summary
+    text = words(page)
+    assert "5 % fail a test" in text and "nothing about what the clear bits show" in text
+    assert "At n = 8 it passes 1 of 2 tests" in text.replace("\u00a0", " ")
+    assert "fail: 0.0003" in text and "6 of 6 fail" in text
+    Page(page)
+    saved = pd.read_csv(tmp_path / "security.csv")
+    assert saved["test"].tolist() == [*TESTS["test"], *["throughput"] * 2]
+    assert "What reviewers ask for" not in words(run()[0])
+    failing = TESTS.assign(verdict="fail")
+    assert "At n = 8 it fails all 4 tests." in run(security=failing)[1]
+
+
 def test_the_inputs_of_a_run_name_every_file_that_the_report_reads(tmp_path):
     values = merged(merged(PAPER, DEMO), {"report": {"calibration": True}})
     workflow = Workflow(values)
@@ -212,6 +267,7 @@ def test_the_inputs_of_a_run_name_every_file_that_the_report_reads(tmp_path):
     names += ["analysis/verdicts.parquet", "analysis/claims.parquet", "figures/fig2.pdf"]
     names += ["calibration/table.parquet", "calibration/verdict.parquet"]
     names += ["figures/schemes-lite0.csv", "calibration/calibration.png"]
+    names += ["analysis/security.parquet", "record/throughput/msb_xor/8.csv"]
     assert {str(results / name) for name in names} < read
 
 

@@ -19,9 +19,11 @@ from snake import REPOSITORY, TINY_RESULTS, Run, TinyRun, snakemake
 
 CODE = Path("workflow") / "leakage"
 # The report job makes these files. It follows any other job.
-REPORT = {"report", "summary", "record/configuration"}
+REPORT = {"report", "summary", "security", "record/configuration"}
 SCORECARD = ["analysis/claims", "figures/scorecard", "scorecard"]
 CONSISTENCY = ["analysis/consistency/*", "figures/consistency"]
+# The tests of ciphertexts at the strongest level, and their table.
+TESTED = ["security/msb_xor/8", "record/throughput/msb_xor/8", "analysis/security"]
 SECURITY = ["analysis/visual_security", "figures/visual_security"]
 VERDICTS = ["analysis/verdicts", "figures/verdict", "figures/schemes-*", *SECURITY]
 
@@ -173,7 +175,7 @@ CHANGES = [
             "measures/msb_xor",
             "figures/*",
             "scorecard",
-            "analysis/*",
+            "analysis/[!s]*",
         ],
         new={"views/msb_xor/6", "embeddings/statistics/msb_xor/6"},
         config={"encryption": {"schemes": {"msb_xor": {"levels": [0, 4, 6, 8]}}}},
@@ -190,22 +192,24 @@ CHANGES = [
             "analysis/*",
             "figures/*",
             "scorecard",
+            *TESTED,
         ],
         config={"encryption": {"schemes": {"msb_xor": {"view": "full"}}}},
     ),
     Change(
         "the code of a scheme's module, or of a plug-in's file",
         "its views, embeddings, estimates, tests and measures, and the figures that show it",
-        ["*/pixel_permutation/4", "*/pixel_permutation", *VERDICTS],
+        ["*/pixel_permutation/4", "*/pixel_permutation", *VERDICTS, "analysis/security"],
         edit=code("schemes/pixel_permutation"),
         quick=True,
     ),
     Change(
         "a scheme added to `comparisons.schemes`",
         "its views, embeddings, tests, measures, compared estimates; the comparisons",
-        VERDICTS,
+        [*VERDICTS, "analysis/security"],
         new={"views/full/1", "embeddings/statistics/full/1", "tests/statistics/full"}
-        | {"estimates/mine/statistics/full", "estimates/histogram/pixels/full", "measures/full"},
+        | {"estimates/mine/statistics/full", "estimates/histogram/pixels/full", "measures/full"}
+        | {"security/full/1", "record/throughput/full/1"},
         config={"comparisons": {"schemes": ["msb_xor", "pixel_permutation", "full"]}},
     ),
     Change(
@@ -227,6 +231,13 @@ CHANGES = [
             "encoders": {"finer": {"kind": "statistics", "grid": 3}},
             "representations": ["statistics", "finer"],
         },
+    ),
+    Change(
+        "the code of a test of ciphertexts (`security/`)",
+        "the tests of ciphertexts, and their table",
+        ["security/*", "record/throughput/*", "analysis/security"],
+        edit=code("security/damage"),
+        quick=True,
     ),
     Change(
         "the code or the caption of a figure",
@@ -350,7 +361,7 @@ def check_imports(checkout: Path, trace: Path) -> set[str]:
 
 
 STEPS = {"manifest", "places", "view", "measure", "embed", "estimate", "test", "analyse"}
-STEPS |= {"figure", "report"}
+STEPS |= {"security", "figure", "report"}
 
 
 def test_every_step_imports_only_what_its_digest_covers(tiny_run: TinyRun) -> None:

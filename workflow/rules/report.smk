@@ -1,5 +1,6 @@
 # Stage 7: the report. Makes report.html, one page to read and to pass on, summary.md with the same
-# content as text, and record/configuration.yaml. `snakemake --report` makes Snakemake's own report.
+# content as text, security.csv and record/configuration.yaml. `snakemake --report` makes the report of
+# Snakemake itself.
 
 from leakage.report import inputs
 
@@ -13,6 +14,7 @@ rule report:
     input:
         **REPORT.files(),
     output:
+        **({"security": RESULTS / "security.csv"} if REPORT.security else {}),
         page=RESULTS / "report.html",
         summary=RESULTS / "summary.md",
         configuration=RESULTS / "record/configuration.yaml",

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from leakage import analysis, measures, plugins, security
-from leakage.config.paths import ANALYSIS, PIXELS, PLAIN, TESTS, WHOLE, Paths, encoder_of
+from leakage.config.paths import ANALYSIS, PIXELS, PLAIN, SECURITY, TESTS, WHOLE, Paths, encoder_of
 from leakage.config.workflow import Drawing, Workflow
 from leakage.interfaces import Wanted
 from leakage.storage.digest import code_digest
@@ -227,6 +227,15 @@ class Jobs:
         """
         analysed = self.workflow.analysed(*name.partition("/")[::2])
         return {role: self.paths.table(*each) for role, each in analysed.items()}
+
+    def throughput(self) -> dict[str, Path]:
+        """Return the times of encryption of the levels in the table of security, by scheme."""
+        tested = self.workflow.analysed(SECURITY, "").values()
+        return {
+            each.scheme: self.paths.throughput(each.scheme, int(each.representation))
+            for each in tested
+            if each.scheme
+        }
 
     def figure_tables(self, drawing: Drawing) -> dict[str, Path]:
         """Return the tables that a figure reads, by role."""

@@ -222,6 +222,9 @@ class Calibration(Settings):
 class Report(Settings):
     """The parts of the report in addition to the figures."""
 
+    security: bool = True
+    """whether the report has the table that reviewers of image encryption ask for: NPCR, UACI,
+    chi-square and others, at the strongest level of each compared scheme"""
     calibration: bool = False
     """whether the report runs and shows the calibration (that of config.yaml takes an hour) instead
     of quoting docs/calibration.md"""

@@ -11,7 +11,7 @@ from leakage.analysis import tables as estimates
 from leakage.analysis.tables import INFORMATION, by_level
 from leakage.analysis.verdicts import sized
 from leakage.interfaces import Frame
-from leakage.report import answers, calibrations, grid, illustrations, record, warnings
+from leakage.report import answers, calibrations, grid, illustrations, record, reviewers, warnings
 from leakage.report.inputs import ReportInputs
 from leakage.report.tables import Column, Table, from_frame
 from leakage.storage import files
@@ -29,6 +29,7 @@ class Content:
     grids: tuple[grid.Grid, ...]
     warnings: tuple[warnings.Warned, ...]
     groups: tuple[illustrations.Group, ...]
+    reviewers: reviewers.Reviewers | None
     verdicts: Table | None
     claims: Table | None
     estimates: Table | None
@@ -68,6 +69,7 @@ def collect(inputs: ReportInputs) -> Content:
             ),
             *warnings.of_key(inputs.key, record.TEST_KEY),
         ),
+        reviewers=_reviewers(inputs),
         groups=tuple(illustrations.groups(inputs.figures)),
         verdicts=verdict_table(verdicts),
         claims=claim_table(claims),
@@ -146,6 +148,12 @@ def estimate_table(tables: Iterable[estimates.Table]) -> Table | None:
         "note": Column("carries no weight"),
     }
     return from_frame(pd.concat(parts), columns)
+
+
+def _reviewers(inputs: ReportInputs) -> reviewers.Reviewers | None:
+    if inputs.security is None:
+        return None
+    return reviewers.reviewers(_read(inputs.security)[0], inputs.throughput)
 
 
 def _calibration(inputs: ReportInputs) -> calibrations.Calibration:

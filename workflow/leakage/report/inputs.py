@@ -54,6 +54,10 @@ class ReportInputs(Settings):
     """analysis/verdicts.parquet; without it the report has no answer"""
     claims: Path | None = None
     """analysis/claims.parquet, the verdicts on the paper's claims"""
+    security: Path | None = None
+    """analysis/security.parquet, the tests of ciphertexts"""
+    throughput: dict[str, Path] = pydantic.Field(default={})
+    """by scheme, the times of encryption (record/throughput/{scheme}/{level}.csv)"""
     estimates: list[Path] = pydantic.Field(default=[])
     """tables of estimates (.parquet)"""
     figures: list[Drawn] = pydantic.Field(default=[])
@@ -71,10 +75,14 @@ class ReportInputs(Settings):
 
     def files(self) -> dict[str, list[Path]]:
         """Return the files to read, by kind."""
-        tables = [self.verdicts, self.claims, self.calibration, self.false_alarms]
+        tables = [
+            *(self.verdicts, self.claims, self.security),
+            *(self.calibration, self.false_alarms),
+        ]
         return {
             "manifest": [self.results / "manifest.csv"],
             "tables": [*filter(None, tables), *self.estimates],
+            "throughput": [*self.throughput.values()],
             "views": [path for paths in self.views.values() for path in paths],
             "figures": [
                 Path(f"{each.stem}.{suffix}") for each in self.figures for suffix in FIGURE_FILES
@@ -104,11 +112,14 @@ def of_run(workflow: "Workflow", configuration: Mapping[str, Any], jobs: "Jobs")
         Drawn(stem=results / "figures" / name, name=name, **_about(workflow, drawing))
         for name, drawing in drawings.items()
     ]
-    own: dict[str, Path] = {}
+    own: dict[str, Any] = {}
     if jobs.shows_verdicts():
         own["verdicts"] = results / "analysis/verdicts.parquet"
     if "scorecard" in drawings:
         own["claims"] = results / "analysis/claims.parquet"
+    if config.report.security and (throughput := jobs.throughput()):
+        own["security"] = results / "analysis/security.parquet"
+        own["throughput"] = throughput
     if config.report.calibration:
         own["calibration"] = results / "calibration/table.parquet"
         own["false_alarms"] = results / "calibration/verdict.parquet"

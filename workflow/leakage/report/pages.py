@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from leakage.analysis.security import FAIL, PASS
 from leakage.analysis.verdicts import LEAK, NO_EVIDENCE, TOO_FEW_PERMUTATIONS, TOO_FEW_PICTURES
 from leakage.report.content import Content
 from leakage.report.tables import Table
@@ -12,6 +13,8 @@ if TYPE_CHECKING:
     import jinja2
 
 FOLDER = Path(__file__).parent
+# Of each verdict on a test of the ciphertext, the same.
+PASSES = {PASS: ("none", "○"), FAIL: ("leak", "●")}
 TITLE = "What leaks through the encryption?"
 NO_VERDICT = "This run has no verdict, because none of its figures shows one."
 # Of each verdict: its class in the style sheet, a symbol and words, so that colour is never needed.
@@ -69,5 +72,5 @@ def _template(name: str, autoescape: bool) -> "jinja2.Template":
         keep_trailing_newline=True,
     )
     environment.filters |= {"together": together, "cell": markdown_cell, "table": markdown_table}
-    environment.globals |= {"title": TITLE, "no_verdict": NO_VERDICT}
+    environment.globals |= {"passes": PASSES, "title": TITLE, "no_verdict": NO_VERDICT}
     return environment.get_template(name)

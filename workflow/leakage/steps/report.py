@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from leakage.report import content, pages, record
+from leakage.report import content, pages, record, reviewers
 from leakage.report.inputs import ReportInputs, read
 from leakage.storage import files
 
@@ -18,12 +18,17 @@ HELP = "A JSON object, or the path of a file with one. Its keys:\n\n" + "\n\n".j
 
 
 def main(inputs: Annotated[str, typer.Argument(help=HELP, show_default=False)]) -> None:
-    """Write report.html, summary.md and record/configuration.yaml into the results folder."""
+    """Write report.html, summary.md and record/configuration.yaml into the results folder.
+
+    With the tests of ciphertexts, their table is written as security.csv as well.
+    """
     given = read(inputs)
     found = content.collect(given)
     page = given.results / "report.html"
     _write(given.results / record.CONFIGURATION, found.record.configuration)
     _write(given.results / "summary.md", pages.markdown(found))
+    if found.reviewers:
+        _write(given.results / reviewers.FILE, found.reviewers.csv)
     _write(page, pages.html(found))
     size = page.stat().st_size
     print(f"report.html: {size / 1e6:.1f} MB", file=sys.stderr)
