@@ -12,11 +12,11 @@ import pytest
 import skimage.data
 from leakage import datasets
 from leakage.config.settings import validate
-from leakage.datasets import folder, photographs
+from leakage.datasets import photographs
 from leakage.datasets.folder import Folder
 from leakage.datasets.photographs import Photographs
 from leakage.errors import LeakageError
-from leakage.storage import files, pictures, shards
+from leakage.storage import files, listing, pictures, shards
 from PIL import Image
 
 RNG = np.random.default_rng(0)
@@ -275,7 +275,7 @@ def test_a_wrong_checksum_in_a_png_is_refused(tmp_path):
 
 
 def test_an_id_is_the_same_however_a_file_system_stores_accents():
-    assert folder.image_id("e\u0301.png") == folder.image_id("\u00e9.PNG") == "\u00e9"
+    assert listing.image_id("e\u0301.png") == listing.image_id("\u00e9.PNG") == "\u00e9"
 
 
 @pytest.mark.parametrize("name", ["NA", "nan", "001", "1e5", "True", "=1", 'a,"b'])

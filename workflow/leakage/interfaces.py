@@ -67,6 +67,7 @@ class Scheme(Protocol):
     level_label: ClassVar[str]
     encrypts: ClassVar[bool]
     has_inverse: ClassVar[bool]
+    pixelwise: ClassVar[bool]
 
     @property
     def levels(self) -> list[int]:

@@ -83,10 +83,12 @@ class Jobs:
         return code("view", *([] if scheme == PLAIN else [self.workflow.schemes[scheme]]))
 
     def encrypted_files(self, scheme: str, levels: Iterable[int]) -> list[str]:
-        """Return the files of a scheme that another program encrypted; else an empty list."""
+        """Return the user's files that levels of a scheme read: encrypted pictures, the region."""
         if scheme == PLAIN:
             return []
-        return [path for level in levels for path in self.workflow.schemes[scheme].files(level)]
+        entry, levels = self.workflow.schemes[scheme], list(levels)
+        region = entry.region.files() if entry.region and any(levels) else []
+        return [path for level in levels for path in entry.files(level)] + region
 
     def measured_apart(self) -> bool:
         """Return whether each level and part of the pictures is measured by its own job."""

@@ -28,6 +28,7 @@ from leakage.estimators import Estimator
 from leakage.figures import Figure
 from leakage.interfaces import Wanted
 from leakage.schemes import Cipher, keystream
+from leakage.schemes.regions import Region
 from leakage.storage import shards
 
 # Most jobs per stage.
@@ -269,6 +270,9 @@ class Workflow:
         for key, encoder in self.encoders.items():
             _refuse_missing(encoder, f"encoders.{key}")
         _refuse_missing(self.calibration_encoder, "calibration.encoder")
+        for key, scheme in self.schemes.items():
+            if scheme.region is not None:
+                _check_region(scheme.region, self.dataset, f"encryption.schemes.{key}.region")
         key = self.config.verdict.estimator
         if not self.verdict_estimator.tests:
             able = ", ".join(name for name, each in self.estimators.items() if each.tests)
@@ -378,6 +382,22 @@ def _refuse_missing(encoder: Encoder, where: str) -> None:
             f"{where}.weights: {absent[0]}: no such file; give the path of a .safetensors file, a "
             "tag, or random for the untrained network"
         )
+
+
+def _check_region(region: Region, dataset: Dataset, where: str) -> None:
+    """Refuse a region that does not fit the pictures, as far as these are known before any job."""
+    if not (found := dataset.pictures()):
+        return
+    # Imported here: it takes time, and most runs have no region.
+    from leakage.storage import pictures
+
+    try:
+        region.refuse_unknown(found)
+        for image_id in region.named():
+            if (size := pictures.size(found[image_id])) is not None:
+                region.refuse_unfit(image_id, size)
+    except LeakageError as error:
+        raise LeakageError(f"{where}: {error}") from None
 
 
 def _shards(pictures: int, size: int) -> int:

@@ -58,6 +58,10 @@ class Dataset(Settings):
         """Return name and size in bytes of every file of the user's that belongs to the dataset."""
         return []
 
+    def pictures(self) -> dict[str, Path]:
+        """Return the file of every picture by its id; empty if not known before any job."""
+        return {}
+
     def notes(self) -> list[str]:
         """Return lines for the log, such as which files of the user's are left out and why."""
         return []

@@ -1,6 +1,5 @@
 """The user's own pictures: all picture files in a folder and its subfolders, left in place."""
 
-import unicodedata
 from pathlib import Path
 from typing import ClassVar
 
@@ -29,6 +28,11 @@ class Folder(Dataset):
         root = Path(self.path)
         return [(name, (root / name).stat().st_size) for name in _picture_files(root).names]
 
+    def pictures(self) -> dict[str, Path]:
+        """Return the file of every picture by its id."""
+        root = Path(self.path)
+        return {listing.image_id(name): root / name for name in _picture_files(root).names}
+
     def notes(self) -> list[str]:
         """Return which files and folders are left out, by reason."""
         return _picture_files(Path(self.path)).notes()
@@ -43,22 +47,14 @@ class Folder(Dataset):
         names = _picture_files(root).names
         seen: dict[str, str] = {}
         for name in names:
-            other = seen.setdefault(image_id(name), name)
+            other = seen.setdefault(listing.image_id(name), name)
             if other != name:
                 raise LeakageError(
                     f"dataset.folder.path: {other} and {name} would both have the id "
-                    f"{image_id(name)!r}; rename one of them"
+                    f"{listing.image_id(name)!r}; rename one of them"
                 )
-        entries = [Entry(image_id(name), name, self.license, name) for name in names]
+        entries = [Entry(listing.image_id(name), name, self.license, name) for name in names]
         return self.listed(root, entries, patch_size)
-
-
-def image_id(name: str) -> str:
-    """Return a picture's id: its path below the folder without the suffix, / replaced by _.
-
-    Accents are composed (NFC), because some file systems store them apart.
-    """
-    return unicodedata.normalize("NFC", name.rpartition(".")[0].replace("/", "_"))
 
 
 def _picture_files(root: Path) -> listing.Listing:

@@ -90,6 +90,10 @@ class Photographs(Dataset):
         """Return the number of photographs, including those too small for a patch."""
         return len(self.names)
 
+    def pictures(self) -> dict[str, Path]:
+        """Return the file of every photograph by its name."""
+        return {name: _installed(PHOTOGRAPHS[name]) for name in self.names}
+
     def collect(self, pictures: Path, patch_size: int) -> tuple[list[Row], list[Row]]:
         """Copy the photographs to `pictures` and return the rows."""
         entries = [_copied(name, PHOTOGRAPHS[name], pictures) for name in self.names]

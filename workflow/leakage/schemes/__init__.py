@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, Self, TypeVar
 
 import numpy as np
 import pydantic
@@ -13,9 +13,10 @@ from leakage.config.settings import Settings, shown
 from leakage.errors import LeakageError
 from leakage.interfaces import Bytes
 from leakage.schemes.keystream import Keystream
+from leakage.schemes.regions import Region
 from leakage.storage import files
 
-SHARED = {"bitplanes", "blocks", "keystream"}
+SHARED = {"bitplanes", "blocks", "keystream", "regions"}
 # The arguments of the methods of which a cipher has at least one.
 METHODS = {"encrypt": ("pixels", "level", "keystream"), "read": ("image_id", "plain", "level")}
 
@@ -46,11 +47,15 @@ class Cipher(Settings):
     """False if the class has `read`, because another program encrypts the pictures"""
     has_inverse: ClassVar[bool] = False
     """whether the class has `decrypt`"""
+    pixelwise: ClassVar[bool] = False
+    """whether it changes each pixel by itself, so that a mask can limit it"""
 
     cipher: str
     """the cipher: a module of `leakage.schemes`, or the path of a Python file"""
     levels: list[int]
     """levels to measure; 0 is the plain picture"""
+    region: Region | None = pydantic.Field(default=None, exclude_if=lambda region: region is None)
+    """the part of each picture that is encrypted; null: all of it"""
 
     def __init_subclass__(cls, **options: Any) -> None:
         """Declare what a class can do by the methods that it has."""
@@ -70,6 +75,19 @@ class Cipher(Settings):
         if not levels or len(set(levels)) < len(levels):
             raise ValueError(f"found {shown(levels)}; expected at least one level, each named once")
         return sorted(levels)
+
+    @pydantic.model_validator(mode="after")
+    def _region_fits(self) -> Self:
+        if self.region is None:
+            return self
+        if self.region.mask is not None and self.encrypts and not self.pixelwise:
+            raise ValueError(
+                f"the cipher {self.cipher} does not change each pixel by itself, so a mask cannot "
+                "limit it; give boxes in place of region.mask"
+            )
+        if self.levels == [0]:
+            raise ValueError("levels: found only 0; a region needs a level that is encrypted")
+        return self
 
     def encrypt(self, pixels: Bytes, level: int, keystream: Keystream) -> Bytes:
         """Return the ciphertext of a picture, uint8 of the same shape (height, width, channels)."""
@@ -148,7 +166,9 @@ class KeyedScheme:
         where, cipher = f"{self._name}, picture {image_id} at level {level}", self.cipher
         if not cipher.encrypts:
             found = self._call(where, cipher.read, image_id, plain, level)
-            return _checked(where, cipher.read, found, plain)
+            found = _checked(where, cipher.read, found, plain)
+            self._refuse_changes_outside(where, image_id, plain, found)
+            return found
         found = self._transform(where, cipher.encrypt, image_id, plain, level)
         if check and self._is_plugin and cipher.has_inverse:
             back = self._transform(where, cipher.decrypt, image_id, found, level)
@@ -179,8 +199,10 @@ class KeyedScheme:
         cipher = self.cipher
         clear_bits = self._call(self._name, cipher.clear_bits, level)
         strength = self._call(self._name, cipher.strength, level)
+        clear_bits = None if clear_bits is None else float(clear_bits)
+        region = cipher.region
         found: dict[str, Any] = {
-            "clear_bits": None if clear_bits is None else float(clear_bits),
+            "clear_bits": clear_bits if region is None else 8.0,
             "strength": None if strength is None else float(strength),
             "nested": bool(self._call(self._name, cipher.nested)),
             "level_label": cipher.level_label,
@@ -188,6 +210,9 @@ class KeyedScheme:
         if not cipher.encrypts:
             paths = self._call(self._name, cipher.files, level)
             found["encrypted"] = {path: files.sha256(path) for path in paths}
+        if region is not None:
+            found["clear_bits_inside"] = clear_bits
+            found["region_files"] = {path: files.sha256(path) for path in region.files()}
         return found
 
     @property
@@ -201,11 +226,37 @@ class KeyedScheme:
     def _transform(
         self, where: str, method: Transform, image_id: str, pixels: Bytes, level: int
     ) -> Bytes:
+        """Return the picture with its region, or all of it, transformed by a cipher's method."""
+        if self.cipher.region is None:
+            return self._transformed(where, method, image_id, pixels, level)
+        return self.cipher.region.change(
+            image_id,
+            pixels,
+            lambda nonce, part: self._transformed(where, method, nonce, part, level),
+        )
+
+    def _transformed(
+        self, where: str, method: Transform, nonce: str, pixels: Bytes, level: int
+    ) -> Bytes:
         given = pixels.view()
         # A plug-in that wrote into its input would change the plain picture of the next level.
         given.flags.writeable = False
-        found = self._call(where, method, given, level, Keystream(self.key, image_id))
+        found = self._call(where, method, given, level, Keystream(self.key, nonce))
         return _checked(where, method, found, pixels)
+
+    def _refuse_changes_outside(
+        self, where: str, image_id: str, plain: Bytes, ciphertext: Bytes
+    ) -> None:
+        """Refuse a picture that another program changed outside the region."""
+        if self.cipher.region is None:
+            return
+        changed = (plain != ciphertext).any(axis=2)
+        changed &= ~self.cipher.region.inside(image_id, plain.shape)
+        if count := np.count_nonzero(changed):
+            raise LeakageError(
+                f"{where}: {count:,} pixels outside the region differ from the plain picture; "
+                "correct the region, or store the encrypted picture without loss"
+            )
 
     def _call(self, where: str, method: Callable[..., Found], *arguments: Any) -> Found:
         if not self._is_plugin:

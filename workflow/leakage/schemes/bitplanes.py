@@ -18,6 +18,7 @@ class BitPlaneCipher(Cipher):
     A class derived from it says which bits, in `encrypted_bits`.
     """
 
+    pixelwise: ClassVar[bool] = True
     strongest: ClassVar[int] = PLANES
 
     if TYPE_CHECKING:  # each class has this field, with values of its own

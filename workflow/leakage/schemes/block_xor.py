@@ -19,6 +19,7 @@ class BlockXor(Cipher):
     """XOR of blocks."""
 
     level_label: ClassVar[str] = "level n (eighths of the blocks encrypted)"
+    pixelwise: ClassVar[bool] = True
     strongest: ClassVar[int] = 8
 
     cipher: Literal["block_xor"] = "block_xor"

@@ -12,7 +12,6 @@ from typing import Any, Literal
 import pydantic
 
 from leakage.config.settings import input_path, shown
-from leakage.datasets.folder import image_id
 from leakage.errors import LeakageError
 from leakage.interfaces import Bytes
 from leakage.schemes import Cipher
@@ -102,5 +101,5 @@ def _by_id(folder: Path, changed: int) -> dict[str, list[str]]:
     """Return the picture files of a folder by id, as of the time of its last change."""
     found: dict[str, list[str]] = {}
     for path in _pictures(folder):
-        found.setdefault(image_id(Path(path).name), []).append(path)
+        found.setdefault(listing.image_id(Path(path).name), []).append(path)
     return found

@@ -16,6 +16,7 @@ class Full(Cipher):
     """Encryption of the whole picture."""
 
     level_label: ClassVar[str] = "level (0 plain, 1 encrypted whole)"
+    pixelwise: ClassVar[bool] = True
     strongest: ClassVar[int] = 1
 
     cipher: Literal["full"] = "full"

@@ -11,6 +11,7 @@ from leakage.config.settings import Settings, parse, validate
 from leakage.errors import LeakageError
 from leakage.interfaces import Bytes
 from leakage.schemes import keystream
+from leakage.schemes.regions import Region
 from leakage.storage import files, pictures, views
 from leakage.storage.shards import rows as shard_rows
 
@@ -57,6 +58,8 @@ def main(
             f"--level {level}: --settings has no definition of the scheme; add its entry"
         )
     rows = shard_rows(files.check(manifest), shard, shards).to_dict("records")
+    if scheme is not None and scheme.cipher.region is not None:
+        _refuse_unfit(scheme.cipher.region, manifest)
     progress.about(f"{encryption.scheme} {level}")
 
     def observed() -> Iterator[tuple[str, Bytes]]:
@@ -84,6 +87,14 @@ def main(
             "inputs": {"manifest": files.recorded(manifest)},
         },
     )
+
+
+def _refuse_unfit(region: Region, manifest: Path) -> None:
+    """Refuse a region that does not fit the pictures, before the first of them is encrypted."""
+    table = shard_rows(manifest, 0, 1)
+    region.refuse_unknown(table["image_id"])
+    for image_id, height, width in table[["image_id", "height", "width"]].itertuples(index=False):
+        region.refuse_unfit(image_id, (height, width))
 
 
 def opened(encryption: Encryption) -> schemes.KeyedScheme | None:

@@ -2,6 +2,7 @@
 
 import fnmatch
 import os
+import unicodedata
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
@@ -55,6 +56,14 @@ class Listing:
 def is_picture(name: str) -> bool:
     """Return whether a file's name is a picture's: known suffix in any case, not hidden."""
     return Path(name).suffix.lower() in SUFFIXES and not name.startswith(".")
+
+
+def image_id(name: str) -> str:
+    """Return a picture's id: its path below the folder without the suffix, / replaced by _.
+
+    Accents are composed (NFC), because some file systems store them apart.
+    """
+    return unicodedata.normalize("NFC", name.rpartition(".")[0].replace("/", "_"))
 
 
 def is_results(folder: Path) -> bool:

@@ -85,6 +85,15 @@ def read(path: Path | str) -> Bytes:
     return pixels.reshape(*pixels.shape[:2], -1)
 
 
+def size(path: Path) -> tuple[int, int] | None:
+    """Return the height and width of a picture from its header; None if it is not a picture."""
+    try:
+        with Image.open(path, formats=FORMATS) as image:
+            return image.height, image.width
+    except OSError:
+        return None
+
+
 def refuse_damaged(path: Path, channels: int) -> None:
     """Refuse a JPEG in which the decoder meets damage; `read` accepts it with wrong blocks.
 
