@@ -178,6 +178,24 @@ def test_block_xor_hides_the_level_s_eighths_of_the_blocks():
     assert np.array_equal(found[found > 0], pixels[found > 0])
 
 
+def test_a_substitution_keeps_equal_bytes_equal_and_different_ones_different():
+    pixels = noise(30, 40, 3)
+    found = encrypted(pixels, 1, "substitution")
+    pairs = {*zip(pixels.ravel().tolist(), found.ravel().tolist(), strict=True)}
+    assert len(pairs) == len(set(pixels.ravel())) == len(set(found.ravel()))
+    assert (found != pixels).mean() > 0.9
+
+
+@pytest.mark.parametrize("level", [1, 3])
+def test_rows_with_the_same_keystream_give_the_difference_of_two_rows_of_the_picture(level):
+    pixels, apart = noise(30, 40, 3), 2 ** (level - 1)
+    found = encrypted(pixels, level, "repeated_xor")
+    assert np.array_equal(found[apart:] ^ found[:-apart], pixels[apart:] ^ pixels[:-apart])
+    stream = (found ^ pixels)[:apart]
+    assert np.array_equal(stream.ravel(), STREAM.bytes(stream.size))
+    assert len(np.unique(stream, axis=0)) == apart
+
+
 def test_a_keyed_permutation_depends_on_the_purpose():
     found, other = (STREAM.permutation(100, purpose) for purpose in ("one", "another"))
     assert sorted(found) == sorted(other) == list(range(100))
