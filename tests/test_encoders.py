@@ -254,7 +254,7 @@ def test_the_pixels_are_those_of_the_tag_and_for_a_file_those_of_the_tag_in_pixe
         ("dino", {}, PIXELS[0]),
         ("mine.safetensors", {"pixels": "dino"}, PIXELS[0]),
     ):
-        assert entry_of("timm", model, weights, **keys).architecture().mean == mean
+        assert entry_of("timm", model, weights, **keys).architecture().preset.mean == mean
 
 
 @pytest.mark.parametrize(
@@ -362,3 +362,84 @@ def test_a_classifier_that_is_left_out_may_hold_anything(tmp_path):
     file = tmp_path / "w.safetensors"
     save_file(state | {"classifier.1.bias": torch.full((1000,), np.nan)}, file)
     weights_of(Torchvision(model="squeezenet1_1", weights=str(file)))
+
+
+@pytest.mark.parametrize(
+    ("kind", "model"),
+    [
+        ("open_clip", "ViT-B-32"),
+        ("open_clip", "ViT-L-14"),
+        ("torchvision", "vgg16"),
+        ("timm", "vit_base_patch32_clip_224"),
+    ],
+)
+def test_a_file_of_a_model_whose_tags_differ_needs_to_name_the_tag_that_it_is_like(kind, model):
+    with pytest.raises(LeakageError, match=r"\.pixels: missing; the tags of .* differ"):
+        entry_of(kind, model, "mine.safetensors").architecture("encoders.mine")
+
+
+def test_a_tag_trained_on_larger_pictures_builds_a_network_of_that_size():
+    architecture = entry_of("torchvision", "vit_b_16", "IMAGENET1K_SWAG_E2E_V1").architecture()
+    with pytest.raises(LeakageError, match="384 x 384 only"):
+        architecture.check_size(224)
+    assert architecture.build().image_size == 384
+
+
+def test_the_smallest_size_of_the_patches_is_named():
+    with pytest.raises(LeakageError, match=r"raise patches\.size to at least 63"):
+        entry_of("torchvision", "alexnet").check(20, "encoders.mine")
+    entry_of("torchvision", "alexnet").check(63, "encoders.mine")
+
+
+@pytest.mark.parametrize(
+    ("start", "found"),
+    [
+        (b"version https://git-lfs.github.com/spec/v1\n", "Git LFS pointer"),
+        (b"<!DOCTYPE html>", "web page"),
+        (b"PK\x03\x04rest", "zip archive"),
+        (b"", "empty file"),
+    ],
+)
+def test_a_weights_file_of_another_kind_is_named(tmp_path, start, found):
+    path = tmp_path / "mine.safetensors"
+    path.write_bytes(start)
+    with pytest.raises(LeakageError, match=found) as caught:
+        weights_of(entry_of("torchvision", "squeezenet1_1", path))
+    assert str(caught.value).startswith(str(path))
+
+
+def test_weights_of_one_value_are_refused(tmp_path):
+    path = tmp_path / "mine.safetensors"
+    state = models.squeezenet1_1().state_dict()
+    save_file({key: torch.zeros_like(each) for key, each in state.items()}, path)
+    with pytest.raises(LeakageError, match="holds one value only"):
+        weights_of(entry_of("torchvision", "squeezenet1_1", path))
+
+
+def test_the_prefix_of_parallel_training_is_left_out(tmp_path, squeezenet):
+    path = tmp_path / "mine.safetensors"
+    state = load_file(squeezenet)
+    save_file({f"module.{key}": each for key, each in state.items()}, path)
+    patches = small_views.some_patches(SIZE)[:2]
+    model = "squeezenet1_1"
+    expected, found = (
+        loaded(entry_of("torchvision", model, each))(patches) for each in (squeezenet, path)
+    )
+    assert (found == expected).all()
+
+
+def test_an_encoder_in_training_mode_is_refused():
+    generator = np.random.default_rng(0)
+
+    def encode(patches):
+        return generator.normal(size=(len(patches), 3)).astype(np.float32)
+
+    mine = encoders.LoadedEncoder(encode, "mine", name="mine.py")
+    with pytest.raises(LeakageError, match="put the network into eval mode"):
+        list(encoders.embed(mine, enumerate(patch_of(value) for value in range(5))))
+
+
+def test_an_untrained_network_with_small_maps_takes_batches_of_one():
+    patches = [patch_of(value) for value in (0, 90, 180)]
+    entry = entry_of("torchvision", "resnet18", batch_size=1)
+    assert np.isfinite(loaded(entry, patches)(patches[:1])).all()

@@ -25,8 +25,10 @@ from leakage.interfaces import Bytes
 if TYPE_CHECKING:
     from leakage.encoders.weights import Weights
 
-SHARED = {"batch_norm", "hub", "network", "packaged", "weights"}
+SHARED = {"batch_norm", "hub", "network", "packaged", "presets", "tensors", "weights"}
 """modules of this folder that are not a kind"""
+CHANGE = 0.01
+"""how much the embedding of a patch may depend on its batch, relative to its length"""
 REMEMBERED = 512
 """how many different patches `embed` remembers the embeddings of"""
 
@@ -188,6 +190,8 @@ def embed(
     def part() -> tuple[list[Row], Vectors]:
         if batch:
             new = encoder(list(batch.values()))
+            if encoder.name and not known:
+                _refuse_changing(encoder, next(iter(batch.values())), new[0])
             lengths.add(new.shape[1])
             if len(lengths) > 1:
                 raise LeakageError(
@@ -212,6 +216,17 @@ def embed(
             rows, contents, batch = [], [], {}
     if rows:
         yield part()
+
+
+def _refuse_changing(encoder: LoadedEncoder, patch: Bytes, first: Vectors) -> None:
+    """Refuse a user's encoder that gives a patch another embedding on its own than in a batch."""
+    alone = encoder([patch])[0]
+    if np.linalg.norm(alone - first) > CHANGE * np.linalg.norm(first):
+        raise LeakageError(
+            f"encoder {encoder.name}: encode gave one patch two different embeddings, in a batch "
+            "and alone; put the network into eval mode (dropout and BatchNorm change in training "
+            "mode), and seed what is random"
+        )
 
 
 def three_channels(pixels: Bytes) -> Bytes:

@@ -44,8 +44,10 @@ def set_statistics(
         layer.reset_running_stats()
         layer.momentum = None
         layer.train()
+    # At least two patches at a time: a map of one pixel has no variance.
+    batches = max(1, min(math.ceil(len(patches) / batch_size), len(patches) // 2))
     with torch.inference_mode():
-        for batch in np.array_split(np.arange(len(patches)), math.ceil(len(patches) / batch_size)):
+        for batch in np.array_split(np.arange(len(patches)), batches):
             features(prepare([patches[index] for index in batch]))
     features.eval()
 

@@ -1,10 +1,11 @@
 """Encoders with a network: where their weights come from, how they are loaded, and how they run."""
 
+import bisect
 from abc import abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, cast
+from typing import TYPE_CHECKING, ClassVar, Literal, cast
 
 import numpy as np
 import pydantic
@@ -17,8 +18,10 @@ from leakage.encoders import (
     Vectors,
     batch_norm,
     packaged,
+    tensors,
     three_channels,
 )
+from leakage.encoders.presets import Preset
 from leakage.encoders.weights import Record, Source, Weights
 from leakage.errors import LeakageError
 from leakage.interfaces import Bytes
@@ -34,8 +37,6 @@ WAYS_OUT = """four ways out:
   4. use the untrained control: weights: random"""
 # Weights files that can hold code.
 PICKLES = (".pt", ".pth", ".bin", ".ckpt", ".npz")
-# How many of the tensors that do not fit an error names.
-NAMED = 3
 
 
 @dataclass(frozen=True)
@@ -49,8 +50,8 @@ class Architecture:
         features: removes the layers after the features; the result maps (n, 3, size, size) to
             (n, dim).
         image_size: the only patch size that it accepts; None if it accepts any.
-        mean: of the pixels in [0, 1] that it was trained on, per channel.
-        std: their standard deviation, per channel.
+        usual_size: the patch size that it was trained on.
+        preset: how its weights expect their input.
         fetch: returns the path of a tag's or a package's weights; a tag's are downloaded to the
             library's own cache if they are not there.
         origin: the address that `fetch` downloads from.
@@ -65,8 +66,8 @@ class Architecture:
     key: Callable[[str], str | None]
     features: "Callable[[torch.nn.Module], torch.nn.Module]"
     image_size: int | None
-    mean: tuple[float, ...]
-    std: tuple[float, ...]
+    usual_size: int
+    preset: Preset
     fetch: Callable[[], Path]
     origin: str
     cache: str
@@ -87,29 +88,29 @@ class Architecture:
         """Refuse patches that are too small for a network, by running it on one of zeros.
 
         Raises:
-            LeakageError: the network fails on such an input.
+            LeakageError: the network fails on such an input; the smallest size is named.
         """
-        import torch
+        if (why := _failure(features, size)) is None:
+            return
+        sizes = range(size + 1, self.usual_size + 1)
+        # Halving the range needs few of these runs.
+        first = bisect.bisect_left(sizes, True, key=lambda each: _failure(features, each) is None)
+        at_least = f" to at least {sizes[first]}" if first < len(sizes) else ""
+        raise LeakageError(
+            f"patches.size: {size} is too small for {self.title} ({why}); raise patches.size"
+            f"{at_least} or choose another model"
+        )
 
-        device = next(iter(features.parameters()), torch.empty(0)).device
-        try:
-            with torch.inference_mode():
-                found = features(torch.zeros(1, 3, size, size, device=device))
-        # Layers raise errors of many types for maps that are too small.
-        except (RuntimeError, ValueError, AssertionError, IndexError) as error:
-            why = str(error).partition("\n")[0]
-            raise LeakageError(
-                f"patches.size: {size} is too small for {self.title} ({why}); raise patches.size "
-                "or choose another model"
-            ) from None
-        if found.ndim != 2 or not found.isfinite().all():
-            raise LeakageError(
-                f"patches.size: {self.title} has no finite features for {size} x {size} pixels; "
-                "raise patches.size or choose another model"
-            )
+    def network(
+        self, path: Path | None, seed: int | None, pickled: bool = False
+    ) -> "torch.nn.Module":
+        """Return the network with the weights of a file, or initialised by the seed.
 
-    def network(self, path: Path | None, seed: int | None) -> "torch.nn.Module":
-        """Return the network with the weights of a file, or initialised by the seed."""
+        Args:
+            path: the file; None for a random network.
+            seed: of a random network.
+            pickled: whether the file may be a pickle, of which only the tensors are read.
+        """
         import torch
 
         if path is None:
@@ -117,11 +118,11 @@ class Architecture:
             with torch.random.fork_rng(devices=[]):
                 torch.manual_seed(cast(int, seed))
                 return self.build().eval()
-        state = _read_state(path, self.key)
+        state = tensors.read(path, self.key, pickled)
         with torch.device("meta" if self.on_meta else "cpu"):
             network = self.build()
-        _refuse_misfit(path, self.title, network.state_dict(), state)
-        network.load_state_dict(state, strict=True, assign=True)
+        fitted = tensors.fitted(path, self.title, network.state_dict(), state)
+        network.load_state_dict(fitted, strict=True, assign=True)
         return network.eval()
 
     def features_on(self, network: "torch.nn.Module", device: "torch.device") -> "torch.nn.Module":
@@ -137,7 +138,7 @@ class Architecture:
 
         mean, std = (
             torch.tensor(values, device=device).reshape(1, 3, 1, 1)
-            for values in (self.mean, self.std)
+            for values in (self.preset.mean, self.preset.std)
         )
 
         def prepare(patches: list[Bytes]) -> torch.Tensor:
@@ -159,6 +160,12 @@ class Network(Encoder):
     """name of the network in the library"""
     weights: str
     """a tag of the library, a path that ends in .safetensors, or `random` (untrained)"""
+    pixels: str | None = None
+    """tag that a file or a random network is like: its pixels' mean and standard deviation
+
+    It is required for a file if the model's tags differ in them or in the activation, because the
+    file does not say.
+    """
     batch_size: int = pydantic.Field(16, ge=1, le=100_000)
     """patches per forward pass"""
     precision: Literal["float32", "bfloat16", "float16"] = "float32"
@@ -185,6 +192,16 @@ class Network(Encoder):
             raise ValueError(
                 f"found weights: package for {self.model!r}; packages exist for kind: "
                 f"{packaged.KIND} with {', '.join(packaged.PACKAGES)}"
+            )
+        return self
+
+    @pydantic.model_validator(mode="after")
+    def _weights_have_their_own_pixels(self) -> "Network":
+        own = {"tag": self.weights, "package": None}
+        if self.source in own and self.pixels not in (None, own[self.source]):
+            raise ValueError(
+                f"found pixels {self.pixels!r} beside weights {self.weights!r}, which have their "
+                "own; leave pixels out"
             )
         return self
 
@@ -229,9 +246,9 @@ class Network(Encoder):
         architecture = self.architecture(where)
         architecture.check_size(size)
         path = self._locate(architecture, where)
-        network = architecture.network(path, seed)
+        network = architecture.network(path, seed, self.source != "file")
         if path is not None:
-            _refuse_not_finite(path, architecture.features(network))
+            tensors.refuse_untrained(path, architecture.features(network))
         statistics: dict[str, torch.Tensor] = {}
         patches: list[Bytes] = []
         if path is None and batch_norm.layers(network):
@@ -256,6 +273,8 @@ class Network(Encoder):
             untrained=path is None,
             seed=seed if path is None else None,
             batch_norm_patches=len(patches),
+            mean=list(architecture.preset.mean),
+            std=list(architecture.preset.std),
         )
         return Weights(record, statistics)
 
@@ -271,7 +290,9 @@ class Network(Encoder):
                 f"encoder {self.kind}: weights record missing; run the step find_weights first"
             )
         record, chosen = weights.record, devices.resolve(device)
-        network = architecture.network(self._recorded_file(record), record.seed)
+        network = architecture.network(
+            self._recorded_file(record), record.seed, self.source != "file"
+        )
         features = architecture.features_on(network, chosen)
         features.load_state_dict(features.state_dict() | weights.statistics)
         architecture.fold(features)
@@ -351,79 +372,15 @@ class Network(Encoder):
         return f"{title}, untrained{about}"
 
 
-def _read_state(path: Path, key: Callable[[str], str | None]) -> "dict[str, torch.Tensor]":
-    """Return the tensors of a weights file that the network needs, floating ones as float32."""
+def _failure(features: "torch.nn.Module", size: int) -> str | None:
+    """Return why a network has no finite features for a picture of zeros; None if it has."""
     import torch
-    from safetensors import safe_open
 
+    device = next(iter(features.parameters()), torch.empty(0)).device
     try:
-        if path.suffix == ".safetensors":
-            with safe_open(path, "pt") as stored:
-                names = {name: key(name) for name in stored.offset_keys()}
-                state = {new: stored.get_tensor(old) for old, new in names.items() if new}
-        else:
-            content = torch.load(path, map_location="cpu", weights_only=True)
-            content = content.get("state_dict", content)
-            state = {new: value for name, value in content.items() if (new := key(name))}
-        return {
-            name: value.float() if value.is_floating_point() else value
-            for name, value in state.items()
-        }
-    # Other content makes the readers raise almost any exception.
-    except Exception as error:
-        reason = str(error).partition("\n")[0]
-        raise LeakageError(
-            f"{path}: not a readable weights file ({reason}); download it again, or "
-            "give another file"
-        ) from None
-
-
-def _is_like(found: "torch.Tensor", expected: "torch.Tensor") -> bool:
-    """Return whether both are floating numbers, or neither is: quantised weights are not."""
-    return found.is_floating_point() == expected.is_floating_point() and not found.is_complex()
-
-
-def _refuse_not_finite(path: Path, features: "torch.nn.Module") -> None:
-    """Refuse NaN and infinity in the layers that are used, so not in a classifier."""
-    wrong = [name for name, value in features.state_dict().items() if not value.isfinite().all()]
-    if wrong:
-        raise LeakageError(
-            f"{path}: found NaN or infinity in {len(wrong)} tensors, such as {wrong[0]}, which are "
-            "not finite; give another file"
-        )
-
-
-def _type(tensor: "torch.Tensor") -> str:
-    return str(tensor.dtype).removeprefix("torch.")
-
-
-def _refuse_misfit(
-    path: Path, title: str, expected: dict[str, Any], found: "dict[str, torch.Tensor]"
-) -> None:
-    """Refuse a file whose tensors do not fit the network, naming the first few."""
-    # Files of old releases lack BatchNorm's counter of batches, which torch then sets to 0.
-    missing = [k for k in expected if k not in found and not k.endswith("num_batches_tracked")]
-    problems = {
-        "missing": missing,
-        "unexpected": [name for name in found if name not in expected],
-        "of another shape": [
-            f"{name} {tuple(found[name].shape)} instead of {tuple(expected[name].shape)}"
-            for name in expected
-            if name in found and found[name].shape != expected[name].shape
-        ],
-        "of another type": [
-            f"{name} {_type(found[name])} instead of {_type(expected[name])}"
-            for name in expected
-            if name in found and not _is_like(found[name], expected[name])
-        ],
-    }
-    parts = [
-        f"{len(names)} {what} ({', '.join(names[:NAMED])}{', …' if len(names) > NAMED else ''})"
-        for what, names in problems.items()
-        if names
-    ]
-    if parts:
-        raise LeakageError(
-            f"{path}: these are not the weights of {title}: tensors {'; '.join(parts)}; name the "
-            "model that the file belongs to, or another file"
-        )
+        with torch.inference_mode():
+            found = features(torch.zeros(1, 3, size, size, device=device))
+    # Layers raise errors of many types for maps that are too small.
+    except (RuntimeError, ValueError, AssertionError, IndexError) as error:
+        return str(error).partition("\n")[0]
+    return None if found.ndim == 2 and found.isfinite().all() else "no finite features"

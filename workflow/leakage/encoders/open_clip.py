@@ -2,11 +2,12 @@
 
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from leakage.config.settings import nearest
 from leakage.encoders import hub
 from leakage.encoders.network import Architecture, Network
+from leakage.encoders.presets import QUICK_GELU, Model, Preset
 from leakage.errors import LeakageError
 
 if TYPE_CHECKING:
@@ -14,9 +15,8 @@ if TYPE_CHECKING:
 
 # The image tower's tensors in a weights file begin with this; the rest is the text tower.
 TOWER = "visual."
-# The factor of quick GELU, and the ending of models that use it.
+# The factor of quick GELU.
 QUICK = 1.702
-QUICK_GELU = "-quickgelu"
 
 
 class OpenClip(Network):
@@ -49,17 +49,30 @@ class OpenClip(Network):
         quick_gelu = config.get("quick_gelu", False)
         # No weights of timm's own, and no tokens besides the embedding.
         vision = config["vision_cfg"] | {"timm_model_pretrained": False, "output_tokens": False}
-        pretrained = self._pretrained(quick_gelu, where)
+        presets = _presets(self.model)
+        # For a model without tags, as open_clip does.
+        usual = Preset(
+            open_clip.OPENAI_DATASET_MEAN, open_clip.OPENAI_DATASET_STD, quick_gelu, {"hf_hub": ""}
+        )
+        preset = Model(
+            name=self.model,
+            quick_gelu=quick_gelu,
+            presets=presets,
+            default=next(iter(presets.values()), usual),
+            models=open_clip.list_models(),
+            presets_of=_presets,
+        ).choose(self.source, self.weights, self.pixels, where)
+        address = preset.found["hf_hub"]
         return Architecture(
             title=_title(self.model),
             build=lambda: _build_vision_tower(config["embed_dim"], vision, quick_gelu),
             key=_key,
             features=lambda tower: tower,
             image_size=vision.get("image_size", 224),
-            mean=tuple(pretrained.get("mean", open_clip.OPENAI_DATASET_MEAN)),
-            std=tuple(pretrained.get("std", open_clip.OPENAI_DATASET_STD)),
-            fetch=lambda: _fetch(pretrained["hf_hub"]),
-            origin=hub.origin(pretrained.get("hf_hub", "").rstrip("/")),
+            usual_size=vision.get("image_size", 224),
+            preset=preset,
+            fetch=lambda: _fetch(address),
+            origin=hub.origin(address.rstrip("/")),
             cache=hub.cache(),
             # Some of timm's networks compute with their tensors while they are built.
             on_meta="timm_model_name" not in vision,
@@ -67,29 +80,21 @@ class OpenClip(Network):
             fold=fold_quick_gelu,
         )
 
-    def _pretrained(self, quick_gelu: bool, where: str) -> dict[str, Any]:
-        """Return open_clip's configuration of the tag: its address, its pixels' mean and std."""
-        import open_clip
 
-        tags = open_clip.list_pretrained_tags_by_model(self.model)
-        if self.source != "tag":
-            return open_clip.get_pretrained_cfg(self.model, tags[0]) if tags else {}
-        found: dict[str, Any] = open_clip.get_pretrained_cfg(self.model, self.weights)
-        if found and found.get("quick_gelu", False) == quick_gelu:
-            return found
-        sibling = _sibling(self.model)
-        if found or open_clip.is_pretrained_cfg(sibling, self.weights):
-            known = sibling in open_clip.list_models()
-            raise LeakageError(
-                f"{where}.weights: {self.weights!r} was not trained with the activation of "
-                f"{self.model}, and would give wrong embeddings; "
-                f"{f'set model: {sibling}' if known else 'choose others'}"
-            )
-        close = f"; the nearest is {nearest(self.weights, tags)!r}" if tags else ""
-        raise LeakageError(
-            f"{where}.weights: {self.model} has no {self.weights!r}{close} (known: "
-            f"{', '.join([*tags, 'a path that ends in .safetensors'])}, and random)"
+def _presets(model: str) -> dict[str, Preset]:
+    """Return what open_clip says about each tag of a model."""
+    import open_clip
+
+    described = {
+        tag: open_clip.get_pretrained_cfg(model, tag)
+        for tag in open_clip.list_pretrained_tags_by_model(model)
+    }
+    return {
+        tag: Preset(
+            tuple(found["mean"]), tuple(found["std"]), found.get("quick_gelu", False), found
         )
+        for tag, found in described.items()
+    }
 
 
 def fold_quick_gelu(tower: "torch.nn.Module") -> None:
@@ -125,17 +130,10 @@ def _fetch(address: str) -> Path:
 
 def _key(name: str) -> str | None:
     """Return the image tower's name for a tensor of a whole model; None for the text tower."""
-    # In checkpoints of distributed training, every name begins with `module.`.
-    name = name.removeprefix("module.")
     return name.removeprefix(TOWER) if name.startswith(TOWER) else None
-
-
-def _sibling(model: str) -> str:
-    """Return the same network with the other activation."""
-    return model.removesuffix(QUICK_GELU) if model.endswith(QUICK_GELU) else model + QUICK_GELU
 
 
 def _title(model: str) -> str:
     """Return `CLIP ViT-B/32` for `ViT-B-32-quickgelu` and for `ViT-B-32`."""
-    name = re.sub(r"(ViT-[A-Za-z]+)-(\d+)", r"\1/\2", model.removesuffix(QUICK_GELU))
+    name = re.sub(r"(ViT-[A-Za-z]+)-(\d+)", r"\1/\2", QUICK_GELU.sub("", model))
     return name if "clip" in name.lower() else f"CLIP {name}"

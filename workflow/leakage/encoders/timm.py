@@ -4,11 +4,10 @@ import functools
 import re
 from typing import TYPE_CHECKING, Literal
 
-import pydantic
-
 from leakage.config.settings import nearest
 from leakage.encoders import hub, packaged
 from leakage.encoders.network import Architecture, Network
+from leakage.encoders.presets import Model, Preset
 from leakage.errors import LeakageError
 
 if TYPE_CHECKING:
@@ -35,29 +34,24 @@ class Timm(Network):
     weights from an installed Python package: tf_efficientnet_lite0, lite1 and lite2 have one.
     """
 
-    pixels: str | None = None
-    """tag that gives the pixels' mean and standard deviation for a file or a random network
-
-    It is required for a file if the model's tags differ in them, because the file does not say.
-    """
-
-    @pydantic.model_validator(mode="after")
-    def _weights_have_their_own_pixels(self) -> "Timm":
-        own = {"tag": self.weights, "package": None}
-        if self.source in own and self.pixels not in (None, own[self.source]):
-            raise ValueError(
-                f"found pixels {self.pixels!r} beside weights {self.weights!r}, which have their "
-                "own; leave pixels out"
-            )
-        return self
-
     def architecture(self, where: str = "encoders") -> Architecture:
         """Return the network of the entry, without its classifier."""
         import timm
 
         model = self.model
         _refuse_unknown(model, where)
-        found = self._pretrained(where)
+        presets = _presets(model)
+        if self.source == "tag" and (found := presets.get(self.weights)):
+            _refuse_elsewhere(found.found, model, where)
+        preset = Model(
+            name=model,
+            quick_gelu="quickgelu" in model,
+            presets=presets,
+            default=presets[_default_tag(model)],
+            models=timm.list_models(),
+            presets_of=_presets,
+        ).choose(self.source, self.weights, self.pixels, where)
+        found = preset.found
         # By its full name, or timm takes another tag's configuration.
         name = f"{model}.{found.tag}" if found.tag else model
         of_package = self.source == "package"
@@ -72,8 +66,8 @@ class Timm(Network):
             key=key,
             features=lambda headless: headless,
             image_size=found.input_size[-1] if found.fixed_input_size else None,
-            mean=tuple(found.mean),
-            std=tuple(found.std),
+            usual_size=found.input_size[-1],
+            preset=preset,
             fetch=lambda: (
                 packaged.fetch(model) if of_package else hub.fetch(found.hf_hub_id or "", FILES)
             ),
@@ -84,63 +78,41 @@ class Timm(Network):
             libraries=("torch", "torchvision", "timm"),
         )
 
-    def _pretrained(self, where: str) -> "PretrainedCfg":
-        """Return timm's configuration of the tag: its address, and its pixels' mean and std."""
-        import timm
-        from timm.models import get_arch_pretrained_cfgs
 
-        # A network without trained weights has one configuration, without a tag.
-        known = {found.tag or "": found for found in get_arch_pretrained_cfgs(self.model).values()}
-        if self.source == "tag":
-            on_hub = {tag: found for tag, found in known.items() if found.hf_hub_id}
-            if self.weights in known and self.weights not in on_hub:
-                raise LeakageError(
-                    f"{where}.weights: {self.weights!r} of {self.model} is not on the hub, only at "
-                    f"{known[self.weights].url}; download it, convert it to .safetensors "
-                    "(docs/encoders.md) and give its path"
-                )
-            tag = _one_of(on_hub, self.weights, self.model, f"{where}.weights")
-            _refuse_other_activation(self.model, tag, where)
-            return tag
-        if self.pixels is not None:
-            return _one_of(known, self.pixels, self.model, f"{where}.pixels")
-        self._refuse_ambiguous(known, where)
-        first = timm.get_pretrained_cfg(self.model, allow_unregistered=False)
-        assert first is not None  # the model is registered
-        return first
+def _presets(model: str) -> dict[str, Preset]:
+    """Return what timm says about each tag; a network without trained weights has the tag ''.
 
-    def _refuse_ambiguous(self, known: dict[str, "PretrainedCfg"], where: str) -> None:
-        """Refuse a file of a model whose tags differ in the pixels' mean or deviation."""
-        first: dict[tuple[float, ...], str] = {}
-        for tag, found in known.items():
-            first.setdefault((*found.mean, *found.std), tag)
-        if self.source == "file" and len(first) > 1:
-            choices = "; ".join(
-                f"{tag}: mean {known[tag].mean}, std {known[tag].std}" for tag in first.values()
-            )
-            raise LeakageError(
-                f"{where}.pixels: missing; the tags of {self.model} differ in the mean and std of "
-                f"their pixels, and a file does not say which it was trained on; set pixels to the "
-                f"tag that yours is like ({choices})"
-            )
-
-
-def _refuse_other_activation(model: str, tag: "PretrainedCfg", where: str) -> None:
-    """Refuse weights that were trained with quick GELU in a network with GELU.
-
-    timm offers the same weights for both, and only a note says which activation they had.
+    timm's notes name the weights that were trained with quick GELU.
     """
+    from timm.models import get_arch_pretrained_cfgs
+
+    return {
+        found.tag or "": Preset(
+            tuple(found.mean),
+            tuple(found.std),
+            "quickgelu" in model or any("quickgelu" in each.lower() for each in found.notes or ()),
+            found,
+        )
+        for found in get_arch_pretrained_cfgs(model).values()
+    }
+
+
+def _default_tag(model: str) -> str:
+    """Return the tag that timm takes if none is named."""
     import timm
 
-    quick = any("quickgelu" in note.lower() for note in tag.notes or ())
-    if not quick or "quickgelu" in model:
-        return
-    sibling = model.replace("_clip_", "_clip_quickgelu_")
-    known = sibling in timm.list_models()
-    raise LeakageError(
-        f"{where}.weights: {tag.tag!r} was not trained with the activation of {model}, and would "
-        f"give wrong embeddings; {f'set model: {sibling}' if known else 'choose others'}"
-    )
+    found = timm.get_pretrained_cfg(model, allow_unregistered=False)
+    assert found is not None  # the model is registered
+    return found.tag or ""
+
+
+def _refuse_elsewhere(found: "PretrainedCfg", model: str, where: str) -> None:
+    """Refuse a tag whose weights are not on the hub."""
+    if not found.hf_hub_id:
+        raise LeakageError(
+            f"{where}.weights: {found.tag!r} of {model} is not on the hub, only at {found.url}; "
+            "download it, convert it to .safetensors (docs/encoders.md) and give its path"
+        )
 
 
 def _refuse_unknown(model: str, where: str) -> None:
@@ -158,17 +130,6 @@ def _refuse_unknown(model: str, where: str) -> None:
         )
     raise LeakageError(
         f"{where}.model: timm has no {model!r}; the nearest is {nearest(model, known)!r}"
-    )
-
-
-def _one_of(known: dict[str, "PretrainedCfg"], tag: str, model: str, where: str) -> "PretrainedCfg":
-    if tag in known:
-        return known[tag]
-    tags = [each for each in known if each]
-    close = f"; the nearest is {nearest(tag, tags)!r}" if tags else ""
-    others = ["a path that ends in .safetensors", "random"] if where.endswith("weights") else []
-    raise LeakageError(
-        f"{where}: {model} has no {tag!r}{close} (known: {', '.join(tags + others) or 'none'})"
     )
 
 

@@ -6,10 +6,11 @@ import socket
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from leakage.config.settings import nearest
 from leakage.encoders.network import Architecture, Network
+from leakage.encoders.presets import Model, Preset
 from leakage.errors import LeakageError
 
 if TYPE_CHECKING:
@@ -18,9 +19,10 @@ if TYPE_CHECKING:
 HEADS = ("fc", "heads", "head", "classifier")
 # Networks whose trained weights expect an input that is transformed by this option.
 OPTIONS = {"googlenet": {"transform_input": True}, "inception_v3": {"transform_input": True}}
-ONE_SIZE = {"vit_": 224, "maxvit_": 224}
 # torchvision's own DenseNet files name a block's layers `norm.1`, its networks `norm1`.
 OLD_DENSENET = re.compile(r"(denselayer\d+\.(?:norm|conv))\.(\d\.)")
+# Networks that accept only the size of their pictures in training.
+ONE_SIZE = ("vit_", "maxvit_")
 SILENCE_SECONDS = 30
 
 
@@ -47,43 +49,49 @@ class Torchvision(Network):
                 f"is {nearest(model, known)!r}"
             )
         builder = models.get_model_builder(model)
-        preset = self._preset(where)
-        pixels = preset.transforms()
+        enum = models.get_model_weights(model)
+        presets = _presets(model)
+        # The name DEFAULT is refused: it means other weights in another release.
+        preset = Model(
+            name=model,
+            quick_gelu=False,
+            presets=presets,
+            default=presets[enum.DEFAULT.name],
+            models=known,
+            presets_of=_presets,
+        ).choose(self.source, self.weights, self.pixels, where)
+        trained = preset.found
+        options = OPTIONS.get(model, {})
+        size = trained.transforms().crop_size[0]
+        if model.startswith("vit_"):
+            options = {"image_size": size}
         checkpoints = Path(torch.hub.get_dir()) / "checkpoints"
         return Architecture(
             title=_title(model, builder.__annotations__["return"].__name__),
-            build=lambda: builder(weights=None, **OPTIONS.get(model, {})),
+            build=lambda: builder(weights=None, **options),
             key=lambda name: OLD_DENSENET.sub(r"\1\2", name),
             features=_features,
-            image_size=next(
-                (size for prefix, size in ONE_SIZE.items() if model.startswith(prefix)), None
-            ),
-            mean=tuple(pixels.mean),
-            std=tuple(pixels.std),
-            fetch=lambda: _fetch(preset.url, checkpoints),
-            origin=preset.url,
+            image_size=size if model.startswith(ONE_SIZE) else None,
+            usual_size=size,
+            preset=preset,
+            fetch=lambda: _fetch(trained.url, checkpoints),
+            origin=trained.url,
             cache=f"TORCH_HOME, now {checkpoints.parent.parent}",
             # RegNet computes with its tensors while it is built.
             on_meta=False,
             libraries=("torch", "torchvision"),
         )
 
-    def _preset(self, where: str) -> Any:
-        """Return torchvision's weights of the entry; the default ones without a tag."""
-        from torchvision import models
 
-        enum = models.get_model_weights(self.model)
-        if self.source != "tag":
-            return enum.DEFAULT
-        # The name DEFAULT is refused: it means other weights in another release.
-        known = [weights.name for weights in enum]
-        if self.weights not in known:
-            raise LeakageError(
-                f"{where}.weights: {self.model} has no {self.weights!r}; the nearest is "
-                f"{nearest(self.weights, known)!r} (known: {', '.join(known)}, a path that ends in "
-                ".safetensors, and random)"
-            )
-        return enum[self.weights]
+def _presets(model: str) -> dict[str, Preset]:
+    """Return what torchvision says about each of a model's weights."""
+    from torchvision import models
+
+    found = {}
+    for weights in models.get_model_weights(model):
+        pixels = weights.transforms()
+        found[weights.name] = Preset(tuple(pixels.mean), tuple(pixels.std), False, weights)
+    return found
 
 
 def _title(model: str, family: str) -> str:

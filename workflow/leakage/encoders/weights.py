@@ -33,6 +33,8 @@ class Record(Settings):
         untrained: whether the network has random weights.
         seed: of a random network; None otherwise.
         batch_norm_patches: number of plain patches behind the BatchNorm statistics; 0 without.
+        mean: of the pixels in [0, 1] that the weights expect, per channel.
+        std: their standard deviation, per channel.
     """
 
     kind: str
@@ -45,6 +47,8 @@ class Record(Settings):
     untrained: bool
     seed: int | None
     batch_norm_patches: int
+    mean: list[float]
+    std: list[float]
 
 
 @dataclass(frozen=True)
