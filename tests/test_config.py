@@ -373,3 +373,35 @@ def test_options_that_snakemake_keeps_pass():
 def test_a_calibration_s_setting_that_no_estimator_has_is_refused():
     with pytest.raises(LeakageError, match=r"calibration\.settings: setting 'epoks' is not"):
         Workflow(edited("calibration.settings", {"epoks": 3}))
+
+
+def test_a_null_that_removes_nothing_is_refused(tmp_path):
+    one, other = tmp_path / "one.yaml", tmp_path / "other.yaml"
+    one.write_text("encoders: {clip: {kind: statistics}}\nverdict: {pixels: null}\n")
+    other.write_text("encoders: {clip: null}\n")
+    sources.check([one, other])
+    other.write_text("encoders: {clipp: null}\n")
+    with pytest.raises(LeakageError, match=r"other.yaml: encoders\.clipp: .* nearest is clip$"):
+        sources.check([one, other])
+    sources.check([ROOT / "config.yaml", ROOT / "demo.yaml"])
+
+
+@pytest.mark.parametrize("key", ["figures", "representations", "comparisons.schemes"])
+def test_a_name_that_a_list_has_twice_is_refused(key):
+    branch = PAPER
+    for part in key.split("."):
+        branch = branch[part]
+    with pytest.raises(LeakageError, match=f"^{key}: found '{branch[0]}' twice"):
+        Workflow(edited(key, [branch[0], *branch]))
+
+
+def test_encrypted_pictures_among_the_plain_ones_are_refused(tmp_path):
+    encrypted = tmp_path / "encrypted" / "1"
+    encrypted.mkdir(parents=True)
+    for folder in (tmp_path, encrypted):
+        (folder / "a.png").touch()
+    values = edited("dataset", {"name": "folder", "folder": {"path": str(tmp_path)}})
+    own = {"cipher": "folder", "path": str(encrypted.parent)}
+    values["encryption"]["schemes"]["own"] = own
+    with pytest.raises(LeakageError, match=r"schemes\.own\.path: its pictures are inside"):
+        Workflow(values)

@@ -240,3 +240,40 @@ def test_a_note_says_that_each_pair_is_its_own_picture_without_groups(
     printed = capsys.readouterr()
     assert ("give --groups" in printed.err) is not grouped
     assert "note" not in printed.out
+
+
+def test_embeddings_of_another_level_scheme_or_encoder_are_refused(kept, tmp_path):
+    plain, strong = kept["embeddings"]
+    values = np.random.default_rng(0).normal(size=(60, 4)).astype(np.float32)
+    rows = [(f"p{index // 2}", index % 2 - (index % 2 == 1) * 2, 0, 0) for index in range(60)]
+
+    def made(name, **about):
+        view = {"level": 4, "scheme": "msb_xor", "clear_bits": 4} | about
+        described = {"level": view["level"], "scheme": view["scheme"], "view": view}
+        if label := about.get("label"):
+            described["label"] = label
+        embeddings.write(tmp_path / name, [(rows, values)], 4, described)
+        return tmp_path / name
+
+    assert "expected the embedding of the plain" in refused("cca", strong, [plain, strong])
+    assert "a second file of level 3" in refused("cca", plain, [plain, strong, strong])
+    other = made("other.parquet", scheme="full")
+    assert "several schemes (msb_xor, full)" in refused("cca", plain, [plain, strong, other])
+    other = made("encoder.parquet", label="another")
+    assert "one encoder" in refused("cca", plain, [plain, other])
+
+
+def test_a_file_with_two_arrays_is_refused(arrays):
+    with open(arrays["x"], "ab") as stream:
+        np.save(stream, np.zeros(3))
+    assert "more follows the first array" in refused("cca", arrays["x"], [arrays["y"]])
+
+
+def test_too_few_pictures_are_noted(arrays, tmp_path, capsys):
+    groups = tmp_path / "few.npy"
+    np.save(groups, np.arange(40) // 4)
+    step.main("cca", arrays["x"], [arrays["y"]], groups=groups)
+    assert "10 pictures, at least 20 needed" in capsys.readouterr().err
+    np.save(groups, np.arange(40) // 2)
+    step.main("cca", arrays["x"], [arrays["y"]], groups=groups)
+    assert "too few" not in capsys.readouterr().err

@@ -287,3 +287,19 @@ def test_neither_combination_rejects_more_than_stated(rho):
         weights = np.arange(1, len(p) + 1)
         both = np.array([multiple_testing.bonferroni(each, weights) for each in p.T])
         assert (both <= 0.05).mean() <= binomial_bound(0.05, draws)
+
+
+@pytest.mark.parametrize(
+    ("settings", "seed", "found"),
+    [
+        ({"permutations": 0}, 0, "permutations: found 0"),
+        ({"permutations": 9.5}, 0, "permutations: found 9.5"),
+        ({"pairs": True}, 0, "pairs: found True"),
+        ({}, -1, "seed: found -1"),
+        ({}, 0.5, "seed: found 0.5"),
+    ],
+)
+def test_a_test_called_from_python_checks_its_numbers(settings, seed, found):
+    x = np.random.default_rng(0).normal(size=(20, 2))
+    with pytest.raises(LeakageError, match=found):
+        PermutationTest(**settings).run(x, x, seed=seed)

@@ -7,6 +7,7 @@ imported earlier would start as many threads as the machine has cores.
 import ast
 import importlib
 import io
+import math
 import os
 import pkgutil
 import platform
@@ -15,7 +16,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup
 
 import leakage
 from leakage import allocator, extras, progress
@@ -33,6 +34,28 @@ THREAD_VARIABLES = (
 NETWORKS = {"find_weights", "embed", "estimate", "calibrate_estimator", "calibrate_verdict"}
 
 
+class Step(TyperCommand):
+    """A step whose options each count: none is given twice, and every number is finite."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Return what is left of the arguments after the options.
+
+        Raises:
+            LeakageError: an option with one value is given twice, or a number is not finite.
+        """
+        *_, order = self.make_parser(ctx).parse_args(args=list(args))
+        single = [each for each in order if each.param_type_name == "option" and not each.multiple]
+        for index, each in enumerate(single):
+            if each in single[:index]:
+                raise LeakageError(f"{each.opts[0]}: given twice; give it once")
+        left = super().parse_args(ctx, args)
+        for each in self.params:
+            value = ctx.params.get(each.name)
+            if isinstance(value, float) and not math.isfinite(value):
+                raise LeakageError(f"{each.opts[0]}: found {value}; expected a finite number")
+        return left
+
+
 class Steps(TyperGroup):
     """The steps as commands; each is imported when it is called."""
 
@@ -45,7 +68,7 @@ class Steps(TyperGroup):
         if name not in self.list_commands(ctx):
             return None
         step = typer.Typer(add_completion=False)
-        step.command(name)(importlib.import_module(f"leakage.steps.{name}").main)
+        step.command(name, cls=Step)(importlib.import_module(f"leakage.steps.{name}").main)
         return typer.main.get_command(step)
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:

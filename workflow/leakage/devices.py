@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     import torch
 
 # Device files of the drivers of NVIDIA, of AMD, and of Linux under Windows.
+DEVICES = ("auto", "cpu", "cuda")
 DRIVERS = ("nvidiactl", "kfd", "dxg")
 
 
@@ -23,8 +24,10 @@ def resolve(name: str) -> "torch.device":
     """Return the torch device for `auto` (the GPU if there is one), `cuda` or `cpu`.
 
     Raises:
-        LeakageError: the name is `cuda`, and there is no GPU.
+        LeakageError: the name is `cuda`, and there is no GPU; or it is another name.
     """
+    if name not in DEVICES:
+        raise LeakageError(f"device: found {name!r}; expected {', '.join(DEVICES)}")
     # torch takes 2.5 s to import, and parsing the Snakefile does not need it.
     import torch
 

@@ -29,14 +29,18 @@ from leakage.devices import has_gpu
 from leakage.errors import LeakageError
 from leakage.storage import files, provenance
 
+# Snakemake lists the files of the command line first, and merges them last.
+GIVEN = len(workflow.config_settings.configfiles)
+MERGED = [*workflow.configfiles[GIVEN:], *workflow.configfiles[:GIVEN]]
+
 try:
     sources.check_command_line(sys.argv[1:])
-    sources.check(workflow.configfiles)
+    sources.check(MERGED)
     CHECKED = Workflow(config)
     JOBS = Jobs(CHECKED)
     networks.check(JOBS)
 except LeakageError as error:
-    read = ", ".join(Path(each).name for each in workflow.configfiles)
+    read = ", ".join(Path(each).name for each in MERGED)
     sys.exit(f"error: configuration ({read}): {error}")
 
 CONFIG = CHECKED.config

@@ -17,6 +17,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from leakage.analysis.tables import Table
+from leakage.interfaces import Frame
 
 CONFIDENCE = 0.95
 # A p-value may equal the level of the test up to rounding: 0.05 / 5 and 1 / 100.
@@ -63,6 +64,14 @@ def carries_weight(table: Table) -> bool:
     """Return whether an estimate has enough pictures, or trains nothing."""
     found = pictures(table)
     return found is None or found >= needed(table.metadata.get("settings", {}))
+
+
+def note(rows: Frame, settings: Mapping[str, Any]) -> str:
+    """Return a line for the reader of an estimate without weight; else nothing."""
+    missing = shortage(Table(rows, {"settings": settings}))
+    return (
+        f"note: too few pictures for an estimate that carries weight: {missing}" if missing else ""
+    )
 
 
 def shortage(table: Table) -> str:

@@ -1,6 +1,6 @@
 """The table of an estimate, as analysis and figures read it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -134,9 +134,18 @@ def grouped(rows: Frame, column: str) -> Iterator[tuple[Any, Frame]]:
     yield from rows.groupby(column, sort=False)
 
 
-def role_and_path(option: str) -> tuple[str, Path]:
-    """Return the role and the path of `ROLE=PATH`."""
-    role, separator, path = option.partition("=")
-    if not separator:
-        raise LeakageError(f"--table {option}: expected ROLE=PATH, say mine=mine.parquet")
-    return role, Path(path)
+def paths_by_role(options: Iterable[str]) -> dict[str, Path]:
+    """Return the path of each `ROLE=PATH`, by role.
+
+    Raises:
+        LeakageError: one has another form, or a role is given twice.
+    """
+    found: dict[str, Path] = {}
+    for option in options:
+        role, separator, path = option.partition("=")
+        if not separator:
+            raise LeakageError(f"--table {option}: expected ROLE=PATH, say mine=mine.parquet")
+        if role in found:
+            raise LeakageError(f"--table {option}: the role {role} is given twice; give it once")
+        found[role] = Path(path)
+    return found

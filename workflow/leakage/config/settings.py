@@ -49,6 +49,15 @@ class Settings(pydantic.BaseModel):
             raise ValueError(f"found {found[0]}; expected a number")
         return value
 
+    @pydantic.field_validator("*", mode="after")
+    @classmethod
+    def _refuse_repeated_names(cls, value: object) -> object:
+        if isinstance(value, list) and all(isinstance(each, str) for each in value):
+            for index, each in enumerate(value):
+                if each in value[:index]:
+                    raise ValueError(f"found {shown(each)} twice; name it once")
+        return value
+
 
 def path(text: str) -> str:
     """Return a text if it can be a path.

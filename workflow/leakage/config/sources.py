@@ -10,11 +10,21 @@ from pathlib import Path
 
 import yaml
 
+from leakage.config.settings import nearest
 from leakage.errors import LeakageError
 
 # If one of these options is given twice, Snakemake keeps only the last.
 KEPT_ONCE = {"--config": "--config", "-C": "--config"} | dict.fromkeys(
     ("--configfile", "--configfiles"), "--configfile"
+)
+# Branches in which null removes the entry of an earlier file.
+REMOVABLE = (
+    "encryption.schemes",
+    "encoders",
+    "controls",
+    "estimators",
+    "comparisons.pixel_critics",
+    "calibration.tasks",
 )
 MERGE = "tag:yaml.org,2002:merge"
 NUMBERS = ("tag:yaml.org,2002:int", "tag:yaml.org,2002:float")
@@ -28,9 +38,11 @@ def check(paths: Iterable[Path | str]) -> None:
     Raises:
         LeakageError: one line per problem: a key that is given twice in one branch, with both line
             numbers; a number that YAML 1.1 reads as another one; a file that is not UTF-8 or not
-            YAML, or holds several documents.
+            YAML, or holds several documents; a null that removes nothing.
     """
-    if lines := [line for path in paths for line in _problems(Path(path))]:
+    named = [Path(path) for path in paths]
+    lines = [line for path in named for line in _problems(path)] or list(_useless_nulls(named))
+    if lines:
         raise LeakageError("\n".join(lines))
 
 
@@ -74,6 +86,25 @@ def _problems(path: Path) -> Iterator[str]:
         yield f"{path}: found {len(documents)} documents, expected one; remove the lines ---"
     for root in documents:
         yield from (f"{path}: {line}" for line in _below(root, (), set()))
+
+
+def _useless_nulls(paths: Iterable[Path]) -> Iterator[str]:
+    """Yield every entry that is null and that no earlier file has: a misspelt name."""
+    known: dict[str, set[str]] = {branch: set() for branch in REMOVABLE}
+    for path in paths:
+        values = yaml.safe_load(path.read_text(encoding="utf-8-sig"))
+        for branch, before in known.items():
+            entries = values
+            for key in branch.split("."):
+                entries = entries.get(key) if isinstance(entries, dict) else None
+            for key, value in entries.items() if isinstance(entries, dict) else ():
+                if value is None and str(key) not in before:
+                    close = f"; the nearest is {nearest(str(key), before)}" if before else ""
+                    yield (
+                        f"{path}: {branch}.{key}: null removes an entry of an earlier file, and "
+                        f"none has it{close}"
+                    )
+                before.add(str(key))
 
 
 def _below(node: yaml.Node | None, above: tuple[str, ...], seen: set[int]) -> Iterator[str]:

@@ -22,6 +22,7 @@ from leakage.config.paths import (
 )
 from leakage.config.settings import nearest, refuse_odd, shown, validate
 from leakage.datasets import Dataset
+from leakage.datasets.folder import Folder
 from leakage.encoders import Encoder
 from leakage.errors import LeakageError
 from leakage.estimators import Estimator
@@ -273,6 +274,7 @@ class Workflow:
         for key, scheme in self.schemes.items():
             if scheme.region is not None:
                 _check_region(scheme.region, self.dataset, f"encryption.schemes.{key}.region")
+        self._refuse_encrypted_among_plain()
         key = self.config.verdict.estimator
         if not self.verdict_estimator.tests:
             able = ", ".join(name for name, each in self.estimators.items() if each.tests)
@@ -294,6 +296,20 @@ class Workflow:
                         f"level of the scheme {scheme} ({self.schemes[scheme].cipher}); leave the "
                         "scheme out, or attack other levels"
                     )
+
+    def _refuse_encrypted_among_plain(self) -> None:
+        """Refuse encrypted pictures below the dataset's folder, where they count as plain ones."""
+        if not isinstance(self.dataset, Folder):
+            return
+        root = Path(self.dataset.path).resolve()
+        for key, scheme in self.schemes.items():
+            read = [file for level in scheme.levels for file in scheme.files(level)]
+            if any(Path(file).resolve().is_relative_to(root) for file in read):
+                raise LeakageError(
+                    f"encryption.schemes.{key}.path: its pictures are inside "
+                    f"dataset.folder.path ({self.dataset.path}) and would count as plain pictures; "
+                    "move one of the two folders"
+                )
 
     def _names(self) -> Iterator[tuple[str, str, Iterable[str], str]]:
         """Yield every name that refers to an entry: where, the name, known names, kind of entry."""

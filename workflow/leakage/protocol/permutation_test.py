@@ -10,12 +10,14 @@ standardisation over all pairs.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from leakage import progress
+from leakage.config.settings import shown
+from leakage.errors import LeakageError
 from leakage.estimators import arguments
 from leakage.interfaces import Floats
 from leakage.protocol.permutation import Blocks, Orders, blocks, orders
@@ -96,6 +98,15 @@ class PermutationTest:
     permutations: int = 999
     pairs: int = 1000
 
+    def __post_init__(self) -> None:
+        """Refuse numbers of orders or pairs that leave nothing to compare."""
+        for name, fewest in (("permutations", 1), ("pairs", 2)):
+            found = getattr(self, name)
+            if isinstance(found, bool) or not isinstance(found, int | np.integer) or found < fewest:
+                raise LeakageError(
+                    f"{name}: found {shown(found)}; expected a whole number from {fewest}"
+                )
+
     def test(
         self, x: Floats, y: Floats, groups: ArrayLike | None, levels: list[int], seed: int
     ) -> "pd.DataFrame":
@@ -114,9 +125,16 @@ class PermutationTest:
             seed: draws the pairs and the orders.
 
         Raises:
-            LeakageError: the shapes do not match, or a value is not finite.
+            LeakageError: the shapes do not match, a value is not finite, or the seed is not a
+                whole number from 0.
         """
-        plain, views, given, *_ = arguments.checked(x, y, groups)
+        plain, views, given, _, seed = arguments.checked(x, y, groups, None, seed)
+        with progress.of_library("test"):
+            return self._run(plain, views, given, seed)
+
+    def _run(
+        self, plain: Floats, views: Floats, given: NDArray[Any] | None, seed: int
+    ) -> Independence:
         members = np.arange(len(plain)) if given is None else given
         used = blocks(members, seed, self.pairs)
         over = orders(used, self.permutations, seed)

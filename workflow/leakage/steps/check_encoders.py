@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from leakage import encoders
+from leakage.config.settings import from_json
 
 
 def main(
@@ -13,6 +14,6 @@ def main(
     size: Annotated[int, typer.Option(min=1, help="side of a patch in pixels")],
 ) -> None:
     """Check models, tags and the size of the patches; nothing is downloaded."""
-    for key, entry in json.loads(settings).items():
+    for key, entry in from_json(settings, "--settings").items():
         where = f"encoders.{key}"
         encoders.parse(json.dumps(entry), where).check(size, where)

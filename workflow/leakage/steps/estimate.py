@@ -19,6 +19,7 @@ import typer
 from numpy.typing import NDArray
 
 from leakage import devices, estimators, progress, seeds
+from leakage.analysis import enough
 from leakage.config.settings import from_json
 from leakage.errors import LeakageError
 from leakage.estimators import Estimator, arguments
@@ -96,6 +97,8 @@ def main(
         read = levels.read(x, y, *which)
         items = read.plain, read.views, read.image_ids, read.levels
         table, about = estimators.run(chosen, *items, seed, kept), read.source
+    if note := enough.note(table, chosen.model_dump()):
+        print(note, file=sys.stderr)
     if output is None:
         shown = table[table["chosen"]].drop(columns=["chosen", "estimand"])
         shown.dropna(axis="columns", how="all").to_csv(sys.stdout, index=False)
@@ -223,7 +226,7 @@ def _draw_pixels(
 
 def _write(output: Path, table: pd.DataFrame, metadata: dict[str, Any]) -> None:
     """Write the table; metadata only fit into Parquet."""
-    if output.suffix == ".csv":
+    if output.suffix.lower() == ".csv":
         with files.whole_file(output) as temporary:
             table.to_csv(temporary, index=False)
         return

@@ -1,6 +1,5 @@
 """Draw one figure from its tables (or, Figure 1, from the views)."""
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
@@ -8,7 +7,8 @@ from typing import Annotated, Any
 import typer
 
 from leakage import captions, figures, plugins
-from leakage.analysis.tables import read, role_and_path
+from leakage.analysis.tables import paths_by_role, read
+from leakage.config.settings import from_json
 from leakage.figures import style
 from leakage.storage import provenance
 from leakage.storage.views import View
@@ -26,7 +26,7 @@ def main(
 ) -> None:
     """Draw one figure as PNG, PDF and the CSV behind it, and record what it was made of."""
     figure = figures.named(name)
-    paths = dict(map(role_and_path, table or []))
+    paths = paths_by_role(table or [])
     tables = {role: read(path) for role, path in paths.items()}
     views = [View(path) for path in view or []]
     argument: Any = views if figure.reads_views else tables
@@ -38,7 +38,7 @@ def main(
     style.save(drawn, behind, output, caption)
     shown = {role: (paths[role], each.metadata) for role, each in tables.items()}
     shown |= {f"view {each.metadata['level']}": (each.path, each.metadata) for each in views}
-    provenance.write(output, name, code, shown, json.loads(recorded))
+    provenance.write(output, name, code, shown, from_json(recorded, "--recorded"))
 
 
 def _call(figure: figures.Figure, method: Callable[[Any], Any], argument: Any) -> Any:

@@ -1,7 +1,6 @@
 """Collect the pictures of a dataset, and list them with licence, source and SHA-256."""
 
 import csv
-import json
 import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from leakage import datasets, progress
-from leakage.config.settings import Settings, parse, validate
+from leakage.config.settings import Settings, from_json, parse, validate
 from leakage.storage import files
 
 
@@ -39,7 +38,7 @@ def main(
 ) -> None:
     """Collect the pictures of a dataset and list them."""
     chosen: Manifest = parse(Manifest, settings, "dataset")
-    given = chosen.settings | json.loads(download)
+    given = chosen.settings | from_json(download, "--download")
     progress.about(chosen.name)
     dataset: datasets.Dataset = validate(
         datasets.dataset_class(chosen.name), given, f"dataset.{chosen.name}"

@@ -46,6 +46,7 @@ def main(
         raise LeakageError(f"{asked[1]}: does nothing beside {asked[0]}; leave one of them out")
     if patches > 1 and nats is None:
         raise LeakageError("--patches: does nothing without --nats; leave it out, or give --nats")
+    files.refuse_output(measure, (".csv",), [], "--measure")
     if measure is not None:
         _measure(measure, families)
     elif pilot:

@@ -79,7 +79,7 @@ def gather(shards: Sequence[Path | str], output: Path | str) -> None:
     of_first: dict[str, Any] = {}
     with files.kept_file(output) as temporary, contextlib.ExitStack() as stack:
         writer = None
-        for path in shards:
+        for number, path in enumerate(shards):
             opened = pq.ParquetFile(files.check(path))
             metadata = _of_all_shards(files.decode(opened.schema_arrow.metadata))
             if writer is None:
@@ -96,8 +96,18 @@ def gather(shards: Sequence[Path | str], output: Path | str) -> None:
                     f"{path}: made differently from {shards[0]} ({', '.join(different)}); "
                     f"{files.again(path)}"
                 )
+            found = files.decode(opened.schema_arrow.metadata)["view"].get("shard", number)
+            if found != number:
+                raise LeakageError(
+                    f"{path}: shard {found}; expected shard {number}: give all shards in order"
+                )
             for group in range(opened.num_row_groups):
                 writer.write_table(opened.read_row_group(group).cast(schema))
+        if writer is not None and of_first["view"].get("shards", len(shards)) != len(shards):
+            raise LeakageError(
+                f"{shards[-1]}: found {len(shards)} shards, expected "
+                f"{of_first['view']['shards']}; give all shards of the level"
+            )
 
 
 def _of_all_shards(metadata: dict[str, Any]) -> dict[str, Any]:

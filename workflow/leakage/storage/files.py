@@ -240,13 +240,19 @@ def decode(metadata: dict[bytes, bytes] | None) -> dict[str, Any]:
     return found
 
 
-def refuse_output(output: Path | None, suffixes: Sequence[str], inputs: Iterable[Path]) -> None:
+def refuse_output(
+    output: Path | None,
+    suffixes: Sequence[str],
+    inputs: Iterable[Path],
+    option: str = "--output",
+) -> None:
     """Refuse an output file that cannot be written, before anything is computed.
 
     Args:
         output: the value of `--output`; None: nothing is written.
         suffixes: the accepted ends of its name.
         inputs: files that must not be overwritten.
+        option: its name, for the message.
 
     Raises:
         LeakageError: another end of the name, a folder, an input, or a folder that is missing or
@@ -254,14 +260,14 @@ def refuse_output(output: Path | None, suffixes: Sequence[str], inputs: Iterable
     """
     if output is None:
         return
-    if output.suffix not in suffixes:
+    if output.suffix.lower() not in suffixes:
         ends = " or ".join(suffixes)
-        raise LeakageError(f"--output {output}: expected a name that ends in {ends}")
+        raise LeakageError(f"{option} {output}: expected a name that ends in {ends}")
     if output.is_dir():
-        raise LeakageError(f"--output {output}: is a folder; expected the name of a file")
+        raise LeakageError(f"{option} {output}: is a folder; expected the name of a file")
     if any(output.exists() and each.exists() and output.samefile(each) for each in inputs):
         raise LeakageError(
-            f"--output {output}: is an input, which it would overwrite; name another"
+            f"{option} {output}: is an input, which it would overwrite; name another"
         )
     refuse_unwritable(output.parent)
 
@@ -269,9 +275,12 @@ def refuse_output(output: Path | None, suffixes: Sequence[str], inputs: Iterable
 def read_array(path: Path) -> NDArray[Any]:
     """Return the array in a .npy file."""
     try:
-        found = np.load(path, allow_pickle=False)
-        if not isinstance(found, np.ndarray):
-            raise ValueError("it is a zip file")
+        with open(path, "rb") as stream:
+            found = np.load(stream, allow_pickle=False)
+            if not isinstance(found, np.ndarray):
+                raise ValueError("it is a zip file")
+            if stream.read(1):
+                raise ValueError("more follows the first array")
         return found
     except DAMAGED as error:
         why = "the file is empty" if isinstance(error, EOFError) else str(error) or "too large"

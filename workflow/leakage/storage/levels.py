@@ -33,6 +33,10 @@ class Levels:
 def read(x: Path, y: list[Path], rows: str, limit: int | None, seed: int) -> Levels:
     """Return the embeddings of the plain pictures and of every level."""
     image_ids, plain, metadata = embeddings.read(x, rows, limit, seed)
+    if metadata["level"] != 0:
+        raise LeakageError(
+            f"{x}: level {metadata['level']}; expected the embedding of the plain pictures, level 0"
+        )
     views, levels, abouts = np.empty((len(y), *plain.shape), plain.dtype), [], []
     for index, path in enumerate(y):
         ids, values, of_level = embeddings.read(path, rows, limit, seed)
@@ -44,7 +48,32 @@ def read(x: Path, y: list[Path], rows: str, limit: int | None, seed: int) -> Lev
         views[index] = values
         levels.append(of_level["level"])
         abouts.append(of_level["view"])
+        _refuse_mixed(path, x, of_level, metadata, levels, abouts)
     return Levels(plain, views, image_ids, levels, {**metadata, **source(abouts)})
+
+
+def _refuse_mixed(
+    path: Path,
+    x: Path,
+    of_level: dict[str, Any],
+    of_plain: dict[str, Any],
+    levels: list[int],
+    abouts: list[dict[str, Any]],
+) -> None:
+    """Refuse the file of the last level if it does not belong to the same scheme and encoder."""
+    if of_level.get("label") != of_plain.get("label"):
+        raise LeakageError(
+            f"{path}: embedded by {of_level.get('label')}, but {x} by {of_plain.get('label')}; give "
+            "embeddings of one encoder"
+        )
+    level = levels[-1]
+    if level in levels[:-1]:
+        raise LeakageError(f"{path}: a second file of level {level}; give each level once")
+    schemes = {view["scheme"]: None for view in abouts if view["level"] != 0}
+    if len(schemes) > 1:
+        raise LeakageError(
+            f"{path}: levels of several schemes ({', '.join(schemes)}); give those of one"
+        )
 
 
 def source(views: list[dict[str, Any]]) -> dict[str, Any]:
