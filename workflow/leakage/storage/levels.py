@@ -63,8 +63,8 @@ def _refuse_mixed(
     """Refuse the file of the last level if it does not belong to the same scheme and encoder."""
     if of_level.get("label") != of_plain.get("label"):
         raise LeakageError(
-            f"{path}: embedded by {of_level.get('label')}, but {x} by {of_plain.get('label')}; give "
-            "embeddings of one encoder"
+            f"{path}: embedded by {of_level.get('label')}, but {x} by {of_plain.get('label')}; "
+            "give embeddings of one encoder"
         )
     level = levels[-1]
     if level in levels[:-1]:
