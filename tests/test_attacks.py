@@ -8,12 +8,13 @@ import pandas as pd
 import pytest
 import skimage.data
 from leakage import attacks, schemes
-from leakage.attacks import Target, scores
+from leakage.attacks import Known, Target, scores
+from leakage.attacks.inpainting import noisy
 from leakage.attacks.unwrapping import unwrapped
 from leakage.config.workflow import Workflow
 from leakage.errors import LeakageError
 from leakage.measures.similarity import Ssim
-from leakage.schemes import KeyedScheme
+from leakage.schemes import KeyedScheme, blocks
 from leakage.steps.attack import fitted, middle
 from PIL import Image
 from snake import REPOSITORY, snakemake
@@ -75,6 +76,11 @@ def test_unwrapping_applies_where_exactly_the_high_bits_are_encrypted():
     assert found == expected
 
 
+def test_a_scheme_that_is_limited_to_a_region_is_left_to_attacks_on_views():
+    limited = scheme("msb_xor", region={"box": [0, 0, 0.5, 1]})
+    assert attacks.attacked(attack("unwrapping"), "limited", limited.cipher) == []
+
+
 @pytest.mark.skipif(not MIRROR.is_dir(), reason="needs the pictures of the COCO mirror")
 def test_unwrapping_of_photographs_has_the_known_numbers():
     ssims = {1: [], 3: []}
@@ -85,6 +91,153 @@ def test_unwrapping_of_photographs_has_the_known_numbers():
             found.append(Ssim().measure(plain, guess, guess))
     assert np.median(ssims[1]) == pytest.approx(0.80, abs=0.02)
     assert np.median(ssims[3]) == pytest.approx(0.345, abs=0.02)
+
+
+# Inpainting.
+
+
+@pytest.mark.parametrize("view", ["clear", "full"])
+@pytest.mark.parametrize("origin", [(0, 0), (64, 128)])
+def test_the_blocks_that_look_like_noise_are_the_encrypted_ones(view, origin):
+    plain = skimage.data.astronaut()[:200, :300]
+    keyed = scheme("block_xor", block=24, view=view)
+    ciphertext = keyed.encrypt("target", plain, 4)
+    part = ciphertext[origin[0] :, origin[1] :]
+    changed = (ciphertext != plain).any(axis=-1)[origin[0] :, origin[1] :]
+    found = noisy(part, 24, origin)
+    assert (found | ~changed).all()
+    assert (part == plain[origin[0] :, origin[1] :])[~found].all()
+    assert found.mean() == pytest.approx(0.5, abs=0.1)
+
+
+def test_inpainting_keeps_clear_pixels_and_comes_nearer_than_the_view():
+    plain = skimage.data.chelsea()[:160, 100:300]
+    given = target(scheme("block_xor"), plain, 4)
+    found = attack("inpainting").reconstruct(given)
+    clear = ~noisy(given.ciphertext, 16)
+    assert np.array_equal(found[clear], plain[clear])
+    view, guess = (scores.scores(plain, each)["ssim"] for each in (given.view, found))
+    assert guess > view + 0.3
+
+
+def test_a_linear_ramp_is_filled_exactly():
+    plain = np.tile(np.arange(96, dtype=np.uint8), (96, 1))[..., None]
+    found = attack("inpainting").reconstruct(target(scheme("block_xor"), plain, 2))
+    assert np.abs(found.astype(int) - plain)[16:-16, 16:-16].max() <= 1
+
+
+# Unscrambling.
+
+REUSING = """
+from leakage.schemes import Cipher
+from leakage.schemes.keystream import Keystream
+
+class Reusing(Cipher):
+    def encrypt(self, pixels, level, keystream):
+        keystream = Keystream(keystream.key, "the same for every picture")
+        {body}
+"""
+SCRAMBLING = """order = keystream.permutation(pixels.shape[0] * pixels.shape[1])
+        return pixels.reshape(-1, pixels.shape[2])[order].reshape(pixels.shape)"""
+SCRAMBLED_VALUES = """order = keystream.permutation(pixels.size)
+        return pixels.ravel()[order].reshape(pixels.shape)"""
+XORING = "return pixels ^ keystream.bytes(pixels.size).reshape(pixels.shape)"
+
+
+def plug_in(folder: Path, body: str) -> KeyedScheme:
+    """Return a scheme that encrypts every picture with the same random numbers."""
+    path = folder / "reusing.py"
+    path.write_text(REUSING.format(body=body))
+    return scheme(str(path), levels=[0, 1])
+
+
+def known(keyed: KeyedScheme, level: int, shape: tuple[int, ...], count: int) -> list[Known]:
+    generator = np.random.default_rng(1)
+    plains = [generator.integers(0, 256, shape, dtype=np.uint8) for _ in range(count)]
+    return [
+        Known(plain, keyed.encrypt(f"known {index}", plain, level))
+        for index, plain in enumerate(plains)
+    ]
+
+
+@pytest.mark.parametrize("body", [SCRAMBLING, SCRAMBLED_VALUES])
+def test_a_permutation_that_is_used_twice_is_undone_bit_for_bit(tmp_path, body):
+    plain, keyed = ramp(), plug_in(tmp_path, body)
+    given = target(keyed, plain, 1, known=known(keyed, 1, plain.shape, 4))
+    assert np.array_equal(attack("unscrambling").reconstruct(given), plain)
+
+
+def test_too_few_pairs_recover_a_share(tmp_path):
+    plain, keyed = ramp()[..., :1], plug_in(tmp_path, SCRAMBLING)
+    given = target(keyed, plain, 1, known=known(keyed, 1, plain.shape, 1))
+    share = scores.scores(plain, attack("unscrambling").reconstruct(given))["exact"]
+    assert 0.02 < share < 0.5
+
+
+@pytest.mark.parametrize("cipher", ["pixel_permutation", "block_permutation"])
+def test_the_built_in_permutations_resist_known_pairs(cipher):
+    plain, keyed = ramp(), scheme(cipher)
+    given = target(keyed, plain, 4, known=known(keyed, 4, plain.shape, 8))
+    assert attack("unscrambling").reconstruct(given) is None
+
+
+# The jigsaw.
+
+
+@pytest.mark.parametrize(("level", "least"), [(2, 1.0), (3, 0.95)])
+def test_large_blocks_of_a_photograph_find_their_neighbours(level, least):
+    plain, solver = skimage.data.chelsea(), attack("jigsaw")
+    given = target(scheme("block_permutation"), plain, level)
+    found = solver.reconstruct(given)
+    share, before = (
+        solver.judge(plain, each, given.cipher, level)["neighbours"] for each in (found, given.view)
+    )
+    assert before < 0.3 and share >= least
+
+
+def test_the_jigsaw_only_moves_whole_blocks():
+    plain = np.random.default_rng(0).integers(0, 256, (70, 90, 1), dtype=np.uint8)
+    given = target(scheme("block_permutation"), plain, 4)
+    found = attack("jigsaw").reconstruct(given)
+    assert np.array_equal(found[64:], given.ciphertext[64:])
+    before, after = (
+        sorted(each.tobytes() for each in blocks.cut(whole[:64, :80], 16, 16))
+        for whole in (given.ciphertext, found)
+    )
+    assert before == after
+
+
+def test_a_jigsaw_with_too_many_blocks_is_given_up():
+    given = target(scheme("block_permutation"), ramp(), 6)
+    assert attack("jigsaw", most_blocks=50).reconstruct(given) is None
+
+
+# Keystream reuse.
+
+
+def oracle(keyed: KeyedScheme, level: int):
+    return lambda plain: keyed.encrypt("chosen", plain, level)
+
+
+def test_two_pictures_under_one_keystream_give_their_xor(tmp_path):
+    keyed, first, second = plug_in(tmp_path, XORING), ramp(), ramp()[::-1]
+    ciphertexts = [keyed.encrypt(f"{index}", each, 1) for index, each in enumerate((first, second))]
+    assert np.array_equal(ciphertexts[0] ^ ciphertexts[1], first ^ second)
+
+
+def test_a_keystream_that_is_used_twice_is_found_bit_for_bit(tmp_path):
+    plain, keyed = ramp(), plug_in(tmp_path, XORING)
+    pairs = known(keyed, 1, plain.shape, 1)
+    given = target(keyed, plain, 1, known=pairs, oracle=oracle(keyed, 1))
+    assert np.array_equal(attack("keystream_reuse").reconstruct(given), plain)
+
+
+@pytest.mark.parametrize("cipher", ["msb_xor", "lsb_xor", "bitplane_xor", "block_xor", "full"])
+def test_the_built_in_keystreams_are_not_reused(cipher):
+    plain, keyed = ramp(), scheme(cipher)
+    pairs = known(keyed, 1, plain.shape, 1)
+    given = target(keyed, plain, 1, known=pairs, oracle=oracle(keyed, 1))
+    assert attack("keystream_reuse").reconstruct(given) is None
 
 
 # What every attack is given and judged by.

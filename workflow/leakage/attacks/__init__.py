@@ -50,6 +50,7 @@ class Target:
         level: the level, above 0.
         cipher: the cipher with its settings, which are public (Kerckhoffs); not the key.
         seed: of the attack's own random numbers.
+        origin: row and column of the view's first pixel in the whole picture.
         known: other pictures of the target's shape, encrypted at the level under the same key, each
             with an id of its own; `Attack.pairs` of them.
         oracle: returns the ciphertext of a chosen picture at the level, under the same key and an
@@ -62,6 +63,7 @@ class Target:
     level: int
     cipher: Cipher
     seed: int
+    origin: tuple[int, int] = (0, 0)
     known: "Sequence[Known]" = ()
     oracle: Callable[[Bytes], Any] | None = None
     learned: Any = None
@@ -81,6 +83,10 @@ class Attack(Settings):
 
     threat: ClassVar[Threat] = CIPHERTEXT_ONLY
     """what the adversary has besides view and ciphertext: nothing, known pairs, or an oracle too"""
+
+    needs_pixels: ClassVar[bool] = False
+    """whether it reads the ciphertext as a picture that was encrypted whole: then ciphers that
+    return bytes and schemes that are limited to a region are left out"""
 
     method: str
     """the attack: a module of `leakage.attacks`, or the path of a Python file"""
@@ -146,7 +152,8 @@ def attacked(attack: Attack, scheme: str, cipher: Cipher) -> list[int]:
     named = not attack.schemes or scheme in attack.schemes
     # Only a cipher that runs here can encrypt the adversary's own pictures.
     possible = cipher.encrypts or attack.threat == CIPHERTEXT_ONLY
-    if not named or not possible:
+    whole = cipher.region is None
+    if not named or not possible or (attack.needs_pixels and not whole):
         return []
     wanted = [level for level in cipher.levels if level in attack.levels or not attack.levels]
     return [level for level in wanted if level > 0 and _call(attack, attack.applies, cipher, level)]

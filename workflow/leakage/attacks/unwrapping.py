@@ -23,6 +23,8 @@ from leakage.schemes.bitplanes import PLANES, BitPlaneCipher
 class Unwrapping(Attack):
     """Unwrapping of the low bits."""
 
+    needs_pixels = True
+
     method: Literal["unwrapping"] = "unwrapping"
     pixels: int = pydantic.Field(default=1_000_000, ge=64)
     """most pixels to unwrap; of a larger picture the middle is attacked"""

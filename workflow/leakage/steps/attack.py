@@ -21,10 +21,10 @@ from leakage.config.settings import from_json, parse, validate
 from leakage.errors import LeakageError
 from leakage.interfaces import Bytes, Row
 from leakage.schemes import KeyedScheme
-from leakage.steps.measure import spread
 from leakage.steps.view import Encryption, opened, picture
 from leakage.storage import files
 from leakage.storage.shards import rows as shard_rows
+from leakage.storage.shards import spread
 
 # Most pictures that the mean picture is made of.
 AVERAGED = 50
@@ -195,6 +195,7 @@ class Run:
             level=level,
             cipher=self.scheme.cipher,
             seed=int(np.random.SeedSequence([self.seed, place, level]).generate_state(1)[0]),
+            origin=(part[0].start, part[1].start),
             known=self._known(image_id, plain.shape, level),
             oracle=self._oracle(level),
             learned=learned,
