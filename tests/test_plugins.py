@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from leakage import encoders, estimators, schemes
+from leakage import encoders, estimators, measures, schemes
 from leakage.errors import LeakageError
 from leakage.estimators import tables
 from leakage.storage import digest
@@ -75,6 +75,57 @@ def test_a_faulty_view_is_refused_like_a_faulty_cipher(tmp_path):
     assert np.array_equal(found.encrypt("cat", PIXELS, 1), PIXELS & 254)
     with pytest.raises(LeakageError, match=r"view_of returned an array of uint8 with shape \(8, 9"):
         found.view("cat", PIXELS, 1)
+
+
+RETURNS_BYTES = (
+    "returns_bytes = True\n"
+    "def encrypt(self, p, level, keystream): return b'head' + p.tobytes()\n"
+    "def decrypt(self, c, level, keystream):\n"
+    "    return np.frombuffer(c[4:], np.uint8).reshape(c.shape)\n"
+)
+
+
+def test_a_ciphertext_of_bytes_has_a_size_the_plain_shape_and_a_view(tmp_path):
+    code = RETURNS_BYTES + "def view_of(self, c, level, k): return 255 - self.decrypt(c, level, k)"
+    found = cipher(tmp_path, code)
+    ciphertext = found.encrypt("cat", PIXELS, 1)
+    assert ciphertext == b"head" + PIXELS.tobytes() and ciphertext.shape == PIXELS.shape
+    assert len(ciphertext) == PIXELS.size + 4
+    assert np.array_equal(found.view("cat", ciphertext, 1), 255 - PIXELS)
+    assert np.array_equal(found.view("cat", found.encrypt("cat", PIXELS, 0), 0), PIXELS)
+    measured = measures.measure(PIXELS, 255 - PIXELS, ciphertext)
+    assert measured == measures.measure(PIXELS, 255 - PIXELS, 255 - PIXELS)
+
+
+def test_another_program_s_ciphertext_can_be_bytes(tmp_path):
+    code = (
+        "returns_bytes = True\n"
+        "def read(self, image_id, plain, level): return image_id.encode()\n"
+        "def view_of(self, c, level, keystream): return np.full(c.shape, len(c), np.uint8)"
+    )
+    found = cipher(tmp_path, code)
+    assert (found.view("cat", found.encrypt("cat", PIXELS, 1), 1) == 3).all()
+
+
+VIEW = "def view_of(self, c, level, keystream): return c"
+ENCRYPT = "def encrypt(self, p, level, keystream): return "
+BYTES = {
+    "no view": (RETURNS_BYTES, "Mine sets returns_bytes and has no view_of; add"),
+    "not declared": (f"{ENCRYPT}b'abc'", r"encrypt returned 3 bytes; .* set returns_bytes = True"),
+    "a picture": (
+        f"returns_bytes = True\n{ENCRYPT}p\n{VIEW}",
+        r"expected bytes, because .*; found an array of uint8 with shape \(8, 9, 3\)",
+    ),
+    "the view is bytes": (f"{RETURNS_BYTES}{VIEW}", r"view_of returned .*shape \(8, 9, 3\)"),
+}
+
+
+@pytest.mark.parametrize("case", BYTES)
+def test_bytes_without_a_declaration_or_a_view_are_refused(tmp_path, case):
+    code, message = BYTES[case]
+    with pytest.raises(LeakageError, match=message):
+        found = cipher(tmp_path, code)
+        found.view("cat", found.encrypt("cat", PIXELS, 1), 1)
 
 
 def test_the_properties_of_a_cipher_s_levels_stand_in_the_metadata_of_its_views(tmp_path):

@@ -10,6 +10,7 @@ EXTRAS = {
     "networks": ("huggingface_hub", "open_clip", "safetensors", "timm", "torchvision"),
     "workflow": (
         "jinja2",
+        "jpeglib",
         "matplotlib",
         "packaging",
         "remotezip",

@@ -68,25 +68,26 @@ class Scheme(Protocol):
     encrypts: ClassVar[bool]
     has_inverse: ClassVar[bool]
     pixelwise: ClassVar[bool]
+    returns_bytes: ClassVar[bool]
 
     @property
     def levels(self) -> list[int]:
         """The levels to measure, sorted; 0 is the plain picture."""
 
-    def encrypt(self, pixels: Bytes, level: int, keystream: "Keystream") -> Bytes:
-        """Return the ciphertext of a picture at a level above 0, of the same shape."""
+    def encrypt(self, pixels: Bytes, level: int, keystream: "Keystream") -> Bytes | bytes:
+        """Return the ciphertext at a level above 0: a picture of the same shape, or bytes."""
 
-    def decrypt(self, pixels: Bytes, level: int, keystream: "Keystream") -> Bytes:
+    def decrypt(self, pixels: Any, level: int, keystream: "Keystream") -> Bytes:
         """Return the picture of a ciphertext."""
 
-    def read(self, image_id: str, plain: Bytes, level: int) -> Bytes:
-        """Return a picture that another program encrypted, of the shape of `plain`."""
+    def read(self, image_id: str, plain: Bytes, level: int) -> Bytes | bytes:
+        """Return a ciphertext of another program: a picture of the shape of `plain`, or bytes."""
 
     def files(self, level: int) -> list[str]:
         """Return the files that `read` reads at a level."""
 
-    def view_of(self, ciphertext: Bytes, level: int, keystream: "Keystream") -> Bytes:
-        """Return the view of a ciphertext, of the same shape."""
+    def view_of(self, ciphertext: Any, level: int, keystream: "Keystream") -> Bytes:
+        """Return the view of a ciphertext, of the shape of the plain picture."""
 
     def clear_bits(self, level: int) -> float | None:
         """Return the largest number of bits per pixel that a view reveals; None if unknown."""

@@ -160,6 +160,8 @@ def describe(value: Any) -> str:
         return "None"
     if isinstance(value, np.ndarray):
         return f"an array of {value.dtype} with shape {value.shape}"
+    if isinstance(value, bytes):
+        return f"{len(value)} bytes"
     return f"a {type(value).__name__}"
 
 

@@ -19,7 +19,7 @@ from leakage.interfaces import Axes, Canvas, Configuration, Frame, Wanted
 
 # The place of the level numbers, in points from their marker; each scheme has its own.
 PLACES = [(8, 6), (-8, -7), (9, -6), (-8, 7), (0, 11), (0, -11), (12, 0), (-12, 0)]
-STRENGTH = "strength (share of bits encrypted; of permutations, their reach)"
+STRENGTH = "strength (share of bits or signs encrypted; of permutations, their reach)"
 
 
 class Schemes(Figure):

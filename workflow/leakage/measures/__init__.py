@@ -87,12 +87,16 @@ def names() -> tuple[str, ...]:
     return tuple(each.name for each in all_measures())
 
 
-def measure(plain: Bytes, view: Bytes, ciphertext: Bytes) -> dict[str, float]:
+def measure(plain: Bytes, view: Bytes, ciphertext: Bytes | bytes) -> dict[str, float]:
     """Return every measure of one picture, by name.
+
+    Of a ciphertext that is not a picture but bytes, the measures read the view.
 
     Raises:
         LeakageError: an array is not a picture, or the three have different shapes.
     """
+    if isinstance(ciphertext, bytes):
+        ciphertext = view
     for picture in (plain, view, ciphertext):
         fits = picture.ndim == 3 and picture.shape[-1] in (1, 3) and picture.size > 0
         if not fits or picture.dtype != np.uint8:

@@ -4,6 +4,9 @@ Both compare the plain picture with its whole ciphertext, including the encrypte
 the differential test of Wu, Noonan and Agaian ("NPCR and UACI randomness tests for image
 encryption", 2011), which compares the ciphertexts of two pictures that differ in one pixel. So they
 say nothing about differential attacks.
+
+Where the ciphertext is not a picture of the plain picture's shape (a cipher with `returns_bytes`,
+such as `jpeg_signs`), they compare with the view.
 """
 
 from typing import ClassVar

@@ -21,7 +21,23 @@ SHARED = {"bitplanes", "blocks", "keystream", "regions"}
 METHODS = {"encrypt": ("pixels", "level", "keystream"), "read": ("image_id", "plain", "level")}
 
 Found = TypeVar("Found")
-Transform = Callable[[Bytes, int, Keystream], Bytes]
+Transform = Callable[[Any, int, Keystream], Bytes | bytes]
+
+
+class Ciphertext(bytes):
+    """A ciphertext that is not a picture, but a file or other bytes.
+
+    Attributes:
+        shape: the shape of the plain picture, (height, width, channels).
+    """
+
+    shape: tuple[int, ...]
+
+    def __new__(cls, content: bytes, shape: tuple[int, ...]) -> "Ciphertext":
+        """Return the bytes, with the shape of the plain picture."""
+        found = super().__new__(cls, content)
+        found.shape = shape
+        return found
 
 
 class Cipher(Settings):
@@ -49,6 +65,9 @@ class Cipher(Settings):
     """whether the class has `decrypt`"""
     pixelwise: ClassVar[bool] = False
     """whether it changes each pixel by itself, so that a mask can limit it"""
+    returns_bytes: ClassVar[bool] = False
+    """whether `encrypt` (or `read`) returns bytes, such as a file, instead of a picture; then the
+    class also has `view_of`, and `ciphertext.shape` is the shape of the plain picture"""
 
     cipher: str
     """the cipher: a module of `leakage.schemes`, or the path of a Python file"""
@@ -80,6 +99,11 @@ class Cipher(Settings):
     def _region_fits(self) -> Self:
         if self.region is None:
             return self
+        if self.returns_bytes:
+            raise ValueError(
+                f"the ciphertext of {self.cipher} is not a picture, so no region can limit it; "
+                "remove region"
+            )
         if self.region.mask is not None and self.encrypts and not self.pixelwise:
             raise ValueError(
                 f"the cipher {self.cipher} does not change each pixel by itself, so a mask cannot "
@@ -89,15 +113,18 @@ class Cipher(Settings):
             raise ValueError("levels: found only 0; a region needs a level that is encrypted")
         return self
 
-    def encrypt(self, pixels: Bytes, level: int, keystream: Keystream) -> Bytes:
-        """Return the ciphertext of a picture, uint8 of the same shape (height, width, channels)."""
+    def encrypt(self, pixels: Bytes, level: int, keystream: Keystream) -> Bytes | bytes:
+        """Return the ciphertext of a picture, uint8 of the same shape (height, width, channels).
+
+        With `returns_bytes`, return bytes of any number.
+        """
         raise NotImplementedError
 
-    def decrypt(self, pixels: Bytes, level: int, keystream: Keystream) -> Bytes:
+    def decrypt(self, pixels: Any, level: int, keystream: Keystream) -> Bytes:
         """Return the picture of a ciphertext. That of a plug-in is checked on every picture."""
         raise NotImplementedError
 
-    def read(self, image_id: str, plain: Bytes, level: int) -> Bytes:
+    def read(self, image_id: str, plain: Bytes, level: int) -> Bytes | bytes:
         """Return a picture that another program encrypted, uint8 of the shape of `plain`."""
         raise NotImplementedError
 
@@ -105,9 +132,13 @@ class Cipher(Settings):
         """Return the files that `read` reads at a level, sorted."""
         return []
 
-    def view_of(self, ciphertext: Bytes, level: int, keystream: Keystream) -> Bytes:
-        """Return the view of a ciphertext, uint8 of the same shape; by default the ciphertext."""
-        return ciphertext
+    def view_of(self, ciphertext: Any, level: int, keystream: Keystream) -> Bytes:
+        """Return the view of a ciphertext, uint8 of the same shape; by default the ciphertext.
+
+        With `returns_bytes`, the ciphertext is a `Ciphertext`.
+        """
+        found: Bytes = ciphertext
+        return found
 
     def clear_bits(self, level: int) -> float | None:
         """Return the largest number of bits per pixel that a view reveals; None if unknown."""
@@ -135,7 +166,13 @@ def names() -> list[str]:
 
 def cipher_class(name: str) -> type[Cipher]:
     """Return the class of a cipher, importing no other cipher."""
-    return plugins.find_class(sys.modules[__name__], name, Cipher, SHARED, "cipher", METHODS)
+    found = plugins.find_class(sys.modules[__name__], name, Cipher, SHARED, "cipher", METHODS)
+    if found.returns_bytes and found.view_of is Cipher.view_of:
+        raise LeakageError(
+            f"cipher {name}: {found.__name__} sets returns_bytes and has no view_of; add view_of, "
+            "which returns the picture that an observer makes of the bytes"
+        )
+    return found
 
 
 @dataclass(frozen=True)
@@ -152,8 +189,12 @@ class KeyedScheme:
     cipher: Cipher
     key: bytes | None = field(repr=False)
 
-    def encrypt(self, image_id: str, plain: Bytes, level: int, check: bool = True) -> Bytes:
+    def encrypt(
+        self, image_id: str, plain: Bytes, level: int, check: bool = True
+    ) -> Bytes | Ciphertext:
         """Return the ciphertext of a picture, uint8 of the same shape; at level 0 the picture.
+
+        That of a cipher with `returns_bytes` is a `Ciphertext`, whose `len` is its size in bytes.
 
         Args:
             image_id: the picture's id, which decides the nonce.
@@ -164,12 +205,16 @@ class KeyedScheme:
         if level == 0:
             return plain
         where, cipher = f"{self._name}, picture {image_id} at level {level}", self.cipher
-        if not cipher.encrypts:
-            found = self._call(where, cipher.read, image_id, plain, level)
-            found = _checked(where, cipher.read, found, plain)
+        found: Bytes | Ciphertext
+        if cipher.returns_bytes:
+            found = self._ciphertext(where, image_id, plain, level)
+        elif not cipher.encrypts:
+            read = self._call(where, cipher.read, image_id, plain, level)
+            found = _checked(where, cipher.read, read, plain)
             self._refuse_changes_outside(where, image_id, plain, found)
             return found
-        found = self._transform(where, cipher.encrypt, image_id, plain, level)
+        else:
+            found = self._transform(where, cipher.encrypt, image_id, plain, level)
         if check and self._is_plugin and cipher.has_inverse:
             back = self._transform(where, cipher.decrypt, image_id, found, level)
             if not np.array_equal(back, plain):
@@ -180,17 +225,17 @@ class KeyedScheme:
                 )
         return found
 
-    def decrypt(self, image_id: str, ciphertext: Bytes, level: int) -> Bytes:
-        """Return the picture of a ciphertext, uint8 of the same shape."""
+    def decrypt(self, image_id: str, ciphertext: Bytes | Ciphertext, level: int) -> Bytes:
+        """Return the picture of a ciphertext, uint8 of the shape of the plain picture."""
         if level == 0:
-            return ciphertext
+            return np.asarray(ciphertext)
         where = f"{self._name}, picture {image_id} at level {level}"
         return self._transform(where, self.cipher.decrypt, image_id, ciphertext, level)
 
-    def view(self, image_id: str, ciphertext: Bytes, level: int) -> Bytes:
-        """Return the view of a ciphertext, uint8 of the same shape."""
+    def view(self, image_id: str, ciphertext: Bytes | Ciphertext, level: int) -> Bytes:
+        """Return the view of a ciphertext, uint8 of the shape of the plain picture."""
         if level == 0:
-            return ciphertext
+            return np.asarray(ciphertext)
         where = f"{self._name}, picture {image_id} at level {level}"
         return self._transform(where, self.cipher.view_of, image_id, ciphertext, level)
 
@@ -224,7 +269,7 @@ class KeyedScheme:
         return plugins.is_file(self.cipher.cipher)
 
     def _transform(
-        self, where: str, method: Transform, image_id: str, pixels: Bytes, level: int
+        self, where: str, method: Transform, image_id: str, pixels: Any, level: int
     ) -> Bytes:
         """Return the picture with its region, or all of it, transformed by a cipher's method."""
         if self.cipher.region is None:
@@ -236,13 +281,26 @@ class KeyedScheme:
         )
 
     def _transformed(
-        self, where: str, method: Transform, nonce: str, pixels: Bytes, level: int
+        self, where: str, method: Transform, nonce: str, pixels: Bytes | Ciphertext, level: int
     ) -> Bytes:
-        given = pixels.view()
-        # A plug-in that wrote into its input would change the plain picture of the next level.
-        given.flags.writeable = False
-        found = self._call(where, method, given, level, Keystream(self.key, nonce))
+        keystream = Keystream(self.key, nonce)
+        found = self._call(where, method, _unwritable(pixels), level, keystream)
         return _checked(where, method, found, pixels)
+
+    def _ciphertext(self, where: str, image_id: str, plain: Bytes, level: int) -> Ciphertext:
+        """Return the ciphertext of a cipher that returns bytes."""
+        cipher, given = self.cipher, _unwritable(plain)
+        if cipher.encrypts:
+            keystream = Keystream(self.key, image_id)
+            found = self._call(where, cipher.encrypt, given, level, keystream)
+        else:
+            found = self._call(where, cipher.read, image_id, given, level)
+        if not isinstance(found, bytes):
+            raise LeakageError(
+                f"{where}: expected bytes, because the class sets returns_bytes; found "
+                f"{plugins.describe(found)}"
+            )
+        return Ciphertext(found, plain.shape)
 
     def _refuse_changes_outside(
         self, where: str, image_id: str, plain: Bytes, ciphertext: Bytes
@@ -264,11 +322,23 @@ class KeyedScheme:
         return plugins.call(where, method, *arguments)
 
 
-def _checked(where: str, method: Callable[..., Any], found: Any, expected: Bytes) -> Bytes:
-    is_bytes = isinstance(found, np.ndarray) and found.dtype == np.uint8
-    if not is_bytes or found.shape != expected.shape:
+def _unwritable(given: Bytes | Ciphertext) -> Bytes | Ciphertext:
+    """Return a plug-in's input: one that wrote into it would change the next level's plain one."""
+    if isinstance(given, bytes):
+        return given
+    found = given.view()
+    found.flags.writeable = False
+    return found
+
+
+def _checked(
+    where: str, method: Callable[..., Any], found: Any, expected: Bytes | Ciphertext
+) -> Bytes:
+    is_picture = isinstance(found, np.ndarray) and found.dtype == np.uint8
+    if not is_picture or found.shape != expected.shape:
+        hint = "; to return bytes, set returns_bytes = True" if isinstance(found, bytes) else ""
         raise LeakageError(
             f"{where}: {method.__name__} returned {plugins.describe(found)}; expected an array of "
-            f"uint8 with shape {expected.shape}"
+            f"uint8 with shape {expected.shape}{hint}"
         )
     return np.asarray(found)

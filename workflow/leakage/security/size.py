@@ -13,4 +13,4 @@ class Size(Checks):
 
     def values(self, case: Case) -> tuple[float, ...]:
         """Return the ratio of the sizes."""
-        return (case.ciphertext.nbytes / case.plain.nbytes,)
+        return (case.size / case.plain.nbytes,)
