@@ -91,7 +91,7 @@ def test_jobs_that_train_got_the_gpu_and_no_others_did(through_slurm: tuple[Path
     for log in logs.rglob("*.log"):
         stage, *names = log.relative_to(logs).parts
         gpus = [gpu for _, gpu in jobs(log)]
-        if stage in ("views", "measures", "embeddings", "tests", "estimates"):
+        if stage in ("views", "measures", "security", "embeddings", "tests", "estimates"):
             trains = stage == "estimates" and names[0] in ON_GPU
             assert gpus == ["0" if trains else "none"], log
         else:
