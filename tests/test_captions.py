@@ -6,6 +6,7 @@ import re
 import numpy as np
 import pandas as pd
 import pytest
+import test_classics
 import test_figures
 import test_figures_beyond
 import test_visual_security
@@ -19,6 +20,7 @@ from leakage.errors import LeakageError
 WITH_TABLES = {
     **dict.fromkeys(test_figures.PAPERS, test_figures.drawn),
     **dict.fromkeys(test_figures_beyond.NAMES, lambda name, _: test_figures_beyond.drawn(name)),
+    "classics": lambda *_: test_classics.drawn(),
     "visual_security": lambda *_: test_visual_security.draw(test_visual_security.tables()),
 }
 

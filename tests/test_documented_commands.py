@@ -33,6 +33,9 @@ PLANNED = {
     "snakemake --cores 2 --configfile docs/findings.yaml -- figures report": (
         "results/findings/report.html"
     ),
+    "snakemake --cores 2 --configfile docs/classics.yaml -- figures": (
+        "results/classics/figures/classics.png"
+    ),
     "snakemake --cores 2 --configfile demo.yaml -- results/demo/security/msb_xor/4.parquet": (
         "results/demo/record/throughput/msb_xor/4.csv"
     ),

@@ -22,9 +22,10 @@ CODE = Path("workflow") / "leakage"
 REPORT = {"report", "summary", "security", "record/configuration"}
 SCORECARD = ["analysis/claims", "figures/scorecard", "scorecard"]
 CONSISTENCY = ["analysis/consistency/*", "figures/consistency"]
+CLASSIC = ("visual_security", "classics")
 # The tests of ciphertexts at the strongest level, and their table.
 TESTED = ["security/msb_xor/8", "record/throughput/msb_xor/8", "analysis/security"]
-SECURITY = ["analysis/visual_security", "figures/visual_security"]
+SECURITY = [f"{kind}/{name}" for kind in ("analysis", "figures") for name in CLASSIC]
 VERDICTS = ["analysis/verdicts", "figures/verdict", "figures/schemes-*", *SECURITY]
 
 
@@ -208,7 +209,8 @@ CHANGES = [
         "its views, embeddings, tests, measures, compared estimates; the comparisons",
         [*VERDICTS, "analysis/security"],
         new={"views/full/1", "embeddings/statistics/full/1", "tests/statistics/full"}
-        | {"estimates/mine/statistics/full", "estimates/histogram/pixels/full", "measures/full"}
+        | {"estimates/mine/statistics/full", "estimates/reidentification/statistics/full"}
+        | {"estimates/histogram/pixels/full", "measures/full"}
         | {"security/full/1", "record/throughput/full/1"},
         config={"comparisons": {"schemes": ["msb_xor", "pixel_permutation", "full"]}},
     ),
@@ -218,6 +220,7 @@ CHANGES = [
         ["figures/reidentification", *CONSISTENCY, *VERDICTS],
         new={f"embeddings/finer/{view}" for view in ("plain/0", "msb_xor/4", "msb_xor/8")}
         | {"embeddings/finer/pixel_permutation/4", "estimates/mine/finer/pixel_permutation"}
+        | {"estimates/reidentification/finer/pixel_permutation"}
         | {f"tests/finer/{scheme}" for scheme in ("msb_xor", "pixel_permutation")}
         | {
             f"estimates/{name}/finer/msb_xor"

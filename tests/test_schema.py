@@ -9,7 +9,7 @@ from leakage.config import schema
 from snake import REPOSITORY
 
 PATH = REPOSITORY / "workflow" / "schemas" / "config.schema.json"
-FILES = ["config.yaml", "demo.yaml", "tests/tiny.yaml", "docs/findings.yaml"]
+FILES = ["config.yaml", "demo.yaml", "tests/tiny.yaml", "docs/findings.yaml", "docs/classics.yaml"]
 PAPER = yaml.safe_load((REPOSITORY / "config.yaml").read_text())
 VALIDATOR = jsonschema.Draft202012Validator(json.loads(PATH.read_text()))
 

@@ -27,7 +27,7 @@ FIGURES = [
     *("fig1", "fig2", "fig3a", "fig3b", "fig4", "fig5", "fig6a", "fig6b", "fig7", "fig8"),
     *("epochs-statistics", "distance-statistics", "estimators-statistics"),
     *("memorisation-statistics", "reidentification", "consistency", "schemes-statistics"),
-    *("visual_security", "verdict", "scorecard"),
+    *("visual_security", "classics", "verdict", "scorecard"),
 ]
 
 

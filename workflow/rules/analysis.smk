@@ -1,6 +1,6 @@
-# Stage 5: analysis. Makes analysis/{verdicts,claims,visual_security}.parquet and, for each scheme,
-# analysis/consistency/{scheme}.parquet from tests, estimates and measures. Figures and report read
-# them.
+# Stage 5: analysis. Makes analysis/{verdicts,claims,visual_security,classics}.parquet and, for each
+# scheme, analysis/consistency/{scheme}.parquet from tests, estimates and measures. Figures and report
+# read them.
 
 
 rule analyse:

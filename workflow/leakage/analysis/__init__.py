@@ -18,6 +18,7 @@ ANALYSES = {
     "claims": "claims.Claims",
     "consistency": "consistency.Consistency",
     "visual_security": "visual_security.VisualSecurity",
+    "classics": "classics.Classics",
     "security": "security.Security",
 }
 

@@ -156,11 +156,11 @@ class Comparisons(Settings):
     """The schemes and estimators that the figures beyond the paper compare."""
 
     schemes: list[str] = pydantic.Field(default=[])
-    """schemes in the figures `schemes`, `verdict` and `visual_security`"""
+    """schemes in the figures `schemes`, `verdict`, `visual_security` and `classics`"""
     estimators: list[str] = pydantic.Field(default=[])
     """held-out entries of `estimators` in the figure `estimators`"""
     reidentification: str = "reidentification"
-    """the entry of `estimators` in the figures `reidentification` and `pretraining`"""
+    """the entry of `estimators` in the figures `reidentification`, `pretraining` and `classics`"""
     pixel_critics: Annotated[dict[str, str], Removable] = pydantic.Field(default={})
     """entries of `estimators` in the figure `pixel_critics`, by how the critic reads a byte"""
     rescaled: Rescaled | None = None

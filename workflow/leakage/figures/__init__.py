@@ -41,6 +41,7 @@ FIGURES = {
     "pixel_critics": "pixel_critics.PixelCritics",
     "schemes": "schemes.Schemes",
     "visual_security": "visual_security.VisualSecurity",
+    "classics": "classics.Classics",
     "consistency": "consistency.Consistency",
     "verdict": "verdict.Verdict",
     "scorecard": "scorecard.Scorecard",

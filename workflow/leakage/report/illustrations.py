@@ -15,7 +15,14 @@ from leakage.report.inputs import Drawn
 
 # Headings, and the modules of the figures below each. Other figures come last.
 GROUPS = {
-    "What leaks": ["verdict", "reidentification", "estimators", "visual_security", "schemes"],
+    "What leaks": [
+        "verdict",
+        "reidentification",
+        "estimators",
+        "classics",
+        "visual_security",
+        "schemes",
+    ],
     "Can the numbers be trusted?": [
         *("consistency", "pretraining", "memorisation", "pixel_critics", "calibration"),
     ],
