@@ -89,16 +89,19 @@ def _problems(path: Path) -> Iterator[str]:
 
 
 def _useless_nulls(paths: Iterable[Path]) -> Iterator[str]:
-    """Yield every entry that is null and that no earlier file has: a misspelt name."""
+    """Yield every entry that is null and that no earlier file has: a misspelt name.
+
+    The first file may be a merged configuration, with the entries that were removed.
+    """
     known: dict[str, set[str]] = {branch: set() for branch in REMOVABLE}
-    for path in paths:
+    for number, path in enumerate(paths):
         values = yaml.safe_load(path.read_text(encoding="utf-8-sig"))
         for branch, before in known.items():
             entries = values
             for key in branch.split("."):
                 entries = entries.get(key) if isinstance(entries, dict) else None
             for key, value in entries.items() if isinstance(entries, dict) else ():
-                if value is None and str(key) not in before:
+                if number and value is None and str(key) not in before:
                     close = f"; the nearest is {nearest(str(key), before)}" if before else ""
                     yield (
                         f"{path}: {branch}.{key}: null removes an entry of an earlier file, and "
