@@ -190,6 +190,7 @@ class Attack(Protocol):
     """An adversary's attempt to get a picture back: an entry of `attacks`."""
 
     threat: ClassVar[Literal["ciphertext_only", "known_plaintext", "chosen_plaintext"]]
+    uses_gpu: ClassVar[bool]
 
     @property
     def largest(self) -> int | None:
@@ -203,11 +204,18 @@ class Attack(Protocol):
     def training(self) -> int:
         """Most pictures to train on, which are then not attacked; 0: the attack learns nothing."""
 
+    @property
+    def runs_on(self) -> Literal["auto", "cpu", "cuda"]:
+        """The device to run on."""
+
     def applies(self, cipher: "Cipher", level: int) -> bool:
         """Return whether the attack makes sense on a cipher at a level above 0."""
 
     def fit(self, views: list[Bytes], plains: list[Bytes], level: int, seed: int) -> Any:
         """Return what is learned from other pictures at a level, as `Target.learned`."""
+
+    def about(self, learned: Any) -> Mapping[str, float | str]:
+        """Return what `fit` found, by the name of its column."""
 
     def reconstruct(self, target: "Target") -> Bytes | None:
         """Return the picture, of the shape of the target's view; None if the attack gives up."""

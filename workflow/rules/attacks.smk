@@ -18,11 +18,12 @@ rule attack:
         RESULTS / "benchmarks/attacks/{attack}/{scheme}.tsv"
     conda:
         ENVIRONMENT
-    threads: 1
+    threads: attack_threads
     resources:
         turn=1,
         mem_mb=growing(3_000),
         runtime=growing(120),
+        gpu=attack_gpus,
     params:
         method=lambda w: CHECKED.attacks[w.attack].method,
         pictures=verbatim(JOBS.pictures()),

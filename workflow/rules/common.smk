@@ -141,14 +141,25 @@ def estimate_threads(wildcards):
     return training_threads(JOBS.trained_estimates()) if trains else 1
 
 
+def attack_threads(wildcards):
+    """Return the threads of an attack: all cores if it learns, else one."""
+    return training_threads(1) if CHECKED.attacks[wildcards.attack].training else 1
+
+
 def gpus(entry, device=CONFIG.device):
-    """Return the number of GPUs that a job requests: one if its encoder or estimator uses one."""
+    """Return the number of GPUs that a job requests: one if its entry uses one."""
     return int(entry.uses_gpu and device != "cpu" and (ON_CLUSTER or GPUS_HERE))
 
 
 def estimator_gpus(wildcards):
     """Return the number of GPUs that an estimate requests."""
     entry = CHECKED.estimators[wildcards.estimator]
+    return gpus(entry, entry.runs_on)
+
+
+def attack_gpus(wildcards):
+    """Return the number of GPUs that an attack requests."""
+    entry = CHECKED.attacks[wildcards.attack]
     return gpus(entry, entry.runs_on)
 
 

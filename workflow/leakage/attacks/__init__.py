@@ -8,7 +8,7 @@ picture.
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, Self, TypeVar
 
 import pydantic
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 # Modules of this folder that define no attack.
-SHARED = {"scores"}
+SHARED = {"scores", "u_net"}
 # Methods that an attack overrides (at least one of them), and the arguments of each.
 METHODS = {"reconstruct": ("target",)}
 CIPHERTEXT_ONLY: Literal["ciphertext_only"] = "ciphertext_only"
@@ -88,6 +88,9 @@ class Attack(Settings):
     """whether it reads the ciphertext as a picture that was encrypted whole: then ciphers that
     return bytes and schemes that are limited to a region are left out"""
 
+    uses_gpu: ClassVar[bool] = False
+    """whether it can run on a GPU; `runs_on` says on which device it does"""
+
     method: str
     """the attack: a module of `leakage.attacks`, or the path of a Python file"""
     schemes: list[str] = pydantic.Field(default=[])
@@ -114,6 +117,15 @@ class Attack(Settings):
         """Most pictures to train on, which are then not attacked; 0: the attack learns nothing."""
         return 0
 
+    @property
+    def runs_on(self) -> Literal["auto", "cpu", "cuda"]:
+        """The device to run on."""
+        return "cpu"
+
+    def completed(self, device: Literal["auto", "cpu", "cuda"]) -> Self:
+        """Return the attack with the top-level `device`, if it has that setting and leaves it."""
+        return self
+
     def applies(self, cipher: Cipher, level: int) -> bool:
         """Return whether the attack makes sense on a cipher at a level above 0."""
         return True
@@ -121,6 +133,10 @@ class Attack(Settings):
     def fit(self, views: list[Bytes], plains: list[Bytes], level: int, seed: int) -> Any:
         """Return what is learned from other pictures at a level, as `Target.learned`."""
         return None
+
+    def about(self, learned: Any) -> "Mapping[str, float | str]":
+        """Return what `fit` found, by the name of its column."""
+        return {}
 
     def reconstruct(self, target: Target) -> Bytes | None:
         """Return the picture, uint8 of the shape of `target.view`; None if the attack gives up."""
@@ -184,6 +200,11 @@ def reconstruct(attack: Attack, target: Target) -> Bytes | None:
             f"array of uint8 with shape {target.view.shape}, or None"
         )
     return found
+
+
+def about(attack: Attack, learned: Any) -> "Mapping[str, float | str]":
+    """Return what an attack says about what it learned."""
+    return _call(attack, attack.about, learned)
 
 
 def judge(

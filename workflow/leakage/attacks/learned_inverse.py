@@ -7,7 +7,7 @@ picture, and the best of the three is the answer. So the attack is not worse tha
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, Self
+from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
 import numpy as np
 import pydantic
@@ -55,6 +55,8 @@ class Learned:
 class LearnedInverse(Attack):
     """A U-Net from view to picture, trained on other pictures; minutes per level on a GPU."""
 
+    uses_gpu: ClassVar[bool] = True
+
     method: Literal["learned_inverse"] = "learned_inverse"
     learn_from: int = pydantic.Field(default=200, ge=LEAST)
     """most pictures to learn from; none of them is attacked"""
@@ -69,7 +71,7 @@ class LearnedInverse(Attack):
     batch: int = pydantic.Field(default=16, ge=1)
     """crops per step"""
     crop: int = pydantic.Field(default=128, ge=16, multiple_of=16)
-    """side of the crops in pixels; smaller pictures are continued by mirroring"""
+    """side of the crops in pixels, a multiple of 16; smaller pictures are continued by mirroring"""
     learning_rate: float = pydantic.Field(default=0.002, gt=0)
     """of Adam, at the start"""
     device: Literal["auto", "cpu", "cuda"] = "auto"

@@ -72,7 +72,7 @@ class Workflow:
         schemes: the entries of `encryption.schemes`.
         encoders: the entries of `encoders`.
         estimators: the entries of `estimators`, with `device` and `confidence` filled in.
-        attacks: the entries of `attacks`.
+        attacks: the entries of `attacks`, with `device` filled in.
         calibration_encoder: the encoder of the calibration's pictures.
         key_fingerprint: of the key; the key itself is not kept.
 
@@ -93,7 +93,9 @@ class Workflow:
             name: entry.completed(device=config.device, confidence=config.verdict.confidence)
             for name, entry in config.estimators.items()
         }
-        self.attacks: dict[str, Attack] = config.attacks
+        self.attacks: dict[str, Attack] = {
+            name: entry.completed(config.device) for name, entry in config.attacks.items()
+        }
         self.calibration_encoder: Encoder = config.calibration.encoder
         self.key_fingerprint = keystream.fingerprint(keystream.read_key(config.encryption.key_file))
         self._check()

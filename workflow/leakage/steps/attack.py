@@ -86,8 +86,12 @@ def main(
     run = Run(chosen, scheme, pictures, label or method, seeds.checked(seed, "--seed"))
     table = pd.DataFrame(run.rows(levels))
     table["png"] = table.get("png")
-    extra = [name for name in table if name not in dict(COLUMNS) and name != "png"]
-    schema = pa.schema([*COLUMNS, *((name, pa.float64()) for name in extra), ("png", pa.binary())])
+    extra = [
+        (name, pa.float64() if pd.api.types.is_numeric_dtype(values) else pa.string())
+        for name, values in table.drop(columns="png").items()
+        if name not in dict(COLUMNS)
+    ]
+    schema = pa.schema([*COLUMNS, *extra, ("png", pa.binary())])
     _write_pictures(shown, table)
     files.write_table(
         output,
@@ -97,6 +101,7 @@ def main(
             "settings": chosen.model_dump(),
             "threat": chosen.threat,
             "levels": levels,
+            "learned_from": run.split()[1],
             "seed": seed,
             "source": {"scheme": scheme.name, "level_label": scheme.cipher.level_label},
             "definition": encryption.definition,
@@ -148,17 +153,22 @@ class Run:
     label: str
     seed: int
 
+    def split(self) -> tuple[list[str], list[str]]:
+        """Return the ids of the pictures to attack, and of the others to learn from."""
+        count = self.attack.pictures
+        if not self.attack.training:
+            return self.pictures.some(count), []
+        # Of few pictures half are left to learn from.
+        attacked = self.pictures.some(min(count, max(1, len(self.pictures.ids) // 2)))
+        return attacked, self.pictures.some(self.attack.training, besides=set(attacked))
+
     def rows(self, levels: list[int]) -> list[Row]:
         """Return the rows of the table, by level and then by picture."""
-        attack, count = self.attack, self.attack.pictures
-        if attack.training:
-            # Of few pictures half are left to learn from.
-            count = min(count, max(1, len(self.pictures.ids) // 2))
-        ids = self.pictures.some(count)
+        attack, (ids, learned_from) = self.attack, self.split()
         others = {each: small(self.pictures.read(each)) for each in self.pictures.some(AVERAGED)}
         found: list[Row] = []
         for level in levels:
-            learned = self._learned(level, set(ids)) if attack.training else None
+            learned = self._learned(level, learned_from) if attack.training else None
             for place, image_id in enumerate(progress.over(ids, f"pictures at level {level}")):
                 for row in self._attacked(image_id, level, place, learned, others):
                     if place >= attack.shown:
@@ -166,14 +176,18 @@ class Run:
                     found.append(row)
         return found
 
-    def _learned(self, level: int, targets: set[str]) -> Any:
-        ids = self.pictures.some(self.attack.training, besides=targets)
+    def _learned(self, level: int, ids: list[str]) -> Any:
         if not ids:
             raise LeakageError(
                 f"attack {self.label}: no picture is left to learn from; use more pictures"
             )
-        plains = [self.pictures.read(each) for each in ids]
-        views = [self._observed(*pair, level)[1] for pair in zip(ids, plains, strict=True)]
+        views, plains = [], []
+        for image_id in ids:
+            whole = self.pictures.read(image_id)
+            part = middle(whole.shape, self.attack.largest)
+            # Copies, so that the rest of a large picture can be forgotten.
+            plains.append(whole[part].copy())
+            views.append(self._observed(image_id, whole, level)[1][part].copy())
         return attacks.fit(self.attack, views, plains, level, self.seed)
 
     def _observed(self, image_id: str, plain: Bytes, level: int) -> tuple[Any, Bytes]:
@@ -215,6 +229,8 @@ class Run:
         for name, each in baselines.items():
             yield about | {"attack": name} | scores(plain, each)
         own = about | {"attack": self.label} | scores(plain, guess)
+        if self.attack.training:
+            own |= attacks.about(self.attack, learned)
         if guess is not None:
             own |= attacks.judge(self.attack, plain, guess, self.scheme.cipher, level)
             own["png"] = as_png(guess)
