@@ -8,7 +8,7 @@ import pytest
 import torch
 from leakage import attacks, schemes
 from leakage.attacks import learned_inverse, u_net
-from leakage.attacks.learned_inverse import NETWORK, LearnedInverse
+from leakage.attacks.learned_inverse import NETWORK, WITH_BITS, LearnedInverse, nearest
 from leakage.attacks.scores import MEAN, VIEW
 from leakage.errors import LeakageError
 from leakage.measures.similarity import Ssim
@@ -52,14 +52,16 @@ def noise(plain: np.ndarray) -> np.ndarray:
     return generator.integers(0, 256, plain.shape, dtype=np.uint8)
 
 
-def fitted(attack: LearnedInverse, view, count: int = 16, **shape):
+def fitted(attack: LearnedInverse, view, count: int = 16, cipher: str = "full", **shape):
+    """Return what is learned; the cipher `full` leaves no bits clear."""
     plains = [smooth(seed, **shape) for seed in range(count)]
-    return attack.fit([view(each) for each in plains], plains, 1, seed=0)
+    views = [view(each) for each in plains]
+    return attacks.fit(attack, views, plains, schemes.cipher_class(cipher)(), 1, seed=0)
 
 
-def guessed(attack: LearnedInverse, learned, view: np.ndarray) -> np.ndarray:
-    cipher = schemes.cipher_class("msb_xor")()
-    target = attacks.Target(view, view, 1, cipher, seed=0, learned=learned)
+def guessed(attack, learned, view: np.ndarray, ciphertext=None, cipher: str = "full") -> np.ndarray:
+    made = schemes.cipher_class(cipher)()
+    target = attacks.Target(view, ciphertext, 1, made, seed=0, learned=learned)
     return attacks.reconstruct(attack, target)
 
 
@@ -79,6 +81,27 @@ def test_an_easy_inverse_is_learned_and_beats_view_and_mean(view, shape):
         mean = learned_inverse.mean_picture(learned.others, "", plain.shape)
         assert found.shape == shape
         assert ssim(plain, found) > max(ssim(plain, view(plain)), ssim(plain, mean)) + 0.1
+
+
+def test_bits_that_a_cipher_leaves_clear_are_kept():
+    attack, plain = tiny(), smooth(100)
+    learned = fitted(attack, without_high_bit, cipher="msb_xor")
+    assert learned.chosen == WITH_BITS
+    assert learned.validated["network_and_bits"] > learned.validated["network"]
+    ciphertext = plain ^ (noise(plain) & 128)
+    found = guessed(attack, learned, without_high_bit(plain), ciphertext, "msb_xor")
+    assert np.array_equal(found & 127, plain & 127)
+    assert np.mean(found == plain) > 0.5
+
+
+@pytest.mark.parametrize("clear", [0b01111111, 0b11110000, 0b01010101, 0])
+def test_the_nearest_picture_keeps_the_known_bits_and_changes_least(clear):
+    guess, known = np.random.default_rng(0).integers(0, 256, (2, 10, 10, 1), dtype=np.uint8)
+    found = nearest(guess, known, clear)
+    for value, near, bits in zip(found.flat, guess.flat, known.flat, strict=True):
+        allowed = [each for each in range(256) if each & clear == bits & clear]
+        assert value in allowed
+        assert abs(int(value) - int(near)) == min(abs(each - int(near)) for each in allowed)
 
 
 def test_the_same_seed_gives_the_same_picture_whatever_the_caller_drew():
@@ -180,7 +203,7 @@ def test_no_attacked_picture_is_learned_from(monkeypatch):
         def read(self, image_id):
             return pictures[image_id]
 
-    def spy(attack, views, plains, level, seed):
+    def spy(attack, views, plains, cipher, level, seed):
         seen.extend(each.tobytes() for each in plains)
 
     monkeypatch.setattr(attacks, "fit", spy)

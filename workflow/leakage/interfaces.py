@@ -211,7 +211,9 @@ class Attack(Protocol):
     def applies(self, cipher: "Cipher", level: int) -> bool:
         """Return whether the attack makes sense on a cipher at a level above 0."""
 
-    def fit(self, views: list[Bytes], plains: list[Bytes], level: int, seed: int) -> Any:
+    def fit(
+        self, views: list[Bytes], plains: list[Bytes], cipher: "Cipher", level: int, seed: int
+    ) -> Any:
         """Return what is learned from other pictures at a level, as `Target.learned`."""
 
     def about(self, learned: Any) -> Mapping[str, float | str]:

@@ -130,7 +130,9 @@ class Attack(Settings):
         """Return whether the attack makes sense on a cipher at a level above 0."""
         return True
 
-    def fit(self, views: list[Bytes], plains: list[Bytes], level: int, seed: int) -> Any:
+    def fit(
+        self, views: list[Bytes], plains: list[Bytes], cipher: Cipher, level: int, seed: int
+    ) -> Any:
         """Return what is learned from other pictures at a level, as `Target.learned`."""
         return None
 
@@ -175,9 +177,16 @@ def attacked(attack: Attack, scheme: str, cipher: Cipher) -> list[int]:
     return [level for level in wanted if level > 0 and _call(attack, attack.applies, cipher, level)]
 
 
-def fit(attack: Attack, views: list[Bytes], plains: list[Bytes], level: int, seed: int) -> Any:
+def fit(
+    attack: Attack,
+    views: list[Bytes],
+    plains: list[Bytes],
+    cipher: Cipher,
+    level: int,
+    seed: int,
+) -> Any:
     """Return what an attack learns from other pictures at a level."""
-    return _call(attack, attack.fit, views, plains, level, seed)
+    return _call(attack, attack.fit, views, plains, cipher, level, seed)
 
 
 def reconstruct(attack: Attack, target: Target) -> Bytes | None:

@@ -2,9 +2,12 @@
 
 There is one network per level. An attacked picture is never among those that it learns from. Some
 of these validate: on crops of them the network is compared with the view itself and with the mean
-picture, and the best of the three is the answer. So the attack is not worse than these baselines.
+picture, and the best one is the answer. So the attack is not worse than these baselines. Of a
+cipher that encrypts bits of every pixel there is one more answer: the nearest picture to the
+network's that has the bits left clear.
 """
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Literal, Self
@@ -19,11 +22,13 @@ from leakage.attacks.scores import MEAN, VIEW, mean_picture, small
 from leakage.errors import LeakageError
 from leakage.interfaces import Bytes, Floats
 from leakage.measures.similarity import Ssim
+from leakage.schemes import Cipher
+from leakage.schemes.bitplanes import BitPlaneCipher
 
 if TYPE_CHECKING:
     from leakage.attacks.u_net import Inputs, UNet
 
-NETWORK = "the network"
+NETWORK, WITH_BITS = "the network", "the network and the clear bits"
 # Pictures that are needed to learn from, and how many of them validate: a share, and at least some.
 LEAST, SHARE, LEAST_VALIDATION = 6, 6, 3
 # Crops of each validation picture.
@@ -39,10 +44,11 @@ class Learned:
     Attributes:
         network: the trained network.
         others: the small pictures that the mean picture is made of.
-        chosen: the best on validation crops: `VIEW`, `MEAN` or `NETWORK`.
+        chosen: the best on validation crops: `VIEW`, `MEAN`, `NETWORK` or `WITH_BITS`.
         learned_from: number of pictures, including those that validated.
-        validated: mean SSIM on validation crops: `view`, `mean`, `network`, and `mismatched`, the
-            network's if it is given the view of another picture.
+        validated: mean SSIM on validation crops: `view`, `mean`, `network`, `network_and_bits` (NaN
+            if no bits of all pixels are clear), and `mismatched`, the network's if it is given the
+            view of another picture.
     """
 
     network: "UNet"
@@ -98,12 +104,15 @@ class LearnedInverse(Attack):
             return self
         return self.model_copy(update={"device": device})
 
-    def fit(self, views: list[Bytes], plains: list[Bytes], level: int, seed: int) -> Learned:
+    def fit(
+        self, views: list[Bytes], plains: list[Bytes], cipher: Cipher, level: int, seed: int
+    ) -> Learned:
         """Return the network of a level, and whether it is better than view and mean picture.
 
         Args:
             views: uint8 of shape (height, width, channels) with 1 or 3 channels.
             plains: the pictures of these views, of the same shapes.
+            cipher: the cipher.
             level: the level.
             seed: of the split into training and validation pictures, and of the training.
 
@@ -135,7 +144,7 @@ class LearnedInverse(Attack):
             devices.resolve(self.device),
             lambda found: float(crops.network(found, self.batch).mean()),
         )
-        chosen, validated = crops.choice(network, self.batch)
+        chosen, validated = crops.choice(network, self.batch, clear_bits(cipher, level))
         return Learned(network, others, chosen, len(views), validated)
 
     def about(self, learned: Learned) -> Mapping[str, str | float]:
@@ -151,7 +160,11 @@ class LearnedInverse(Attack):
             return view
         if learned.chosen == MEAN:
             return mean_picture(learned.others, "", view.shape)
-        return network_picture(learned.network, view)
+        found = network_picture(learned.network, view)
+        if learned.chosen == WITH_BITS:
+            clear = clear_bits(target.cipher, target.level)
+            return nearest(found, target.ciphertext, clear)
+        return found
 
     def _padded(self, view: Bytes, plain: Bytes) -> tuple["Inputs", Bytes]:
         """Return the network's input and the picture, in colour and at least as large as a crop."""
@@ -193,30 +206,46 @@ class Crops:
 
     def network(self, network: "UNet", batch: int, mismatched: bool = False) -> Floats:
         """Return the SSIM of a network per picture, also if given the view of another picture."""
+        return self._ssim(self._guesses(network, batch, mismatched))
+
+    def _guesses(self, network: "UNet", batch: int, mismatched: bool = False) -> list[Bytes]:
         from leakage.attacks import u_net
 
         shift = CROPS if mismatched else 0
         given = self.inputs[shift:] + self.inputs[:shift]
         batches = [given[start : start + batch] for start in range(0, len(given), batch)]
-        return self._ssim([each for some in batches for each in u_net.predict(network, some)])
+        return [each for some in batches for each in u_net.predict(network, some)]
 
-    def choice(self, network: "UNet", batch: int) -> tuple[str, dict[str, float]]:
+    def choice(self, network: "UNet", batch: int, clear: int) -> tuple[str, dict[str, float]]:
         """Return the best of view, mean picture and network, and the mean SSIM of each.
 
         A network that does as well on the view of another picture has only learned how pictures
         look in general, and is not chosen.
+
+        Args:
+            network: the network.
+            batch: crops to compute at once.
+            clear: mask of the clear bits; the bits of the pictures are then those of ciphertexts.
         """
         from scipy.stats import ttest_1samp
 
         views = [np.rint(each[..., :3] * np.float32(255)).astype(np.uint8) for each in self.inputs]
-        own, other = (self.network(network, batch, mismatched) for mismatched in (False, True))
-        simple = {VIEW: float(self._ssim(views).mean()), MEAN: float(self._ssim(self.means).mean())}
-        best = max(simple, key=lambda name: simple[name])
+        guesses = self._guesses(network, batch)
+        own, other = self._ssim(guesses), self.network(network, batch, mismatched=True)
+        values = {VIEW: self._ssim(views), MEAN: self._ssim(self.means), NETWORK: own}
+        if clear:
+            pairs = zip(guesses, self.plains, strict=True)
+            values[WITH_BITS] = self._ssim([nearest(*pair, clear) for pair in pairs])
+        means = {name: float(each.mean()) for name, each in values.items()}
         p_value = float(ttest_1samp(own - other, 0, alternative="greater").pvalue)
-        if p_value < SIGNIFICANT and own.mean() > simple[best]:
-            best = NETWORK
-        values = {"view": simple[VIEW], "mean": simple[MEAN], "network": float(own.mean())}
-        return best, values | {"mismatched": float(other.mean())}
+        possible = means if p_value < SIGNIFICANT else {name: means[name] for name in (VIEW, MEAN)}
+        return max(possible, key=lambda name: possible[name]), {
+            "view": means[VIEW],
+            "mean": means[MEAN],
+            "network": means[NETWORK],
+            "network_and_bits": means.get(WITH_BITS, math.nan),
+            "mismatched": float(other.mean()),
+        }
 
     def _ssim(self, guesses: list[Bytes]) -> Floats:
         pairs = zip(self.plains, guesses, strict=True)
@@ -232,6 +261,26 @@ def network_picture(network: "UNet", view: Bytes) -> Bytes:
     (found,) = u_net.predict(network, [u_net.inputs_of(in_colour(view))])
     if view.shape[2] == 1:
         found = np.rint(found.mean(2, keepdims=True)).astype(np.uint8)
+    return found
+
+
+def clear_bits(cipher: Cipher, level: int) -> int:
+    """Return the mask of the bits that are clear in every pixel of a ciphertext; 0 if none are."""
+    if not isinstance(cipher, BitPlaneCipher):
+        return 0
+    return int(~cipher.encrypted_bits(level))
+
+
+def nearest(guess: Bytes, known: Bytes, clear: int) -> Bytes:
+    """Return the picture nearest to a guess that has the bits `clear` of another one."""
+    values = np.arange(256)
+
+    distance = np.abs(values - values[:, None])
+    table = np.zeros((256, 256), np.uint8)
+    for bits in np.unique(values & clear):
+        allowed = values[values & clear == bits]
+        table[bits] = allowed[distance[:, allowed].argmin(1)]
+    found: Bytes = table[known & np.uint8(clear), guess]
     return found
 
 

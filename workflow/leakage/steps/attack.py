@@ -188,7 +188,7 @@ class Run:
             # Copies, so that the rest of a large picture can be forgotten.
             plains.append(whole[part].copy())
             views.append(self._observed(image_id, whole, level)[1][part].copy())
-        return attacks.fit(self.attack, views, plains, level, self.seed)
+        return attacks.fit(self.attack, views, plains, self.scheme.cipher, level, self.seed)
 
     def _observed(self, image_id: str, plain: Bytes, level: int) -> tuple[Any, Bytes]:
         """Return ciphertext and view of a picture."""
