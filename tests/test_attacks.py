@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import skimage.data
-from leakage import attacks, schemes
+from leakage import attacks, captions, schemes
 from leakage.attacks import Known, Target, scores
 from leakage.attacks.inpainting import noisy
 from leakage.attacks.unwrapping import unwrapped
@@ -74,6 +74,16 @@ def test_unwrapping_applies_where_exactly_the_high_bits_are_encrypted():
     }
     expected = {"msb_xor": [*range(1, 8)], "lsb_xor": [], "bitplane_xor": [1, 2], "full": []}
     assert found == expected
+
+
+def test_ciphertexts_that_are_bytes_are_left_to_attacks_on_views(tmp_path):
+    class OfViews(attacks.Attack):
+        """An attack on views."""
+
+    jpeg = scheme("jpeg_signs").cipher
+    assert attacks.attacked(attack("unwrapping"), "jpeg", jpeg) == []
+    levels = [level for level in jpeg.levels if level]
+    assert attacks.attacked(OfViews(method="views"), "jpeg", jpeg) == levels
 
 
 def test_a_scheme_that_is_limited_to_a_region_is_left_to_attacks_on_views():
@@ -318,9 +328,8 @@ def test_a_mistake_in_an_attack_is_named_before_the_run(monkeypatch, entry, mess
 def ran(tmp_path_factory) -> Path:
     results = tmp_path_factory.mktemp("run") / "results"
     entries = {"unwrapping": {"pictures": 3, "shown": 2, "pixels": 100_000}}
-    done = snakemake(
-        results, targets=("attacks/unwrapping/msb_xor.parquet",), config={"attacks": entries}
-    )
+    figures = ("figures/reconstruction.png", "figures/pixel_permutation/reconstruction.png")
+    done = snakemake(results, targets=figures, config={"attacks": entries})
     assert done.status == 0, done.output
     return results / "attacks" / "unwrapping"
 
@@ -357,3 +366,41 @@ def test_the_table_names_threat_scheme_and_settings(ran):
     assert metadata["threat"] == "ciphertext_only" and metadata["levels"] == [4]
     assert metadata["settings"]["pixels"] == 100_000
     assert KEY.hex() not in json.dumps(metadata)
+
+
+# The figure.
+
+
+def behind(ran: Path, name: str) -> pd.DataFrame:
+    return pd.read_csv(ran.parents[1] / "figures" / name / "reconstruction.csv")
+
+
+def test_the_figure_has_the_best_attack_and_the_baselines_of_each_level(ran):
+    table = behind(ran, "")
+    best = table[table["best"]]
+    assert best["level"].tolist() == [4] and best["attack"].tolist() == ["unwrapping"]
+    rows = pd.read_parquet(ran / "msb_xor.parquet")
+    own = rows[rows["attack"] == "unwrapping"]["ssim"]
+    assert best["mean_ssim"].iloc[0] == pytest.approx(own.mean())
+    assert best["ssim"].iloc[0] == pytest.approx(own.iloc[0])
+    assert set(table.loc[table["level"] == 4, "attack"]) == {"unwrapping", scores.VIEW, scores.MEAN}
+    # Nothing is left to unwrap there.
+    assert table.loc[table["level"] == 8, "attack"].isna().all()
+
+
+def test_the_figure_is_drawn_where_no_attack_applies_and_says_so(ran):
+    stem = ran.parents[1] / "figures" / "pixel_permutation" / "reconstruction.png"
+    assert "No attack of this run applies" in captions.inside(stem)
+    assert behind(ran, "pixel_permutation")["attack"].isna().all()
+
+
+def test_the_figure_needs_an_attack(monkeypatch):
+    with pytest.raises(LeakageError, match="attacks: found nothing that the figure reconstruction"):
+        configured(monkeypatch, attacks={})
+
+
+def test_every_compared_scheme_has_its_own_figure(monkeypatch):
+    flow = configured(monkeypatch, figures=["reconstruction"])
+    others = [each for each in flow.config.comparisons.schemes if each != "msb_xor"]
+    expected = {"reconstruction", *(f"{each}/reconstruction" for each in others)}
+    assert set(flow.figures()) == expected

@@ -15,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from leakage import captions, figures
 from leakage.analysis import claims, comparisons
+from leakage.attacks.scores import MEAN, VIEW
 from leakage.errors import LeakageError
 
 WITH_TABLES = {
@@ -31,6 +32,13 @@ BY_HAND = {
         {"scheme": "msb_xor", "representation": "clip", "label": "CLIP", "pictures": 60.0}
         | {"level": [0, 4, 8], "verdict": ["leak", "leak", "no evidence of a leak"]},
         "1 of 2 cells with encryption. msb_xor: on CLIP a leak at n = 4.",
+    ),
+    "reconstruction": (
+        {"image_id": "cat", "scheme": "msb_xor", "level": [1, 1, 1, 2]}
+        | {"attack": ["unwrapping", VIEW, MEAN, ""], "mean_ssim": [0.75, 0.5, 0.25, math.nan]}
+        | {"recovered": 1, "pictures": 3},
+        "at n = 1 by unwrapping: a mean SSIM of 0.75 (the view 0.50, the mean of other pictures "
+        "0.25), 1 of 3 pictures bit for bit.",
     ),
     "scorecard": (
         {"claim": ["a", "b"], "verdict": claims.HOLDS, "networks": ["A, for B", "A, for B; C"]},

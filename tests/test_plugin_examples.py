@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 import skimage.data
 from documented import run
-from leakage import captions, encoders, estimators, figures, schemes
+from leakage import attacks, captions, encoders, estimators, figures, schemes
 from leakage.analysis.tables import by_level, read
 from leakage.storage import files
 from leakage.storage.views import View
@@ -54,7 +54,7 @@ def summary(path: Path) -> pd.Series:
 @pytest.mark.slow
 def test_every_figure_that_the_page_asks_for_is_there(ran: Path) -> None:
     asked = [word for words in documented.commands(PAGE) for word in words if word.endswith(".png")]
-    assert len(asked) == 6
+    assert len(asked) == 7
     for name in asked:
         assert (ran / name).read_bytes().startswith(b"\x89PNG")
 
@@ -133,6 +133,11 @@ def test_each_example_works_on_small_arrays(folder: Path, monkeypatch: pytest.Mo
     x = np.random.default_rng(0).normal(size=(40, 3))
     table = estimators.estimate("first_component.py", x, np.stack([x, -x]), levels=[0, 2])
     assert np.isfinite(table["nats"]).all()
+    chosen = attacks.attack_class("fill_low_bits.py")(method="fill_low_bits.py", sigma=0.1)
+    hidden = schemes.cipher_class("lsb_xor")()
+    assert attacks.attacked(chosen, "lsb_xor", hidden) == list(range(1, 9))
+    guess = attacks.reconstruct(chosen, attacks.Target(pixels & 248, pixels, 3, hidden, seed=0))
+    assert np.abs(guess.astype(int) - pixels).max() <= 4
     share_left = figures.named("share_left.py")
     assert share_left.title and share_left.tables
 

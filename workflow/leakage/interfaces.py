@@ -257,6 +257,7 @@ class Figure(Protocol):
     reference: str
     title: str
     per_scheme: ClassVar[bool]
+    per_compared: ClassVar[bool]
     per_representation: ClassVar[bool]
     reads_views: ClassVar[bool]
     adds_views: ClassVar[bool]

@@ -203,4 +203,4 @@ def labels(wildcards):
     """Return the row of a figure in Snakemake's own report."""
     drawing = DRAWINGS[wildcards.figure]
     row = {"figure": Path(wildcards.figure).name, "shows": drawing.figure.title}
-    return row | ({"scheme": drawing.scheme} if CONFIG.figures_of else {})
+    return row | ({"scheme": drawing.scheme} if CHECKED.names_scheme(drawing) else {})

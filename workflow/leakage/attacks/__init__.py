@@ -170,7 +170,7 @@ def attacked(attack: Attack, scheme: str, cipher: Cipher) -> list[int]:
     named = not attack.schemes or scheme in attack.schemes
     # Only a cipher that runs here can encrypt the adversary's own pictures.
     possible = cipher.encrypts or attack.threat == CIPHERTEXT_ONLY
-    whole = cipher.region is None
+    whole = cipher.region is None and not cipher.returns_bytes
     if not named or not possible or (attack.needs_pixels and not whole):
         return []
     wanted = [level for level in cipher.levels if level in attack.levels or not attack.levels]

@@ -185,6 +185,9 @@ class Workflow:
         Figures of another scheme than the paper's are in a folder of the scheme's name.
         """
         found = self.drawings(self.config.paper.scheme)
+        for scheme in analysis.compared(self.config):
+            drawings = self.drawings(scheme).items()
+            found |= {name: each for name, each in drawings if each.figure.per_compared}
         for scheme in self.config.figures_of:
             found |= self.drawings(scheme)
         return found
@@ -202,6 +205,14 @@ class Workflow:
                 full = full if of_paper else f"{scheme}/{full}"
                 found[full] = Drawing(figure, scheme, key)
         return found
+
+    def names_scheme(self, drawing: Drawing) -> bool:
+        """Return whether a figure is drawn for several schemes, so that its heading names one."""
+        figure = drawing.figure
+        several = self.config.figures_of or (
+            figure.per_compared and len(analysis.compared(self.config)) > 1
+        )
+        return bool(several and figure.per_scheme)
 
     def tables(self, drawing: Drawing) -> dict[str, Wanted]:
         """Return each table that a figure reads, by its role in it.

@@ -36,6 +36,7 @@ FIGURES = {
     "distance": "training.Distance",
     "estimators": "estimators.Estimators",
     "memorisation": "memorisation.Memorisation",
+    "reconstruction": "reconstruction.Reconstruction",
     "reidentification": "reidentification.Reidentification",
     "pretraining": "pretraining.Pretraining",
     "pixel_critics": "pixel_critics.PixelCritics",
@@ -64,6 +65,8 @@ class Figure:
     """its caption, with fields for `numbers`, say `{first:.2f}`; by default the class docstring"""
     per_scheme: ClassVar[bool] = True
     """whether it shows one scheme, and so is drawn for each of `figures_of`"""
+    per_compared: ClassVar[bool] = False
+    """whether it is also drawn for each of `comparisons.schemes`"""
     per_representation: ClassVar[bool] = False
     """whether it is drawn once for each of `representations`"""
     reads_views: ClassVar[bool] = False

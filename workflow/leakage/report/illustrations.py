@@ -16,10 +16,7 @@ from leakage.report.inputs import Drawn
 # Headings, and the modules of the figures below each. Other figures come last.
 GROUPS = {
     "What leaks": [
-        "verdict",
-        "reidentification",
-        "estimators",
-        "classics",
+        *("verdict", "reconstruction", "reidentification", "estimators", "classics"),
         "visual_security",
         "schemes",
     ],

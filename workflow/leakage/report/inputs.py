@@ -144,6 +144,6 @@ def of_run(workflow: "Workflow", configuration: Mapping[str, Any], jobs: "Jobs")
 def _about(workflow: "Workflow", drawing: "Drawing") -> dict[str, str]:
     """Return module and title of a figure, and scheme and representation if there are several."""
     config, figure = workflow.config, drawing.figure
-    of = [drawing.scheme] if config.figures_of and figure.per_scheme else []
+    of = [drawing.scheme] if workflow.names_scheme(drawing) else []
     of += [drawing.representation] if len(config.representations) > 1 else []
     return {"module": figure.name, "title": figure.title, "of": ", ".join(filter(None, of))}
