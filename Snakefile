@@ -40,6 +40,7 @@ localrules:
     manifest,
     find_weights,
     places,
+    regions,
     analyse,
     figure,
     figures,

@@ -1,22 +1,32 @@
 """Regions: encrypted inside, untouched outside, and leakage told apart by patch."""
 
+import dataclasses
 import json
 
 import numpy as np
+import pandas as pd
 import pytest
-from leakage import schemes
+import small_regions
+from leakage import analysis, schemes
+from leakage.analysis import tables, verdicts
 from leakage.config.jobs import Jobs
+from leakage.config.paths import PARTS, part_of, scheme_of, title
 from leakage.config.settings import validate
 from leakage.config.workflow import Workflow
 from leakage.errors import LeakageError
+from leakage.interfaces import Wanted
 from leakage.schemes.regions import Region
+from leakage.steps import estimate
+from leakage.storage import embeddings
+from leakage.storage.views import View
 from PIL import Image
-from snake import REPOSITORY
+from snake import REPOSITORY, snakemake
 from test_config import DEMO, PAPER, edited, merged
 
 KEY = bytes(range(32))
-KEYED = sorted(set(schemes.names()) - {"folder", "jpeg_signs"})
-PIXELWISE = [name for name in KEYED if schemes.cipher_class(name).pixelwise]
+ALL = {name: schemes.cipher_class(name) for name in schemes.names()}
+KEYED = [name for name, each in ALL.items() if each.encrypts and not each.returns_bytes]
+PIXELWISE = [name for name in KEYED if ALL[name].pixelwise]
 HEAD = "image_id,left,top,width,height"
 BOXES = [(3, 5, 17, 11), (25, 2, 8, 30)]
 SHAPE = (40, 50, 3)
@@ -90,6 +100,11 @@ def test_a_mask_leaves_ciphers_of_single_pixels_invertible(cipher, mask):
 def test_a_mask_is_refused_for_ciphers_that_move_pixels(cipher, mask):
     with pytest.raises(ValueError, match=f"cipher {cipher} does not change each pixel by itself"):
         scheme(cipher, mask)
+
+
+def test_a_region_is_refused_where_the_ciphertext_is_a_file():
+    with pytest.raises(ValueError, match="ciphertext of jpeg_signs is not a picture"):
+        scheme("jpeg_signs", {"box": (0, 0, 0.5, 0.5)})
 
 
 def test_every_box_has_a_keystream_of_its_own(tmp_path):
@@ -211,3 +226,226 @@ def test_the_files_of_a_region_are_inputs_of_the_encrypted_levels(boxes):
         "mask": None,
         "box": None,
     }
+
+
+# Leakage of each part.
+
+CCA = {"permutations": 99, "bootstraps": 100, "device": "cpu"}
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """A small run of the scheme `full` on the left part of every picture."""
+    return small_regions.Run(tmp_path_factory.mktemp("run"), small_regions.REGION).make()
+
+
+def test_patches_are_told_apart_by_their_pixels(run):
+    told = pd.read_csv(run.path("regions.csv"), dtype={"image_id": str})
+    places = pd.read_csv(run.path("patches.csv"), dtype={"image_id": str})
+    assert told[["image_id", "patch"]].equals(places[["image_id", "patch"]])
+    width, left, size = round(0.6 * small_regions.SIZE), places["left"], small_regions.PATCH
+    expected = np.where(
+        left + size <= width, "inside", np.where(left >= width, "outside", "across")
+    )
+    assert told["part"].tolist() == expected.tolist()
+    share = np.clip(width - left, 0, size) / size
+    assert np.allclose(told["encrypted"], share)
+    assert all((told["part"] == part).sum() >= 30 for part in PARTS)
+
+
+def test_the_parts_share_out_the_embeddings(run):
+    """Together they are all patches, and no patch is in two."""
+    from leakage.storage import parts
+
+    path = run.level("embedding", 0)
+    chosen = [parts.read(run.path("regions.csv"), part) for part in PARTS]
+    assert len(frozenset.union(*chosen)) == sum(map(len, chosen))
+    rows = [embeddings.read(path, "patches", only=only)[1] for only in chosen]
+    everything = embeddings.read(path, "patches")[1]
+    assert sorted(map(bytes, np.concatenate(rows))) == sorted(map(bytes, everything))
+
+
+def test_a_fully_encrypted_region_is_null_inside_and_exact_outside(run):
+    found = {part: tables.read(run.estimated("cca", part, **CCA)) for part in PARTS[:2]}
+    inside, outside = (tables.by_level(found[part]).set_index("level") for part in PARTS[:2])
+    assert inside.loc[0, "at_ceiling"]
+    assert inside.loc[1, "low"] <= 0 <= inside.loc[1, "high"] and inside.loc[1, "p_value"] > 0.05
+    assert outside.loc[1].equals(outside.loc[0]) and outside.loc[1, "at_ceiling"]
+    exact = {part: run.tested(part).query("statistic == 'combined'") for part in PARTS}
+    p_value = {part: rows.set_index("level")["p_value"] for part, rows in exact.items()}
+    assert p_value["inside"][1] > 0.05 and p_value["inside"][0] == 0.005
+    assert p_value["outside"][1] == p_value["across"][1] == 0.005
+    assert found["inside"].scheme == "faces, inside"
+    assert set(found["inside"].rows["scheme"]) == {"faces, inside"}
+
+
+def test_outside_the_region_the_view_is_the_plain_picture_bit_for_bit(run):
+    plain, view = (View(run.level("view", level)) for level in (0, 1))
+    width = round(0.6 * small_regions.SIZE)
+    for (_, before), (_, after) in zip(plain, view, strict=True):
+        assert np.array_equal(before[:, width:], after[:, width:])
+        assert (before[:, :width] != after[:, :width]).mean() > 0.98
+    assert view.metadata["clear_bits"] == 8 and view.metadata["clear_bits_inside"] == 0
+
+
+def test_pixels_are_counted_inside_and_outside(run):
+    found = {
+        part: tables.read(run.estimated("histogram", part, "view"))
+        for part in ("inside", "outside")
+    }
+    inside, outside = (tables.by_level(each).set_index("level") for each in found.values())
+    assert abs(inside.loc[1, "mean"] - inside.loc[1, "floor"]) < 0.005 < inside.loc[0, "mean"]
+    assert outside.loc[1].equals(outside.loc[0])
+    assert found["inside"].nothing_left == [1] and found["outside"].nothing_left == []
+    with pytest.raises(LeakageError, match="a pixel is inside the region or outside"):
+        run.estimated("histogram", "across", "view")
+
+
+def test_pairs_of_pixels_are_drawn_inside_or_outside(run):
+    plain, views = View(run.level("view", 0)), [View(run.level("view", 1))]
+    for part, equal in (("inside", False), ("outside", True)):
+        inside = estimate._inside(part, views[0].metadata)
+        pictures = estimate._pictures(plain, inside)
+        x, y, ids = estimate._draw_pixels(plain, views, 1000, 0, inside, pictures)
+        assert len(x) == len(ids) == 1000 and len(set(ids)) == small_regions.PICTURES
+        assert (x == y[0]).all() if equal else (x == y[0]).mean() < 0.02
+
+
+@pytest.mark.parametrize(
+    ("box", "pictures"), [([0.0, 0.0, 0.05, 0.05], 0), ([0.0, 0.0, 0.3, 1.0], 5)]
+)
+def test_a_part_with_few_patches_has_too_few_pictures_for_a_verdict(run, tmp_path, box, pictures):
+    from leakage.steps import regions
+
+    few = dataclasses.replace(run, folder=tmp_path)
+    for path in run.folder.glob("*.parquet*"):
+        (tmp_path / path.name).symlink_to(path)
+    told = json.dumps({"region": {"box": box}, "size": small_regions.PATCH})
+    given = run.path("manifest.csv"), run.path("patches.csv"), few.path("regions.csv")
+    regions.main(*given, told)
+    table = pd.read_csv(few.path("regions.csv"))
+    keep = table["image_id"].isin(sorted(set(table["image_id"][table["part"] == "inside"]))[:5])
+    told_apart = table["part"].where(keep | (table["part"] != "inside"), "across")
+    few.path("regions.csv.sha256").unlink()
+    with small_regions.files.kept_file(few.path("regions.csv")) as temporary:
+        table.assign(part=told_apart).to_csv(temporary, index=False)
+    for path in tmp_path.glob("tests-*"), tmp_path.glob("cca-*"):
+        [each.unlink() for each in path]
+    few.tested("inside")
+    read = tables.read(few.path("tests-inside.parquet"))
+    estimated = tables.read(few.estimated("cca", "inside", **CCA))
+    assert np.isnan(estimated.rows["mean"]).all()
+    role = "faces, inside/statistics"
+    found = verdicts.table({role: read}, {role: estimated}, 0.95)
+    assert set(found["pictures"]) == {pictures}
+    if pictures == 0:
+        assert set(found["verdict"]) == {verdicts.TOO_FEW_PICTURES}
+    assert found["scheme"].tolist() == ["faces, inside"] * 2
+
+
+def test_a_part_of_pixels_that_no_picture_has_is_missing_in_the_table(run, tmp_path):
+    whole = small_regions.Run(tmp_path, {"box": [0.0, 0.0, 1.0, 1.0]}).make()
+    found = tables.read(whole.estimated("histogram", "outside", "view"))
+    assert np.isnan(found.rows["nats"]).all() and set(found.rows["pictures"]) == {0}
+
+
+def test_the_options_of_a_part_must_fit(run):
+    for change, message in (
+        ({"part": "middle"}, "found 'middle'; expected one of inside, outside, across"),
+        ({"rows": "whole"}, "whole pictures are not told apart"),
+        ({"parts": None}, "give both"),
+    ):
+        given = {
+            "part": "inside",
+            "parts": run.path("regions.csv"),
+            "output": run.path("x.parquet"),
+        }
+        paths = run.level("embedding", 0), [run.level("embedding", 1)]
+        with pytest.raises(LeakageError, match=message):
+            small_regions.test.main(*paths, **(given | change))
+
+
+# The jobs.
+
+
+def with_region(**more):
+    change = {"encryption": {"schemes": {"full": {"region": {"box": [0, 0, 0.5, 0.5]}}}}}
+    return Workflow(merged(merged(PAPER, change), more))
+
+
+def test_the_parts_of_a_scheme_have_estimates_of_their_own_and_share_its_views():
+    workflow = with_region()
+    jobs = Jobs(workflow)
+    assert workflow.parts() == ["full@inside", "full@outside", "full@across"]
+    for part in workflow.parts():
+        assert jobs.represented("clip", part, [0, 1]) == jobs.represented("clip", "full", [0, 1])
+        assert workflow.levels(part) == [0, 1]
+        told = f"--part {part_of(part)} --parts results/paper/regions/full.csv"
+        assert jobs.rows("clip", part) == f"--rows patches --limit 10000 {told}"
+        assert [str(each) for each in jobs.part_files("clip", part)] == [told.split()[-1]]
+        assert jobs.rows("pixels", part) == f"--part {part_of(part)}"
+        assert jobs.paths.table("mine", "clip", part).name == f"{part}.parquet"
+    assert jobs.rows("clip", "full") == "--rows patches --limit 10000"
+    assert jobs.part_files("clip", "full") == [] and "regions" in jobs.digests()
+    assert title(scheme_of("full@inside"), part_of("full@inside")) == "full, inside"
+
+
+def test_verdicts_and_figures_ask_for_the_parts_and_measures_for_the_whole():
+    workflow = with_region(representations=["clip", "pixels"])
+    asked = analysis.parted(workflow.config, ["clip", "pixels"])
+    assert [each for each in asked if scheme_of(each[0]) == "full"] == [
+        *(("full@inside", each) for each in ("clip", "pixels")),
+        *(("full@outside", each) for each in ("clip", "pixels")),
+        ("full@across", "clip"),
+    ]
+    found = workflow.analysed("verdicts", "")
+    assert found["tests full, across/clip"] == Wanted("tests", "clip", "full@across")
+    assert found["estimates full, inside/pixels"] == Wanted("mine-bits", "pixels", "full@inside")
+    measured = workflow.analysed("visual_security", "")
+    assert measured["full/measures"].scheme == measured["full/pixels"].scheme == "full"
+    assert not any("@" in (each.scheme or "") for each in measured.values())
+
+
+def test_a_run_without_a_region_asks_for_what_it_did():
+    workflow = Workflow(PAPER)
+    assert workflow.parts() == []
+    asked = analysis.parted(workflow.config, ["clip", "pixels"])
+    schemes_asked = analysis.compared(workflow.config)
+    assert asked == [(scheme, each) for scheme in schemes_asked for each in ("clip", "pixels")]
+
+
+REGIONAL = {
+    "encryption": {"schemes": {"full": {}, "msb_xor": {"levels": [0, 8]}}},
+    "dataset": {"grey": "rgb"},
+    "comparisons": {"schemes": ["full"]},
+    "figures": ["verdict", "schemes", "visual_security"],
+}
+
+
+@pytest.mark.slow
+def test_a_change_of_the_boxes_makes_the_views_of_that_scheme_again_and_nothing_else(tmp_path):
+    boxes = tmp_path / "boxes.csv"
+    names = ["astronaut", "chelsea", "coffee", "camera", "coins", "rocket"]
+    boxes.write_text("\n".join([HEAD, *(f"{name},40,40,150,150" for name in names)]) + "\n")
+    config = merged(
+        REGIONAL, {"encryption": {"schemes": {"full": {"region": {"boxes": str(boxes)}}}}}
+    )
+    results = tmp_path / "results"
+    done = snakemake(results, config=config, targets=("figures", "report"))
+    assert done.status == 0, done.output
+    for name in ("verdict.csv", "schemes-statistics.csv"):
+        table = pd.read_csv(results / "figures" / name)
+        assert {f"full, {part}" for part in PARTS} | {"msb_xor"} == set(table["scheme"])
+    again = snakemake(results, "-n", config=config, targets=("figures", "report"))
+    assert not again.outputs(), again.output
+    boxes.write_text(boxes.read_text().replace("150,150", "150,151"))
+    again = snakemake(results, "-n", config=config, targets=("figures", "report"))
+    made = {path.removeprefix(f"{results}/") for path in again.outputs()}
+    first = {path for path in made if not path.startswith(("figures/", "analysis/"))}
+    assert not [path for path in first if "msb_xor" in path or "plain" in path]
+    assert "manifest.csv" not in made and "patches.csv" not in made
+    for path in ("views/full/1.parquet", "regions/full.csv", "measures/full.parquet"):
+        assert path in made
+    for part in PARTS:
+        assert f"tests/statistics/full@{part}.parquet" in made
+        assert f"estimates/mine/statistics/full@{part}.parquet" in made

@@ -89,6 +89,10 @@ def one_of(names):
     return "|".join(map(re.escape, names))
 
 
+# The schemes of estimates and tests: whole ones, and the parts of those with a region.
+PARTED = one_of([*CHECKED.schemes, *CHECKED.parts()])
+
+
 wildcard_constraints:
     scheme=one_of([PLAIN, *CHECKED.schemes]),
     level=r"\d+",

@@ -1,5 +1,6 @@
 # Stage 1: which pictures, and where their patches lie.
-# Makes manifest.csv, skipped.csv and patches.csv; pictures are kept in pictures/.
+# Makes manifest.csv, skipped.csv and patches.csv; pictures are kept in pictures/. Of a scheme with a
+# region also regions/{scheme}.csv.
 
 
 rule manifest:
@@ -56,3 +57,31 @@ rule places:
     shell:
         "python -m leakage --threads {threads} places {input.manifest:q} {output.places:q}"
         " --settings {params.settings:q} 2>&1 | tee {log:q}"
+
+
+rule regions:
+    """Tell the patches of a scheme with a region apart: inside, outside, across its border."""
+    input:
+        manifest=RESULTS / "manifest.csv",
+        places=RESULTS / "patches.csv",
+        region=lambda w: JOBS.region_files(w.scheme),
+    output:
+        table=RESULTS / "regions/{scheme}.csv",
+        checksum=RESULTS / "regions/{scheme}.csv.sha256",
+    log:
+        RESULTS / "logs/regions/{scheme}.log",
+    benchmark:
+        RESULTS / "benchmarks/regions/{scheme}.tsv"
+    conda:
+        ENVIRONMENT
+    threads: 1
+    resources:
+        here=1,
+        mem_mb=growing(1_000),
+        runtime=growing(30),
+    params:
+        settings=lambda w: JOBS.region_settings(w.scheme),
+        code=code("regions"),
+    shell:
+        "python -m leakage --threads {threads} regions {input.manifest:q} {input.places:q}"
+        " {output.table:q} --settings {params.settings:q} 2>&1 | tee {log:q}"

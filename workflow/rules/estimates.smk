@@ -7,6 +7,7 @@ rule estimate:
     input:
         plain=lambda w: JOBS.represented_files(w.representation, w.scheme, [0]),
         levels=lambda w: JOBS.represented_files(w.representation, w.scheme, levels_of(w)),
+        parts=lambda w: JOBS.part_files(w.representation, w.scheme),
     output:
         table=RESULTS / "estimates/{estimator}/{representation}/{scheme}.parquet",
         checksum=RESULTS / "estimates/{estimator}/{representation}/{scheme}.parquet.sha256",
@@ -14,6 +15,8 @@ rule estimate:
         RESULTS / "logs/estimates/{estimator}/{representation}/{scheme}.log",
     benchmark:
         RESULTS / "benchmarks/estimates/{estimator}/{representation}/{scheme}.tsv"
+    wildcard_constraints:
+        scheme=PARTED,
     # The longest jobs of a small run; started last, they would keep one core waiting.
     priority: 10
     conda:
@@ -29,7 +32,7 @@ rule estimate:
         # Not an output, because Snakemake would delete the state of a job that fails.
         checkpoint=lambda w: JOBS.checkpoint(w.estimator, w.representation, w.scheme),
         method=lambda w: CHECKED.estimators[w.estimator].method,
-        rows=lambda w: JOBS.rows(w.representation),
+        rows=lambda w: JOBS.rows(w.representation, w.scheme),
         seed=f"--seed {CONFIG.seed}",
         settings=lambda w: as_json(CHECKED.estimators[w.estimator].model_dump()),
         code=lambda w: code("estimate", CHECKED.estimators[w.estimator]),

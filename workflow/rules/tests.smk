@@ -7,6 +7,7 @@ rule test:
     input:
         plain=lambda w: JOBS.represented_files(w.representation, w.scheme, [0]),
         levels=lambda w: JOBS.represented_files(w.representation, w.scheme, levels_of(w)),
+        parts=lambda w: JOBS.part_files(w.representation, w.scheme),
     output:
         table=RESULTS / "tests/{representation}/{scheme}.parquet",
         checksum=RESULTS / "tests/{representation}/{scheme}.parquet.sha256",
@@ -14,6 +15,8 @@ rule test:
         RESULTS / "logs/tests/{representation}/{scheme}.log",
     benchmark:
         RESULTS / "benchmarks/tests/{representation}/{scheme}.tsv"
+    wildcard_constraints:
+        scheme=PARTED,
     conda:
         ENVIRONMENT
     threads: 1
@@ -23,7 +26,7 @@ rule test:
     params:
         plain=lambda w: JOBS.represented(w.representation, w.scheme, [0]),
         levels=lambda w: JOBS.represented(w.representation, w.scheme, levels_of(w)),
-        rows=lambda w: JOBS.rows(w.representation),
+        rows=lambda w: JOBS.rows(w.representation, w.scheme),
         seed=f"--seed {CONFIG.seed}",
         settings=f"--permutations {CONFIG.tests.permutations} --pairs {CONFIG.tests.pairs}",
         code=code("test"),

@@ -5,9 +5,10 @@ the results. Figures and report read them; nothing here draws.
 """
 
 import importlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, ClassVar
 
+from leakage.config.paths import ACROSS, AT, PARTS, PIXELS, part_of, scheme_of, title
 from leakage.interfaces import Configuration, Frame, Wanted
 
 if TYPE_CHECKING:
@@ -48,6 +49,28 @@ def named(name: str) -> Analysis:
     module, _, kind = ANALYSES[name].partition(".")
     found: Analysis = getattr(importlib.import_module(f"{__name__}.{module}"), kind)()
     return found
+
+
+def parted(config: Configuration, representations: Iterable[str]) -> list[tuple[str, str]]:
+    """Return (scheme, representation) of each compared scheme on each representation.
+
+    A scheme with a region is told apart by its parts, as `faces@inside`. Pixels are inside or
+    outside, never across the border.
+    """
+    found = []
+    for scheme in compared(config):
+        if config.encryption.schemes[scheme].region is None:
+            found += [(scheme, each) for each in representations]
+            continue
+        for part in PARTS:
+            told = [each for each in representations if not (each == PIXELS and part == ACROSS)]
+            found += [(f"{scheme}{AT}{part}", each) for each in told]
+    return found
+
+
+def role_of(scheme: str, beside: str) -> str:
+    """Return the role of a table of a scheme, or of a part of one: `faces, inside/clip`."""
+    return f"{title(scheme_of(scheme), part_of(scheme))}/{beside}"
 
 
 def compared(config: Configuration) -> list[str]:

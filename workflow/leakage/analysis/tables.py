@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from leakage.config.paths import title
 from leakage.errors import LeakageError
 from leakage.interfaces import Frame
 from leakage.storage import files
@@ -38,8 +39,9 @@ class Table:
 
     @property
     def scheme(self) -> str:
-        """The key of the scheme, or an empty text."""
-        return str(self.metadata["source"].get("scheme", ""))
+        """The name of the scheme or of a part of it, or an empty text."""
+        source = self.metadata["source"]
+        return title(str(source.get("scheme", "")), str(source.get("part", "")))
 
     @property
     def level_label(self) -> str:

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from leakage.analysis import Analysis, compared, enough
+from leakage.analysis import Analysis, enough, parted, role_of
 from leakage.analysis.enough import ROUNDING
 from leakage.analysis.tables import Table, answer
 from leakage.errors import LeakageError
@@ -190,10 +190,9 @@ class Verdicts(Analysis):
             of["pixels"] = config.verdict.pixels
         kinds = {TESTS: {key: TESTS for key in keys if key != "pixels"}, ESTIMATES: of}
         asked = {
-            f"{kind} {scheme}/{key}": Wanted(by, key, scheme)
+            f"{kind} {role_of(scheme, key)}": Wanted(each[key], key, scheme)
             for kind, each in kinds.items()
-            for scheme in compared(config)
-            for key, by in each.items()
+            for scheme, key in parted(config, each)
         }
         if not asked:
             raise LeakageError(

@@ -15,6 +15,7 @@ import numpy as np
 from leakage.analysis import Analysis, compared
 from leakage.analysis.tables import Table, by_level
 from leakage.analysis.verdicts import LEAK, NO_EVIDENCE, sized
+from leakage.config.paths import PART_SEPARATOR
 from leakage.errors import LeakageError
 from leakage.interfaces import Configuration, Frame, Series, Wanted
 
@@ -84,7 +85,8 @@ class VisualSecurity(Analysis):
         asked = {VERDICTS: Wanted("analysis", VERDICTS, "")}
         for scheme in compared(config):
             asked[role(scheme, MEASURED)] = Wanted(MEASURED, PIXELS, scheme)
-            if PIXELS not in config.representations:
+            regional = config.encryption.schemes[scheme].region is not None
+            if regional or PIXELS not in config.representations:
                 asked[role(scheme, PIXELS)] = Wanted(config.paper.histogram, PIXELS, scheme)
         return asked
 
@@ -138,7 +140,10 @@ def _agrees(said: str | None, found: str | None) -> bool | None:
 
 
 def _information(tables: Mapping[str, Table]) -> Iterator[tuple[str, str, Frame]]:
-    """Yield scheme, representation and rows with level, label, nats, interval and verdict."""
+    """Yield scheme, representation and rows with level, label, nats, interval and verdict.
+
+    The measures are of whole pictures, so the parts of a scheme with a region are left out.
+    """
     columns = {"low": "nats_low", "high": "nats_high"}
     kept = ["level", "label", "nats", "nats_low", "nats_high", "verdict", "carries_weight"]
     if VERDICTS not in tables:
@@ -146,6 +151,8 @@ def _information(tables: Mapping[str, Table]) -> Iterator[tuple[str, str, Frame]
     judged = tables[VERDICTS].rows.rename(columns=columns)
     judged = judged.assign(carries_weight=sized(judged))
     for (scheme, what), rows in judged.groupby(["scheme", "representation"], sort=False):
+        if PART_SEPARATOR in str(scheme):
+            continue
         if role(str(scheme), str(what)) not in tables:
             yield str(scheme), str(what), rows[kept]
     for name, table in tables.items():

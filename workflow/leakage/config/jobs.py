@@ -13,7 +13,18 @@ from pathlib import Path
 from typing import Any
 
 from leakage import analysis, measures, plugins, security
-from leakage.config.paths import ANALYSIS, PIXELS, PLAIN, SECURITY, TESTS, WHOLE, Paths, encoder_of
+from leakage.config.paths import (
+    ANALYSIS,
+    PIXELS,
+    PLAIN,
+    SECURITY,
+    TESTS,
+    WHOLE,
+    Paths,
+    encoder_of,
+    part_of,
+    scheme_of,
+)
 from leakage.config.workflow import Drawing, Workflow
 from leakage.interfaces import Wanted
 from leakage.storage.digest import code_digest
@@ -87,8 +98,13 @@ class Jobs:
         if scheme == PLAIN:
             return []
         entry, levels = self.workflow.schemes[scheme], list(levels)
-        region = entry.region.files() if entry.region and any(levels) else []
-        return [path for level in levels for path in entry.files(level)] + region
+        found = [path for level in levels for path in entry.files(level)]
+        return found + (self.region_files(scheme) if any(levels) else [])
+
+    def region_files(self, scheme: str) -> list[str]:
+        """Return the user's files that say where the region of a scheme is, if it has one."""
+        region = self.workflow.schemes[scheme].region
+        return [] if region is None else region.files()
 
     def measured_apart(self) -> bool:
         """Return whether each level and part of the pictures is measured by its own job."""
@@ -188,12 +204,29 @@ class Jobs:
         files = (self.paths.represented_files(representation, scheme, level) for level in levels)
         return [path for of_level in files for path in of_level]
 
-    def rows(self, representation: str) -> str:
-        """Return which rows of the embeddings a step reads; of pixels it reads all."""
+    def rows(self, representation: str, scheme: str = "") -> str:
+        """Return which rows of the embeddings a step reads; of pixels it reads all, or a part."""
+        part = [("part", part_of(scheme))] if part_of(scheme) else []
         if representation == PIXELS:
-            return ""
+            return options(part)
         rows = "whole" if representation.endswith(WHOLE) else "patches"
-        return options([("rows", rows), ("limit", self.config.patches.per_estimate)])
+        given: list[tuple[str, object]] = [("rows", rows)]
+        given += [("limit", self.config.patches.per_estimate), *part]
+        return options(given + [("parts", self.paths.regions(scheme)) for _ in part])
+
+    def part_files(self, representation: str, scheme: str) -> list[Path]:
+        """Return the files that tell a part of a scheme from the others; none for a whole one."""
+        if not part_of(scheme):
+            return []
+        if representation == PIXELS:
+            return [Path(each) for each in self.region_files(scheme_of(scheme))]
+        return [self.paths.regions(scheme)]
+
+    def region_settings(self, scheme: str) -> str:
+        """Return what the parts of a scheme's patches depend on: the region, the patches' size."""
+        region = self.workflow.schemes[scheme].region
+        told = None if region is None else region.model_dump()
+        return as_json({"region": told, "size": self.config.patches.size})
 
     def checkpoint(self, estimator: str, representation: str, scheme: str) -> str:
         """Return where an estimator that can resume keeps its state."""
@@ -301,6 +334,7 @@ class Jobs:
         found = {
             "manifest": code("manifest", self.workflow.dataset),
             "places": code("places"),
+            "regions": code("regions"),
             "view plain": code("view"),
             "test": code("test"),
             "calibration_table": code("calibration_table"),

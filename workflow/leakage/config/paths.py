@@ -13,12 +13,34 @@ WHOLE = "-whole"
 # (whose key takes that place).
 MEASURES, SECURITY, TESTS, ANALYSIS = "measures", "security", "tests", "analysis"
 ATTACKS = "attacks"
+# Parts of the patches of a scheme with a region. `faces@inside` takes the place of `faces` in the
+# paths of estimates and tests; no key of a scheme contains an @.
+INSIDE, OUTSIDE, ACROSS = "inside", "outside", "across"
+PARTS = (INSIDE, OUTSIDE, ACROSS)
+AT = "@"
+# In figures and tables: `faces, inside`.
+PART_SEPARATOR = ", "
 FIGURE_FILES = ("png", "pdf", "csv", "json")
 
 
 def folder_of(scheme: str, level: int) -> str:
-    """Return the name of the folder that holds a level of a scheme."""
-    return PLAIN if level == 0 else scheme
+    """Return the name of the folder that holds a level of a scheme, or of a part of it."""
+    return PLAIN if level == 0 else scheme_of(scheme)
+
+
+def scheme_of(name: str) -> str:
+    """Return the scheme of `faces@inside`; another name is a scheme's, and stays."""
+    return name.partition(AT)[0]
+
+
+def part_of(name: str) -> str:
+    """Return the part in `faces@inside`; empty for a whole scheme."""
+    return name.partition(AT)[2]
+
+
+def title(scheme: str, part: str) -> str:
+    """Return a scheme or a part of it as figures and tables name it: `faces, inside`."""
+    return f"{scheme}{PART_SEPARATOR}{part}" if part else scheme
 
 
 def encoder_of(representation: str) -> str:
@@ -47,6 +69,10 @@ class Paths:
     def places(self) -> Path:
         """The places of all patches."""
         return self.results / "patches.csv"
+
+    def regions(self, scheme: str) -> Path:
+        """Return the table of which patches of a scheme are inside its region."""
+        return self.results / f"regions/{scheme_of(scheme)}.csv"
 
     @property
     def part(self) -> str:

@@ -12,13 +12,16 @@ from leakage.attacks import Attack
 from leakage.config.models import Config
 from leakage.config.paths import (
     ANALYSIS,
+    AT,
     ATTACKS,
     MEASURES,
+    PARTS,
     PIXELS,
     PLAIN,
     SECURITY,
     TESTS,
     encoder_of,
+    scheme_of,
 )
 from leakage.config.settings import nearest, refuse_odd, shown, validate
 from leakage.datasets import Dataset
@@ -138,8 +141,13 @@ class Workflow:
         return found
 
     def levels(self, scheme: str) -> list[int]:
-        """Return the levels of a scheme, in order."""
-        return self.schemes[scheme].levels
+        """Return the levels of a scheme, or of a part of one, in order."""
+        return self.schemes[scheme_of(scheme)].levels
+
+    def parts(self) -> list[str]:
+        """Return the parts of all schemes with a region, as `faces@inside`."""
+        regional = [name for name, scheme in self.schemes.items() if scheme.region is not None]
+        return [f"{name}{AT}{part}" for name in regional for part in PARTS]
 
     def attacked(self, attack: str, scheme: str) -> list[int]:
         """Return the levels of a scheme that an attack attacks; empty if it does not apply."""

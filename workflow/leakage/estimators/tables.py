@@ -62,6 +62,14 @@ def tidy(rows: "dict[str, Any] | pd.DataFrame") -> "pd.DataFrame":
     return table[[*COLUMNS, *others]].astype(COLUMNS)
 
 
+def too_few(levels: list[int], pictures: int) -> "pd.DataFrame":
+    """Return the table of an estimate for which there are too few pictures: values are missing."""
+    missing = dict.fromkeys(("mean", "low", "high", "floor", "p_value"), np.nan)
+    return tidy(
+        {"level": levels, "estimand": "none: too few pictures", "pictures": pictures, **missing}
+    )
+
+
 def mean_over_groups(values: Floats) -> tuple[Floats, Floats]:
     """Return the mean of values (groups, levels) over groups, and its standard error.
 

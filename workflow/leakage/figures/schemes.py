@@ -10,10 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from leakage.analysis import compared, comparisons
+from leakage.analysis import comparisons, parted, role_of
 from leakage.analysis.comparisons import COUNTED, HELD_OUT, VERDICTS
 from leakage.analysis.tables import grouped, records
 from leakage.analysis.verdicts import NO_EVIDENCE
+from leakage.config.paths import ACROSS, part_of
 from leakage.figures import Figure, curves, style
 from leakage.interfaces import Axes, Canvas, Configuration, Frame, Wanted
 
@@ -44,9 +45,10 @@ class Schemes(Figure):
             HELD_OUT: (config.verdict.estimator, representation),
         }
         return {
-            f"{scheme}/{name}": Wanted(*wanted, scheme)
-            for scheme in compared(config)
+            role_of(scheme, name): Wanted(*wanted, scheme)
+            for scheme, _ in parted(config, [representation])
             for name, wanted in asked.items()
+            if not (name == COUNTED and part_of(scheme) == ACROSS)
         } | {VERDICTS: Wanted("analysis", VERDICTS, "")}
 
     def draw(self, tables: dict[str, style.Table]) -> tuple[Canvas, Frame]:
@@ -83,6 +85,11 @@ class Schemes(Figure):
             floors = table[table["estimate"] == estimate]["floor"].dropna()
             if floors.any():
                 axis.axhspan(floors.min(), floors.max(), color="0.85", zorder=0)
+        for scheme in schemes:
+            if f"{scheme}/{COUNTED}" not in tables:  # patches across a region's border
+                colour, marker = looks[scheme]
+                label = f"{_named(tables, scheme)}, patches only"
+                left.plot([], [], marker, color=colour, label=label, ms=7, mfc="none", mew=1.5)
         # The legend is the left panel's, which has the schemes' colours; the right one may be grey.
         if table["floor"].dropna().any():
             left.fill_between([], [], [], color="0.85", label="floors")

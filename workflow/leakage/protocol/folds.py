@@ -8,6 +8,9 @@ from numpy.typing import NDArray
 from leakage.errors import LeakageError
 from leakage.interfaces import Ints
 
+# Cross-fitting needs two pictures each to train, to choose the step and to read the value.
+FEWEST_PICTURES = 6
+
 
 @dataclass(frozen=True)
 class Split:
@@ -54,10 +57,10 @@ def assign_folds(groups: NDArray[np.generic], count: int, generator: np.random.G
         LeakageError: there are fewer than six groups.
     """
     names, members = np.unique(groups, return_inverse=True)
-    if len(names) < 6:
+    if len(names) < FEWEST_PICTURES:
         raise LeakageError(
-            f"{len(names)} pictures (groups): cross-fitting needs at least 6, two each to "
-            "train, to choose the step and to read the value; add pictures"
+            f"{len(names)} pictures (groups): cross-fitting needs at least {FEWEST_PICTURES}, two "
+            "each to train, to choose the step and to read the value; add pictures"
         )
     count = min(count, len(names) // 2)
     fold = np.empty(len(names), np.int64)

@@ -154,6 +154,13 @@ class PermutationTest:
         )
 
 
+def untested(levels: list[int], pictures: int, pairs: int) -> "pd.DataFrame":
+    """Return the table of a test on too few pictures for two different orders: p is 1."""
+    none = np.empty((0, len(levels)))
+    one = np.ones(len(levels))
+    return Independence((), none, none, one, 1, 1, pictures, pairs, exhaustive=True).table(levels)
+
+
 def similarity(x: Floats, y: Floats, used: Blocks, over: Orders) -> Floats:
     """Return the mean cosine of matched standardised pairs in every order, (levels, orders).
 

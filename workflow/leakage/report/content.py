@@ -10,6 +10,7 @@ from leakage.analysis import enough
 from leakage.analysis import tables as estimates
 from leakage.analysis.tables import INFORMATION, by_level
 from leakage.analysis.verdicts import sized
+from leakage.config.paths import PART_SEPARATOR
 from leakage.interfaces import Frame
 from leakage.report import answers, calibrations, grid, illustrations, record, reviewers, warnings
 from leakage.report.inputs import ReportInputs
@@ -89,7 +90,10 @@ def grids(
         return tuple(grid.grid(each, None, shown) for each, shown in pictures.items())
     return tuple(
         grid.grid(
-            each, rows, pictures.get(each, {}), counts.get(each, "").removeprefix(f"{each}: ")
+            each,
+            rows,
+            pictures.get(each.partition(PART_SEPARATOR)[0], {}),
+            counts.get(each, "").removeprefix(f"{each}: "),
         )
         for each, rows in estimates.grouped(verdicts, "scheme")
     )

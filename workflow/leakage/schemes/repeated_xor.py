@@ -19,6 +19,7 @@ class RepeatedXor(Cipher):
     """XOR with a repeated keystream (weak)."""
 
     level_label: ClassVar[str] = "level n (keystream of 2ⁿ⁻¹ rows, repeated)"
+    pixelwise: ClassVar[bool] = True
     strongest: ClassVar[int] = 8
 
     cipher: Literal["repeated_xor"] = "repeated_xor"

@@ -21,6 +21,7 @@ class Substitution(Cipher):
     """Substitution of bytes (weak)."""
 
     level_label: ClassVar[str] = "level (0 plain, 1 bytes substituted)"
+    pixelwise: ClassVar[bool] = True
     strongest: ClassVar[int] = 1
 
     cipher: Literal["substitution"] = "substitution"

@@ -8,7 +8,7 @@ import hashlib
 import importlib.metadata
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -20,14 +20,20 @@ from numpy.typing import NDArray
 
 from leakage import devices, estimators, progress, seeds
 from leakage.analysis import enough
-from leakage.config.settings import from_json
+from leakage.config.paths import ACROSS, INSIDE, title
+from leakage.config.settings import from_json, validate
 from leakage.errors import LeakageError
 from leakage.estimators import Estimator, arguments
-from leakage.options import Groups, Limit, Rows
+from leakage.estimators.tables import too_few
+from leakage.options import Groups, Limit, Part, Parts, Rows
+from leakage.protocol.folds import FEWEST_PICTURES
+from leakage.schemes.regions import Region
 from leakage.storage import checkpoints, files, kinds, levels
+from leakage.storage import parts as told_apart
 from leakage.storage.kinds import Kind
 from leakage.storage.views import View
 
+Chosen = Callable[[str, tuple[int, ...]], NDArray[np.bool_]]
 # A constant, because a computed logarithm can differ in the last bit between machines.
 LN_2 = 0.6931471805599453
 
@@ -46,6 +52,8 @@ def main(
     groups: Groups = None,
     rows: Rows = None,
     limit: Limit = None,
+    part: Part = None,
+    parts: Parts = None,
     settings: Annotated[
         str, typer.Option(help="settings, as JSON; default: the estimator's, not config.yaml's")
     ] = "{}",
@@ -75,9 +83,15 @@ def main(
         if value and output is None:
             raise LeakageError(f"--{option}: does nothing without --output; leave it out")
     source = kinds.of_pair(x, y)
-    given = {"--groups": groups, "--rows": rows, "--limit": limit, "--checkpoint": checkpoint}
-    _refuse_options(source, given | {"--checkpoint-every": checkpoint_every}, chosen)
-    which = (rows or "patches", limit, seed)
+    given: dict[str, Any] = {
+        "--groups": groups,
+        "--rows": rows,
+        "--limit": limit,
+        "--checkpoint": checkpoint,
+    }
+    given |= {"--checkpoint-every": checkpoint_every, "--part": part, "--parts": parts}
+    _refuse_options(source, given, chosen)
+    which = (rows or "patches", limit, seed, part)
     progress.about(" ".join(filter(None, [label or name, representation])))
     kept = None
     if checkpoint:
@@ -92,18 +106,18 @@ def main(
         own = arguments.checked(files.read_array(x), files.read_array(y[0]), members, None, seed)
         table = estimators.run(chosen, *own)
     elif source is Kind.VIEWS:
-        table, about = _from_views(chosen, x, y, seed, kept)
+        table, about = _from_views(chosen, x, y, seed, part, kept)
     else:
-        read = levels.read(x, y, *which)
+        read = levels.read(x, y, *which, told_apart.chosen(part, parts, rows))
         items = read.plain, read.views, read.image_ids, read.levels
-        table, about = estimators.run(chosen, *items, seed, kept), read.source
+        table, about = _of_part(part, chosen, items, seed, kept), read.source
     if note := enough.note(table, chosen.model_dump()):
         print(note, file=sys.stderr)
     if output is None:
         shown = table[table["chosen"]].drop(columns=["chosen", "estimand"])
         shown.dropna(axis="columns", how="all").to_csv(sys.stdout, index=False)
         return
-    table.insert(0, "scheme", about.get("scheme", ""))
+    table.insert(0, "scheme", title(about.get("scheme", ""), part or ""))
     table.insert(2, "estimator", label or name)
     table.insert(3, "representation", representation)
     metadata: dict[str, Any] = {
@@ -117,7 +131,7 @@ def main(
         "source": about,
     }
     if source is not Kind.ARRAYS:
-        metadata["inputs"] = levels.checksums(x, y)
+        metadata["inputs"] = levels.checksums(x, y, parts)
     _write(output, table, metadata)
     if kept:
         kept.remove()
@@ -135,6 +149,20 @@ def _refuse_options(source: Kind, given: dict[str, Any], chosen: Estimator) -> N
         raise LeakageError(
             f"--checkpoint: estimator {chosen.method} keeps no state; leave the option out"
         )
+
+
+def _of_part(
+    part: str | None,
+    chosen: Estimator,
+    items: tuple[NDArray[Any], NDArray[Any], NDArray[Any], list[int]],
+    seed: int,
+    checkpoint: checkpoints.Checkpoint | None,
+) -> pd.DataFrame:
+    """Return the table of an estimator; of a part with too few pictures, one without values."""
+    pictures = len(set(items[2]))
+    if part is not None and pictures < FEWEST_PICTURES:
+        return too_few(items[3], pictures)
+    return estimators.run(chosen, *items, seed, checkpoint)
 
 
 def _identity(
@@ -165,6 +193,7 @@ def _from_views(
     x: Path,
     y: list[Path],
     seed: int,
+    part: str | None,
     checkpoint: checkpoints.Checkpoint | None,
 ) -> tuple[pd.DataFrame, dict[str, Any]]:
     """Return the table from pixels: from all of them, picture by picture, or from drawn pairs."""
@@ -173,20 +202,61 @@ def _from_views(
             f"estimator {chosen.method}: reads only embeddings, but {x} is a view; give embeddings"
         )
     plain, views = View(x), [View(path) for path in y]
-    numbers = [view.metadata["level"] for view in views]
-    if chosen.reads_whole_pictures:
-        pixels = ((p, s) for _, p, s in _pixels(plain, views))
+    abouts = [view.metadata for view in views]
+    numbers = [about["level"] for about in abouts]
+    source = levels.source(abouts, part)
+    inside = _inside(part, abouts[-1])
+    pictures = _pictures(plain, inside)
+    if not pictures:
+        table = too_few(numbers, 0)
+    elif chosen.reads_whole_pictures:
+        pixels = ((p, s) for _, p, s in _pixels(plain, views, inside))
         table = estimators.run_on_pictures(chosen, pixels, numbers, seed)
     else:
-        drawn = _draw_pixels(plain, views, chosen.pixel_pairs, seed)
-        table = estimators.run(chosen, *drawn, numbers, seed, checkpoint)
-    bits = {view.metadata["level"]: view.metadata["clear_bits"] for view in views}
-    table["bound"] = table["level"].map(bits) * LN_2
-    return table, {**views[-1].metadata, **levels.source([view.metadata for view in views])}
+        drawn = _draw_pixels(plain, views, chosen.pixel_pairs, seed, inside, pictures)
+        table = _of_part(part, chosen, (*drawn, numbers), seed, checkpoint)
+    bits = {about["level"]: levels.clear_bits(about, part) for about in abouts}
+    table["bound"] = table["level"].map(bits).astype("float64") * LN_2
+    return table, {**abouts[-1], **source}
 
 
-def _pixels(plain: View, views: list[View]) -> Iterator[tuple[str, NDArray[Any], NDArray[Any]]]:
-    """Yield id, x (pixels, channels) and y (levels, pixels, channels), uint8, per picture."""
+def _inside(part: str | None, about: dict[str, Any]) -> Chosen | None:
+    """Return a function that gives a picture's pixels of a part, bool; None for all pixels.
+
+    Args:
+        part: `inside` or `outside`; a pixel is never across the border.
+        about: the metadata of an encrypted view.
+    """
+    if part is None:
+        return None
+    told_apart.refuse_unknown(part)
+    if part == ACROSS:
+        raise LeakageError(
+            "--part across: a pixel is inside the region or outside; give one of these"
+        )
+    region: Region = validate(Region, about["definition"]["region"], "region")
+
+    def of_picture(image_id: str, shape: tuple[int, ...]) -> NDArray[np.bool_]:
+        found = region.inside(image_id, shape).ravel()
+        return found if part == INSIDE else ~found
+
+    return of_picture
+
+
+def _pictures(plain: View, inside: Chosen | None) -> int:
+    """Return the number of pictures with pixels of a part."""
+    if inside is None:
+        return len(plain)
+    return sum(bool(inside(image_id, pixels.shape).any()) for image_id, pixels in plain)
+
+
+def _pixels(
+    plain: View, views: list[View], inside: Chosen | None = None
+) -> Iterator[tuple[str, NDArray[Any], NDArray[Any]]]:
+    """Yield id, x (pixels, channels) and y (levels, pixels, channels), uint8, per picture.
+
+    With `inside`, these are the pixels that it chooses, and pictures without any are left out.
+    """
     others = [iter(view) for view in views]
     for image_id, x in progress.over(plain, "pictures", len(plain)):
         height, width, channels = x.shape
@@ -201,11 +271,21 @@ def _pixels(plain: View, views: list[View]) -> Iterator[tuple[str, NDArray[Any],
                 )
             y[level] = pixels.reshape(-1, channels)
             del pixels
-        yield image_id, x.reshape(-1, channels), y
+        x = x.reshape(-1, channels)
+        if inside is not None:
+            kept = inside(image_id, (height, width))
+            x, y = x[kept], y[:, kept]
+        if len(x):
+            yield image_id, x, y
 
 
 def _draw_pixels(
-    plain: View, views: list[View], pairs: int, seed: int
+    plain: View,
+    views: list[View],
+    pairs: int,
+    seed: int,
+    inside: Chosen | None = None,
+    pictures: int | None = None,
 ) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
     """Return random pixel values, spread evenly over the pictures.
 
@@ -214,9 +294,10 @@ def _draw_pixels(
     """
     generator = np.random.default_rng([seed, 3])
     # With fewer pairs than pictures, evenly spaced pictures give one pair each.
-    counts = np.diff(np.arange(len(plain) + 1) * pairs // len(plain))
+    pictures = len(plain) if pictures is None else pictures
+    counts = np.diff(np.arange(pictures + 1) * pairs // pictures)
     xs, ys, ids = [], [], []
-    for (image_id, x, y), count in zip(_pixels(plain, views), counts, strict=True):
+    for (image_id, x, y), count in zip(_pixels(plain, views, inside), counts, strict=True):
         place = generator.integers(0, x.size, count)
         xs.append(x.reshape(-1, 1)[place])
         ys.append(y.reshape(len(y), -1, 1)[:, place])

@@ -12,12 +12,14 @@ import pyarrow as pa
 import typer
 
 from leakage import progress, seeds
+from leakage.config.paths import title
 from leakage.errors import LeakageError
 from leakage.estimators import arguments
-from leakage.options import Groups, Limit, Rows
-from leakage.protocol.permutation_test import COMBINED, PermutationTest
+from leakage.options import Groups, Limit, Part, Parts, Rows
+from leakage.protocol.permutation_test import COMBINED, PermutationTest, untested
 from leakage.storage import files, kinds, levels
 from leakage.storage.kinds import Kind
+from leakage.storage.parts import chosen
 
 DEFAULTS = PermutationTest()
 
@@ -31,6 +33,8 @@ def main(
     groups: Groups = None,
     rows: Rows = None,
     limit: Limit = None,
+    part: Part = None,
+    parts: Parts = None,
     permutations: Annotated[
         int,
         typer.Option(min=1, help="random orders of the pictures; all orders, if there are fewer"),
@@ -53,12 +57,17 @@ def main(
     kind = kinds.of_pair(x, y)
     of_run = kind is Kind.EMBEDDINGS
     given = {"--groups": groups, "--rows": rows, "--limit": limit}
-    kinds.refuse_options(kind, given)
+    kinds.refuse_options(kind, given | {"--part": part, "--parts": parts})
     progress.about(representation)
     test, source = PermutationTest(permutations, pairs), {}
     if of_run:
-        read = levels.read(x, y, rows or "patches", limit, seed)
-        table = test.test(read.plain, read.views, read.image_ids, read.levels, seed)
+        only = chosen(part, parts, rows)
+        read = levels.read(x, y, rows or "patches", limit, seed, part, only)
+        pictures = len(set(read.image_ids))
+        if only is not None and pictures < 2:
+            table = untested(read.levels, pictures, len(read.plain))
+        else:
+            table = test.test(read.plain, read.views, read.image_ids, read.levels, seed)
         source = read.source
     elif kind is Kind.VIEWS:
         raise LeakageError(f"{x}: a view; the tests read embeddings, or arrays of your own")
@@ -71,7 +80,7 @@ def main(
     if output is None:
         table.to_csv(sys.stdout, index=False)
         return
-    table.insert(0, "scheme", source.get("scheme", ""))
+    table.insert(0, "scheme", title(source.get("scheme", ""), part or ""))
     table.insert(1, "representation", representation)
     metadata: dict[str, Any] = {
         "representation": representation,
@@ -83,5 +92,5 @@ def main(
         "source": source,
     }
     if of_run:
-        metadata["inputs"] = levels.checksums(x, y)
+        metadata["inputs"] = levels.checksums(x, y, parts)
     files.write_table(output, pa.Table.from_pandas(table, preserve_index=False), metadata)

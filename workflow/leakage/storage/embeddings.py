@@ -1,7 +1,7 @@
 """Embeddings of one encoder at one level: a Parquet file of patches and whole pictures."""
 
 import contextlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -121,6 +121,7 @@ def read(
     rows: str,
     limit: int | None = None,
     seed: int = 0,
+    only: Collection[tuple[str, int]] | None = None,
 ) -> tuple[NDArray[np.str_], Vectors, dict[str, Any]]:
     """Return the embeddings of the patches or of the whole pictures, in the view's order.
 
@@ -131,6 +132,7 @@ def read(
         rows: `patches` or `whole` (whole pictures).
         limit: largest number of rows to read, from as many pictures as possible; None for all.
         seed: draws the rows.
+        only: (image id, patch) of the patches to read, which may be none; by default all.
 
     Returns:
         image_ids: str of shape (n,).
@@ -147,7 +149,10 @@ def read(
     names = opened.read(["image_id", "patch"]).unify_dictionaries()
     patch = names["patch"].to_numpy()
     wanted = np.flatnonzero((patch == WHOLE) == (rows == "whole"))
-    if not len(wanted):
+    if only is not None:
+        ids = names["image_id"].to_pylist()
+        wanted = np.array([row for row in wanted if (ids[row], patch[row]) in only], np.intp)
+    elif not len(wanted):
         raise LeakageError(f"{path}: found no embeddings of {rows}; ask for the other rows")
     image_ids = names["image_id"].take(pa.array(wanted))
     if limit is not None and limit < len(wanted):

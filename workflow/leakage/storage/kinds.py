@@ -42,6 +42,8 @@ READ_BY = {
     "--groups": (Kind.ARRAYS,),
     "--rows": (Kind.EMBEDDINGS,),
     "--limit": (Kind.EMBEDDINGS,),
+    "--part": (Kind.VIEWS, Kind.EMBEDDINGS),
+    "--parts": (Kind.EMBEDDINGS,),
     "--checkpoint": (Kind.VIEWS, Kind.EMBEDDINGS),
     "--checkpoint-every": (Kind.VIEWS, Kind.EMBEDDINGS),
 }

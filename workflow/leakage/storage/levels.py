@@ -7,8 +7,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from leakage.config.paths import INSIDE
 from leakage.errors import LeakageError
 from leakage.storage import embeddings, files
+from leakage.storage.parts import Patches
 
 
 @dataclass(frozen=True)
@@ -30,16 +32,34 @@ class Levels:
     source: dict[str, Any]
 
 
-def read(x: Path, y: list[Path], rows: str, limit: int | None, seed: int) -> Levels:
-    """Return the embeddings of the plain pictures and of every level."""
-    image_ids, plain, metadata = embeddings.read(x, rows, limit, seed)
+def read(
+    x: Path,
+    y: list[Path],
+    rows: str,
+    limit: int | None,
+    seed: int,
+    part: str | None = None,
+    only: Patches | None = None,
+) -> Levels:
+    """Return the embeddings of the plain pictures and of every level.
+
+    Args:
+        x: of the plain pictures.
+        y: of every level.
+        rows: `patches` or `whole`.
+        limit: largest number of rows; None for all.
+        seed: draws the rows.
+        part: the part of a scheme with a region, for the description.
+        only: the patches of that part, which may be none; None for all.
+    """
+    image_ids, plain, metadata = embeddings.read(x, rows, limit, seed, only)
     if metadata["level"] != 0:
         raise LeakageError(
             f"{x}: level {metadata['level']}; expected the embedding of the plain pictures, level 0"
         )
     views, levels, abouts = np.empty((len(y), *plain.shape), plain.dtype), [], []
     for index, path in enumerate(y):
-        ids, values, of_level = embeddings.read(path, rows, limit, seed)
+        ids, values, of_level = embeddings.read(path, rows, limit, seed, only)
         if not np.array_equal(ids, image_ids):
             raise LeakageError(
                 f"{path}: its pictures differ from those of {x}; give levels of one run, or, if "
@@ -49,7 +69,7 @@ def read(x: Path, y: list[Path], rows: str, limit: int | None, seed: int) -> Lev
         levels.append(of_level["level"])
         abouts.append(of_level["view"])
         _refuse_mixed(path, x, of_level, metadata, levels, abouts)
-    return Levels(plain, views, image_ids, levels, {**metadata, **source(abouts)})
+    return Levels(plain, views, image_ids, levels, {**metadata, **source(abouts, part)})
 
 
 def _refuse_mixed(
@@ -76,23 +96,35 @@ def _refuse_mixed(
         )
 
 
-def source(views: list[dict[str, Any]]) -> dict[str, Any]:
-    """Return the description of a scheme and its levels, from the metadata of their views."""
+def source(views: list[dict[str, Any]], part: str | None = None) -> dict[str, Any]:
+    """Return the description of a scheme, or of a part, and its levels, from their views."""
     # The view of level 0 does not depend on the scheme.
     last = views[-1]
+    if part is not None and not (last.get("definition") or {}).get("region"):
+        raise LeakageError(f"--part: the scheme {last['scheme']} has no region; leave it out")
     return {
         "scheme": last["scheme"],
         "view": last,
         "level_label": last.get("level_label", "encryption level"),
         "nested": last.get("nested", False),
         "strength": {str(view["level"]): view.get("strength") for view in views},
-        "clear_bits": {str(view["level"]): view.get("clear_bits") for view in views},
+        "clear_bits": {str(view["level"]): clear_bits(view, part) for view in views},
+        **({} if part is None else {"part": part}),
     }
 
 
-def checksums(x: Path, y: list[Path]) -> dict[str, list[str]]:
-    """Return the recorded SHA-256 of the files of the plain pictures and of all levels."""
+def clear_bits(view: dict[str, Any], part: str | None) -> float | None:
+    """Return the clear bits per pixel of a level, or of the inside of its region."""
+    inside = part == INSIDE and "clear_bits_inside" in view
+    found: float | None = view["clear_bits_inside"] if inside else view.get("clear_bits")
+    return found
+
+
+def checksums(x: Path, y: list[Path], parts: Path | None = None) -> dict[str, list[str]]:
+    """Return the recorded SHA-256 of the plain pictures, of all levels, and of a table of parts."""
+    told = {} if parts is None else {"parts": files.recorded(parts)}
     return {
+        **told,
         "plain": files.recorded(x),
         "levels": [digest for path in y for digest in files.recorded(path)],
     }

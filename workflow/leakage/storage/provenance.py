@@ -83,6 +83,8 @@ def jobs(read: Iterable[Mapping[str, Any]]) -> set[str]:
             continue
         scheme = (about.get("source") or about)["scheme"]
         found |= {"manifest", "places", "view plain", f"view {scheme}"}
+        if (about.get("source") or {}).get("part"):
+            found.add("regions")
         if "estimator" in about:
             found.add(f"estimate {about['estimator']}")
         elif "tests" in about:
