@@ -30,6 +30,9 @@ PLANNED = {
     "snakemake --cores 8 --configfile pictures.yaml -- figures report": (
         "results/my-pictures/report.html"
     ),
+    "snakemake --cores 2 --configfile demo.yaml regions.yaml -- figures report": (
+        "results/regions/tests/lite0/middle@inside.parquet"
+    ),
     "snakemake --cores 2 --configfile docs/findings.yaml -- figures report": (
         "results/findings/report.html"
     ),
@@ -160,6 +163,7 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for page, name in (
         ("first-run.md", "first.yaml"),
         ("pictures.md", "pictures.yaml"),
+        ("regions.md", "regions.yaml"),
         ("encoders.md", "timm.yaml"),
     ):
         (folder / name).write_text(documented.files(page)[name])

@@ -189,6 +189,9 @@ def test_with_too_few_pictures_to_cross_fit_a_verdict_asks_for_no_estimate():
     config = SimpleNamespace(
         paper=SimpleNamespace(scheme="msb_xor"),
         comparisons=SimpleNamespace(schemes=["full"]),
+        encryption=SimpleNamespace(
+            schemes=dict.fromkeys(["msb_xor", "full"], SimpleNamespace(region=None))
+        ),
         representations=["clip", "pixels"],
         verdict=SimpleNamespace(estimator="mine", pixels="mine-bits"),
     )

@@ -130,6 +130,7 @@ class Present:
             for each in digests:
                 found += self._of_input(name, each)
         found += _changed(metadata.get("encrypted", {}), "the encrypted picture")
+        found += _changed(metadata.get("region_files", {}), "the file of a region")
         weights = metadata.get("weights") or {}
         if weights.get("file"):
             found += _changed({weights["file"]: weights["sha256"]}, "the weights file")
