@@ -5,6 +5,7 @@ from typing import Any
 
 from leakage.analysis import verdicts, wording
 from leakage.analysis.tables import grouped, records
+from leakage.config.paths import PART_SEPARATOR
 from leakage.figures import Figure, style
 from leakage.interfaces import Axes, Canvas, Configuration, Frame, Wanted
 
@@ -61,7 +62,9 @@ class Verdict(Figure):
                 _cell(axis, levels.index(row.level), place, row)
             axis.text(len(levels) - 0.4, place, wording.quiet(part), va="center", fontsize=9)
         labels = tables[VERDICTS].metadata.get("level_labels", {})
-        label = labels.get(schemes[0], style.LEVEL) if len(schemes) == 1 else "level of the scheme"
+        keys = {scheme.partition(PART_SEPARATOR)[0] for scheme in schemes}
+        label = labels.get(schemes[0], style.LEVEL) if len(keys) == 1 else "level of the scheme"
+        label = label.replace(schemes[0], keys.pop(), 1)
         axis.set(xlim=(-0.5, len(levels) + 1.9), ylim=(len(rows) - 0.5, -0.5), xlabel=label)
         axis.set_xticks(range(len(levels)), [str(level) for level in levels])
         said = {key: part["label"].iloc[0] for key, part in rows.items()}
