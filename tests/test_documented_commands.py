@@ -39,6 +39,10 @@ PLANNED = {
     "snakemake --cores 2 --configfile docs/classics.yaml -- figures": (
         "results/classics/figures/classics.png"
     ),
+    "snakemake --cores 1 --configfile learned.yaml -- "
+    "results/learned/attacks/learned_inverse/msb_xor.parquet": (
+        "results/learned/attacks/learned_inverse/msb_xor.parquet"
+    ),
     "snakemake --cores 2 --configfile demo.yaml -- results/demo/security/msb_xor/4.parquet": (
         "results/demo/record/throughput/msb_xor/4.csv"
     ),
@@ -162,6 +166,7 @@ def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "my.yaml").write_text(my_settings())
     for page, name in (
         ("first-run.md", "first.yaml"),
+        ("findings.md", "learned.yaml"),
         ("pictures.md", "pictures.yaml"),
         ("regions.md", "regions.yaml"),
         ("encoders.md", "timm.yaml"),

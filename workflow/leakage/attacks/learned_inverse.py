@@ -59,7 +59,7 @@ class Learned:
 
 
 class LearnedInverse(Attack):
-    """A U-Net from view to picture, trained on other pictures; minutes per level on a GPU."""
+    """A U-Net from view to picture, trained on other pictures."""
 
     uses_gpu: ClassVar[bool] = True
 
