@@ -15,7 +15,9 @@ from leakage.config.workflow import Workflow
 from leakage.errors import LeakageError
 from leakage.measures.similarity import Ssim
 from leakage.schemes import KeyedScheme, blocks
-from leakage.steps.attack import fitted, middle
+from leakage.steps.attack import Pictures, Run, fitted, middle
+from leakage.steps.view import Encryption
+from leakage.storage.files import sha256
 from PIL import Image
 from snake import REPOSITORY, snakemake
 
@@ -86,9 +88,28 @@ def test_ciphertexts_that_are_bytes_are_left_to_attacks_on_views(tmp_path):
     assert attacks.attacked(OfViews(method="views"), "jpeg", jpeg) == levels
 
 
-def test_a_scheme_that_is_limited_to_a_region_is_left_to_attacks_on_views():
-    limited = scheme("msb_xor", region={"box": [0, 0, 0.5, 1]})
-    assert attacks.attacked(attack("unwrapping"), "limited", limited.cipher) == []
+def test_a_scheme_that_is_limited_by_a_mask_is_left_to_attacks_on_views(tmp_path):
+    Image.fromarray(np.full((60, 80), 255, np.uint8)).save(tmp_path / "target.png")
+    masked = scheme("msb_xor", region={"mask": str(tmp_path)})
+    assert attacks.attacked(attack("unwrapping"), "masked", masked.cipher) == []
+
+
+def test_of_a_scheme_that_is_limited_to_boxes_the_largest_is_attacked(tmp_path):
+    plain = np.tile(ramp(), (4, 4, 1))
+    boxes = tmp_path / "boxes.csv"
+    boxes.write_text("image_id,left,top,width,height\nb,0,0,9,9\nb,80,60,80,60\n", encoding="utf-8")
+    for name in ("a", "b"):
+        Image.fromarray(plain).save(tmp_path / f"{name}.png")
+    rows = [
+        {"image_id": name, "file_name": f"{name}.png", "sha256": sha256(tmp_path / f"{name}.png")}
+        for name in ("a", "b")
+    ]
+    boxed = scheme("msb_xor", region={"boxes": str(boxes)}, levels=[0, 2])
+    pictures = Pictures(tmp_path, Encryption(scheme="boxed"), rows)
+    found = pd.DataFrame(Run(attack("unwrapping"), boxed, pictures, "unwrapping", 0).rows([2]))
+    row = found[found["attack"] == "unwrapping"].iloc[0]
+    assert set(found["image_id"]) == {"b"} and row["recovered"]
+    assert row[["left", "top", "width", "height"]].tolist() == [80, 60, 80, 60]
 
 
 @pytest.mark.skipif(not MIRROR.is_dir(), reason="needs the pictures of the COCO mirror")

@@ -86,7 +86,8 @@ class Attack(Settings):
 
     needs_pixels: ClassVar[bool] = False
     """whether it reads the ciphertext as a picture that was encrypted whole: then ciphers that
-    return bytes and schemes that are limited to a region are left out"""
+    return bytes and schemes limited by a mask are left out, and of schemes limited to boxes the
+    largest box is attacked"""
 
     uses_gpu: ClassVar[bool] = False
     """whether it can run on a GPU; `runs_on` says on which device it does"""
@@ -170,7 +171,8 @@ def attacked(attack: Attack, scheme: str, cipher: Cipher) -> list[int]:
     named = not attack.schemes or scheme in attack.schemes
     # Only a cipher that runs here can encrypt the adversary's own pictures.
     possible = cipher.encrypts or attack.threat == CIPHERTEXT_ONLY
-    whole = cipher.region is None and not cipher.returns_bytes
+    masked = cipher.region is not None and cipher.region.mask is not None
+    whole = not masked and not cipher.returns_bytes
     if not named or not possible or (attack.needs_pixels and not whole):
         return []
     wanted = [level for level in cipher.levels if level in attack.levels or not attack.levels]

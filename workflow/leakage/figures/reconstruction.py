@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 ROWS = ("plain", "view", "best attack")
 NO_ATTACK, GAVE_UP = "no attack\napplies", "gave up"
+NOT_HERE = "not of this picture"
 COLUMNS = ["level", "attack", "best", "ssim", "exact", "mean_ssim", "mean_exact", "pictures"]
 COLUMNS += ["recovered"]
 # The title needs the width of some columns.
@@ -173,7 +174,7 @@ def _said(rows: Frame, best: str) -> str:
         return ",\n".join(tried) + f"\n{GAVE_UP}" if len(tried) else NO_ATTACK
     row = rows[rows["best"]].iloc[0]
     if np.isnan(row["ssim"]):
-        return f"{best}\n{GAVE_UP}"
+        return f"{best}\n{NOT_HERE}"
     return f"{best}\n{'bit for bit' if row['exact'] == 1 else _ssim(row['ssim'])}"
 
 

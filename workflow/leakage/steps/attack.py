@@ -30,6 +30,7 @@ from leakage.storage.shards import spread
 AVERAGED = 50
 # The middle of a large picture begins at a multiple of this, so that blocks stay whole.
 ALIGNED = 64
+Place = tuple[slice, slice]
 COLUMNS = [
     ("image_id", pa.string()),
     ("scheme", pa.string()),
@@ -157,10 +158,17 @@ class Run:
         """Return the ids of the pictures to attack, and of the others to learn from."""
         count = self.attack.pictures
         if not self.attack.training:
-            return self.pictures.some(count), []
+            return self.pictures.some(count, besides=self._clear()), []
         # Of few pictures half are left to learn from.
         attacked = self.pictures.some(min(count, max(1, len(self.pictures.ids) // 2)))
         return attacked, self.pictures.some(self.attack.training, besides=set(attacked))
+
+    def _clear(self) -> set[str]:
+        """Return the pictures without a box to attack."""
+        region = self.scheme.cipher.region
+        if region is None or region.boxes is None or not self.attack.needs_pixels:
+            return set()
+        return set(self.pictures.ids) - region.named()
 
     def rows(self, levels: list[int]) -> list[Row]:
         """Return the rows of the table, by level and then by picture."""
@@ -187,22 +195,20 @@ class Run:
             part = middle(whole.shape, self.attack.largest)
             # Copies, so that the rest of a large picture can be forgotten.
             plains.append(whole[part].copy())
-            views.append(self._observed(image_id, whole, level)[1][part].copy())
+            ciphertext = self.scheme.encrypt(image_id, whole, level)
+            views.append(self.scheme.view(image_id, ciphertext, level)[part].copy())
         return attacks.fit(self.attack, views, plains, self.scheme.cipher, level, self.seed)
-
-    def _observed(self, image_id: str, plain: Bytes, level: int) -> tuple[Any, Bytes]:
-        """Return ciphertext and view of a picture."""
-        ciphertext = self.scheme.encrypt(image_id, plain, level)
-        return ciphertext, self.scheme.view(image_id, ciphertext, level)
 
     def _attacked(
         self, image_id: str, level: int, place: int, learned: Any, others: dict[str, Any]
     ) -> Iterator[Row]:
         """Yield a row per reconstruction of a picture: the view, the mean picture, the attack's."""
         whole = self.pictures.read(image_id)
-        ciphertext, view = self._observed(image_id, whole, level)
-        part = middle(whole.shape, self.attack.largest)
-        plain, view = whole[part], view[part]
+        nonce, box = self._encrypted(image_id, whole.shape)
+        alone, inside = self.alone, whole[box]
+        ciphertext = alone.encrypt(nonce, inside, level)
+        part = middle(inside.shape, self.attack.largest)
+        plain, view = inside[part], alone.view(nonce, ciphertext, level)[part]
         target = Target(
             view=view,
             ciphertext=ciphertext[part] if isinstance(ciphertext, np.ndarray) else ciphertext,
@@ -220,8 +226,8 @@ class Run:
             "image_id": image_id,
             "scheme": self.scheme.name,
             "level": level,
-            "top": part[0].start,
-            "left": part[1].start,
+            "top": box[0].start + part[0].start,
+            "left": box[1].start + part[1].start,
             "height": plain.shape[0],
             "width": plain.shape[1],
             "whole": plain.shape == whole.shape,
@@ -236,20 +242,37 @@ class Run:
             own["png"] = as_png(guess)
         yield own
 
+    @property
+    def alone(self) -> KeyedScheme:
+        """The scheme as it encrypts what is attacked: a box of a region like a picture."""
+        if not self.attack.needs_pixels:
+            return self.scheme
+        whole = self.scheme.cipher.model_copy(update={"region": None})
+        return KeyedScheme(self.scheme.name, whole, self.scheme.key)
+
+    def _encrypted(self, image_id: str, shape: tuple[int, ...]) -> tuple[str, Place]:
+        """Return the id and the place of what is attacked: the largest box, or the picture."""
+        region = self.scheme.cipher.region
+        if region is None or not self.attack.needs_pixels:
+            return image_id, (slice(0, shape[0]), slice(0, shape[1]))
+        boxes = region.boxes_in(image_id, shape)
+        number = max(range(len(boxes)), key=lambda each: boxes[each].width * boxes[each].height)
+        return f"{image_id} box {number}", boxes[number].place
+
     def _known(self, image_id: str, shape: tuple[int, ...], level: int) -> list[Known]:
         """Return known pairs: other pictures of the dataset, cut or continued to a shape."""
         ids = self.pictures.some(self.attack.pairs, besides={image_id})
         found = []
         for each in ids:
             plain = fitted(self.pictures.read(each), shape)
-            found.append(Known(plain, self.scheme.encrypt(f"known {each}", plain, level)))
+            found.append(Known(plain, self.alone.encrypt(f"known {each}", plain, level)))
         return found
 
     def _oracle(self, level: int) -> Any:
         if self.attack.threat != attacks.CHOSEN_PLAINTEXT:
             return None
         asked = iter(range(1_000_000))
-        return lambda plain: self.scheme.encrypt(f"chosen {next(asked)}", plain, level)
+        return lambda plain: self.alone.encrypt(f"chosen {next(asked)}", plain, level)
 
 
 def middle(shape: tuple[int, ...], largest: int | None) -> tuple[slice, slice]:
