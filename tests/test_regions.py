@@ -16,7 +16,7 @@ from leakage.config.workflow import Workflow
 from leakage.errors import LeakageError
 from leakage.interfaces import Wanted
 from leakage.schemes.regions import Region
-from leakage.steps import estimate
+from leakage.steps import estimate, verify
 from leakage.storage import embeddings
 from leakage.storage.views import View
 from PIL import Image
@@ -286,6 +286,36 @@ def test_outside_the_region_the_view_is_the_plain_picture_bit_for_bit(run):
         assert np.array_equal(before[:, width:], after[:, width:])
         assert (before[:, :width] != after[:, :width]).mean() > 0.98
     assert view.metadata["clear_bits"] == 8 and view.metadata["clear_bits_inside"] == 0
+
+
+def test_verify_finds_a_changed_file_of_boxes(run, tmp_path):
+    boxes = tmp_path / "boxes.csv"
+    boxes.write_text(f"{HEAD}\n0,0,0,20,20\n")
+    changed = dataclasses.replace(run, folder=tmp_path, region={"boxes": str(boxes)})
+    for name in ("pictures", "manifest.csv", "manifest.csv.sha256"):
+        (tmp_path / name).symlink_to(run.path(name))
+    changed.encrypt(1)
+    view = changed.level("view", 1)
+    digest = small_regions.files.sha256(view)
+    assert verify.Present(tmp_path)._of_file(view, digest) == []
+    boxes.write_text(f"{HEAD}\n0,0,0,20,21\n")
+    (problem,) = verify.Present(tmp_path)._of_file(view, digest)
+    assert problem == f"{boxes}: the file of a region has changed or is missing"
+
+
+def test_a_box_of_an_unknown_picture_stops_the_view_before_any_picture(run, tmp_path):
+    boxes = tmp_path / "boxes.csv"
+    changed = dataclasses.replace(run, folder=tmp_path, region={"boxes": str(boxes)})
+    for name in ("pictures", "manifest.csv", "manifest.csv.sha256"):
+        (tmp_path / name).symlink_to(run.path(name))
+    for row, message in (
+        ("nobody,0,0,20,20", "picture 'nobody' is not in the dataset"),
+        ("35,0,0,65,20", "picture 35: box 65 x 20 at left 0, top 0 is not inside"),
+    ):
+        boxes.write_text(f"{HEAD}\n{row}\n")
+        with pytest.raises(LeakageError, match=message):
+            changed.encrypt(1)
+        assert not changed.level("view", 1).exists()
 
 
 def test_pixels_are_counted_inside_and_outside(run):

@@ -67,7 +67,8 @@ class Classics(Analysis):
         ]
         if said.empty or not found:
             raise LeakageError(
-                "classics: no verdict on an encrypted level; name a level above 0 in "
+                "classics: no verdict on an encrypted level of whole pictures; name a scheme "
+                "without a region in `comparisons.schemes`, a level above 0 in "
                 "`encryption.schemes`, and an encoder in `representations`"
             )
         rows = said.merge(pd.concat(found), on=KEY, how="left")
