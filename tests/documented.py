@@ -87,7 +87,7 @@ def write(page: str, folder: Path) -> None:
         (folder / name).write_text(content, encoding="utf-8")
 
 
-def run(folder: Path, words: list[str], **environment: str) -> Run:
+def run(folder: Path, words: list[str], timeout: float = 300, **environment: str) -> Run:
     """Run a command of a page in a user's checkout, with additions to the environment."""
     own = {"PYTHONPATH": str(folder / "workflow"), "NO_COLOR": "1"}
     done = subprocess.run(
@@ -97,6 +97,6 @@ def run(folder: Path, words: list[str], **environment: str) -> Run:
         text=True,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
-        timeout=300,
+        timeout=timeout,
     )
     return Run(done.returncode, done.stdout)

@@ -136,7 +136,7 @@ def test_the_commands_of_the_page_find_the_leaks(tmp_path):
     (checkout / "demo.yaml").write_bytes((REPOSITORY / TINY).read_bytes())
     for words in documented.commands(PAGE):
         words = [sys.executable, *words[1:]] if words[0] == "python" else words
-        done = run(checkout, words)
+        done = run(checkout, words, timeout=900)
         assert done.status == 0, (words, done.output)
     assert "exact 1.3025" in done.output
     estimates = checkout / "results/ciphers/estimates/histogram/pixels"
