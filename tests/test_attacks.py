@@ -215,6 +215,13 @@ def test_the_built_in_permutations_resist_known_pairs(cipher):
 # The jigsaw.
 
 
+def test_flat_blocks_do_not_mislead_the_others():
+    plain = skimage.data.astronaut()  # with black blocks, which fit each other exactly
+    given = target(scheme("block_permutation"), plain, 2)
+    found = attack("jigsaw").reconstruct(given)
+    assert attack("jigsaw").judge(plain, found, given.cipher, 2)["neighbours"] == 1
+
+
 @pytest.mark.parametrize(("level", "least"), [(2, 1.0), (3, 0.95)])
 def test_large_blocks_of_a_photograph_find_their_neighbours(level, least):
     plain, solver = skimage.data.chelsea(), attack("jigsaw")

@@ -76,7 +76,9 @@ def _fits(cut: Floats) -> Floats:
     np.fill_diagonal(found, np.inf)
     second_of_row = np.partition(found, 1, axis=1)[:, 1:2]
     second_of_column = np.partition(found, 1, axis=0)[1:2]
-    return np.asarray(found / np.maximum(np.minimum(second_of_row, second_of_column), 1e-6))
+    # One more for each value of the border: flat blocks fit everywhere, and none is the best.
+    flat = np.float32(cut.shape[1] * cut.shape[3])
+    return np.asarray((found + flat) / (np.minimum(second_of_row, second_of_column) + flat))
 
 
 def _steps(cut: Floats) -> Floats:
