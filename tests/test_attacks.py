@@ -10,6 +10,7 @@ import skimage.data
 from leakage import attacks, captions, schemes
 from leakage.attacks import Known, Target, scores
 from leakage.attacks.inpainting import noisy
+from leakage.attacks.sign_recovery import smoothed
 from leakage.attacks.unwrapping import unwrapped
 from leakage.config.workflow import Workflow
 from leakage.errors import LeakageError
@@ -155,6 +156,29 @@ def test_a_linear_ramp_is_filled_exactly():
     plain = np.tile(np.arange(96, dtype=np.uint8), (96, 1))[..., None]
     found = attack("inpainting").reconstruct(target(scheme("block_xor"), plain, 2))
     assert np.abs(found.astype(int) - plain)[16:-16, 16:-16].max() <= 1
+
+
+@pytest.mark.parametrize(
+    ("coefficients", "level", "gain"),
+    [("both", 2, 0.1), ("both", 4, 0.1), ("both", 8, 0.2), ("dc", 4, 0.2), ("ac", 8, 0.08)],
+)
+def test_recovered_signs_come_nearer_than_the_view(coefficients, level, gain):
+    plain = np.ascontiguousarray(skimage.data.astronaut()[:256, 100:356])
+    keyed = scheme("jpeg_signs", coefficients=coefficients)
+    given = target(keyed, plain, level)
+    found = attack("sign_recovery").reconstruct(given)
+    view, guess = (scores.scores(plain, each)["ssim"] for each in (given.view, found))
+    assert guess > view + gain
+
+
+def test_the_signs_of_a_smooth_map_are_recovered_from_a_file_with_a_quarter_of_them_wrong():
+    rows, columns = np.mgrid[:40, :40]
+    truth = np.rint(200 * np.sin(rows / 9) * np.cos(columns / 11)).astype(np.int16)
+    flipped = np.random.default_rng(0).random(truth.shape) < 0.25
+    found = smoothed(np.where(flipped, -truth, truth), 0.25)
+    large = np.abs(truth) > 50  # near 0 a sign says little
+    assert np.mean((found == truth)[large]) > 0.97
+    assert not smoothed(truth, 0.5).any()
 
 
 # Unscrambling.
