@@ -273,3 +273,10 @@ def test_cut_and_overlapping_texts_are_found_and_nothing_else():
     assert figure_texts.overlapping(figure) == [("five tenths", "a little more")]
     axes.set_axis_off()
     assert figure_texts.overlapping(figure) == []
+
+
+def test_a_figure_keeps_no_more_pixels_of_a_picture_than_it_shows():
+    _, (axis,) = style.panels(1, 2, 2)
+    style.show(axis, np.full((3000, 4000, 1), 7, np.uint8))
+    shown = axis.images[0].get_array()
+    assert shown.shape == (240, 320) and (shown == 7).all()

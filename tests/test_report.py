@@ -1,6 +1,7 @@
 """The report: its content, the page and the summary, without Snakemake."""
 
 import html.parser
+import io
 import re
 from pathlib import Path
 
@@ -326,3 +327,10 @@ def test_a_smaller_figure_looks_the_same_and_keeps_its_caption_but_photographs_s
     Image.fromarray(noise).save(tmp_path / "noise.png")
     noise = (tmp_path / "noise.png").read_bytes()
     assert illustrations.smaller(noise) == noise
+
+
+def test_a_wide_figure_of_photographs_is_shrunk_to_the_width_of_the_page(tmp_path):
+    noise = np.random.default_rng(0).integers(0, 256, (60, 2400, 3), np.uint8)
+    Image.fromarray(noise).save(tmp_path / "noise.png")
+    shrunk = illustrations.smaller((tmp_path / "noise.png").read_bytes())
+    assert Image.open(io.BytesIO(shrunk)).size == (illustrations.WIDEST, 30)

@@ -33,7 +33,7 @@ class Figure1(Figure):
         table = []
         for axis, view in zip(axes, views, strict=False):
             image_id, pixels = next(iter(view))
-            axis.imshow(pixels.squeeze(), cmap="gray", vmin=0, vmax=255)
+            style.show(axis, pixels)
             axis.set_title(f"n = {view.metadata['level']}")
             table.append(
                 {

@@ -163,7 +163,7 @@ def _show(axis: Axes, picture: Bytes | None, text: str) -> None:
     if picture is None:
         axis.text(0.5, 0.5, text, ha="center", va="center", transform=axis.transAxes)
         return
-    axis.imshow(picture.squeeze(), cmap="gray", vmin=0, vmax=255)
+    style.show(axis, picture)
     axis.set_xlabel(text)
 
 

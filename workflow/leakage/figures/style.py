@@ -17,14 +17,16 @@ from typing import Any
 import numpy as np
 
 from leakage.analysis.tables import BITS_PER_NAT, LEVEL, Table, read
-from leakage.interfaces import Axes, Canvas, Frame
+from leakage.interfaces import Axes, Bytes, Canvas, Frame
 from leakage.storage import files
 
 __all__ = ["BITS_PER_NAT", "LEVEL", "Table", "band", "colours", "level_colours", "level_label"]
-__all__ += ["panels", "read", "save", "set_title", "theme"]
+__all__ += ["panels", "read", "save", "set_title", "show", "theme"]
 
 # The colour of values that carry no weight.
 GREY = "0.55"
+# Pixels a side of a picture in a figure.
+MOST_SHOWN = 320
 # Words that stay on one line of a title: `at n = 0 held out`, `95 %`.
 TOGETHER = r"(at )?n = \S+( held out)?|\d %"
 # Characters per inch in the title of a figure, which is larger, and of an axis.
@@ -131,6 +133,18 @@ def band(
     alpha = 0.1 if colour == GREY else 0.2
     low, high = (rows[end] for end in ends)
     axis.fill_between(rows[x], low, high, color=colour, alpha=alpha, linewidth=0)
+
+
+def show(axis: Axes, picture: Bytes) -> None:
+    """Show a picture, shrunk to at most `MOST_SHOWN` pixels a side, which a PDF would keep."""
+    from PIL import Image
+
+    shrunk = Image.fromarray(picture.squeeze(axis=2) if picture.shape[2] == 1 else picture)
+    factor = MOST_SHOWN / max(shrunk.size)
+    if factor < 1:
+        width, height = (max(1, round(factor * side)) for side in shrunk.size)
+        shrunk = shrunk.resize((width, height), Image.Resampling.BOX)
+    axis.imshow(np.asarray(shrunk), cmap="gray", vmin=0, vmax=255)
 
 
 @theme()

@@ -34,6 +34,8 @@ OTHERS = "More figures"
 LARGE = 100_000
 # Largest mean difference, in steps of 255, of a picture that is reduced to fewer colours.
 MOST_DIFFERENCE = 0.5
+# The page shows figures at most this wide, in pixels.
+WIDEST = 1200
 
 
 @dataclass(frozen=True)
@@ -112,8 +114,8 @@ def illustration(figure: Drawn) -> Illustration:
 def smaller(content: bytes) -> bytes:
     """Return a PNG with a palette of 256 colours if it is smaller and looks the same.
 
-    The new file has the same caption. Pictures with many colours, such as photographs, are returned
-    unchanged.
+    A picture with many colours, such as photographs, is shrunk to at most `WIDEST` pixels instead.
+    The new file has the same caption.
     """
     from PIL import Image, PngImagePlugin
 
@@ -124,7 +126,8 @@ def smaller(content: bytes) -> bytes:
     reduced = picture.quantize(256, dither=Image.Dither.NONE)
     change = np.asarray(picture, np.int16) - np.asarray(reduced.convert("RGB"), np.int16)
     if np.abs(change).mean() > MOST_DIFFERENCE:
-        return content
+        reduced = picture
+        reduced.thumbnail((WIDEST, WIDEST))
     about = PngImagePlugin.PngInfo()
     if text:
         about.add_itxt("Description", text)
