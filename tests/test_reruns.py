@@ -102,6 +102,9 @@ class Change:
     quick: bool = False
 
 
+# The attacks on msb_xor, and all figures but those of other schemes.
+ATTACKED = ["attacks/*/msb_xor", "figures/[!p]*", "figures/p[!i]*", "figures/pixel_c*"]
+
 CHANGES = [
     Change(
         "a hyper-parameter of one estimator",
@@ -169,12 +172,12 @@ CHANGES = [
     ),
     Change(
         "a level added",
-        "that level's view and embeddings; estimates, tests and measures of all levels; figures",
+        "that level's view, embeddings; estimates, tests, measures, attacks of all levels; figures",
         [
             "estimates/*/msb_xor",
             "tests/*/msb_xor",
             "measures/msb_xor",
-            "figures/*",
+            *ATTACKED,
             "scorecard",
             "analysis/[!s]*",
         ],
@@ -184,14 +187,14 @@ CHANGES = [
     ),
     Change(
         "a setting of a scheme",
-        "its views (not the plain pictures), embeddings, estimates, tests, measures, figures",
+        "views (not the plain pictures), embeddings, estimates, tests, measures, attacks, figures",
         [
             "*/msb_xor/[48]",
             "estimates/*/msb_xor",
             "tests/*/msb_xor",
             "measures/msb_xor",
             "analysis/*",
-            "figures/*",
+            *ATTACKED,
             "scorecard",
             *TESTED,
         ],
@@ -200,7 +203,13 @@ CHANGES = [
     Change(
         "the code of a scheme's module, or of a plug-in's file",
         "its views, embeddings, estimates, tests and measures, and the figures that show it",
-        ["*/pixel_permutation/4", "*/pixel_permutation", *VERDICTS, "analysis/security"],
+        [
+            "*/pixel_permutation/4",
+            "*/pixel_permutation",
+            "figures/pixel_permutation/*",
+            *VERDICTS,
+            "analysis/security",
+        ],
         edit=code("schemes/pixel_permutation"),
         quick=True,
     ),
@@ -211,7 +220,7 @@ CHANGES = [
         new={"views/full/1", "embeddings/statistics/full/1", "tests/statistics/full"}
         | {"estimates/mine/statistics/full", "estimates/reidentification/statistics/full"}
         | {"estimates/histogram/pixels/full", "measures/full"}
-        | {"security/full/1", "record/throughput/full/1"},
+        | {"security/full/1", "record/throughput/full/1", "figures/full/reconstruction"},
         config={"comparisons": {"schemes": ["msb_xor", "pixel_permutation", "full"]}},
     ),
     Change(
@@ -364,7 +373,7 @@ def check_imports(checkout: Path, trace: Path) -> set[str]:
 
 
 STEPS = {"manifest", "places", "view", "measure", "embed", "estimate", "test", "analyse"}
-STEPS |= {"security", "figure", "report"}
+STEPS |= {"attack", "security", "figure", "report"}
 
 
 def test_every_step_imports_only_what_its_digest_covers(tiny_run: TinyRun) -> None:

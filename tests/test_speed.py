@@ -28,7 +28,8 @@ def of_library(architecture, weights, given):
         built = architecture.build().eval()
     features = architecture.features(built)
     features.load_state_dict(features.state_dict() | weights.statistics)
-    mean, std = (torch.tensor(v)[:, None, None] for v in (architecture.mean, architecture.std))
+    of_pixels = architecture.preset.mean, architecture.preset.std
+    mean, std = (torch.tensor(v)[:, None, None] for v in of_pixels)
     with torch.inference_mode():
         pixels = (torch.from_numpy(patch).permute(2, 0, 1) / 255 for patch in given)
         return np.concatenate([features((each - mean)[None] / std).numpy() for each in pixels])

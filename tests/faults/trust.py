@@ -158,7 +158,8 @@ def _refused_weights(entry: dict[str, str], path: Path, folder: Path) -> None:
     message = _refusal(
         lambda: find_weights.main(folder / "x.safetensors", json.dumps(entry), seed=0, size=32)
     )
-    assert message.startswith(f"{path}: not a readable weights file"), message
+    said = f"{path}: not a readable weights file", f"{path}: not a .safetensors file"
+    assert message.startswith(said), message
 
 
 def _checkpoint(content: bytes, folder: Path) -> None:
