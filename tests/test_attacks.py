@@ -36,7 +36,7 @@ def attack(method: str, **settings) -> attacks.Attack:
 
 
 def target(keyed: KeyedScheme, plain: np.ndarray, level: int, **more) -> Target:
-    """Return what an adversary has of a picture."""
+    """Return what the attacker of a picture can see."""
     ciphertext = keyed.encrypt("target", plain, level)
     view = keyed.view("target", ciphertext, level)
     return Target(view, ciphertext, level, keyed.cipher, seed=0, **more)

@@ -1,10 +1,10 @@
 """The classic measures of visual security beside the verdicts: where do they disagree?
 
-A measure says `hidden` if its mean over the pictures is no nearer to the plain picture's side than
-noise gets: no further than the 95 % range, over the pictures, of the same measure of uniform noise
-in place of the view. Otherwise it says `visible`. It disagrees with the verdict if it calls a leak
-hidden, or calls a level visible that has no evidence of a leak. `Measure.higher_is_visible` says
-which side is the plain picture's.
+A measure says `hidden` if, averaged over the pictures, the view scores no better than uniform noise
+would: its mean is within the 95 % range of the noise's values over the pictures, or beyond it on
+the far side from the plain picture. Otherwise it says `visible`. It disagrees with the verdict if
+it calls a leak hidden, or calls a level visible that has no evidence of a leak.
+`Measure.higher_is_visible` says which side is the plain picture's.
 """
 
 from collections.abc import Iterator, Mapping

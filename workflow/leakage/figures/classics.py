@@ -53,8 +53,8 @@ class Classics(Figure):
     title = "Passes the classics, still leaks"
     caption = """
         What each classic measure says of each encrypted level, beside the verdict and the share of
-        views whose own patch is ranked first (top 1), on {labels}. A measure says hidden if its
-        mean over the pictures is no nearer to the plain picture's side than that of uniform noise.
+        views whose own patch is ranked first (top 1), on {labels}. A measure says hidden if,
+        averaged over the pictures, the view scores no better than uniform noise would.
         {leaks} of {levels} levels leak, and at {found} of them views are re-identified more often
         than by guessing. Of the answers of the measures on levels that leak, {missed} of {asked}
         are hidden (most: {most}). A level at which nothing is found can still leak.

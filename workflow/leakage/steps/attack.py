@@ -105,9 +105,7 @@ def main(
             "learned_from": run.split()[1],
             "seed": seed,
             "source": {"scheme": scheme.name, "level_label": scheme.cipher.level_label},
-            "definition": encryption.definition,
-            "grey": encryption.grey,
-            "key_fingerprint": encryption.key_fingerprint,
+            **encryption.described(),
             "versions": {
                 each: importlib.metadata.version(each) for each in ("numpy", "scikit-image")
             },

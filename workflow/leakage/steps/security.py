@@ -80,9 +80,7 @@ def main(
             "limit": limit,
             "rate": security.RATE,
             "tests": security.described(),
-            "definition": encryption.definition,
-            "grey": encryption.grey,
-            "key_fingerprint": encryption.key_fingerprint,
+            **encryption.described(),
             "versions": {
                 name: importlib.metadata.version(name) for name in ("numpy", "scikit-image")
             },

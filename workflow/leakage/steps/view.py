@@ -35,6 +35,11 @@ class Encryption(Settings):
     definition: dict[str, Any] | None = None
     grey: Literal["keep", "rgb"] = "keep"
 
+    def described(self) -> dict[str, Any]:
+        """Return the entries of a table's metadata that say how its pictures were encrypted."""
+        kept = {"definition", "grey", "key_fingerprint"}
+        return self.model_dump(include=kept)
+
 
 def main(
     manifest: Annotated[Path, typer.Argument(help="manifest.csv")],
