@@ -21,6 +21,9 @@ PROFILE = ("--profile", "slurm", "--set-threads", "estimate=1")
 # Of the tiny configuration, the estimators that compute with torch.
 ON_GPU = {"mine_training", "mine", "cca", "rescaled", "reidentification"}
 
+# The stages whose jobs go to the queue.
+QUEUED = {"views", "attacks", "measures", "security", "embeddings", "tests", "estimates"}
+
 # A figure that needs few jobs, with a training among them.
 ONE_FIGURE = ("figures/reidentification.png",)
 
@@ -49,7 +52,7 @@ def local(tiny_run: TinyRun) -> Path:
 def through_slurm(cluster: None, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     """A checkout with a complete run through SLURM in it, and what Snakemake printed."""
     checkout = copy_checkout(tmp_path_factory.mktemp("slurm"))
-    run = snakemake(TINY_RESULTS, *PROFILE, checkout=checkout)
+    run = snakemake(TINY_RESULTS, *PROFILE, targets=("all",), checkout=checkout)
     assert run.status == 0, run.output
     return checkout, run.output
 
@@ -91,7 +94,7 @@ def test_jobs_that_train_got_the_gpu_and_no_others_did(through_slurm: tuple[Path
     for log in logs.rglob("*.log"):
         stage, *names = log.relative_to(logs).parts
         gpus = [gpu for _, gpu in jobs(log)]
-        if stage in ("views", "measures", "security", "embeddings", "tests", "estimates"):
+        if stage in QUEUED:
             trains = stage == "estimates" and names[0] in ON_GPU
             assert gpus == ["0" if trains else "none"], log
         else:
