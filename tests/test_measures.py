@@ -235,7 +235,7 @@ def test_visual_information_is_above_1_with_more_contrast_and_0_in_a_black_view(
 def test_visual_information_is_the_same_in_tiles_of_any_size(monkeypatch, shape):
     plain = np.resize(PHOTOGRAPH, shape)
     found = value("visual_information", plain, plain << np.uint8(1))
-    monkeypatch.setattr("leakage.measures.visual_information.TILE", 6)
+    monkeypatch.setattr("leakage.measures.TILE", (6, 10))
     tiled = value("visual_information", plain, plain << np.uint8(1))
     assert tiled == pytest.approx(found, rel=1e-9, nan_ok=True)
     assert np.isnan(found) == (shape[0] < 17)

@@ -8,6 +8,7 @@ three equal channels has the same values as the grey picture.
 
 import functools
 import importlib
+import itertools
 import sys
 from collections.abc import Iterator
 from typing import ClassVar
@@ -25,6 +26,8 @@ FIRST = ("similarity", "statistics", "edge_similarity", "change")
 # Values of a picture that a measure computes with at once: temporary arrays then fit into the
 # processor's cache, and memory does not grow with the picture.
 AT_ONCE = 1 << 17
+# Rows and columns of windows that are computed together, where that is faster than strips. Even.
+TILE = 64, 256
 # The squares of this many bytes add up to less than 2^32.
 MOST_ROWS = 1 << 15
 # Thousandths of red, green and blue in luma (ITU-R BT.601); whole numbers keep grey exact.
@@ -55,14 +58,25 @@ def strips(picture: Bytes, overlap: int = 0, values: int = AT_ONCE) -> Iterator[
         yield slice(start, min(start + rows, height - overlap) + overlap)
 
 
-def luma(picture: Bytes) -> NDArray[np.int32]:
-    """Return the luma times 1000, of shape (height, width)."""
-    if picture.shape[2] == 1:
-        return picture[..., 0].astype(np.int32) * sum(LUMA)
-    red, green, blue = (
-        np.multiply(picture[..., each], LUMA[each], dtype=np.int32) for each in range(3)
+def tiles(shape: tuple[int, ...], overlap: int) -> Iterator[tuple[slice, slice]]:
+    """Yield rows and columns of tiles, so that windows are each inside exactly one tile.
+
+    Tiles have `overlap` rows and columns more than `TILE` at their ends. A window has `overlap` + 1
+    rows and columns.
+    """
+    tops, lefts = (
+        range(0, length - overlap, side) for length, side in zip(shape[:2], TILE, strict=True)
     )
-    return red + green + blue
+    for top, left in itertools.product(tops, lefts):
+        yield slice(top, top + TILE[0] + overlap), slice(left, left + TILE[1] + overlap)
+
+
+def luma(picture: Bytes) -> NDArray[np.float32]:
+    """Return the luma times 1000, exact whole numbers, of shape (height, width)."""
+    if picture.shape[2] == 1:
+        return picture[..., 0].astype(np.float32) * np.float32(sum(LUMA))
+    found: NDArray[np.float32] = picture.astype(np.float32) @ np.array(LUMA, np.float32)
+    return found
 
 
 def modules() -> list[str]:

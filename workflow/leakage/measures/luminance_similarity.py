@@ -58,9 +58,15 @@ def _block_means(picture: Bytes) -> Floats:
 
 def _block_sums(strip: Bytes) -> NDArray[np.int64]:
     """Return the sum of each block and channel, of shape (blocks down, blocks across, channels)."""
-    down, right = (np.arange(0, side, BLOCK) for side in strip.shape[:2])
-    rows = np.add.reduceat(strip, down, axis=0, dtype=np.int64)
-    found: NDArray[np.int64] = np.add.reduceat(rows, right, axis=1)
+    height, width, channels = strip.shape
+    down, right = -(-height // BLOCK), -(-width // BLOCK)
+    whole = np.zeros((down * BLOCK, right * BLOCK, channels), np.uint8)
+    whole[:height, :width] = strip
+    # Sums of few bytes fit into uint16.
+    rows = whole.reshape(down, BLOCK, -1).sum(axis=1, dtype=np.uint16)
+    found: NDArray[np.int64] = rows.reshape(down, right, BLOCK, channels).sum(
+        axis=2, dtype=np.int64
+    )
     return found
 
 

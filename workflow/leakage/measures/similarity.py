@@ -1,13 +1,13 @@
 """Similarity of the view to the plain picture: PSNR and SSIM."""
 
 import math
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from leakage.interfaces import Bytes
-from leakage.measures import Measure, strips
+from leakage.measures import Measure, strips, tiles
 
 # The side of the window of SSIM, which must be odd. The smallest window with a variance is 3 x 3.
 WINDOW, SMALLEST_WINDOW = 7, 3
@@ -40,9 +40,12 @@ class Ssim(Measure):
         window = side - 1 + side % 2
         if window < SMALLEST_WINDOW:
             return np.nan
+        if np.array_equal(plain, view):
+            return 1.0
         height, width, channels = plain.shape
         total = math.fsum(
-            _similarities(plain[rows], view[rows], window) for rows in strips(plain, window - 1)
+            _similarities(plain[tile], view[tile], window)
+            for tile in tiles(plain.shape, window - 1)
         )
         windows = (height - window + 1) * (width - window + 1) * channels
         return float(total / windows)
@@ -61,52 +64,46 @@ def psnr(plain: Bytes, view: Bytes) -> float:
 def _similarities(plain: Bytes, view: Bytes, window: int) -> float:
     """Return the sum of the similarities of all windows.
 
-    Sums over windows are exact: those of 7 x 7 products of bytes fit into int32, and so do
-    differences of their products. Means and covariances are multiplied by powers of the number of
-    values, n, which cancel.
+    Sums over windows are exact: those of 7 x 7 bytes fit into uint16, those of their products into
+    int32, and so do differences of products of sums. Means and covariances are multiplied by powers
+    of the number of values, n, which cancel.
     """
     n = window * window
     luminance, contrast = (0.01 * 255 * n) ** 2, (0.03 * 255) ** 2 * n * (n - 1)
-    x, y = plain.astype(np.int32), view.astype(np.int32)
-    squares = x * x
-    squares += y * y
-    products, energy = _window_sums(x * y, window), _window_sums(squares, window)
-    x, y = _window_sums(x, window), _window_sums(y, window)
-    both = x * y
-    x *= x
-    y *= y
-    x += y
+    x, y = plain.astype(np.uint16), view.astype(np.uint16)
+    products = _window_sums((x * y).astype(np.int32), window)
+    energy = _window_sums(np.add(x * x, y * y, dtype=np.int32), window)
+    x_sums, y_sums = (_window_sums(each, window).astype(np.int32) for each in (x, y))
+    both = x_sums * y_sums
+    x_sums *= x_sums
+    y_sums *= y_sums
+    x_sums += y_sums
     products *= n
     products -= both
     energy *= n
-    energy -= x
+    energy -= x_sums
     numerator = (2 * both + luminance) * (2 * products + contrast)
-    numerator /= (x + luminance) * (energy + contrast)
+    numerator /= (x_sums + luminance) * (energy + contrast)
     return float(numerator.sum())
 
 
-def _window_sums(values: NDArray[np.int32], window: int) -> NDArray[np.int32]:
+def _window_sums(values: NDArray[Any], window: int) -> NDArray[Any]:
     """Return the sum over each square window of (height, width, channels) that fits."""
-    channels = values.shape[2]
-    found = _sums(values.reshape(len(values), -1), window)
+    height, width, channels = values.shape
+    found = _sums(values.reshape(height, width * channels), window)
     return _sums(found, window, channels, axis=1)
 
 
-def _sums(
-    values: NDArray[np.int32], window: int, step: int = 1, axis: int = 0
-) -> NDArray[np.int32]:
+def _sums(values: NDArray[Any], window: int, step: int = 1, axis: int = 0) -> NDArray[Any]:
     """Return the sums of `window` numbers, an odd count, `step` apart along an axis."""
 
-    def part(of: NDArray[np.int32], place: int) -> NDArray[np.int32]:
-        """Return the numbers `place` steps after each first number of a window."""
-        start = place * step
-        stop = start + values.shape[axis] - (window - 1) * step
-        return of[start:stop] if axis == 0 else of[:, start:stop]
+    def part(of: NDArray[Any], start: int, length: int) -> NDArray[Any]:
+        return of[start : start + length] if axis == 0 else of[:, start : start + length]
 
-    rest = values.shape[axis] - step
-    following = values[step:] if axis == 0 else values[:, step:]
-    pairs = (values[:rest] if axis == 0 else values[:, :rest]) + following
-    found = part(values, window - 1) + part(pairs, 0)
+    length = values.shape[axis] - step
+    pairs = part(values, 0, length) + part(values, step, length)
+    length = values.shape[axis] - (window - 1) * step
+    found: NDArray[Any] = part(values, (window - 1) * step, length) + part(pairs, 0, length)
     for place in range(2, window - 1, 2):
-        found += part(pairs, place)
+        found += part(pairs, place * step, length)
     return found

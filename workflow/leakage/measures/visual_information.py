@@ -15,6 +15,7 @@ A reading of ours: luminance is the luma (0.299 R + 0.587 G + 0.114 B, 0 to 255)
 """
 
 import functools
+import itertools
 import math
 from collections.abc import Iterator
 from typing import Any, ClassVar
@@ -23,15 +24,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from leakage.interfaces import Bytes, Floats
-from leakage.measures import LUMA, Measure, luma
+from leakage.measures import LUMA, Measure, luma, tiles
 
 WINDOWS = (17, 9, 5, 3)
 # Variance of the noise of the eye.
 NOISE = 2.0
 # Smaller variances are rounding errors.
 NOTHING = 1e-8
-# Rows and columns of windows that are computed together. Must be even.
-TILE = 64
+# Windows along a line that one product of matrices smooths.
+BAND = 16
 
 
 class VisualInformation(Measure):
@@ -46,87 +47,103 @@ class VisualInformation(Measure):
 
     def measure(self, plain: Bytes, view: Bytes, ciphertext: Bytes) -> float:
         """Return the value of the view."""
-        shared, available = [], []
-        for one, other, side in _scales(plain, view):
-            for rows, columns in _tiles(one.shape, side):
-                tile = _values(one[rows, columns]), _values(other[rows, columns])
-                found = _information(*tile, side)
-                shared.append(found[0])
-                available.append(found[1])
-        total = math.fsum(available)
-        return math.fsum(shared) / total if total else np.nan
+        pictures: tuple[NDArray[Any], NDArray[Any]] = plain, view
+        shared, available = 0.0, 0.0
+        for side, following in itertools.pairwise((*WINDOWS, 0)):
+            if min(pictures[0].shape[:2]) < side:
+                break
+            found, pictures = _scale(*pictures, side, following)
+            shared, available = shared + found[0], available + found[1]
+        return shared / available if available else np.nan
 
 
-def _scales(
-    one: NDArray[Any], other: NDArray[Any]
-) -> Iterator[tuple[NDArray[Any], NDArray[Any], int]]:
-    """Yield both pictures at each scale into which a window fits, and the side of the window."""
-    for scale, side in enumerate(WINDOWS):
-        if scale:
-            one, other = _halved(one, side), _halved(other, side)
-        if min(one.shape[:2]) < side:
-            return
-        yield one, other, side
+def _scale(
+    one: NDArray[Any], other: NDArray[Any], side: int, following: int
+) -> tuple[tuple[float, float], tuple[NDArray[np.float32], NDArray[np.float32]]]:
+    """Return the two sums over the windows of a scale, and both pictures at the next scale.
 
-
-def _tiles(shape: tuple[int, ...], side: int) -> Iterator[tuple[slice, slice]]:
-    """Yield rows and columns of parts with `TILE` x `TILE` windows, fewer at the end."""
-    height, width = shape[:2]
-    for top in range(0, height - side + 1, TILE):
-        for left in range(0, width - side + 1, TILE):
-            yield slice(top, top + TILE + side - 1), slice(left, left + TILE + side - 1)
+    The windows have sides of `side` at this scale, and of `following` at the next: 0 at the last.
+    """
+    smallest = following or side
+    height, width = ((length - smallest + 2) // 2 for length in one.shape[:2])
+    halves = np.empty((2, height, width), np.float32)
+    sums = []
+    for rows, columns in tiles(one.shape, smallest - 1):
+        wider = tuple(slice(each.start, each.stop + side - smallest) for each in (rows, columns))
+        both = np.stack([_values(one[wider]), _values(other[wider])])
+        if min(both.shape[1:]) >= side:
+            sums.append(_information(both, side))
+        if following:
+            down, right = rows.stop - rows.start, columns.stop - columns.start
+            part = _smoothed(both[:, :down, :right], following, step=2)
+            place = halves[:, rows.start // 2 :, columns.start // 2 :]
+            place[:, : part.shape[1], : part.shape[2]] = part
+    shared, available = (math.fsum(each) for each in zip(*sums, strict=True))
+    return (shared, available), (halves[0], halves[1])
 
 
 def _values(part: NDArray[Any]) -> Floats:
     """Return the luma of a part of a picture, 0 to 255, or the values of a smaller scale."""
     if part.ndim == 3:
-        return luma(part) / sum(LUMA)
+        return luma(part).astype(np.float64) / sum(LUMA)
     return part.astype(np.float64)
 
 
-def _halved(picture: NDArray[Any], side: int) -> Floats:
-    """Return every second row and column of the smoothed picture, float32 (height, width)."""
-    height, width = (max(length - side + 2, 0) // 2 for length in picture.shape[:2])
-    found = np.empty((height, width), np.float32)
-    for rows, columns in _tiles(picture.shape, side):
-        part = _smoothed(_values(picture[rows, columns]), side, step=2)
-        top, left = rows.start // 2, columns.start // 2
-        found[top : top + len(part), left : left + part.shape[1]] = part
-    return found
+def _information(both: Floats, side: int) -> tuple[float, float]:
+    """Return the two sums over the windows of a tile of plain picture and view.
 
-
-def _smoothed(values: Floats, side: int, step: int = 1) -> Floats:
-    """Return the weighted means over the windows that fit, `step` apart, of (..., rows, columns).
-
-    Products of small matrices are several times as fast as sums of shifted arrays.
+    A sum of logarithms is the logarithm of a product. The factors are below 10^4, so the product of
+    a column of a tile is finite.
     """
-    down, right = (_weights(length, side)[::step] for length in values.shape[-2:])
-    found: Floats = down @ values @ right.T
-    return found
-
-
-@functools.lru_cache(maxsize=64)
-def _weights(length: int, side: int) -> Floats:
-    """Return the weights of each window along a line, of shape (windows, length)."""
-    places = np.arange(side) - side // 2
-    window = np.exp(-(places**2) / (2 * (side / 5) ** 2))
-    window /= window.sum()
-    windows = length - side + 1
-    found: Floats = sum(
-        (weight * np.eye(windows, length, place) for place, weight in enumerate(window)),
-        start=np.zeros((windows, length)),
-    )
-    return found
-
-
-def _information(plain: Floats, view: Floats, side: int) -> tuple[float, float]:
-    """Return the sums over all windows in the numerator and in the denominator."""
-    values = np.stack([plain, view, plain * plain, view * view, plain * view])
-    x, y, xx, yy, xy = _smoothed(values, side)
+    plain, view = both
+    products = np.stack([plain, view, plain * plain, view * view, plain * view])
+    x, y, xx, yy, xy = _smoothed(products, side)
     s, t, c = xx - x * x, yy - y * y, xy - x * y
     s[s < NOTHING] = 0
     known = (s > 0) & (t > NOTHING) & (c > 0)
-    gained = np.where(known, c / np.where(known, s, 1) * c, 0)  # g c, which is g^2 s
+    gained = c / np.where(known, s, np.inf) * c  # g^2 s
     distorted = np.maximum(t - gained, 0)
-    shared = np.log1p(gained / (distorted + NOISE)).sum()
-    return float(shared), float(np.log1p(s / NOISE).sum())
+    shared = np.log((1 + gained / (distorted + NOISE)).prod(axis=0)).sum()
+    return float(shared), float(np.log((1 + s / NOISE).prod(axis=0)).sum())
+
+
+def _smoothed(values: Floats, side: int, step: int = 1) -> Floats:
+    """Return the weighted means over the windows that fit, `step` apart.
+
+    Products of small matrices are several times as fast as sums of shifted arrays. Each picture has
+    its own, so that equal pictures have equal means.
+
+    Args:
+        values: pictures, of shape (pictures, rows, columns).
+        side: the side of the window.
+        step: the distance of the windows, in rows and in columns.
+    """
+    pictures, rows, columns = values.shape
+    tall, wide = ((length - side) // step + 1 for length in (rows, columns))
+    down = np.empty((pictures, tall, columns))
+    for windows, places, weights in _bands(tall, side, step):
+        np.matmul(weights, values[:, places], out=down[:, windows])
+    found = np.empty((pictures, tall, wide))
+    for windows, places, weights in _bands(wide, side, step):
+        np.matmul(down[..., places], weights.T, out=found[..., windows])
+    return found
+
+
+def _bands(count: int, side: int, step: int) -> Iterator[tuple[slice, slice, Floats]]:
+    """Yield groups of the windows along a line, the places below them, and their weights there."""
+    for start in range(0, count, BAND):
+        windows = min(BAND, count - start)
+        first, length = start * step, (windows - 1) * step + side
+        weights = _weights(windows, side, step)
+        yield slice(start, start + windows), slice(first, first + length), weights
+
+
+@functools.lru_cache(maxsize=64)
+def _weights(windows: int, side: int, step: int) -> Floats:
+    """Return the weights of windows `step` apart, of shape (windows, places below them)."""
+    places = np.arange(side) - side // 2
+    window = np.exp(-(places**2) / (2 * (side / 5) ** 2))
+    found = np.zeros((windows, (windows - 1) * step + side))
+    for each in range(windows):
+        found[each, each * step : each * step + side] = window / window.sum()
+    return found

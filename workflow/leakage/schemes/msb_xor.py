@@ -42,7 +42,7 @@ class MsbXor(bitplanes.BitPlaneCipher):
 
 def scaled(pixels: Bytes, level: int) -> Bytes:
     """Return the clear bits of a plain picture or its ciphertext, moved up."""
-    return (pixels.astype(np.uint16) << level).astype(np.uint8)
+    return np.left_shift(pixels, np.uint8(level))  # bits that leave the byte are lost; 8: all
 
 
 def encrypted_bits(level: int) -> np.uint8:
