@@ -1,6 +1,7 @@
 """The command `estimate` checks every option before it computes, and ignores none."""
 
 import io
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ from leakage import estimators
 from leakage.errors import LeakageError
 from leakage.steps import estimate as step
 from leakage.steps import test as test_step
-from leakage.storage import embeddings, files
+from leakage.storage import embeddings, files, views
 
 LEVELS = (0, 3)
 
@@ -277,3 +278,31 @@ def test_too_few_pictures_are_noted(arrays, tmp_path, capsys):
     np.save(groups, np.arange(40) // 2)
     step.main("cca", arrays["x"], [arrays["y"]], groups=groups)
     assert "too few" not in capsys.readouterr().err
+
+
+def test_memory_of_an_estimate_from_pixels_does_not_grow_with_the_pictures(tmp_path):
+    one, four = (peaks(tmp_path, count) for count in (1, 4))
+    assert four["whole pictures"] < 1.1 * one["whole pictures"]
+    assert four["drawn pixels"] < 0.5  # not even a copy of one picture
+
+
+def peaks(folder: Path, count: int) -> dict[str, float]:
+    """Return the memory, in pictures, of reading this many views of one size at four levels."""
+    picture = np.resize(np.arange(256, dtype=np.uint8), (1000, 1000, 3))
+    paths = [folder / f"{count}-{level}.parquet" for level in range(4)]
+    for level, path in enumerate(paths):
+        about = {"scheme": "msb_xor", "level": level, "definition": {"view": "scaled"}}
+        pictures = ((f"p{index}", picture << np.uint8(level)) for index in range(count))
+        views.write(path, pictures, about)
+    opened = [views.View(path) for path in paths]
+    uses = {
+        "whole pictures": lambda: step.main("histogram", paths[0], paths, folder / "table.csv"),
+        "drawn pixels": lambda: step._draw_pixels(opened[0], opened, pairs=400, seed=0),
+    }
+    found = {}
+    for name, use in uses.items():
+        tracemalloc.start()
+        use()
+        found[name] = tracemalloc.get_traced_memory()[1] / picture.nbytes
+        tracemalloc.stop()
+    return found

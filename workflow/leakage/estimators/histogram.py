@@ -101,6 +101,7 @@ class Histogram(Estimator):
             picture = frequencies.Picture(x)
             counts = [picture.count(view, pool) for view, pool in zip(y, pools, strict=True)]
             found.add(self._means(counts, generator))
+            del x, y, picture  # before the next picture is read
         pooled = [frequencies.count_table(pool) for pool in pools]
         return self._table(levels, found, pooled, generator)
 

@@ -4,6 +4,7 @@ python -m leakage estimate histogram x.npy y.npy
 python -m leakage estimate mine x.npy y.npy --groups groups.npy --output table.csv
 """
 
+import collections
 import hashlib
 import importlib.metadata
 import json
@@ -210,7 +211,7 @@ def _from_views(
     if not pictures:
         table = too_few(numbers, 0)
     elif chosen.reads_whole_pictures:
-        pixels = ((p, s) for _, p, s in _pixels(plain, views, inside))
+        pixels = _whole_pictures(plain, views, inside)
         table = estimators.run_on_pictures(chosen, pixels, numbers, seed)
     else:
         drawn = _draw_pixels(plain, views, chosen.pixel_pairs, seed, inside, pictures)
@@ -252,31 +253,60 @@ def _pictures(plain: View, inside: Chosen | None) -> int:
 
 def _pixels(
     plain: View, views: list[View], inside: Chosen | None = None
-) -> Iterator[tuple[str, NDArray[Any], NDArray[Any]]]:
-    """Yield id, x (pixels, channels) and y (levels, pixels, channels), uint8, per picture.
+) -> Iterator[tuple[str, NDArray[Any], Iterator[NDArray[Any]]]]:
+    """Yield id, x (pixels, channels) and an iterator over the levels' y, uint8, per picture.
 
-    With `inside`, these are the pixels that it chooses, and pictures without any are left out.
+    With `inside`, these are the pixels that it chooses, and pictures without any are left out. The
+    iterator reads a level when it is asked for, and must be read to its end.
     """
     others = [iter(view) for view in views]
-    for image_id, x in progress.over(plain, "pictures", len(plain)):
-        height, width, channels = x.shape
-        y = np.empty((len(views), height * width, channels), np.uint8)
-        # One level at a time: all at once would take twice the memory.
-        for level, view in enumerate(others):
-            other, pixels = next(view, ("", x))
-            if other != image_id:
-                raise LeakageError(
-                    f"{plain.path}: its pictures differ from those of the other levels; give views "
-                    "of one run"
-                )
-            y[level] = pixels.reshape(-1, channels)
-            del pixels
-        x = x.reshape(-1, channels)
-        if inside is not None:
-            kept = inside(image_id, (height, width))
-            x, y = x[kept], y[:, kept]
+    for image_id, picture in progress.over(plain, "pictures", len(plain)):
+        height, width, channels = picture.shape
+        kept = slice(None) if inside is None else inside(image_id, (height, width))
+        x = picture.reshape(-1, channels)[kept]
+        of_levels = _levels(plain, image_id, channels, others, kept)
         if len(x):
-            yield image_id, x, y
+            yield image_id, x, of_levels
+        else:
+            collections.deque(of_levels, maxlen=0)
+
+
+def _levels(
+    plain: View,
+    image_id: str,
+    channels: int,
+    others: list[Iterator[tuple[str, NDArray[Any]]]],
+    kept: slice | NDArray[np.bool_],
+) -> Iterator[NDArray[Any]]:
+    """Yield the next picture of each level, which must be that of this id: (pixels, channels)."""
+    for other in others:
+        found, pixels = next(other, ("", None))
+        if pixels is None or found != image_id:
+            raise LeakageError(
+                f"{plain.path}: its pictures differ from those of the other levels; give views of "
+                "one run"
+            )
+        yield pixels.reshape(-1, channels)[kept]
+        del pixels
+
+
+def _whole_pictures(
+    plain: View, views: list[View], inside: Chosen | None
+) -> Iterator[tuple[NDArray[Any], NDArray[Any]]]:
+    """Yield x (pixels, channels) and y (levels, pixels, channels), uint8, per picture."""
+    for _, x, of_levels in _pixels(plain, views, inside):
+        # A variable here would keep all levels while those of the next picture are read.
+        yield x, _stacked(x.shape, of_levels, len(views))
+
+
+def _stacked(
+    shape: tuple[int, ...], of_levels: Iterator[NDArray[Any]], levels_count: int
+) -> NDArray[Any]:
+    """Return the pixels of all levels, one read at a time: all at once would take twice as much."""
+    y = np.empty((levels_count, *shape), np.uint8)
+    for level, pixels in enumerate(of_levels):
+        y[level] = pixels
+    return y
 
 
 def _draw_pixels(
@@ -297,10 +327,11 @@ def _draw_pixels(
     pictures = len(plain) if pictures is None else pictures
     counts = np.diff(np.arange(pictures + 1) * pairs // pictures)
     xs, ys, ids = [], [], []
-    for (image_id, x, y), count in zip(_pixels(plain, views, inside), counts, strict=True):
+    found = _pixels(plain, views, inside)
+    for (image_id, x, of_levels), count in zip(found, counts, strict=True):
         place = generator.integers(0, x.size, count)
         xs.append(x.reshape(-1, 1)[place])
-        ys.append(y.reshape(len(y), -1, 1)[:, place])
+        ys.append(np.stack([y.reshape(-1, 1)[place] for y in of_levels]))
         ids += [image_id] * count
     return np.concatenate(xs), np.concatenate(ys, axis=1), np.array(ids)
 
