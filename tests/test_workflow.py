@@ -283,6 +283,15 @@ def test_networks_and_patch_sizes_are_checked_before_any_job(tmp_path, entry, si
     assert not (tmp_path / "passed").exists()
 
 
+def test_the_network_of_the_calibration_is_checked_before_any_job(tmp_path):
+    config = yaml.safe_load((REPOSITORY / "config.yaml").read_text())
+    config["encoders"] = {key: {"kind": "statistics"} for key in ("clip", "resnet50")}
+    entry = {"kind": "torchvision", "model": "resnet5", "weights": "random"}
+    config |= {"controls": {}, "figures": ["fig5"], "calibration": {"encoder": entry}}
+    with pytest.raises(LeakageError, match=r"^calibration\.encoder\.model: torchvision has no"):
+        networks.check(Jobs(Workflow(config)), tmp_path)
+
+
 def test_a_network_that_passed_is_not_checked_again(tmp_path, monkeypatch):
     config = yaml.safe_load((REPOSITORY / "config.yaml").read_text())
     config["encoders"]["clip"] = {"kind": "torchvision", "model": "resnet18", "weights": "random"}

@@ -26,9 +26,11 @@ from leakage.config.paths import (
     scheme_of,
 )
 from leakage.config.workflow import Drawing, Workflow
+from leakage.encoders import Encoder
 from leakage.interfaces import Wanted
 from leakage.storage.digest import code_digest
 from leakage.truths import ENCODED
+from leakage.truths.encoded import SIZE
 
 # Most pictures of a large dataset that are measured, spread evenly over the manifest.
 MEASURED_PICTURES = 1000
@@ -186,6 +188,18 @@ class Jobs:
             if each.estimator in self.workflow.estimators or each.estimator == TESTS
         }
         return [key for key in sorted(read - {PIXELS}) if self.workflow.encoders[key].needs_weights]
+
+    def networks_with_sizes(self) -> dict[str, tuple[Encoder, int]]:
+        """Return the encoders with weights, and the side of their patches, by their place.
+
+        The place is the key of an entry in the configuration. The calibration's is among them,
+        because a report or a target may ask for it.
+        """
+        size = self.config.patches.size
+        found = {f"encoders.{key}": (self.workflow.encoders[key], size) for key in self.networks()}
+        if self.workflow.calibration_encoder.needs_weights:
+            found["calibration.encoder"] = (self.workflow.calibration_encoder, SIZE)
+        return found
 
     def weights_records(self) -> list[Path]:
         """Return the records of all encoders that the requested figures read."""

@@ -33,16 +33,15 @@ def check(jobs: Jobs, passed: Path = PASSED) -> None:
     """
     if importlib.util.find_spec("torch") is None:
         return
-    entries = {key: jobs.workflow.encoders[key] for key in jobs.networks()}
-    size = jobs.config.patches.size
-    marks = {}
-    for key, entry in entries.items():
+    marks, unknown = {}, {}
+    for where, (entry, size) in jobs.networks_with_sizes().items():
         depends = [entry.model_dump(), size, code("find_weights", entry), _versions()]
-        marks[key] = passed / hashlib.sha256(as_json(depends).encode()).hexdigest()
-    unknown = {key: entries[key].model_dump() for key, mark in marks.items() if not mark.exists()}
+        mark = passed / hashlib.sha256(as_json(depends).encode()).hexdigest()
+        if not mark.exists():
+            marks[where], unknown[where] = mark, {"entry": entry.model_dump(), "size": size}
     if not unknown:
         return
-    step = [sys.executable, "-P", "-m", "leakage", "check_encoders", "--size", str(size)]
+    step = [sys.executable, "-P", "-m", "leakage", "check_encoders"]
     done = subprocess.run(
         [*step, "--settings", as_json(unknown)], capture_output=True, text=True, encoding="utf-8"
     )
@@ -51,8 +50,8 @@ def check(jobs: Jobs, passed: Path = PASSED) -> None:
         raise LeakageError(lines[-1].removeprefix("error: "))
     try:
         passed.mkdir(parents=True, exist_ok=True)
-        for key in unknown:
-            marks[key].touch()
+        for mark in marks.values():
+            mark.touch()
     except OSError:  # a folder that may not be written: check again next time
         return
 

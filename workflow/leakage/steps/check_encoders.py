@@ -10,10 +10,11 @@ from leakage.config.settings import from_json
 
 
 def main(
-    settings: Annotated[str, typer.Option(help="entries of `encoders` by key, as JSON")],
-    size: Annotated[int, typer.Option(min=1, help="side of a patch in pixels")],
+    settings: Annotated[
+        str,
+        typer.Option(help="entries of `encoders` and sizes of their patches by place, as JSON"),
+    ],
 ) -> None:
     """Check models, tags and the size of the patches; nothing is downloaded."""
-    for key, entry in from_json(settings, "--settings").items():
-        where = f"encoders.{key}"
-        encoders.parse(json.dumps(entry), where).check(size, where)
+    for where, given in from_json(settings, "--settings").items():
+        encoders.parse(json.dumps(given["entry"]), where).check(given["size"], where)
