@@ -231,6 +231,12 @@ def test_visual_information_is_above_1_with_more_contrast_and_0_in_a_black_view(
     assert value("visual_information", PHOTOGRAPH, np.zeros_like(PHOTOGRAPH)) == 0
 
 
+def test_visual_information_of_the_largest_contrast_is_finite():
+    stripes = np.where(np.arange(300)[None, :, None] // 8 % 2, 255, 0).astype(np.uint8)
+    stripes = np.repeat(stripes, 200, axis=0)
+    assert value("visual_information", stripes) == 1
+
+
 @pytest.mark.parametrize("shape", [(17, 300, 1), (16, 300, 1), (150, 149, 3)])
 def test_visual_information_is_the_same_in_tiles_of_any_size(monkeypatch, shape):
     plain = np.resize(PHOTOGRAPH, shape)
