@@ -69,15 +69,18 @@ def hostile_names(draw: random.Random, folder: Path) -> None:
         (pictures / names[0]).rename(pictures / "a\n$(touch pwned).png")
     run = snake.plain(checkout=checkout)
     assert "Traceback" not in run.output, run.output
-    if refused:
+    if run.status != 0:
         (line,) = run.lines_with("error: ")
-        assert "rename the file" in line and run.status != 0, run.output
-    elif run.status != 0:
         # A path of the configuration that a shell would expand is refused, with the name in it.
-        (line,) = run.lines_with("error: ")
-        assert "write the whole path" in line, run.output
-        assert any(f"found '{path}'" in line for path in (f"own/{own}", f"{key}.key", results))
+        unexpanded = any(
+            f"found '{each}'" in line for each in (f"own/{own}", f"{key}.key", results)
+        )
+        if unexpanded:
+            assert "write the whole path" in line, run.output
+        else:
+            assert refused and "rename the file" in line, run.output
     else:
+        assert not refused, run.output
         figures = checkout / results / "figures"
         assert all((figures / f"{each}.png").is_file() for each in FEW["figures"])
     nothing_ran(folder)
