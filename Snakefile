@@ -33,6 +33,7 @@ onstart:
     # Before any job: a full disk or a folder that may not be written is one line, and what killed
     # jobs have half written goes.
     prepare_results()
+    handle_in_a_thread(SIGTERM)  # a `kill` while Snakemake chooses jobs would hang it
 
 
 # On a cluster these run where Snakemake does: the first need the network, the others take seconds.

@@ -6,7 +6,6 @@ import os
 import random
 import shutil
 import signal
-import subprocess
 import tempfile
 import time
 from pathlib import Path
@@ -62,13 +61,7 @@ def stopped(how: signal.Signals, stage: str, rng: random.Random, folder: Path) -
         else:
             # All of them: Ctrl-C at a terminal, a machine that goes down, a power cut.
             os.killpg(run.pid, how)
-        try:
-            status = run.wait(PATIENCE)
-        except subprocess.TimeoutExpired:
-            # As docs/faults.md says of `kill`.
-            assert how is signal.SIGTERM, campaign.output()
-            os.killpg(run.pid, signal.SIGKILL)
-            status = run.wait(PATIENCE)
+        status = run.wait(PATIENCE)
     assert status != 0 or how is signal.SIGTERM, campaign.output()
     if how is not signal.SIGINT:
         campaign.unlock()

@@ -5,6 +5,7 @@ import os
 import re
 import sys
 from pathlib import Path
+from signal import SIGTERM
 
 # Jobs run the package of this checkout, and the Python that runs Snakemake, even if neither is
 # installed or activated.
@@ -27,6 +28,7 @@ from leakage.config.paths import FIGURE_FILES, PIXELS, PLAIN, WHOLE
 from leakage.config.workflow import Workflow
 from leakage.devices import has_gpu
 from leakage.errors import LeakageError
+from leakage.signals import handle_in_a_thread
 from leakage.storage import files, provenance
 
 # Snakemake lists the files of the command line first, and merges them last.

@@ -33,12 +33,13 @@ def check(jobs: Jobs, passed: Path = PASSED) -> None:
     """
     if importlib.util.find_spec("torch") is None:
         return
-    marks, unknown = {}, {}
+    marks, unknown = [], {}
     for where, (entry, size) in jobs.networks_with_sizes().items():
         depends = [entry.model_dump(), size, code("find_weights", entry), _versions()]
         mark = passed / hashlib.sha256(as_json(depends).encode()).hexdigest()
         if not mark.exists():
-            marks[where], unknown[where] = mark, {"entry": entry.model_dump(), "size": size}
+            marks.append(mark)
+            unknown[where] = {"entry": entry.model_dump(), "size": size}
     if not unknown:
         return
     step = [sys.executable, "-P", "-m", "leakage", "check_encoders"]
@@ -50,7 +51,7 @@ def check(jobs: Jobs, passed: Path = PASSED) -> None:
         raise LeakageError(lines[-1].removeprefix("error: "))
     try:
         passed.mkdir(parents=True, exist_ok=True)
-        for mark in marks.values():
+        for mark in marks:
             mark.touch()
     except OSError:  # a folder that may not be written: check again next time
         return

@@ -75,15 +75,14 @@ def _similarities(plain: Bytes, view: Bytes, window: int) -> float:
     energy = _window_sums(np.add(x * x, y * y, dtype=np.int32), window)
     x_sums, y_sums = (_window_sums(each, window).astype(np.int32) for each in (x, y))
     both = x_sums * y_sums
-    x_sums *= x_sums
-    y_sums *= y_sums
-    x_sums += y_sums
+    squares = x_sums * x_sums
+    squares += y_sums * y_sums
     products *= n
     products -= both
     energy *= n
-    energy -= x_sums
+    energy -= squares
     numerator = (2 * both + luminance) * (2 * products + contrast)
-    numerator /= (x_sums + luminance) * (energy + contrast)
+    numerator /= (squares + luminance) * (energy + contrast)
     return float(numerator.sum())
 
 

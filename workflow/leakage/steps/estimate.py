@@ -4,7 +4,6 @@ python -m leakage estimate histogram x.npy y.npy
 python -m leakage estimate mine x.npy y.npy --groups groups.npy --output table.csv
 """
 
-import collections
 import hashlib
 import importlib.metadata
 import json
@@ -34,7 +33,10 @@ from leakage.storage import parts as told_apart
 from leakage.storage.kinds import Kind
 from leakage.storage.views import View
 
-Chosen = Callable[[str, tuple[int, ...]], NDArray[np.bool_]]
+# Gives the index of the pixels of a picture, by its id and shape, that an estimate reads.
+Chosen = Callable[[str, tuple[int, ...]], Any]
+# What a view that has come to its end gives as its next picture.
+NO_PICTURE = "", np.empty(0, np.uint8)
 # A constant, because a computed logarithm can differ in the last bit between machines.
 LN_2 = 0.6931471805599453
 
@@ -221,15 +223,19 @@ def _from_views(
     return table, {**abouts[-1], **source}
 
 
-def _inside(part: str | None, about: dict[str, Any]) -> Chosen | None:
-    """Return a function that gives a picture's pixels of a part, bool; None for all pixels.
+def _every_pixel(image_id: str, shape: tuple[int, ...]) -> slice:
+    return slice(None)
+
+
+def _inside(part: str | None, about: dict[str, Any]) -> Chosen:
+    """Return a function that gives a picture's pixels of a part, bool, or all of them.
 
     Args:
-        part: `inside` or `outside`; a pixel is never across the border.
+        part: `inside` or `outside`, or None for all; a pixel is never across the border.
         about: the metadata of an encrypted view.
     """
     if part is None:
-        return None
+        return _every_pixel
     told_apart.refuse_unknown(part)
     if part == ACROSS:
         raise LeakageError(
@@ -244,69 +250,62 @@ def _inside(part: str | None, about: dict[str, Any]) -> Chosen | None:
     return of_picture
 
 
-def _pictures(plain: View, inside: Chosen | None) -> int:
+def _pictures(plain: View, inside: Chosen) -> int:
     """Return the number of pictures with pixels of a part."""
-    if inside is None:
+    if inside is _every_pixel:
         return len(plain)
-    return sum(bool(inside(image_id, pixels.shape).any()) for image_id, pixels in plain)
+    return sum(bool(np.any(inside(image_id, pixels.shape))) for image_id, pixels in plain)
 
 
 def _pixels(
-    plain: View, views: list[View], inside: Chosen | None = None
+    plain: View, views: list[View], inside: Chosen
 ) -> Iterator[tuple[str, NDArray[Any], Iterator[NDArray[Any]]]]:
-    """Yield id, x (pixels, channels) and an iterator over the levels' y, uint8, per picture.
+    """Yield id, x (pixels, channels) and an iterator over the y of each level, uint8, per picture.
 
-    With `inside`, these are the pixels that it chooses, and pictures without any are left out. The
-    iterator reads a level when it is asked for, and must be read to its end.
+    These are the pixels that `inside` gives. Pictures without such pixels are left out. The
+    iterator reads a level when it is asked for the next one, and must be read to its end.
     """
-    others = [iter(view) for view in views]
+    open_views = [iter(view) for view in views]
     for image_id, picture in progress.over(plain, "pictures", len(plain)):
         height, width, channels = picture.shape
-        kept = slice(None) if inside is None else inside(image_id, (height, width))
+        kept = inside(image_id, (height, width))
         x = picture.reshape(-1, channels)[kept]
-        of_levels = _levels(plain, image_id, channels, others, kept)
+        pictures = (_next_picture(view, image_id, plain.path) for view in open_views)
+        ys = (y.reshape(-1, channels)[kept] for y in pictures)
         if len(x):
-            yield image_id, x, of_levels
+            yield image_id, x, ys
         else:
-            collections.deque(of_levels, maxlen=0)
+            for _ in ys:
+                pass
 
 
-def _levels(
-    plain: View,
-    image_id: str,
-    channels: int,
-    others: list[Iterator[tuple[str, NDArray[Any]]]],
-    kept: slice | NDArray[np.bool_],
-) -> Iterator[NDArray[Any]]:
-    """Yield the next picture of each level, which must be that of this id: (pixels, channels)."""
-    for other in others:
-        found, pixels = next(other, ("", None))
-        if pixels is None or found != image_id:
-            raise LeakageError(
-                f"{plain.path}: its pictures differ from those of the other levels; give views of "
-                "one run"
-            )
-        yield pixels.reshape(-1, channels)[kept]
-        del pixels
+def _next_picture(
+    view: Iterator[tuple[str, NDArray[Any]]], image_id: str, plain: Path
+) -> NDArray[Any]:
+    """Return the next picture of a view, which must have this id."""
+    found, pixels = next(view, NO_PICTURE)
+    if found != image_id:
+        raise LeakageError(
+            f"{plain}: its pictures differ from those of the other levels; give views of one run"
+        )
+    return pixels
 
 
 def _whole_pictures(
-    plain: View, views: list[View], inside: Chosen | None
+    plain: View, views: list[View], inside: Chosen
 ) -> Iterator[tuple[NDArray[Any], NDArray[Any]]]:
     """Yield x (pixels, channels) and y (levels, pixels, channels), uint8, per picture."""
-    for _, x, of_levels in _pixels(plain, views, inside):
+    for _, x, ys in _pixels(plain, views, inside):
         # A variable here would keep all levels while those of the next picture are read.
-        yield x, _stacked(x.shape, of_levels, len(views))
+        yield x, _stacked(ys, (len(views), *x.shape))
 
 
-def _stacked(
-    shape: tuple[int, ...], of_levels: Iterator[NDArray[Any]], levels_count: int
-) -> NDArray[Any]:
-    """Return the pixels of all levels, one read at a time: all at once would take twice as much."""
-    y = np.empty((levels_count, *shape), np.uint8)
-    for level, pixels in enumerate(of_levels):
-        y[level] = pixels
-    return y
+def _stacked(ys: Iterator[NDArray[Any]], shape: tuple[int, ...]) -> NDArray[Any]:
+    """Return the pixels of all levels, read one by one: np.stack would hold them twice."""
+    stacked = np.empty(shape, np.uint8)
+    for level, y in enumerate(ys):
+        stacked[level] = y
+    return stacked
 
 
 def _draw_pixels(
@@ -314,7 +313,7 @@ def _draw_pixels(
     views: list[View],
     pairs: int,
     seed: int,
-    inside: Chosen | None = None,
+    inside: Chosen = _every_pixel,
     pictures: int | None = None,
 ) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
     """Return random pixel values, spread evenly over the pictures.
@@ -326,14 +325,14 @@ def _draw_pixels(
     # With fewer pairs than pictures, evenly spaced pictures give one pair each.
     pictures = len(plain) if pictures is None else pictures
     counts = np.diff(np.arange(pictures + 1) * pairs // pictures)
-    xs, ys, ids = [], [], []
+    drawn_x, drawn_y, ids = [], [], []
     found = _pixels(plain, views, inside)
-    for (image_id, x, of_levels), count in zip(found, counts, strict=True):
+    for (image_id, x, ys), count in zip(found, counts, strict=True):
         place = generator.integers(0, x.size, count)
-        xs.append(x.reshape(-1, 1)[place])
-        ys.append(np.stack([y.reshape(-1, 1)[place] for y in of_levels]))
+        drawn_x.append(x.reshape(-1, 1)[place])
+        drawn_y.append(np.stack([y.reshape(-1, 1)[place] for y in ys]))
         ids += [image_id] * count
-    return np.concatenate(xs), np.concatenate(ys, axis=1), np.array(ids)
+    return np.concatenate(drawn_x), np.concatenate(drawn_y, axis=1), np.array(ids)
 
 
 def _write(output: Path, table: pd.DataFrame, metadata: dict[str, Any]) -> None:
