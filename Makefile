@@ -32,7 +32,7 @@ slow: $(READY) ## The tests that take minutes, such as loading real weights
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m slow --numprocesses 2 --dist loadfile
 
 cluster: $(READY) ## The tests on a real SLURM cluster of one node, started here (root, Debian)
-	$(BIN)/python -m pytest -m cluster
+	$(BIN)/python -m pytest -m cluster --exitfirst
 
 browser: $(READY) ## The report in Chromium (Debian's; root installs it); REPORT=... opens that one
 	$(BIN)/python -m pytest -m browser

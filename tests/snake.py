@@ -4,8 +4,10 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -52,10 +54,12 @@ def snakemake(
     environment: dict[str, str] | None = None,
     configfile: Path = TINY,
     checkout: Path = REPOSITORY,
+    patience: float = 3600,
 ) -> Run:
     """Run Snakemake in `checkout` on `configfile` and `config` merged over it.
 
-    `targets` with a dot are files below `results`; `environment` is added to this process's.
+    `targets` with a dot are files below `results`; `environment` is added to this process's. A run
+    that has not ended after `patience` seconds is killed; its status is that of the signal.
     """
     # Many tests run in this one repository at a time, each with results of its own.
     lock = ("--nolock",) if checkout == REPOSITORY else ()
@@ -68,7 +72,7 @@ def snakemake(
         configfile=configfile,
         checkout=checkout,
     )
-    return _run(line, checkout, environment)
+    return _run(line, checkout, environment, patience)
 
 
 def plain(*options: str, checkout: Path, targets: tuple[str, ...] = ("figures",)) -> Run:
@@ -87,17 +91,28 @@ def plain(*options: str, checkout: Path, targets: tuple[str, ...] = ("figures",)
     return _run(line, checkout)
 
 
-def _run(line: list[str], checkout: Path, environment: dict[str, str] | None = None) -> Run:
-    done = subprocess.run(
-        line,
-        cwd=checkout,
-        env=surroundings() | (environment or {}),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        timeout=3600,
-    )
-    return Run(done.returncode, done.stdout)
+def _run(
+    line: list[str],
+    checkout: Path,
+    environment: dict[str, str] | None = None,
+    patience: float = 3600,
+) -> Run:
+    # A file, because a killed run's jobs would keep a pipe open.
+    with tempfile.TemporaryFile("w+", encoding="utf-8") as output:
+        try:
+            status = subprocess.run(
+                line,
+                cwd=checkout,
+                env=surroundings() | (environment or {}),
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                timeout=patience,
+            ).returncode
+            end = ""
+        except subprocess.TimeoutExpired as stopped:
+            status, end = -signal.SIGKILL, f"killed: {stopped}"
+        output.seek(0)
+        return Run(status, output.read() + end)
 
 
 def command(

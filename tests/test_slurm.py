@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pandas as pd
@@ -16,13 +17,17 @@ import pytest
 from snake import REPOSITORY, TINY_RESULTS, TinyRun, command, copy_checkout, snakemake, surroundings
 
 SCRIPT = REPOSITORY / "tests" / "slurm_cluster.sh"
+LOGS = "/var/log/slurm-test"
 # The node has two CPUs, fewer than what a training asks for.
-PROFILE = ("--profile", "slurm", "--set-threads", "estimate=1")
+PROFILE = ("--profile", "slurm", "--set-threads", "estimate=1", "--show-failed-logs")
 # Of the tiny configuration, the estimators that compute with torch.
 ON_GPU = {"mine_training", "mine", "cca", "rescaled", "reidentification"}
 
 # The stages whose jobs go to the queue.
 QUEUED = {"views", "attacks", "measures", "security", "embeddings", "tests", "estimates"}
+
+# Seconds, for what takes three minutes on two cores: a run that waits for a lost job never ends.
+PATIENCE = 1200
 
 # A figure that needs few jobs, with a training among them.
 ONE_FIGURE = ("figures/reidentification.png",)
@@ -52,9 +57,18 @@ def local(tiny_run: TinyRun) -> Path:
 def through_slurm(cluster: None, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     """A checkout with a complete run through SLURM in it, and what Snakemake printed."""
     checkout = copy_checkout(tmp_path_factory.mktemp("slurm"))
-    run = snakemake(TINY_RESULTS, *PROFILE, targets=("all",), checkout=checkout)
-    assert run.status == 0, run.output
+    run = snakemake(TINY_RESULTS, *PROFILE, targets=("all",), checkout=checkout, patience=PATIENCE)
+    assert run.status == 0, run.output + cluster_state()
     return checkout, run.output
+
+
+def cluster_state() -> str:
+    """Return what SLURM says of its jobs and its node, and the end of its daemons' logs."""
+    commands = ["squeue --states=all", "scontrol show node", f"tail -n 50 {LOGS}/*.log"]
+    return "\n".join(
+        f"$ {each}\n" + subprocess.run(each, shell=True, capture_output=True, text=True).stdout
+        for each in commands
+    )
 
 
 def assert_same_tables(found: Path, expected: Path) -> None:
@@ -123,7 +137,9 @@ def test_a_cancelled_job_is_run_again_and_the_tables_are_the_same(
         )
         try:
             cancelled = cancel_one("estimate")
-            assert run.wait(timeout=300) == 0, (tmp_path / "output").read_text()
+            with suppress(subprocess.TimeoutExpired):
+                run.wait(PATIENCE)
+            assert run.poll() == 0, (tmp_path / "output").read_text() + cluster_state()
         finally:
             run.kill()
     assert cancelled in (tmp_path / "output").read_text()
