@@ -158,6 +158,21 @@ encoders.clip.weights = "nowhere/clip.safetensors" -> @: nowhere/clip.safetensor
 encryption.key_file = "nowhere/my.key" -> @: nowhere/my.key: no such file … openssl rand -hex 32
 encoders.a/b = {"kind": "statistics"} -> @: a name
 encoders.pixels = {"kind": "statistics"} -> @: a name
+estimators.tests = {"method": "cca"} -> @: a name
+estimators.security = {"method": "cca"} -> @: a name
+encryption.schemes.noise = {"cipher": "lsb_xor"} -> @: a name
+results = "s3://bucket/runs" -> @: found 's3://bucket/runs', an address; expected the path
+encryption.key_file = "tests" -> @: tests: a folder or device; expected a file
+controls.clip = "clip" -> @: found the encoder itself … weights: random
+comparisons.estimators = ["mine", "cosine"] -> @.1: 'cosine' does not estimate … mine, infonce
+comparisons.estimators = ["mine_training"] -> @.0: 'mine_training' does not estimate held-out
+comparisons.reidentification = "mine" -> @: the method of 'mine' is mine … method reidentification
+paper.training = "mine" -> @: the method of 'mine' is mine … the method mine_training
+paper.histogram = "cosine" -> @: the method of 'cosine' is cosine … the method histogram
+comparisons.rescaled = {"plain": "cca", "rescaled": "cca"} -> @: found 'cca' (cca, rescale (1
+comparisons.rescaled = {"plain": "ksg", "rescaled": "rescaled"} -> @: found 'ksg' (ksg, rescale None
+attacks.unwrapping = {"levels": [99]} -> @.levels: found [99] … unwrapping applies to
+estimators.mine.bases = ["gaussian", "gaussian"] -> @: found 'gaussian' twice
 estimators.cosine = null -> estimators (for fig3a): estimator 'cosine' is not defined
 """
 

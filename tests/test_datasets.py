@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -170,6 +171,8 @@ def test_a_decompression_bomb_is_refused_and_a_camera_s_picture_is_not(tmp_path)
         ("@eaDir/a.png", "folders of programs"),
         ("__MACOSX/a.png", "folders of programs"),
         ("lost+found/a.png", "folders of programs"),
+        ("Thumbnails/a.png", "folders of programs"),
+        ("web/node_modules/logo/a.png", "folders of programs"),
         ("Catalog Previews.LRDATA/a.png", "folders of programs"),
         ("results/mine/figures/a.png", "results folders"),
         ("a.heic", "files with other endings"),
@@ -198,6 +201,29 @@ def test_links_pipes_and_wrong_folders_are_named(own, tmp_path):
     (own / "patches.csv.sha256").write_text("")
     with pytest.raises(LeakageError, match="is the results folder of a run"):
         Folder(path=str(own)).expected()
+
+
+def test_a_folder_that_may_not_be_read_is_named():
+    user = os.geteuid()
+    with tempfile.TemporaryDirectory() as root:
+        Path(root).chmod(0o755)
+        Path(root, "secret").mkdir(mode=0)
+        try:
+            if user == 0:
+                os.seteuid(65534)
+            with pytest.raises(LeakageError, match=r"secret: the folder cannot be read .*make it"):
+                listing.below(Path(root))
+        finally:
+            os.seteuid(user)
+
+
+def test_a_name_that_is_too_long_for_a_file_is_said_to_be(tmp_path):
+    path = tmp_path / f"{'a' * 250}.csv"
+    with (
+        pytest.raises(LeakageError, match=r"a\.csv: .*shorten the name of the picture"),
+        files.whole_file(path) as temporary,
+    ):
+        temporary.write_text("")
 
 
 @pytest.mark.parametrize("how", ["copy", "link", "saved again", "grey as RGB"])

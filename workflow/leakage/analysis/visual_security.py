@@ -15,12 +15,11 @@ import numpy as np
 from leakage.analysis import Analysis, compared
 from leakage.analysis.tables import Table, by_level
 from leakage.analysis.verdicts import LEAK, NO_EVIDENCE, sized
-from leakage.config.paths import PART_SEPARATOR
+from leakage.config.paths import NOISE, PART_SEPARATOR
 from leakage.errors import LeakageError
 from leakage.interfaces import Configuration, Frame, Series, Wanted
 
 MEASURED, PIXELS, VERDICTS = "measures", "pixels", "verdicts"
-NOISE = "noise"
 HIDDEN, VISIBLE = "hidden", "visible"
 # This share of the pictures is left out on each side of a 95 % range.
 TAIL = 0.025

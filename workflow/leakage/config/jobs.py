@@ -15,6 +15,7 @@ from typing import Any
 from leakage import analysis, measures, plugins, security
 from leakage.config.paths import (
     ANALYSIS,
+    NOISE,
     PIXELS,
     PLAIN,
     SECURITY,
@@ -37,7 +38,6 @@ MEASURED_PICTURES = 1000
 # Up to FEW_PICTURES, one job measures all pictures at all levels. Above that, a job measures one
 # level of at most PART_OF_PICTURES.
 FEW_PICTURES, PART_OF_PICTURES = 24, 100
-NOISE = "noise"
 # Most pictures whose ciphertexts are tested, spread evenly over the manifest.
 TESTED_PICTURES = 100
 

@@ -12,7 +12,17 @@ import pydantic
 from leakage import attacks, encoders, estimators, schemes
 from leakage.attacks import Attack
 from leakage.config.entries import Choice, at_key, by_name
-from leakage.config.paths import ANALYSIS, ATTACKS, MEASURES, PIXELS, PLAIN, WHOLE
+from leakage.config.paths import (
+    ANALYSIS,
+    ATTACKS,
+    MEASURES,
+    NOISE,
+    PIXELS,
+    PLAIN,
+    SECURITY,
+    TESTS,
+    WHOLE,
+)
 from leakage.config.settings import PathText, Settings, path, shown
 from leakage.datasets.coco import Coco
 from leakage.datasets.folder import Folder
@@ -25,7 +35,7 @@ KEY = r"[A-Za-z0-9][A-Za-z0-9_.]*(-[A-Za-z0-9_.]+)*"
 LONGEST_KEY = 64
 # The figures of a scheme are in a folder of its name, beside files such as fig1.png.
 TAKEN = (".png", ".pdf", ".csv", ".json", ".parquet", ".sha256", ".md", ".html", ".log", ".tsv")
-RESERVED = (PIXELS, PLAIN, MEASURES, ANALYSIS, ATTACKS)
+RESERVED = (PIXELS, PLAIN, NOISE, MEASURES, SECURITY, TESTS, ANALYSIS, ATTACKS)
 CIPHERS = Choice("cipher", schemes.names, schemes.cipher_class, named=True)
 ENCODERS = Choice("kind", encoders.kinds, encoders.encoder_class)
 ESTIMATORS = Choice("method", estimators.names, estimators.estimator_class, named=True)

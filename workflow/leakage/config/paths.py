@@ -6,6 +6,8 @@ from pathlib import Path
 # The scheme of level 0: the plain pictures, which all schemes share.
 PLAIN = "plain"
 PIXELS = "pixels"
+# In tables of classic measures, the scheme of random pictures, beside which the schemes are seen.
+NOISE = "noise"
 # Ends the name of a representation of whole pictures: `clip-whole`.
 WHOLE = "-whole"
 # In place of an estimator's key: the table of classic measures, of the tests of ciphertexts (the

@@ -52,7 +52,7 @@ class Settings(pydantic.BaseModel):
     @pydantic.field_validator("*", mode="after")
     @classmethod
     def _refuse_repeated_names(cls, value: object) -> object:
-        if isinstance(value, list) and all(isinstance(each, str) for each in value):
+        if isinstance(value, list | tuple) and all(isinstance(each, str) for each in value):
             for index, each in enumerate(value):
                 if each in value[:index]:
                     raise ValueError(f"found {shown(each)} twice; name it once")
@@ -69,6 +69,8 @@ def path(text: str) -> str:
         raise ValueError(
             f"found {shown(text)}; expected a path of 1 to {LONGEST_PATH} printable characters"
         )
+    if "://" in text:
+        raise ValueError(f"found {shown(text)}, an address; expected the path of a file or folder")
     if text.startswith("~"):
         raise ValueError(f"found {shown(text)}; ~ works only in a shell; write the whole path")
     if variable := VARIABLE.search(text):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from leakage import analysis, attacks, figures, truths
+from leakage import analysis, attacks, figures, plugins, truths
 from leakage.attacks import Attack
 from leakage.config.models import Config
 from leakage.config.paths import (
@@ -296,20 +296,59 @@ class Workflow:
             if scheme.region is not None:
                 _check_region(scheme.region, self.dataset, f"encryption.schemes.{key}.region")
         self._refuse_encrypted_among_plain()
-        key = self.config.verdict.estimator
+        for trained, untrained in self.config.controls.items():
+            if trained == untrained:
+                raise LeakageError(
+                    f"controls.{trained}: found the encoder itself; expected another entry of "
+                    "encoders, such as the same network with weights: random"
+                )
+        self._check_estimators()
+        self._check_attacks()
+        for figure, drawing in self.figures().items():
+            self._check_figure(figure, drawing)
+
+    def _check_estimators(self) -> None:
+        """Refuse estimators of which a figure or the verdict cannot be made."""
+        config = self.config
+        key = config.verdict.estimator
         if not self.verdict_estimator.tests:
             able = ", ".join(name for name, each in self.estimators.items() if each.tests)
             raise LeakageError(
                 f"verdict.estimator: {key!r} has no held-out test of each level; expected one of "
                 f"{able}"
             )
-        self._check_attacks()
-        for figure, drawing in self.figures().items():
-            self._check_figure(figure, drawing)
+        for where, key, method in _by_method(config):
+            found = self.estimators[key].method if key in self.estimators else method
+            if found != method and not plugins.is_file(found):
+                raise LeakageError(
+                    f"{where}: the method of {key!r} is {found}; expected an entry of estimators "
+                    f"with the method {method}"
+                )
+        for index, key in enumerate(config.comparisons.estimators):
+            if not self.estimators[key].comparable:
+                able = ", ".join(name for name, each in self.estimators.items() if each.comparable)
+                raise LeakageError(
+                    f"comparisons.estimators.{index}: {key!r} does not estimate held-out mutual "
+                    f"information; expected some of {able}"
+                )
+        if (pair := config.comparisons.rescaled) is not None:
+            plain, rescaled = self.estimators[pair.plain], self.estimators[pair.rescaled]
+            by = [getattr(each, "rescale", None) for each in (plain, rescaled)]
+            if plain.method != rescaled.method or by[0] == by[1]:
+                raise LeakageError(
+                    f"comparisons.rescaled: found {pair.plain!r} ({plain.method}, rescale {by[0]}) "
+                    f"and {pair.rescaled!r} ({rescaled.method}, rescale {by[1]}); expected two "
+                    "entries of estimators that differ in rescale"
+                )
 
     def _check_attacks(self) -> None:
-        """Refuse an attack on a named scheme to which it does not apply."""
+        """Refuse an attack on a named scheme, or on named levels, to which it does not apply."""
         for name, entry in self.attacks.items():
+            if entry.levels and not any(self.attacked(name, scheme) for scheme in self.schemes):
+                raise LeakageError(
+                    f"attacks.{name}.levels: found {entry.levels}, of which no scheme has one that "
+                    f"{entry.method} applies to; name other levels, or leave them out for all"
+                )
             for index, scheme in enumerate(entry.schemes):
                 if not self.attacked(name, scheme):
                     raise LeakageError(
@@ -394,6 +433,17 @@ class Workflow:
                 _refuse_undefined(estimator, self.estimators, where, "estimator")
             known = [*self.encoders, PIXELS]
             _refuse_undefined(encoder_of(representation), known, f"figures ({figure})", "encoder")
+
+
+def _by_method(config: Config) -> Iterator[tuple[str, str, str]]:
+    """Yield each key that names an estimator of one method: where, the name, the method."""
+    paper = config.paper
+    yield "paper.histogram", paper.histogram, "histogram"
+    yield "paper.cosine", paper.cosine, "cosine"
+    yield "paper.rounded_histogram", paper.rounded_histogram, "rounded_histogram"
+    yield "paper.training", paper.training, "mine_training"
+    found = config.comparisons.reidentification
+    yield "comparisons.reidentification", found, "reidentification"
 
 
 def _of_scheme(tables: Mapping[str, Wanted], scheme: str) -> dict[str, Wanted]:

@@ -49,6 +49,8 @@ class Estimator(Settings):
     """whether `estimate` accepts a checkpoint and resumes after an interruption"""
     tests: ClassVar[bool] = False
     """whether a verdict can rest on it: its table has a held-out p-value per level"""
+    comparable: ClassVar[bool] = True
+    """whether it estimates held-out mutual information, as the figure `estimators` shows it"""
     inherits: ClassVar[tuple[str, ...]] = ()
     """settings that default to the top-level ones of the configuration: `device`, `confidence`"""
 

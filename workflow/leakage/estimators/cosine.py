@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 class Cosine(Estimator):
     """The cosine similarity of an item and its view."""
 
+    comparable = False
     method: Literal["cosine"] = "cosine"
 
     def estimate(

@@ -45,6 +45,7 @@ STREAM = 8  # of the seed
 class Histogram(Estimator):
     """Mutual information of pixels by counting. Every distinct value is its own bin."""
 
+    comparable = False
     reads = frozenset({"pixels", "embeddings"})
     reads_whole_pictures = True
 

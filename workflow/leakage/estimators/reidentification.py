@@ -33,6 +33,7 @@ BLOCK = 1024
 class Reidentification(CrossFittedNetworks):
     """Re-identification of held-out pictures."""
 
+    comparable = False
     estimand = "share of held-out views with the right item ranked first (top 1) or among five"
 
     method: Literal["reidentification"] = "reidentification"

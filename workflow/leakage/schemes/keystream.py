@@ -18,12 +18,18 @@ ZEROS = memoryview(bytes(1 << 16))
 def read_key(path: Path | str) -> bytes:
     """Return the 32-byte key that a file holds as 64 digits; no message shows its content."""
     expected = f"expected {2 * KEY_BYTES} hexadecimal digits; make one with: openssl rand -hex 32"
-    # A regular file: a device such as /dev/zero never ends.
-    if not Path(path).is_file():
+    if not Path(path).exists():
         raise LeakageError(f"encryption.key_file: {path}: no such file; {expected}")
+    # A device such as /dev/zero never ends.
+    if not Path(path).is_file():
+        raise LeakageError(f"encryption.key_file: {path}: a folder or device; expected a file")
     try:
-        key = bytes.fromhex(Path(path).read_text(encoding="utf-8").strip())
-    except (OSError, ValueError):
+        key = bytes.fromhex(Path(path).read_text(encoding="utf-8-sig").strip())
+    except OSError as error:
+        raise LeakageError(
+            f"encryption.key_file: {path}: cannot be read ({error.strerror}); make it readable"
+        ) from None
+    except ValueError:
         raise LeakageError(f"encryption.key_file: {path}: not a key; {expected}") from None
     if len(key) != KEY_BYTES:
         raise LeakageError(f"encryption.key_file: {path}: {len(key)} bytes found; {expected}")

@@ -11,6 +11,7 @@ import pyarrow as pa
 import typer
 
 from leakage import measures, progress
+from leakage.config.paths import NOISE
 from leakage.config.settings import parse
 from leakage.errors import LeakageError
 from leakage.interfaces import Bytes
@@ -20,7 +21,7 @@ from leakage.storage import files
 from leakage.storage.shards import rows as shard_rows
 from leakage.storage.shards import spread
 
-NOISE, NOISE_LEVEL = "noise", -1
+NOISE_LEVEL = -1
 # The key of the noise: a fixed one gives all schemes the same reference.
 NOISE_KEY = hashlib.sha256(b"leakage noise").digest()
 SCHEMA = pa.schema(

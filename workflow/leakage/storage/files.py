@@ -139,7 +139,11 @@ def _is_of(error: OSError, temporary: Path) -> bool:
 
 
 def _unwritable(path: Path, error: OSError) -> LeakageError:
-    remedy = "free disk space" if error.errno in NO_ROOM else "make the folder writable"
+    remedy = "make the folder writable"
+    if error.errno in NO_ROOM:
+        remedy = "free disk space"
+    elif error.errno == errno.ENAMETOOLONG:
+        remedy = "shorten the name of the picture, scheme or other entry that it is made of"
     return LeakageError(
         f"{path}: cannot be written ({os.strerror(error.errno or errno.EIO)}); {remedy}, and run "
         "the same command again: finished results are kept"

@@ -22,8 +22,16 @@ OF_PROGRAMS = (
     "#snapshot",
     "$recycle.bin",
     "~snapshot",
+    "_thumbs",
+    "_vti_cnf",
+    "cvs",
     "lost+found",
+    "node_modules",
     "system volume information",
+    "thumbnails",
+    "thumbs",
+    "thumbs.db",
+    "venv",
     "*.lrdata",
     "*.photoslibrary",
 )
@@ -67,8 +75,9 @@ def image_id(name: str) -> str:
 
 
 def is_results(folder: Path) -> bool:
-    """Return whether a folder holds the results of a run."""
-    return any((folder / each).is_file() for each in OF_RESULTS)
+    """Return whether a folder holds the results of a run; not if it cannot be looked into."""
+    # Unlike Path.is_file, this raises nothing.
+    return any(os.path.isfile(folder / each) for each in OF_RESULTS)
 
 
 def below(root: Path) -> Listing:
