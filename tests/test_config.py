@@ -158,6 +158,7 @@ encoders.clip.weights = "nowhere/clip.safetensors" -> @: nowhere/clip.safetensor
 encryption.key_file = "nowhere/my.key" -> @: nowhere/my.key: no such file … openssl rand -hex 32
 encoders.a/b = {"kind": "statistics"} -> @: a name
 encoders.pixels = {"kind": "statistics"} -> @: a name
+calibration.verdict_pictures = [] -> @: found []
 estimators.tests = {"method": "cca"} -> @: a name
 estimators.security = {"method": "cca"} -> @: a name
 encryption.schemes.noise = {"cipher": "lsb_xor"} -> @: a name
@@ -172,6 +173,8 @@ paper.histogram = "cosine" -> @: the method of 'cosine' is cosine … the method
 comparisons.rescaled = {"plain": "cca", "rescaled": "cca"} -> @: found 'cca' (cca, rescale (1
 comparisons.rescaled = {"plain": "ksg", "rescaled": "rescaled"} -> @: found 'ksg' (ksg, rescale None
 attacks.unwrapping = {"levels": [99]} -> @.levels: found [99] … unwrapping applies to
+estimators.mine.pca = "Auto" -> @: found 'Auto'; expected … integer, or expected 'auto'
+dataset.coco.count = 0 -> @: found 0; expected … greater than or equal to 1, or expected 'all'
 estimators.mine.bases = ["gaussian", "gaussian"] -> @: found 'gaussian' twice
 estimators.cosine = null -> estimators (for fig3a): estimator 'cosine' is not defined
 """

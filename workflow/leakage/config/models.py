@@ -225,7 +225,7 @@ class Calibration(Settings):
     drawn for each strength of a leak, for its power"""
     verdict_trained: int = pydantic.Field(default=20, ge=0, le=100_000)
     """families of these on which the verdict's estimator is trained, which takes far longer"""
-    verdict_pictures: list[Pictures] = pydantic.Field(default=[9, 30, 100])
+    verdict_pictures: list[Pictures] = pydantic.Field(default=[9, 30, 100], min_length=1)
     """numbers of pictures per family, each with equal and with unequal numbers of patches"""
 
 

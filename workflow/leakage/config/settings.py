@@ -24,6 +24,8 @@ LARGEST = 2**53
 AT_KEY, EXPLAINED = "at_key", "explained"
 # $NAME and ${NAME} of a shell, %NAME% of Windows.
 VARIABLE = re.compile(r"\$\{?([A-Za-z_]\w*)|%([A-Za-z_]\w*)%")
+# What pydantic adds to the key whose value is of none of several types.
+OF_UNION = re.compile(r"constrained-\w+|literal\[.*\]")
 KINDS = {datetime.date: "a date", datetime.datetime: "a time", bytes: "bytes", set: "a set"}
 
 
@@ -179,10 +181,9 @@ def validate(model: type[Model], values: object, where: str) -> Model:
     try:
         return model.model_validate(values)
     except pydantic.ValidationError as error:
-        problems = (_explain(model, problem) for problem in error.errors())
         lines = [
             f"{'.'.join(filter(None, [where, *map(shown_key, loc)]))}: {text}"
-            for loc, text in problems
+            for loc, text in _problems(model, error)
         ]
         raise LeakageError("\n".join(lines)) from None
 
@@ -197,9 +198,29 @@ def explained(model: type[Settings], error: pydantic.ValidationError) -> pydanti
                 loc=loc,
                 input=None,
             )
-            for loc, text in (_explain(model, problem) for problem in error.errors())
+            for loc, text in _problems(model, error)
         ],
     )
+
+
+def _problems(
+    model: type[Settings], error: pydantic.ValidationError
+) -> list[tuple[tuple[int | str, ...], str]]:
+    """Return the places of the problems and their descriptions.
+
+    A value of none of several types is one problem, where pydantic has one per type.
+    """
+    found: list[tuple[tuple[int | str, ...], str]] = []
+    before: tuple[int | str, ...] | None = None
+    for problem in error.errors():
+        loc, text = _explain(model, problem)
+        value = loc[:-1] if loc and OF_UNION.fullmatch(str(loc[-1])) else None
+        if value is not None and value == before:
+            found[-1] = value, f"{found[-1][1]}, or {text.partition('; ')[2]}"
+        else:
+            found.append((loc if value is None else value, text))
+        before = value
+    return found
 
 
 def _explain(model: type[Settings], problem: typing.Any) -> tuple[tuple[int | str, ...], str]:
