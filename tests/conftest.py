@@ -17,11 +17,14 @@ settings.load_profile("without deadline")
 
 @pytest.fixture(scope="session")
 def tiny_run(tmp_path_factory: pytest.TempPathFactory) -> snake.TinyRun:
-    """One complete run of tests/tiny.yaml, made once for all workers. Tests only read it."""
-    folder = tmp_path_factory.getbasetemp()
+    """One complete run of tests/tiny.yaml, made once for all workers. Tests only read it.
+
+    Calls of pytest one after the other share the folder in the environment variable TINY_RUN.
+    """
+    base = tmp_path_factory.getbasetemp()
     if "PYTEST_XDIST_WORKER" in os.environ:
-        folder = folder.parent
-    folder = folder / "tiny-run"
+        base = base.parent
+    folder = Path(os.environ.get("TINY_RUN", base / "tiny-run"))
     folder.mkdir(exist_ok=True)
     with open(folder / "lock", "w", encoding="utf-8") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
