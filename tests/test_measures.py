@@ -5,6 +5,7 @@ import math
 import tracemalloc
 from pathlib import Path
 
+import not_pictures
 import numpy as np
 import pandas as pd
 import pytest
@@ -247,19 +248,29 @@ def test_visual_information_is_the_same_in_tiles_of_any_size(monkeypatch, shape)
     assert np.isnan(found) == (shape[0] < 17)
 
 
+OTHER_SHAPE = np.zeros((4, 4, 3), np.uint8), r"shape \(4, 4, 3\), and plain has \(4, 4, 1\); exp"
+
+
 @pytest.mark.parametrize(
-    ("wrong", "found"),
+    ("name", "wrong", "message"),
     [
-        (np.zeros((4, 4, 2), np.uint8), r"uint8 of shape \(4, 4, 2\)"),
-        (np.zeros((4, 4, 1)), r"float64 of shape \(4, 4, 1\)"),
-        (np.zeros((4, 4, 3), np.uint8), r"pictures of shapes \(4, 4, 1\) and \(4, 4, 3\)"),
+        *(("plain", *case) for case in not_pictures.CASES),
+        *(("view", *case) for case in (*not_pictures.CASES, OTHER_SHAPE)),
+        *(("ciphertext", *case) for case in (*not_pictures.CASES, OTHER_SHAPE)),
     ],
 )
-def test_an_array_that_is_not_a_picture_of_the_same_shape_is_refused(wrong, found):
-    picture = np.zeros((4, 4, 1), np.uint8)
-    for view, ciphertext in ((wrong, picture), (picture, wrong)):
-        with pytest.raises(LeakageError, match=f"found {found}; expected"):
-            measures.measure(picture, view, ciphertext)
+def test_what_is_not_a_picture_of_the_same_shape_is_not_measured(name, wrong, message):
+    given = dict.fromkeys(("plain", "view", "ciphertext"), not_pictures.PICTURE) | {name: wrong}
+    with pytest.raises(LeakageError, match=f"^{name}: found {message}") as caught:
+        measures.measure(**given)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("ciphertext", [b"not a picture", bytearray(b"not a picture")])
+def test_of_a_ciphertext_of_bytes_the_measures_read_the_view(ciphertext):
+    plain, view = uniform(0, 20, 20, 3), uniform(1, 20, 20, 3)
+    expected = measures.measure(plain, view, view)
+    assert measures.measure(plain, view, ciphertext) == expected
 
 
 def encryption(**definition: object) -> str:

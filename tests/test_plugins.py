@@ -280,8 +280,12 @@ def test_the_levels_of_a_folder_are_its_numbered_subfolders_and_the_plain_pictur
 
 
 def test_what_a_folder_lacks_is_named(encrypted):
-    with pytest.raises(ValueError, match=r"has no subfolder 2 \(found: 1, 3\)"):
-        elsewhere(encrypted, levels=[0, 2])
+    for level in (2, "2", 2.0):
+        with pytest.raises(ValueError, match=r"has no subfolder 2 \(found: 1, 3\)"):
+            elsewhere(encrypted, levels=[0, level])
+    for level in (0, "0", 0.0):
+        with pytest.raises(ValueError, match=r"has no subfolder 1, 2, … \(found: 1, 3\)"):
+            elsewhere(encrypted, levels=[level])
     with pytest.raises(LeakageError, match=r"1/dog\.png: expected one .*, found none; put it"):
         elsewhere(encrypted).encrypt("dog", PIXELS, 1)
     with pytest.raises(LeakageError, match=r"1/cat\.png: 9 x 8 with 3 .* plain picture has 9 x 4 "):

@@ -2,8 +2,10 @@
 
 import dataclasses
 import json
+import zlib
 
 import numpy as np
+import odd_pictures
 import pandas as pd
 import pytest
 import small_regions
@@ -155,7 +157,7 @@ def test_a_region_that_is_not_one_is_refused(region, message):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("", "found the columns of an empty file; expected image_id or file_name"),
+        ("", "found the columns of an empty file; expected either image_id or file_name"),
         ("image_id,left\na,1\n", "found the columns image_id, left; expected"),
         (f"{HEAD}\na,1,1,2.5,3\n", "line 2: found image_id 'a' and 1, 1, 2.5, 3; expected"),
         (f"{HEAD}\na,-1,1,2,3\n", "whole numbers of pixels"),
@@ -163,6 +165,11 @@ def test_a_region_that_is_not_one_is_refused(region, message):
         (f"{HEAD}\n,1,1,2,3\n", "expected a picture"),
         (f"{HEAD}\na,1,1\n", "whole numbers of pixels"),
         (f"{HEAD}\na,0,0,5,5\na,4,4,5,5\n", "line 3, picture a: the boxes .* overlap"),
+        (f"{HEAD}\na,0,0,5,5\na,1,000,20,30,40\n", "line 3: found 6 values; expected 5, as in the"),
+        (f"{HEAD},left\na,0,0,5,5,9\n", "image_id, left, top, width, height, left; .* each once"),
+        (f"{HEAD},image_id\na,0,0,5,5,b\n", "height, image_id; .* each once"),
+        (f"{HEAD},file_name\na,0,0,5,5,b.png\n", "expected either image_id or file_name, and"),
+        (f"{HEAD}\n", "found no box; expected a row per box below the header"),
     ],
 )
 def test_a_file_of_boxes_with_an_error_is_refused_before_any_job(tmp_path, text, message):
@@ -196,6 +203,49 @@ def test_a_mask_of_another_size_or_with_transparency_is_refused(tmp_path, mask):
     Image.new("RGBA", (50, 40)).save(tmp_path / "masks" / "a.png")
     with pytest.raises(LeakageError, match="with transparency"):
         region.inside("a", (40, 50))
+
+
+@pytest.mark.parametrize("bits", [1, 2, 4, 8])
+@pytest.mark.parametrize(
+    ("palette", "black"),
+    [([255, 255, 255, 0, 0, 0], 1), ([0, 0, 128, 0, 0, 0], 1), ([0, 0, 0, 255, 0, 0], 0)],
+)
+def test_a_mask_with_a_palette_is_read_by_its_colours(tmp_path, mask, palette, black, bits):
+    indices = np.arange(2000, dtype=np.uint8).reshape(SHAPE[:2]) % 2
+    picture = Image.fromarray(indices)
+    picture.putpalette(palette)
+    picture.save(tmp_path / "masks" / "a.png", bits=bits)
+    with Image.open(tmp_path / "masks" / "a.png") as saved:
+        assert saved.mode == "P"
+    assert np.array_equal(Region(**mask).inside("a", SHAPE), indices != black)
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "I;16", "RGB", "P"])
+def test_a_mask_is_the_same_region_in_every_mode(tmp_path, mask, mode):
+    inside = Region(**mask).inside("a", SHAPE)
+    grey = Image.fromarray(inside.astype(np.uint16 if mode == "I;16" else np.uint8))
+    picture = Image.fromarray(inside) if mode == "1" else grey.convert(mode)
+    picture.save(tmp_path / "masks" / "a.png")
+    with Image.open(tmp_path / "masks" / "a.png") as saved:
+        assert saved.mode == mode
+    assert np.array_equal(Region(**mask).inside("a", SHAPE), inside)
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA"])
+def test_a_mask_with_transparency_is_refused_in_every_mode(tmp_path, mask, mode):
+    how = {} if mode.endswith("A") else {"transparency": (0, 0, 0) if mode == "RGB" else 0}
+    Image.new(mode, SHAPE[1::-1]).save(tmp_path / "masks" / "a.png", **how)
+    with pytest.raises(LeakageError, match=r"a\.png: found a mask with transparency; expected"):
+        Region(**mask).inside("a", SHAPE)
+
+
+def test_a_mask_of_deep_colours_is_refused(tmp_path, mask):
+    """Pillow reads 16 bits per colour as 8, so that a dark colour becomes black."""
+    dark = b"\0" + b"\0\1" * 3 * SHAPE[1]
+    deep = odd_pictures.png(SHAPE[1], SHAPE[0], 16, 2, zlib.compress(dark * SHAPE[0]))
+    (tmp_path / "masks" / "a.png").write_bytes(deep)
+    with pytest.raises(LeakageError, match=r"a\.png: found a mask with 16 bits per colour; exp"):
+        Region(**mask).inside("a", SHAPE)
 
 
 def test_pictures_encrypted_elsewhere_must_be_plain_outside_the_region(tmp_path, mask):

@@ -2,7 +2,9 @@
 
 import hashlib
 import itertools
+from collections.abc import Callable
 
+import not_pictures
 import numpy as np
 import pytest
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms
@@ -20,6 +22,7 @@ PICTURES = hnp.arrays(np.uint8, SHAPES, elements=st.integers(0, 255))
 KEYED = sorted(set(schemes.names()) - {"folder", "jpeg_signs"})
 XORS = ["msb_xor", "lsb_xor", "bitplane_xor", "block_xor"]
 STREAM = Keystream(KEY, "000042")
+GREY = np.zeros((4, 5, 1), np.uint8)
 few = settings(max_examples=15, deadline=None)
 
 
@@ -60,6 +63,67 @@ def test_another_key_or_another_picture_gives_another_ciphertext(cipher):
         for key, image_id in ((KEY, "a"), (KEY, "b"), (KEY[::-1], "a"))
     }
     assert len(found | {pixels.tobytes()}) == 4
+
+
+def refused(message: str, call: Callable[..., object], *given: object) -> None:
+    with pytest.raises(LeakageError, match=message) as caught:
+        call(*given)
+    assert "\n" not in str(caught.value)
+
+
+NOT_LEVELS = [-1, 99, 10**30, 1.0, np.float64(1), "1", None, True, np.True_, [1]]
+
+
+@pytest.mark.parametrize("level", NOT_LEVELS, ids=repr)
+@pytest.mark.parametrize("cipher", KEYED)
+def test_a_level_that_a_cipher_does_not_have_is_refused(cipher, level):
+    of = scheme(cipher)
+    message = f"^level: found .*; expected a whole number from 0 to {of.cipher.strongest}, the"
+    for call in (of.encrypt, of.decrypt, of.view):
+        refused(message, call, "a", GREY, level)
+
+
+@pytest.mark.parametrize("cipher", KEYED)
+def test_every_level_of_a_cipher_is_accepted_also_unlisted_or_of_numpy(cipher):
+    of = scheme(cipher, levels=[0, 1])
+    for level in range(of.cipher.strongest + 1):
+        found = of.encrypt("a", GREY, np.uint8(level))
+        assert np.array_equal(of.decrypt("a", found, np.int64(level)), GREY)
+
+
+def test_the_levels_of_bitplane_xor_are_its_planes():
+    of = scheme("bitplane_xor", planes=[7, 3])
+    assert of.encrypt("a", GREY, 2).shape == GREY.shape
+    refused("^level: found 3; expected a whole number from 0 to 2,", of.encrypt, "a", GREY, 3)
+
+
+@pytest.mark.parametrize(("wrong", "message"), not_pictures.CASES)
+@pytest.mark.parametrize("level", [0, 1])
+def test_what_is_not_a_picture_is_not_encrypted(wrong, message, level):
+    refused(f"^plain: found {message}", scheme("msb_xor").encrypt, "a", wrong, level)
+
+
+def test_the_check_of_a_picture_does_not_read_its_pixels():
+    """A gigapixel of one byte in memory; copying or comparing it would take seconds."""
+    huge = np.broadcast_to(np.uint8(0), (1 << 15, 1 << 15, 3))
+    assert scheme("full").encrypt("a", huge, 0) is huge
+
+
+@pytest.mark.parametrize("image_id", [7, None, b"a", ("a",)], ids=repr)
+def test_an_image_id_that_is_not_text_is_refused(image_id):
+    of = scheme("full")
+    for call in (of.encrypt, of.decrypt, of.view):
+        refused("^image_id: found .*; expected text", call, image_id, GREY, 1)
+
+
+@pytest.mark.parametrize(
+    ("key", "found"),
+    [("ab" * 32, "a str"), (b"ab", "2 bytes"), (bytes(64), "64 bytes"), (b"", "0 bytes")],
+)
+def test_a_key_of_another_length_or_type_is_refused_and_not_shown(key, found):
+    cipher = schemes.cipher_class("full")()
+    message = f"^key: found {found}; expected 32 bytes; .* bytes.fromhex$"
+    refused(message, schemes.KeyedScheme, "full", cipher, key)
 
 
 def test_a_level_or_cipher_that_does_not_exist_is_refused():

@@ -159,7 +159,8 @@ def describe(value: Any) -> str:
     if value is None:
         return "None"
     if isinstance(value, np.ndarray):
-        return f"an array of {value.dtype} with shape {value.shape}"
+        kind = "a masked array" if isinstance(value, np.ma.MaskedArray) else "an array"
+        return f"{kind} of {value.dtype} with shape {value.shape}"
     if isinstance(value, bytes):
         return f"{len(value)} bytes"
     return f"a {type(value).__name__}"

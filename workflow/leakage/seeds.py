@@ -1,9 +1,6 @@
 """The check of every seed that a Python caller passes."""
 
-import operator
-
-from leakage.config.settings import shown
-from leakage.errors import LeakageError
+from leakage import arguments
 
 # Tables store a seed as int64, and estimators count up from it.
 LARGEST = 2**62
@@ -24,14 +21,4 @@ def checked(seed: object, name: str = "seed") -> int:
         3
     """
     expected = f"expected a whole number from 0 to 2^62; for example {name}=0"
-    if isinstance(seed, bool):
-        raise LeakageError(f"{name}: found {seed}; {expected}")
-    try:
-        found = operator.index(seed)  # type: ignore[arg-type]
-    except TypeError:
-        raise LeakageError(
-            f"{name}: found {shown(seed)}, a {type(seed).__name__}; {expected}"
-        ) from None
-    if not 0 <= found <= LARGEST:
-        raise LeakageError(f"{name}: found {shown(found)}; {expected}")
-    return found
+    return arguments.whole_number(seed, name, LARGEST, expected)

@@ -16,7 +16,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from leakage import plugins
+from leakage import arguments, plugins
 from leakage.errors import LeakageError
 from leakage.interfaces import Bytes
 
@@ -101,27 +101,21 @@ def names() -> tuple[str, ...]:
     return tuple(each.name for each in all_measures())
 
 
-def measure(plain: Bytes, view: Bytes, ciphertext: Bytes | bytes) -> dict[str, float]:
+def measure(plain: Bytes, view: Bytes, ciphertext: Bytes | bytes | bytearray) -> dict[str, float]:
     """Return every measure of one picture, by name.
 
     Of a ciphertext that is not a picture but bytes, the measures read the view.
 
     Raises:
-        LeakageError: an array is not a picture, or the three have different shapes.
+        LeakageError: an argument is not a picture, or the three have different shapes.
     """
-    if isinstance(ciphertext, bytes):
+    if isinstance(ciphertext, bytes | bytearray):
         ciphertext = view
-    for picture in (plain, view, ciphertext):
-        fits = picture.ndim == 3 and picture.shape[-1] in (1, 3) and picture.size > 0
-        if not fits or picture.dtype != np.uint8:
-            raise LeakageError(
-                f"measures: found {picture.dtype} of shape {picture.shape}; expected uint8 "
-                "of shape (height, width, channels) with 1 or 3 channels; give a grey picture as "
-                "picture[..., None]"
-            )
+    for name, given in (("plain", plain), ("view", view), ("ciphertext", ciphertext)):
+        picture = arguments.picture(given, name)
         if picture.shape != plain.shape:
             raise LeakageError(
-                f"measures: found pictures of shapes {plain.shape} and {picture.shape}; expected "
-                "the same shape; give a picture with its own view and ciphertext"
+                f"{name}: found shape {picture.shape}, and plain has {plain.shape}; expected the "
+                "same shape; give a picture with its own view and ciphertext"
             )
     return {each.name: each.measure(plain, view, ciphertext) for each in all_measures()}

@@ -8,11 +8,11 @@ from typing import Any, ClassVar, Self, TypeVar
 import numpy as np
 import pydantic
 
-from leakage import plugins
+from leakage import arguments, plugins
 from leakage.config.settings import Settings, shown
 from leakage.errors import LeakageError
 from leakage.interfaces import Bytes
-from leakage.schemes.keystream import Keystream
+from leakage.schemes.keystream import KEY_BYTES, Keystream
 from leakage.schemes.regions import Region
 from leakage.storage import files
 
@@ -75,6 +75,11 @@ class Cipher(Settings):
     """levels to measure; 0 is the plain picture"""
     region: Region | None = pydantic.Field(default=None, exclude_if=lambda region: region is None)
     """the part of each picture that is encrypted; null: all of it"""
+
+    @property
+    def highest(self) -> int:
+        """The highest level that the cipher has with its settings."""
+        return self.strongest
 
     def __init_subclass__(cls, **options: Any) -> None:
         """Declare what a class can do by the methods that it has."""
@@ -189,6 +194,15 @@ class KeyedScheme:
     cipher: Cipher
     key: bytes | None = field(repr=False)
 
+    def __post_init__(self) -> None:
+        """Refuse what is not a key; the message does not show it."""
+        is_key = isinstance(self.key, bytes) and len(self.key) == KEY_BYTES
+        if self.key is not None and not is_key:
+            raise LeakageError(
+                f"key: found {plugins.describe(self.key)}; expected {KEY_BYTES} bytes; make them "
+                f"with os.urandom({KEY_BYTES}), or from hexadecimal digits with bytes.fromhex"
+            )
+
     def encrypt(
         self, image_id: str, plain: Bytes, level: int, check: bool = True
     ) -> Bytes | Ciphertext:
@@ -198,10 +212,16 @@ class KeyedScheme:
 
         Args:
             image_id: the picture's id, which decides the nonce.
-            plain: uint8 of shape (height, width, channels).
-            level: the level of encryption.
+            plain: uint8 of shape (height, width, channels) with 1 or 3 channels.
+            level: the level of encryption, from 0 to the highest of the cipher.
             check: whether a plug-in's `decrypt` must give the picture back.
+
+        Raises:
+            LeakageError: an argument is of another form; or what a plug-in or another program
+                returns does not fit.
         """
+        level = self._checked_level(image_id, level)
+        plain = arguments.picture(plain, "plain")
         if level == 0:
             return plain
         where, cipher = f"{self._name}, picture {image_id} at level {level}", self.cipher
@@ -227,6 +247,7 @@ class KeyedScheme:
 
     def decrypt(self, image_id: str, ciphertext: Bytes | Ciphertext, level: int) -> Bytes:
         """Return the picture of a ciphertext, uint8 of the shape of the plain picture."""
+        level = self._checked_level(image_id, level)
         if level == 0:
             return np.asarray(ciphertext)
         where = f"{self._name}, picture {image_id} at level {level}"
@@ -234,6 +255,7 @@ class KeyedScheme:
 
     def view(self, image_id: str, ciphertext: Bytes | Ciphertext, level: int) -> Bytes:
         """Return the view of a ciphertext, uint8 of the shape of the plain picture."""
+        level = self._checked_level(image_id, level)
         if level == 0:
             return np.asarray(ciphertext)
         where = f"{self._name}, picture {image_id} at level {level}"
@@ -267,6 +289,13 @@ class KeyedScheme:
     @property
     def _is_plugin(self) -> bool:
         return plugins.is_file(self.cipher.cipher)
+
+    def _checked_level(self, image_id: str, level: int) -> int:
+        """Return a level of the cipher as an int; the id must be text."""
+        arguments.text(image_id, "image_id")
+        highest = self.cipher.highest
+        expected = f"expected a whole number from 0 to {highest}, the levels of {self._name}"
+        return arguments.whole_number(level, "level", highest, expected)
 
     def _transform(
         self, where: str, method: Transform, image_id: str, pixels: Any, level: int

@@ -45,12 +45,17 @@ class BitplaneXor(bitplanes.BitPlaneCipher):
 
     @pydantic.model_validator(mode="after")
     def _levels_have_planes(self) -> Self:
-        if max(self.levels) > len(self.planes):
+        if max(self.levels) > self.highest:
             raise ValueError(
                 f"levels: found {max(self.levels)}, and planes names {len(self.planes)}; name more "
                 "planes, or leave the level out"
             )
         return self
+
+    @property
+    def highest(self) -> int:
+        """The number of planes."""
+        return len(self.planes)
 
     def encrypted_bits(self, level: int) -> np.uint8:
         """Return the mask of the first `level` of the planes."""

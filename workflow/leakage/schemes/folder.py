@@ -7,7 +7,7 @@ place of /.
 
 import functools
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import pydantic
 
@@ -29,36 +29,28 @@ class EncryptedFolder(Cipher):
 
     @pydantic.model_validator(mode="before")
     @classmethod
-    def _levels_have_folders(cls, values: Any) -> Any:
+    def _all_levels(cls, values: Any) -> Any:
         if not isinstance(values, dict) or not isinstance(values.get("path"), str):
             return values
-        root = Path(input_path(values["path"]))
-        if not root.is_dir():
-            raise ValueError(
-                f"{root}: no such folder; give the folder of the encrypted pictures, with one "
-                "subfolder per level"
-            )
-        folders = [each.name for each in root.iterdir() if each.is_dir()]
-        numbered = [name for name in folders if name.isascii() and name.isdigit()]
-        for name in numbered:
-            if name != str(int(name)):
-                raise ValueError(f"found the subfolder {name}; rename it to {int(name)}")
-        found = sorted(map(int, numbered))
-        levels = values.get("levels")
-        if levels in (None, []):
-            levels = [0, *(level for level in found if level > 0)]
-        if not isinstance(levels, list) or not all(isinstance(each, int) for each in levels):
+        found = _subfolders(values["path"])
+        if values.get("levels") not in (None, []):
             return values
-        missing = [level for level in levels if level not in {0, *found}]
-        if missing or levels == [0]:
+        return {**values, "levels": [0, *(level for level in found if level > 0)]}
+
+    # After the levels are numbers: text such as "7" is one too.
+    @pydantic.model_validator(mode="after")
+    def _levels_have_folders(self) -> Self:
+        root, found = Path(self.path), _subfolders(self.path)
+        missing = [level for level in self.levels if level not in {0, *found}]
+        if missing or self.levels == [0]:
             raise ValueError(
                 f"{root} has no subfolder {missing[0] if missing else '1, 2, …'} (found: "
                 f"{', '.join(map(str, found)) or 'none'}); expected one per level"
             )
-        for path in (path for level in levels for path in _pictures(root / str(level))):
+        for path in (path for level in self.levels for path in self.files(level)):
             if set(path) & set("{}"):  # which Snakemake takes for wildcards
                 raise ValueError(f"found {shown(path)}; expected a name without braces; rename it")
-        return {**values, "levels": levels}
+        return self
 
     def read(self, image_id: str, plain: Bytes, level: int) -> Bytes:
         """Return the encrypted picture."""
@@ -89,6 +81,26 @@ class EncryptedFolder(Cipher):
     def files(self, level: int) -> list[str]:
         """Return the picture files of a level, sorted."""
         return _pictures(Path(self.path) / str(level))
+
+
+def _subfolders(path: str) -> list[int]:
+    """Return the levels that have a subfolder, sorted.
+
+    Raises:
+        ValueError: there is no such folder, or a level has a leading zero.
+    """
+    root = Path(input_path(path))
+    if not root.is_dir():
+        raise ValueError(
+            f"{root}: no such folder; give the folder of the encrypted pictures, with one "
+            "subfolder per level"
+        )
+    folders = [each.name for each in root.iterdir() if each.is_dir()]
+    numbered = [name for name in folders if name.isascii() and name.isdigit()]
+    for name in numbered:
+        if name != str(int(name)):
+            raise ValueError(f"found the subfolder {name}; rename it to {int(name)}")
+    return sorted(map(int, numbered))
 
 
 def _pictures(folder: Path) -> list[str]:

@@ -64,8 +64,8 @@ class Region(Settings):
     """CSV file with a row per box: `image_id` as in manifest.csv (or `file_name`), and `left`,
     `top`, `width`, `height` in pixels; a picture without a row stays plain"""
     mask: str | None = None
-    """folder of masks `{image_id}.png` of the pictures' sizes, nonzero where the picture is
-    encrypted; a picture without a mask stays plain; only for ciphers that change each pixel by
+    """folder of masks `{image_id}.png` of the pictures' sizes, black where the picture stays
+    plain; a picture without a mask stays plain; only for ciphers that change each pixel by
     itself"""
     box: tuple[float, float, float, float] | None = None
     """one box in every picture: left, top, width and height, as shares of the picture from 0 to
@@ -234,7 +234,8 @@ def _boxes(path: str) -> dict[str, list[Box]]:
     """Return the boxes of a file by picture.
 
     Raises:
-        LeakageError: a missing column, a value that is not a whole number, or boxes that overlap.
+        LeakageError: a column that is missing or given twice, a row with too many or wrong values,
+            boxes that overlap, or no box.
     """
     try:
         lines = Path(path).read_text(encoding="utf-8-sig").splitlines()
@@ -251,19 +252,30 @@ def _boxes(path: str) -> dict[str, list[Box]]:
                     "overlap; join them, or make them smaller"
                 )
         found[image_id].append(box)
+    if not found:
+        raise LeakageError(
+            f"{path}: found no box; expected a row per box below the header; add one, or remove "
+            "the scheme's region"
+        )
     return found
 
 
 def _rows(path: str, reader: "csv.DictReader[str]") -> Iterator[tuple[int, str, Box]]:
     """Yield the line, the picture and the box of each row."""
     columns = reader.fieldnames or []
-    key = next((each for each in IDS if each in columns), None)
-    if key is None or not set(SIDES) <= set(columns):
+    keys = [each for each in columns if each in IDS]
+    if len(keys) != 1 or any(columns.count(side) != 1 for side in SIDES):
         raise LeakageError(
             f"{path}: found the columns {', '.join(columns) or 'of an empty file'}; expected "
-            f"image_id or file_name, and {', '.join(SIDES)}"
+            f"either image_id or file_name, and {', '.join(SIDES)}, each once"
         )
+    (key,) = keys
     for row in reader:
+        if more := row.get(None):  # the values without a column
+            raise LeakageError(
+                f"{path}: line {reader.line_num}: found {len(columns) + len(more)} values; "
+                f"expected {len(columns)}, as in the header; write numbers without commas"
+            )
         values = [str(row[side] or "").strip() for side in SIDES]
         whole = [value for value in values if value.isascii() and value.isdigit()]
         box = Box(*map(int, whole)) if len(whole) == len(SIDES) else None
@@ -306,21 +318,24 @@ def _refuse_other_size(path: str, size: tuple[int, ...]) -> None:
 
 
 def _read_mask(path: str) -> Mask:
-    """Return where a mask is not zero, bool of shape (height, width).
+    """Return where a mask is not black, bool of shape (height, width).
 
     Raises:
-        LeakageError: an incomplete file, or one with transparency.
+        LeakageError: an incomplete file, or one with transparency or 16 bits per colour.
     """
     from PIL import Image
 
     try:
         with Image.open(path, formats=("PNG",)) as image:
             transparent = image.has_transparency_data
-            found = np.array(image)
+            # Pillow keeps only the upper half of 16 bits, where a dark colour is black.
+            deep = "RGB;16" in str(image.tile)
+            found = np.array(image.convert("RGB") if image.mode == "P" else image)
     except (OSError, SyntaxError) as error:
         raise LeakageError(f"{path}: not a complete PNG mask ({error}); replace it") from None
-    if transparent:
+    if transparent or deep:
         raise LeakageError(
-            f"{path}: found a mask with transparency; expected black where the picture stays plain"
+            f"{path}: found a mask with {'transparency' if transparent else '16 bits per colour'}; "
+            "expected black where the picture stays plain; save it as grey with 8 bits"
         )
     return np.asarray(found.reshape(*found.shape[:2], -1).any(axis=2))

@@ -63,8 +63,8 @@ class Case:
 
     @cached_property
     def _other_key(self) -> KeyedScheme:
-        key = self.scheme.key or b""
-        return dataclasses.replace(self.scheme, key=bytes(each ^ 1 for each in key[:1]) + key[1:])
+        key = self.scheme.key
+        return dataclasses.replace(self.scheme, key=key and bytes([key[0] ^ 1]) + key[1:])
 
 
 def _encrypted(scheme: KeyedScheme, image_id: str, plain: Bytes, level: int) -> Bytes | None:
