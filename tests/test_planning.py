@@ -60,12 +60,18 @@ def test_leaks_and_patches_are_rounded_down_to_measured_ones():
     [
         ({"nats": 0.01}, "nats: found 0.01, expected at least 0.1"),
         ({"power": 0.99}, "is not reached with 20 pictures"),
-        ({"confidence": 0.999}, "measured down to 0.005"),
+        ({"confidence": 0.999}, "measured down to 0.005; lower the confidence"),
+        ({"confidence": 0.99, "levels": 9}, "the confidence, or test fewer levels together"),
     ],
 )
 def test_a_question_outside_the_measurement_is_refused(asked, expected):
     with pytest.raises(LeakageError, match=re.escape(expected)):
         planning.pictures_for(made({10: 0.5, 20: 0.9}), **{"nats": 0.1, "patches": 1} | asked)
+
+
+def test_a_single_level_is_not_told_to_test_fewer():
+    with pytest.raises(LeakageError, match=r"lower the confidence$"):
+        planning.pictures_for(TABLE, 0.1, 1, confidence=0.999)
 
 
 def test_a_larger_leak_never_needs_more_pictures():
@@ -95,14 +101,22 @@ def test_without_a_leak_the_power_is_the_level_of_the_test():
     assert (p <= 0.05).mean() <= 0.05 + 3.1 * np.sqrt(0.05 * 0.95 / 200)
 
 
-def test_a_pilot_gives_the_power_of_every_level_and_number_of_pictures(tmp_path):
-    generator = np.random.default_rng(0)
-    x = generator.normal(size=(40, 8))
-    y = np.stack([x, generator.normal(size=x.shape)])
-    given = []
-    for name, values in {"x": x, "y": y, "groups": np.repeat(np.arange(20), 2)}.items():
-        np.save(tmp_path / f"{name}.npy", values)
-        given += [f"--{name}", tmp_path / f"{name}.npy"]
+@pytest.fixture
+def pilot() -> dict[str, np.ndarray]:
+    """A pilot of 20 pictures with two pairs each; level 0 leaks and level 1 does not."""
+    x, noise = np.random.default_rng(0).normal(size=(2, 40, 8))
+    return {"x": x, "y": np.stack([x, noise]), "groups": np.repeat(np.arange(20), 2)}
+
+
+def saved(folder: Path, arrays: dict[str, np.ndarray]) -> dict[str, Path]:
+    """Save arrays; return the path of each by its name."""
+    for name, values in arrays.items():
+        np.save(folder / f"{name}.npy", values)
+    return {name: folder / f"{name}.npy" for name in arrays}
+
+
+def test_a_pilot_gives_the_power_of_every_level_and_number_of_pictures(pilot, tmp_path):
+    given = [part for name, path in saved(tmp_path, pilot).items() for part in (f"--{name}", path)]
     found = pd.read_csv(io.StringIO(said(*given, "--families", 20)))
     assert found["pictures"].max() == 10 and set(found["level"]) == {0, 1}
     power = found[found["pictures"] == 10].set_index("level")["power_0.05"]
@@ -111,11 +125,79 @@ def test_a_pilot_gives_the_power_of_every_level_and_number_of_pictures(tmp_path)
         said(*given[:2])
 
 
+def test_a_pilot_of_one_number_per_item_counts_as_one_dimension(pilot, tmp_path, capsys):
+    first = {"x": pilot["x"][:, 0], "y": pilot["y"][0, :, 0]}
+    flat, columns = (first, {name: each[:, None] for name, each in first.items()})
+    tables = []
+    for arrays in (flat, columns):
+        plan.main(**saved(tmp_path, pilot | arrays), families=2)
+        tables.append(capsys.readouterr().out)
+    assert tables[0] == tables[1] and "pictures" in tables[0]
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "expected"),
+    [
+        ("groups", lambda groups: np.where(groups == 3, np.nan, groups), "groups[6] = nan"),
+        ("groups", lambda groups: groups[:-1], "groups: shape (39,); expected (40,)"),
+        ("x", lambda x: x[:0], "one of them is empty"),
+        ("x", lambda x: x[:-1], "x has 39 pairs and y 40"),
+        ("x", lambda x: np.where(x == x[3, 1], np.nan, x), "x[3, 1] = nan"),
+        ("y", lambda y: np.where(y == y[1, 3, 1], np.inf, y), "y[1, 3, 1] = inf"),
+        ("groups", lambda groups: 0 * groups, "found 1 pictures; expected at least 8"),
+        ("groups", lambda groups: groups // 4, "found 5 pictures; expected at least 8"),
+        ("groups", lambda groups: groups % 7, "found 7 pictures; expected at least 8"),
+    ],
+)
+def test_a_pilot_that_gives_no_power_is_refused(pilot, tmp_path, name, change, expected):
+    changed = pilot | {name: change(pilot[name])}
+    with pytest.raises(LeakageError, match=re.escape(expected)):
+        plan.main(**saved(tmp_path, changed), families=1)
+
+
+def test_eight_pictures_are_enough_for_a_pilot(pilot, tmp_path, capsys):
+    plan.main(**saved(tmp_path, pilot | {"groups": pilot["groups"] % 8}), families=2)
+    assert pd.read_csv(io.StringIO(capsys.readouterr().out))["pictures"].tolist() == [4, 4]
+
+
 def test_the_command_prints_the_needed_and_the_fewest_pictures():
     words = said("--nats", 0.5, "--patches", 2, "--levels", 9)
     expected = planning.pictures_for(TABLE, 0.5, 2, levels=9).pictures
     assert words.startswith(f"{expected} pictures find a leak of 0.5 nats")
     assert "below 6 none" in words
+
+
+@pytest.mark.parametrize(
+    ("options", "measured"),
+    [
+        (("--patches", 1000000), "0.1 nats, 9 patches per picture, p at most 0.05"),
+        (("--confidence", 0.5), "0.1 nats, 1 patch per picture, p at most 0.05"),
+        (("--confidence", 0.98, "--nats", 0.3), "0.2 nats, 1 patch per picture, p at most 0.01"),
+    ],
+)
+def test_the_answer_names_what_was_measured(options, measured):
+    nats = () if "--nats" in options else ("--nats", 0.1)
+    assert f"(measured: {measured})" in said(*nats, *options)
+
+
+@pytest.mark.parametrize(
+    ("options", "alpha"),
+    [
+        ({}, 0.05),
+        ({"power": 0.5}, 0.05),
+        ({"confidence": 0.98}, 0.01),
+        ({"levels": 9}, 0.005),
+    ],
+)
+def test_every_option_of_the_table_of_all_leaks_reaches_both_kinds_of_data(options, alpha, capsys):
+    plan.main(**options)
+    words = capsys.readouterr().out
+    rule = "9 levels by Holm's rule" if "levels" in options else "levels in fixed sequence"
+    assert words.startswith(f"Pictures for a power of {options.get('power', 0.8)}, {rule}, p at")
+    assert f"p at most {alpha:g}." in words
+    for source, patches, nats in ((planning.SIMULATED, 1, 0.2), (planning.COCO, 2, 0.14)):
+        found = planning.pictures_for(TABLE, nats, patches, source=source, **options).pictures
+        assert f"| {nats:g} | {found} |" in words
 
 
 def test_the_page_follows_from_the_measured_power():
@@ -128,6 +210,15 @@ def test_the_page_follows_from_the_measured_power():
         ({"nats": 0.1, "page": True}, "--page: does nothing beside --nats"),
         ({"x": Path("x.npy"), "nats": 0.1}, "--x: does nothing beside --nats"),
         ({"patches": 3}, "--patches: does nothing without --nats"),
+        ({"patches": 1}, "--patches: does nothing without --nats"),
+        ({"families": 200}, "--families: does nothing without --x or --measure"),
+        ({"nats": 0.1, "families": 9}, "--families: does nothing beside --nats"),
+        ({"x": Path("x.npy"), "power": 0.8}, "--power: does nothing beside --x"),
+        ({"x": Path("x.npy"), "confidence": 0.9}, "--confidence: does nothing beside --x"),
+        ({"x": Path("x.npy"), "levels": 1}, "--levels: does nothing beside --x"),
+        ({"page": True, "power": 0.9}, "--power: does nothing beside --page"),
+        # With a name that --measure refuses, nothing is measured if --levels is not refused first.
+        ({"measure": Path("p.txt"), "levels": 9}, "--levels: does nothing beside --measure"),
     ],
 )
 def test_options_of_the_plan_that_do_nothing_are_refused(options, found):

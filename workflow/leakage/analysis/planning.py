@@ -56,7 +56,10 @@ class Plan:
 
     pictures: int  # for the requested power
     fewest: int  # with fewer pictures, no answer is possible
+    # What was measured: rounded down from the question.
     alpha: float  # level of the single test
+    nats: float  # size of the leak, per pair of patches
+    patches: int  # patches per picture
 
 
 def simulate(
@@ -182,8 +185,8 @@ def pictures_for(
 ) -> Plan:
     """Return how many pictures a verdict needs.
 
-    The power is interpolated between measured numbers of pictures. Leak and patches are rounded
-    down to measured ones.
+    The power is interpolated between measured numbers of pictures. Leak, patches and the level of
+    the test are rounded down to measured ones.
 
     Args:
         table: from `read`.
@@ -199,18 +202,13 @@ def pictures_for(
         LeakageError: the leak or the number of patches is below all measured ones, or the level of
             the test is.
     """
-    correction = verdicts.FIXED_SEQUENCE if levels == 1 else verdicts.HOLM
-    most = verdicts.threshold(correction, levels, confidence)
-    alpha = max((each for each in ALPHAS if each <= most), default=None)
-    if alpha is None:
-        raise LeakageError(
-            f"confidence {confidence} over {levels} levels needs p-values below {most:.2g}; "
-            f"measured down to {ALPHAS[-1]}; test fewer levels together"
-        )
+    alpha = alpha_for(levels, confidence)
     rows = table[table["source"] == source]
-    rows = rows[rows["patches"] == _below(rows["patches"], patches, "patches")]
-    rows = rows[rows["nats"] == _below(rows["nats"], nats, "nats")].sort_values("pictures")
-    fewest = verdicts.needed_pictures(correction, levels, confidence)
+    measured_patches = _below(rows["patches"], patches, "patches")
+    rows = rows[rows["patches"] == measured_patches]
+    measured_nats = _below(rows["nats"], nats, "nats")
+    rows = rows[rows["nats"] == measured_nats].sort_values("pictures")
+    fewest = verdicts.needed_pictures(_correction(levels), levels, confidence)
     counts = rows["pictures"].to_numpy(np.float64)
     reached = np.maximum.accumulate(rows[f"power_{alpha:g}"].to_numpy(np.float64))
     if reached[-1] < power:
@@ -225,7 +223,29 @@ def pictures_for(
     else:
         (low, high), (few, many) = reached[place - 1 : place + 1], counts[place - 1 : place + 1]
         needed = few + (many - few) * (power - low) / (high - low)
-    return Plan(max(fewest, math.ceil(needed - 1e-9)), fewest, alpha)
+    pictures = max(fewest, math.ceil(needed - 1e-9))
+    return Plan(pictures, fewest, alpha, measured_nats, int(measured_patches))
+
+
+def alpha_for(levels: int, confidence: float) -> float:
+    """Return the level of the single test: the largest in `ALPHAS` that the question allows.
+
+    Raises:
+        LeakageError: it is below all measured ones.
+    """
+    most = verdicts.threshold(_correction(levels), levels, confidence)
+    if found := [each for each in ALPHAS if each <= most]:
+        return max(found)
+    together = "" if levels == 1 else f" over {levels} levels"
+    fewer = "" if levels == 1 else ", or test fewer levels together"
+    raise LeakageError(
+        f"confidence: found {confidence:g}{together}, which needs p-values of at most {most:.2g}; "
+        f"the power is measured down to {ALPHAS[-1]:g}; lower the confidence{fewer}"
+    )
+
+
+def _correction(levels: int) -> str:
+    return verdicts.FIXED_SEQUENCE if levels == 1 else verdicts.HOLM
 
 
 def _below(known: "pd.Series", wanted: float, what: str) -> float:

@@ -3,7 +3,7 @@
 leakage plan --nats 0.1 --patches 4
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -14,25 +14,53 @@ import typer
 from leakage import progress
 from leakage.analysis import planning
 from leakage.errors import LeakageError
+from leakage.estimators import arguments
 from leakage.storage import files
+
+POWER, CONFIDENCE, FAMILIES = 0.8, 0.95, 200
+# The fewest pictures of a pilot: its largest subset is half of them.
+FEWEST_PICTURES = 2 * planning.PICTURES[0]
+# What an option changes: the answer to --nats, to a pilot (--x), to --measure, or, without any of
+# these, the table of all leaks.
+ALL_LEAKS = ""
+USED_BY = {
+    "--patches": ("--nats",),
+    "--power": ("--nats", ALL_LEAKS),
+    "--confidence": ("--nats", ALL_LEAKS),
+    "--levels": ("--nats", ALL_LEAKS),
+    "--families": ("--x", "--measure"),
+}
 
 
 def main(
     nats: Annotated[float | None, typer.Option(help="size of the leak, per patch")] = None,
-    patches: Annotated[int, typer.Option(min=1, help="patches per picture")] = 1,
+    patches: Annotated[
+        int | None, typer.Option(min=1, help="patches per picture; default: 1")
+    ] = None,
     power: Annotated[
-        float, typer.Option(min=0.01, max=0.999, help="the chance that the leak is found")
-    ] = 0.8,
+        float | None,
+        typer.Option(
+            min=0.01, max=0.999, help=f"the chance that the leak is found; default: {POWER:g}"
+        ),
+    ] = None,
     confidence: Annotated[
-        float, typer.Option(min=0.5, max=0.9999, help="1 minus the chance of a false leak")
-    ] = 0.95,
+        float | None,
+        typer.Option(
+            min=0.5, max=0.9999, help=f"1 minus the chance of a false leak; default: {CONFIDENCE:g}"
+        ),
+    ] = None,
     levels: Annotated[
-        int, typer.Option(min=1, help="levels tested together by Holm's rule; 1: in fixed sequence")
-    ] = 1,
+        int | None,
+        typer.Option(
+            min=1, help="levels tested together by Holm's rule; default: 1, in fixed sequence"
+        ),
+    ] = None,
     x: Annotated[Path | None, typer.Option(help="plain items of a pilot, .npy")] = None,
     y: Annotated[Path | None, typer.Option(help="views of the pilot, .npy")] = None,
     groups: Annotated[Path | None, typer.Option(help="picture ids of the pilot, .npy")] = None,
-    families: Annotated[int, typer.Option(min=1, help="data sets per measured power")] = 200,
+    families: Annotated[
+        int | None, typer.Option(min=1, help=f"data sets per measured power; default: {FAMILIES}")
+    ] = None,
     measure: Annotated[
         Path | None, typer.Option(help="measure the simulated power into a .csv: half an hour")
     ] = None,
@@ -42,28 +70,47 @@ def main(
     pilot = x is not None or y is not None or groups is not None
     ways = {"--nats": nats is not None, "--x": pilot, "--measure": measure is not None}
     asked = [option for option, given in (ways | {"--page": page}).items() if given]
-    if len(asked) > 1:
-        raise LeakageError(f"{asked[1]}: does nothing beside {asked[0]}; leave one of them out")
-    if patches > 1 and nats is None:
-        raise LeakageError("--patches: does nothing without --nats; leave it out, or give --nats")
+    given = {"--patches": patches, "--power": power, "--confidence": confidence}
+    _refuse_options(asked, given | {"--levels": levels, "--families": families})
     files.refuse_output(measure, (".csv",), [], "--measure")
+    power, confidence, levels = power or POWER, confidence or CONFIDENCE, levels or 1
     if measure is not None:
-        _measure(measure, families)
+        _measure(measure, families or FAMILIES)
     elif pilot:
-        print(_pilot(x, y, groups, families).to_csv(index=False), end="")
+        print(_pilot(x, y, groups, families or FAMILIES).to_csv(index=False), end="")
     elif page:
         print("\n".join(_page()))
     elif nats is None:
-        sequence = "Pictures for a power of {:g}, levels in fixed sequence, simulated pairs:"
-        print("\n".join([sequence.format(power), "", *_simulated(1, confidence, power), ""]))
-        print("\n".join(["The same for photographs of COCO, two patches each:", "", *_real(power)]))
+        print("\n".join(_all_leaks(levels, confidence, power)))
     else:
         table = planning.read()
-        found = planning.pictures_for(table, nats, patches, power, confidence, levels)
+        found = planning.pictures_for(table, nats, patches or 1, power, confidence, levels)
+        each = "1 patch" if found.patches == 1 else f"{found.patches} patches"
         print(
             f"{found.pictures} pictures find a leak of {nats:g} nats with a chance of {power:g} "
-            f"({patches} patches of each, p at most {found.alpha:g}); "
-            f"below {found.fewest} none can be found"
+            f"(measured: {found.nats:g} nats, {each} per picture, p at most "
+            f"{found.alpha:g}); below {found.fewest} none can be found"
+        )
+
+
+def _refuse_options(asked: list[str], given: dict[str, float | None]) -> None:
+    """Raise a LeakageError for two questions at once, or for an option without effect.
+
+    Args:
+        asked: the options that ask a question; none for the table of all leaks.
+        given: the other options by name; None where one is not given.
+    """
+    if len(asked) > 1:
+        raise LeakageError(f"{asked[1]}: does nothing beside {asked[0]}; leave one of them out")
+    question = asked[0] if asked else ALL_LEAKS
+    for option, value in given.items():
+        if value is None or question in USED_BY[option]:
+            continue
+        if asked:
+            raise LeakageError(f"{option}: does nothing beside {question}; leave one of them out")
+        needed = " or ".join(USED_BY[option])
+        raise LeakageError(
+            f"{option}: does nothing without {needed}; leave it out, or give {needed}"
         )
 
 
@@ -82,14 +129,31 @@ def _pilot(x: Path | None, y: Path | None, groups: Path | None, families: int) -
     """Return the power on random subsets of a pilot's pictures, a row per level and size."""
     if x is None or y is None or groups is None:
         raise LeakageError("pilot: expected --x, --y and --groups; give all three")
-    plain, views, members = (files.read_array(each) for each in (x, y, groups))
-    views = views[None] if views.ndim == 2 else views
-    most = len(np.unique(members)) // 2
-    data = plain, views, members
+    plain, views = arguments.items(files.read_array(x), files.read_array(y))
+    members = arguments.group_names(files.read_array(groups), len(plain))
+    pictures = len(np.unique(members))
+    if pictures < FEWEST_PICTURES:
+        raise LeakageError(
+            f"--groups {groups}: found {pictures} pictures; expected at least {FEWEST_PICTURES}, "
+            f"because the smallest subset has {planning.PICTURES[0]} and the largest half of the "
+            "pilot; add pictures"
+        )
     # The leak of a pilot is not known, so the level's number takes its column.
     numbers = {level: float(level) for level in range(len(views))}
-    found = planning.measure_on("pilot", data, numbers, families, most)
+    found = planning.measure_on("pilot", (plain, views, members), numbers, families, pictures // 2)
     return found.rename(columns={"nats": "level"}).drop(columns="source").astype({"level": int})
+
+
+def _all_leaks(levels: int, confidence: float, power: float) -> Iterator[str]:
+    """Yield the tables for simulated pairs and for photographs."""
+    alpha = planning.alpha_for(levels, confidence)
+    yield f"Pictures for a power of {power:g}, {_rule(levels)}, p at most {alpha:g}."
+    yield from ("", "Simulated pairs:", "", *_simulated(levels, confidence, power), "")
+    yield from ("Photographs of COCO, two patches each:", "", *_real((levels,), confidence, power))
+
+
+def _rule(levels: int) -> str:
+    return "levels in fixed sequence" if levels == 1 else f"{levels} levels by Holm's rule"
 
 
 def _simulated(levels: int, confidence: float, power: float) -> Iterator[str]:
@@ -101,15 +165,15 @@ def _simulated(levels: int, confidence: float, power: float) -> Iterator[str]:
         yield f"| {nats:g} | " + " | ".join(cells) + " |"
 
 
-def _real(power: float) -> Iterator[str]:
-    """Yield the table for photographs, for a single test and for nine levels by Holm's rule."""
+def _real(columns: Sequence[int], confidence: float, power: float) -> Iterator[str]:
+    """Yield the table for photographs, with a column for each number of levels."""
     table = planning.read()
     rows = table[table["source"] == planning.COCO]
     patches = int(rows["patches"].iloc[0])
-    yield "| leak, nats | in fixed sequence | nine levels by Holm's rule |"
-    yield "|---|---|---|"
+    yield "| leak, nats | " + " | ".join(_rule(levels) for levels in columns) + " |"
+    yield "|---|" + "---|" * len(columns)
     for nats in sorted(rows["nats"].unique()):
-        cells = [_pictures(nats, patches, power, 0.95, n, planning.COCO) for n in (1, 9)]
+        cells = [_pictures(nats, patches, power, confidence, n, planning.COCO) for n in columns]
         yield f"| {nats:g} | " + " | ".join(cells) + " |"
 
 
@@ -131,9 +195,9 @@ def _pictures(
 
 def _page() -> Iterator[str]:
     yield PAGE.format(
-        sequence="\n".join(_simulated(1, 0.95, 0.8)),
-        holm="\n".join(_simulated(9, 0.95, 0.8)),
-        real="\n".join(_real(0.8)),
+        sequence="\n".join(_simulated(1, CONFIDENCE, POWER)),
+        holm="\n".join(_simulated(9, CONFIDENCE, POWER)),
+        real="\n".join(_real((1, 9), CONFIDENCE, POWER)),
     ).rstrip()
 
 
@@ -145,7 +209,9 @@ leakage plan --nats 0.1 --patches 4
 
 prints how many pictures find a leak of 0.1 nats per patch in four runs of five. Change the question
 with `--power`, `--confidence` and `--levels`. `--levels 9` is for nine levels corrected by Holm's
-rule, which applies to views that are not [nested](method.md#the-verdict).
+rule, which applies to views that are not [nested](method.md#the-verdict). The leak, the number of
+patches and the p-value are rounded down to measured ones, which the answer names. Without `--nats`,
+the command prints a table of all measured leaks.
 
 From your own pilot:
 
@@ -153,9 +219,9 @@ From your own pilot:
 leakage plan --x x.npy --y y.npy --groups groups.npy
 ```
 
-prints the power at every level for random subsets of up to half of the pilot's pictures. `x.npy`
-holds the plain items (pairs, dim), `y.npy` the views (levels, pairs, dim), `groups.npy` the picture
-of each pair.
+prints the power at every level for random subsets of up to half of the pilot's pictures. The pilot
+needs at least eight pictures. `x.npy` holds the plain items (pairs, dim), `y.npy` the views
+(levels, pairs, dim), `groups.npy` the picture of each pair.
 
 ## Levels in fixed sequence (`msb_xor` and all nested views)
 
