@@ -1,6 +1,10 @@
 """The arguments of an estimator are read as meant, or refused with the place of the fault."""
 
+import datetime
 import re
+import uuid
+from decimal import Decimal
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -9,6 +13,7 @@ import torch
 from leakage import patches, seeds, truths
 from leakage.errors import LeakageError
 from leakage.estimators import arguments, estimate
+from leakage.protocol.permutation_test import PermutationTest
 from leakage.storage import embeddings
 
 X = np.arange(6.0)
@@ -68,6 +73,13 @@ def test_level_names_that_do_not_fit_are_refused(levels, expected):
         ([0, np.int8(1), np.uint64(2), 3], "i"),
         ([2**70, 2**70 + 1, 0, 1], "U"),
         (np.array(["2026-01-01"] * 4, "datetime64[D]"), "M"),
+        ([uuid.UUID(int=each) for each in (7, 7, 2, 9)], "i"),
+        ([Path(each) for each in "aabc"], "i"),
+        (pd.Series([datetime.date(2026, 1, day) for day in (3, 2, 2, 1)]), "i"),
+        ([datetime.datetime(2026, 1, day) for day in (3, 2, 2, 1)], "i"),
+        ([Decimal(each) for each in ("1.0", "1", "2", "0.1")], "i"),
+        (pd.Series(pd.date_range("2026-01-01", periods=4, tz="Europe/Paris")), "i"),
+        (pd.Series(pd.period_range("2026-01", periods=4, freq="M")), "i"),
     ],
     ids=short,
 )
@@ -76,6 +88,17 @@ def test_groups_of_one_type_keep_which_pairs_are_together(groups, kind):
     assert found.shape == (4,) and found.dtype.kind == kind
     together = [[groups[i] == groups[j] for j in range(4)] for i in range(4)]
     assert np.array_equal(found[:, None] == found[None], together)
+
+
+def test_groups_of_any_type_give_the_estimate_and_the_test_of_their_numbers():
+    x, noise = np.random.default_rng(0).normal(size=(2, 40, 3))
+    numbers = np.repeat(np.arange(20), 2)
+    named = [uuid.UUID(int=int(each)) for each in numbers]
+    for call in (
+        lambda groups: estimate("ksg", x, x + noise, groups)["nats"].item(),
+        lambda groups: PermutationTest(99).run(x, x + noise, groups).p_value.item(),
+    ):
+        assert call(named) == call(numbers)
 
 
 @pytest.mark.parametrize(
@@ -88,7 +111,21 @@ def test_groups_of_one_type_keep_which_pairs_are_together(groups, kind):
         (np.array(["2026-01-01", "NaT"] * 3, "datetime64[D]"), "groups[1] = NaT"),
         ([0, 1, "2", 3, 4, 5], "mixed types, groups[0] = 0 (int) and groups[2] = '2' (str)"),
         (MASKED, "groups: found a masked array"),
-        (np.zeros(6, complex), "groups: dtype complex128; expected picture ids"),
+        (
+            np.zeros(6, complex),
+            "groups: groups[0] = np.complex128(0j) (complex128); expected picture",
+        ),
+        ([True] * 6, "groups: groups[0] = np.True_ (bool); expected picture ids, such as whole"),
+        ([*map(Path, "abcde"), uuid.UUID(int=1)], "mixed types, groups[0] = PosixPath('a') (Posix"),
+        (
+            pd.Series([[1]] * 6),
+            "groups[0] = [1] (list); expected picture ids, such as whole numbers",
+        ),
+        (pd.Series([(1,)] * 5 + [([],)]), "groups[5] = ([],) (tuple); expected picture ids"),
+        (
+            [object() for _ in X],
+            "(object); expected picture ids, such as whole numbers or text; con",
+        ),
     ],
     ids=short,
 )

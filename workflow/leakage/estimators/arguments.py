@@ -4,7 +4,7 @@ Each function returns the argument in the form that estimators read, or raises a
 message says what was found and where, what was expected, and what to do.
 """
 
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,8 @@ NO_GROUPS = (
 )
 # Kinds of dtype: real numbers; and for groups, whole numbers, numbers, text, bytes, times.
 NUMBERS, NAMES = "biuf", "iufUSMm"
+# Objects that NumPy reads as one of these, in pandas' words.
+READ_BY_NUMPY = {"string", "bytes", "floating", "boolean", "complex", "datetime64", "timedelta64"}
 LARGEST_LEVEL = 2**62
 
 
@@ -134,11 +136,12 @@ def _place(name: str, index: tuple[int, ...]) -> str:
 def group_names(groups: Any, pairs: int) -> NDArray[Any]:
     """Return the picture of each pair, shape (pairs,), all of one type and none missing.
 
-    Ids are whole numbers, text, bytes, times, or finite numbers.
+    Ids are whole numbers, text, bytes, times, finite numbers, or objects of one type that compares
+    and hashes by value, such as dates, paths and UUIDs. Such objects are returned as numbers.
 
     Raises:
-        LeakageError: they are masked, missing (None, NaN, NaT), of mixed types, or have another
-            shape. The message names the first bad place.
+        LeakageError: they are masked, missing (None, NaN, NaT), of mixed types, of a type without
+            such a hash, or have another shape. The message names the first bad place.
     """
     import pandas as pd
 
@@ -152,9 +155,7 @@ def group_names(groups: Any, pairs: int) -> NDArray[Any]:
     _refuse_missing(found, pd.isna(found))
     found = _of_one_type(found) if found.dtype.kind == "O" else found
     if found.dtype.kind not in NAMES:
-        raise LeakageError(
-            f"groups: dtype {found.dtype}; expected picture ids: whole numbers or text"
-        )
+        _refuse_id(found)
     if found.dtype.kind == "f":
         _refuse_missing(found, np.isinf(found))
     return found
@@ -171,23 +172,47 @@ def _refuse_missing(found: NDArray[Any], missing: NDArray[np.bool_]) -> None:
 
 
 def _of_one_type(found: NDArray[np.object_]) -> NDArray[Any]:
-    """Return an array of objects as one of numbers, text or bytes."""
+    """Return an array of objects as one of numbers, text, bytes or times."""
     from pandas.api.types import infer_dtype
 
     kind = infer_dtype(found)
-    if kind.startswith("mixed"):
-        types = [type(each) for each in found]
-        place = next(index for index, each in enumerate(types) if each is not types[0])
+    if kind == "integer":
+        # Beyond int64 NumPy would round to float64, and neighbours would become equal.
+        fits = all(-(2**63) <= each < 2**63 for each in found)
+        return found.astype(np.int64) if fits else found.astype(np.str_)
+    if kind in READ_BY_NUMPY:
+        return np.array(found.tolist())
+    types = [type(each) for each in found]
+    if others := [place for place, each in enumerate(types) if each is not types[0]]:
+        place = others[0]
         raise LeakageError(
             f"groups: found mixed types, groups[0] = {shown(found[0])} ({types[0].__name__}) and "
             f"groups[{place}] = {shown(found[place])} ({types[place].__name__}); expected picture "
             "ids of one type; convert them, for example with [str(each) for each in groups]"
         )
-    if kind == "integer":
-        # Beyond int64 NumPy would round to float64, and neighbours would become equal.
-        fits = all(-(2**63) <= each < 2**63 for each in found)
-        return found.astype(np.int64) if fits else found.astype(np.str_)
-    return np.array(found.tolist())
+    return _numbered(found)
+
+
+def _numbered(found: NDArray[np.object_]) -> NDArray[np.int64]:
+    """Return a number for each object, equal for equal objects."""
+    own_hash: object = type(found[0]).__hash__
+    if own_hash is object.__hash__:  # two objects of one picture would differ
+        _refuse_id(found)
+    numbers: dict[Any, int] = {}
+    for place, each in enumerate(found):
+        try:
+            numbers.setdefault(each, len(numbers))
+        except TypeError:  # a list, or a tuple with a list
+            _refuse_id(found, place)
+    return np.array([numbers[each] for each in found], np.int64)
+
+
+def _refuse_id(found: NDArray[Any], place: int = 0) -> NoReturn:
+    raise LeakageError(
+        f"groups: groups[{place}] = {shown(found[place])} ({type(found[place]).__name__}); "
+        "expected picture ids, such as whole numbers or text; convert them, for example with "
+        "[str(each) for each in groups]"
+    )
 
 
 def level_names(levels: Any, count: int) -> list[int]:
