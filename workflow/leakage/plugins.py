@@ -67,6 +67,11 @@ def find_class(
         LeakageError: there is no such module or file (the nearest is named), the file cannot be
             imported, or it does not define exactly one class that can be called like this.
     """
+    if not isinstance(name, str):
+        raise LeakageError(
+            f"{noun}: found {shown(name)} ({type(name).__name__}); expected one of "
+            f"{', '.join(names(package, shared))}, or the path of a Python file, as text"
+        )
     if not is_file(name):
         known = names(package, shared)
         if name not in known:
