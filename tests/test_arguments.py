@@ -154,6 +154,74 @@ def test_arrays_without_finite_real_numbers_are_refused_with_the_place(values, e
         estimate("cca", **given)
 
 
+NORMAL = np.random.default_rng(0).normal(size=(40, 3))
+HUGE, FAINT = NORMAL * [1, 1, 1e160], NORMAL * [1, 1e-300, 1]
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        (HUGE, "e+160; expected at most 1e+150, because larger squares overflow"),
+        (-abs(HUGE), "e+160; expected at most 1e+150, because larger squares overflow"),
+        (FAINT, "e-300; expected equal numbers, or a difference of at least 1e-150"),
+        (NORMAL * 1e-310, "coordinate 0: found numbers that differ by at most"),
+        (2**60 + np.arange(40), "coordinate 0: found whole numbers from 1152921504606846976 to"),
+        (np.uint64(2**63) + np.arange(40, dtype=np.uint64), "39 of which equal another one in"),
+        (np.arange(40) - 2**60, "39 of which equal another one in float64"),
+    ],
+    ids=short,
+)
+@pytest.mark.parametrize("side", ["x", "y"])
+def test_numbers_that_arithmetic_cannot_hold_are_refused_with_the_coordinate(
+    values, expected, side
+):
+    given = {"x": NORMAL, "y": NORMAL} | {side: values}
+    for call in (PermutationTest(9).run, lambda x, y: estimate("cca", x, y)):
+        with pytest.raises(LeakageError, match=re.escape(expected)) as caught:
+            call(**given)
+        level = "level 0, " if side == "y" else ""
+        assert str(caught.value).startswith(f"{side}: {level}coordinate ")
+
+
+@pytest.mark.parametrize("scale", [1e-149, 1e149])
+@pytest.mark.parametrize("name", ["ksg", "cca", "cosine"])
+def test_all_magnitudes_that_are_accepted_give_the_same_estimate(name, scale):
+    views = NORMAL + NORMAL[::-1]
+    plain, scaled = (
+        estimate(name, k * NORMAL, k * views).query("chosen")["value"].to_numpy()
+        for k in (1, scale)
+    )
+    assert scaled == pytest.approx(plain) and (plain > 0).any()
+
+
+@pytest.mark.parametrize(
+    "column",
+    [0, 7e140, 1e-310 * np.arange(40), 1e9 + np.arange(40) % 2 * np.spacing(1e9)],
+    ids=["zero", "constant", "subnormal noise", "rounding"],
+)
+def test_a_coordinate_without_variation_is_accepted_and_changes_no_answer(column):
+    x, views = NORMAL.copy(), NORMAL + NORMAL[::-1]
+    found = []
+    for x[:, 2] in (0, column):
+        found.append(estimate("ksg", x, views)["nats"].item())
+        found.append(PermutationTest(99).run(x, views).p_value.item())
+    assert found[:2] == pytest.approx(found[2:])
+
+
+@pytest.mark.parametrize("name", ["finite_set", "histogram", "rounded_histogram"])
+@pytest.mark.parametrize("first", [2**60, -(2**60), np.uint64(2**63)], ids=str)
+def test_counting_is_exact_for_all_whole_numbers(name, first):
+    x = first + np.arange(40, dtype=np.asarray(first).dtype).reshape(2, 20)
+    assert estimate(name, x, x)["nats"].equals(estimate(name, x - first, x - first)["nats"])
+
+
+@pytest.mark.parametrize("dtype", [np.int64, np.uint64])
+def test_large_whole_numbers_that_stay_different_are_accepted(dtype):
+    x = np.random.default_rng(0).integers(0, 2**62, 40).astype(dtype)
+    assert PermutationTest(99).run(x, x).p_value == 0.01
+    assert estimate("cca", x, x)["mean"].iloc[0] > 1
+
+
 @pytest.mark.parametrize(
     ("x", "y", "hint"),
     [

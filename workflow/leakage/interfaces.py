@@ -130,6 +130,7 @@ class Estimator(Protocol):
     uses_gpu: ClassVar[bool]
     resumes: ClassVar[bool]
     tests: ClassVar[bool]
+    counts: ClassVar[bool]
     inherits: ClassVar[tuple[str, ...]]
 
     @property

@@ -49,6 +49,8 @@ class Estimator(Settings):
     """whether `estimate` accepts a checkpoint and resumes after an interruption"""
     tests: ClassVar[bool] = False
     """whether a verdict can rest on it: its table has a held-out p-value per level"""
+    counts: ClassVar[bool] = False
+    """whether it only counts equal numbers, so that any magnitude is right"""
     inherits: ClassVar[tuple[str, ...]] = ()
     """settings that default to the top-level ones of the configuration: `device`, `confidence`"""
 
@@ -233,10 +235,11 @@ def estimate(
 
     Raises:
         LeakageError: an unknown estimator or setting, or an argument that `arguments.checked`
-            refuses: shapes that do not match, numbers that are not finite, groups or levels that
-            are missing, mixed or repeated, a seed that is not a whole number.
+            refuses: shapes that do not match, numbers that are not finite or whose squares leave
+            float64's range, groups or levels that are missing, mixed or repeated, a seed that is
+            not a whole number.
     """
     chosen = entry(name, settings)
-    checked = arguments.checked(x, y, groups, levels, seed)
+    checked = arguments.checked(x, y, groups, levels, seed, counts=chosen.counts)
     with progress.of_library(name):
         return run(chosen, *checked)

@@ -22,6 +22,9 @@ NUMBERS, NAMES = "biuf", "iufUSMm"
 # Objects that NumPy reads as one of these, in pandas' words.
 READ_BY_NUMPY = {"string", "bytes", "floating", "boolean", "complex", "datetime64", "timedelta64"}
 LARGEST_LEVEL = 2**62
+# Squares of larger float64 numbers may overflow; variances of smaller ranges may become 0.
+LARGEST, SMALLEST = 1e150, 1e-150
+EXACT = 2**53  # float64 holds all whole numbers up to this one
 
 
 class Arguments(NamedTuple):
@@ -34,13 +37,20 @@ class Arguments(NamedTuple):
     seed: int  # at least 0
 
 
-def checked(x: Any, y: Any, groups: Any = None, levels: Any = None, seed: Any = 0) -> Arguments:
+def checked(
+    x: Any, y: Any, groups: Any = None, levels: Any = None, seed: Any = 0, *, counts: bool = False
+) -> Arguments:
     """Return all arguments of an estimate in the form that estimators read.
+
+    `counts` says that the estimator only counts equal numbers, so that any magnitude is right.
 
     Raises:
         LeakageError: an argument has another form; see the function for each argument.
     """
     plain, views = items(x, y)
+    if not counts:
+        _refuse_magnitudes(plain, "x")
+        _refuse_magnitudes(views, "y")
     members = None if groups is None else group_names(groups, len(plain))
     return Arguments(plain, views, members, level_names(levels, len(views)), seeds.checked(seed))
 
@@ -102,13 +112,69 @@ def numbers(values: Any, name: str) -> NDArray[Any]:
             found = found.astype(np.float64)
     if found.dtype.kind == "f" and not (finite := np.isfinite(found)).all():
         bad = int(found.size - np.count_nonzero(finite))
-        first = tuple(np.argwhere(~finite)[0].tolist())
+        first = _first(~finite)
         raise LeakageError(
             f"{name}: {bad} of {found.size} numbers are not finite, the first is "
             f"{_place(name, first)} = {found[first]}; expected finite numbers; remove those pairs "
             "from x, y and groups"
         )
     return found
+
+
+def _refuse_magnitudes(values: NDArray[Any], name: str) -> None:
+    """Refuse finite numbers (…, pairs, dim) on which float64 arithmetic would find no relation.
+
+    A constant coordinate is accepted. So is one that varies by subnormal numbers only, beside
+    others that vary more; it counts as constant.
+
+    Raises:
+        LeakageError: the squares of a coordinate overflow, its variance becomes 0, or different
+            whole numbers become equal. The message names the first such coordinate.
+    """
+    if values.dtype.itemsize < 8:  # squares of all other dtypes fit into float64
+        return
+    low, high = values.min(axis=-2), values.max(axis=-2)
+    if values.dtype.kind != "f":
+        _refuse_equal(values, name, (low < -EXACT) | (high > EXACT))
+        return
+    largest = np.maximum(high, -low)
+    if (bad := largest > LARGEST).any():
+        at = _first(bad)
+        raise LeakageError(
+            f"{_coordinate(name, at)}: found numbers up to {largest[at]:.3g}; expected at most "
+            f"{LARGEST:g}, because larger squares overflow; divide the numbers by a constant"
+        )
+    spans = high - low
+    normal = (spans >= SMALLEST).any(axis=-1, keepdims=True)
+    least = np.where(normal, np.finfo(np.float64).tiny, 0)
+    if (bad := (spans > 0) & (spans >= least) & (spans < SMALLEST)).any():
+        at = _first(bad)
+        raise LeakageError(
+            f"{_coordinate(name, at)}: found numbers that differ by at most {spans[at]:.3g}; "
+            f"expected equal numbers, or a difference of at least {SMALLEST:g}, because smaller "
+            "squares become 0; multiply the numbers by a constant, or leave the coordinate out"
+        )
+
+
+def _refuse_equal(values: NDArray[Any], name: str, large: NDArray[np.bool_]) -> None:
+    """Refuse `large` coordinates whose whole numbers become equal in float64."""
+    for at in map(tuple, np.argwhere(large)):
+        found = np.unique(values[(*at[:-1], slice(None), at[-1])])
+        if lost := len(found) - len(np.unique(found.astype(np.float64))):
+            raise LeakageError(
+                f"{_coordinate(name, at)}: found whole numbers from {found[0]} to {found[-1]}, "
+                f"{lost} of which equal another one in float64; expected numbers that stay "
+                "different; subtract the smallest, or give their ranks"
+            )
+
+
+def _first(bad: NDArray[np.bool_]) -> tuple[int, ...]:
+    return tuple(np.argwhere(bad)[0].tolist())
+
+
+def _coordinate(name: str, at: tuple[int, ...]) -> str:
+    level = f"level {at[0]}, " if len(at) > 1 else ""
+    return f"{name}: {level}coordinate {at[-1]}"
 
 
 def _array(values: Any, name: str) -> NDArray[Any]:

@@ -47,6 +47,7 @@ class Histogram(Estimator):
 
     reads = frozenset({"pixels", "embeddings"})
     reads_whole_pictures = True
+    counts = True
 
     method: Literal["histogram"] = "histogram"
     correction: Literal["auto", "none", "grassberger"] = "auto"

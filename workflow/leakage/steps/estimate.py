@@ -106,7 +106,8 @@ def main(
         members = None if groups is None else files.read_array(groups)
         if members is None and not chosen.reads_whole_pictures:
             print(arguments.NO_GROUPS, file=sys.stderr)
-        own = arguments.checked(files.read_array(x), files.read_array(y[0]), members, None, seed)
+        pair = files.read_array(x), files.read_array(y[0])
+        own = arguments.checked(*pair, members, None, seed, counts=chosen.counts)
         table = estimators.run(chosen, *own)
     elif source is Kind.VIEWS:
         table, about = _from_views(chosen, x, y, seed, part, kept)
