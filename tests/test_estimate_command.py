@@ -204,6 +204,28 @@ def test_the_message_names_a_damaged_array(arrays, which, damage):
     assert said.startswith(f"{arrays[which]}: not an array of numbers in a .npy file (")
 
 
+def test_groups_saved_as_objects_are_refused_with_the_conversion(arrays):
+    np.save(arrays["groups"], np.array([f"p{index}" for index in range(40)], object))
+    said = refused("cosine", arrays["x"], [arrays["y"]], groups=arrays["groups"])
+    assert said.startswith(f"{arrays['groups']}: found an array of Python objects; expected")
+    assert ".astype(str) for text" in said
+    np.save(arrays["groups"], np.load(arrays["groups"], allow_pickle=True).astype(str))
+    step.main("cosine", arrays["x"], [arrays["y"]], groups=arrays["groups"])
+
+
+def test_groups_that_cannot_be_read_are_refused_with_the_reason(arrays, tmp_path):
+    loop = tmp_path / "loop"
+    loop.symlink_to(loop)
+    for path, expected in {
+        tmp_path: f"{tmp_path}: is a folder; expected a .npy file",
+        Path(""): ".: is a folder; expected a .npy file",
+        tmp_path / "none": f"{tmp_path / 'none'}: cannot be read (No such file or directory)",
+        loop: f"{loop}: cannot be read (Too many levels of symbolic links)",
+    }.items():
+        assert refused("cca", arrays["x"], [arrays["y"]], groups=path).startswith(expected)
+        assert refused_test("", arrays["x"], [arrays["y"]], groups=path).startswith(expected)
+
+
 def test_options_for_rows_limit_and_groups_are_followed(kept, arrays, tmp_path, capsys):
     plain, *rest = kept["embeddings"]
     output = tmp_path / "new" / "table.csv"
