@@ -226,6 +226,14 @@ def test_groups_that_cannot_be_read_are_refused_with_the_reason(arrays, tmp_path
         assert refused_test("", arrays["x"], [arrays["y"]], groups=path).startswith(expected)
 
 
+@pytest.mark.usefixtures("nothing_runs")
+def test_a_folder_without_views_is_refused_as_such(arrays, tmp_path):
+    expected = f"{tmp_path}: found a folder without 0.parquet, so it holds no views; expected an"
+    assert refused("ksg", arrays["x"], [tmp_path]).startswith(expected)
+    assert refused("ksg", tmp_path, [tmp_path]).startswith(expected)
+    assert refused_test("", arrays["x"], [tmp_path]).startswith(expected)
+
+
 def test_options_for_rows_limit_and_groups_are_followed(kept, arrays, tmp_path, capsys):
     plain, *rest = kept["embeddings"]
     output = tmp_path / "new" / "table.csv"
