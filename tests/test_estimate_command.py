@@ -87,6 +87,8 @@ def test_an_array_is_known_by_its_content(arrays, tmp_path, name, capsys):
         ({"limit": 3}, "--limit: does nothing for arrays of your own"),
         ({"seed": -1}, "--seed: found -1; expected a whole number from 0"),
         ({"output": Path("r.xlsx")}, "--output r.xlsx: expected a name that ends in .parquet"),
+        ({"representation": "clip"}, "--representation: does nothing without --output; leave it"),
+        ({"code": "1a"}, "--code: does nothing without --output; leave it out"),
     ],
     ids=str,
 )

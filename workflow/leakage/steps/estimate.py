@@ -82,9 +82,8 @@ def main(
     seed = seeds.checked(seed, "--seed")
     inputs = [x, *y, *([groups] if groups else [])]
     files.refuse_output(output, (".parquet", ".csv"), inputs)
-    for option, value in (("label", label), ("representation", representation), ("code", code)):
-        if value and output is None:
-            raise LeakageError(f"--{option}: does nothing without --output; leave it out")
+    about_table = {"--label": label, "--representation": representation, "--code": code}
+    files.refuse_without_output(output, about_table)
     source = kinds.of_pair(x, y)
     given: dict[str, Any] = {
         "--groups": groups,

@@ -12,7 +12,7 @@ import secrets
 import shlex
 import shutil
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from tokenize import TokenError
 from typing import Any
@@ -270,6 +270,21 @@ def refuse_output(
             f"{option} {output}: is an input, which it would overwrite; name another"
         )
     refuse_unwritable(output.parent)
+
+
+def refuse_without_output(output: Path | None, given: Mapping[str, str]) -> None:
+    """Refuse options that only describe the output file, if there is none.
+
+    Args:
+        output: the value of `--output`.
+        given: the options by name; empty where one is not given.
+
+    Raises:
+        LeakageError: an option to leave out.
+    """
+    for option, value in given.items():
+        if value and output is None:
+            raise LeakageError(f"{option}: does nothing without --output; leave it out")
 
 
 def read_array(path: Path) -> NDArray[Any]:
