@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from leakage import modes, plugins, progress
-from leakage.config.settings import Settings, validate
+from leakage.config.settings import Settings, shown, validate
 from leakage.errors import LeakageError
 from leakage.estimators import arguments
 from leakage.estimators.tables import Array
@@ -173,7 +173,8 @@ def _call(
     if not plugins.is_file(estimator.method):
         return cast(pd.DataFrame, function(*args, **options))
     where = f"estimator {estimator.method}"
-    found = plugins.call(where, function, *args, **options)
+    # A plug-in must not change the caller's arrays.
+    found = plugins.call(where, function, *map(_read_only, args), **options)
     numbers = isinstance(found, np.ndarray) and found.dtype.kind in "fiu"
     if numbers and found.shape == (len(levels),):
         found = tables.tidy({"level": levels, "nats": found, "estimand": "as the plug-in says"})
@@ -188,19 +189,33 @@ def _call(
             f"{where}: returned a table without the column {missing[0]}; make it with "
             "leakage.estimators.tables.tidy"
         )
-    answers = found[found["chosen"]]
+    if others := [each for each in found["chosen"] if not isinstance(each, bool | np.bool_)]:
+        raise LeakageError(
+            f"{where}: returned {shown(others[0])} ({type(others[0]).__name__}) in the column "
+            "chosen; expected True or False"
+        )
+    answers = found[found["chosen"].astype(bool)]
     if set(answers["level"]) != set(levels):
         raise LeakageError(
             f"{where}: returned answers for the levels {sorted(set(answers['level']))}; expected "
             f"{sorted(levels)}, each on a chosen row"
         )
-    values = answers["value" if "value" in found else "nats"].to_numpy(float)
+    given = answers["value" if "value" in found else "nats"]
+    values = pd.to_numeric(given, errors="coerce").to_numpy(float, na_value=np.nan)
     if not np.isfinite(values).all():
         level = answers["level"][~np.isfinite(values)].iloc[0]
         raise LeakageError(
             f"{where}: returned a value at level {level} that is not finite; expected nats"
         )
     return found
+
+
+def _read_only(value: Any) -> Any:
+    """Return a read-only view of an array, and any other value unchanged."""
+    if isinstance(value, np.ndarray):
+        value = value.view()
+        value.flags.writeable = False
+    return value
 
 
 def estimate(
