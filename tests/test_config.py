@@ -124,6 +124,7 @@ dataset.coco.cuont = 3 -> @ … one is count
 encryption.schemes.msb_xor.veiw = "full" -> @ … one is view
 encoders.clip.batchsize = 4 -> @ … one is batch_size
 estimators.mine_training.pixels.par = 4 -> @: unknown key … one is pairs
+estimators.rescaled.rescale = [0, 1] -> @: found [0.0, 1.0]; expected (a, b), a from 1e-06
 patches.size = "big" -> @: found 'big' … valid integer
 patches.size = true -> @: found True; expected a number
 figures = "fig1" -> @: found 'fig1' … valid list

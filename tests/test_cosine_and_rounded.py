@@ -32,6 +32,29 @@ def test_a_constant_view_has_a_high_raw_cosine_and_a_centred_one_of_0():
     assert cosine(0 * EMBEDDINGS, "raw") == 0
 
 
+@pytest.mark.parametrize("statistic", ["raw", "centred"])
+@pytest.mark.parametrize("scale", [1e-100, 1e-8, 1e-6, 1e6, 1e100])
+def test_the_cosine_does_not_depend_on_the_length_of_either_side(statistic, scale):
+    x, noise = np.random.default_rng(1).normal(size=(2, 40, 3))
+    plain, both, one = (
+        estimate("cosine", *pair).set_index("statistic").loc[statistic, "value"]
+        for pair in ((x, x + noise), (scale * x, scale * (x + noise)), (x, scale * (x + noise)))
+    )
+    assert both == pytest.approx(plain) == one and 0.3 < plain < 0.9
+
+
+def test_a_faint_level_beside_a_strong_one_keeps_its_cosine():
+    strong, faint = cosine(np.stack([EMBEDDINGS, 1e-20 * EMBEDDINGS.astype(float)]), "centred")
+    assert strong == pytest.approx(1) == faint
+
+
+@pytest.mark.parametrize("offset", [0.1, 1e-20, 1e20])
+def test_rounding_of_the_mean_counts_as_length_0(offset):
+    constant = np.full(EMBEDDINGS.shape, offset)
+    constant[::2] = np.nextafter(constant[::2], np.inf)
+    assert cosine(constant, "centred") == 0
+
+
 def test_the_raw_cosine_is_chosen_and_gives_no_nats():
     table = estimate("cosine", EMBEDDINGS, EMBEDDINGS)
     assert table.loc[table["chosen"], "statistic"].tolist() == ["raw"]

@@ -479,3 +479,27 @@ def test_huge_inputs_and_outliers_do_not_overflow(name, marginals):
     table = estimate(name, x * 1e100, y * 1e-100, **SETTINGS[name], marginals=marginals)
     numbers = ["nats", "mean", "low", "high", "floor", "null_high", "p_value"]
     assert np.isfinite(table.loc[table["chosen"], numbers]).all(axis=None)
+
+
+@pytest.mark.parametrize(
+    "rescale", [[0, 1], [1e-50, 0], [1, 1e30], [-1, -2000], [1e30, 0]], ids=str
+)
+def test_a_rescaling_that_makes_views_equal_is_refused(rescale):
+    message = r"^cca\.rescale: found \[.*\]; expected \(a, b\), a from 1e-06 to 1e\+06"
+    with pytest.raises(LeakageError, match=message):
+        estimate("cca", np.zeros((8, 1)), np.zeros((8, 1)), rescale=rescale)
+
+
+@pytest.mark.parametrize("rescale", [["nan", 0], ["inf", 0], [1, "-inf"], [1], [True, 0]], ids=str)
+def test_a_rescaling_of_other_than_two_finite_numbers_is_refused(rescale):
+    with pytest.raises(LeakageError, match=r"^cca\.rescale"):
+        estimate("cca", np.zeros((8, 1)), np.zeros((8, 1)), rescale=rescale)
+
+
+@pytest.mark.parametrize("rescale", [(2.5, -3.0), (-1e-6, 1e-3), (1e6, 1e9)], ids=str)
+def test_every_accepted_rescaling_keeps_the_estimate(rescale):
+    x, noise = np.random.default_rng(0).normal(size=(2, 60, 2)).astype(np.float32)
+    plain, scaled = (
+        estimate("cca", x, x + noise, rescale=each)["mean"].iloc[0] for each in ((1, 0), rescale)
+    )
+    assert scaled == pytest.approx(plain, rel=0.01) and plain > 0.1

@@ -4,8 +4,10 @@ import contextlib
 import io
 import json
 import pkgutil
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -82,6 +84,14 @@ def test_the_message_on_an_unknown_estimator_or_setting_names_the_nearest(name, 
     with pytest.raises(LeakageError) as caught:
         estimate(name, np.zeros(5), np.zeros(5), **settings)
     assert expected in str(caught.value)
+
+
+@pytest.mark.parametrize("name", [None, 3, b"mine", Path("mine.py")], ids=str)
+def test_a_name_that_is_not_text_is_refused_with_the_known_ones(name):
+    expected = f"estimator: found {name!r} ({type(name).__name__}); expected one of cca, "
+    with pytest.raises(LeakageError, match=re.escape(expected)) as caught:
+        estimate(name, [0, 1], [0, 1])
+    assert "smile, or the path of a Python file, as text" in str(caught.value)
 
 
 @pytest.mark.parametrize("name", ["histogram", "mine", "mine_training"])

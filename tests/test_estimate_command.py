@@ -87,6 +87,8 @@ def test_an_array_is_known_by_its_content(arrays, tmp_path, name, capsys):
         ({"limit": 3}, "--limit: does nothing for arrays of your own"),
         ({"seed": -1}, "--seed: found -1; expected a whole number from 0"),
         ({"output": Path("r.xlsx")}, "--output r.xlsx: expected a name that ends in .parquet"),
+        ({"representation": "clip"}, "--representation: does nothing without --output; leave it"),
+        ({"code": "1a"}, "--code: does nothing without --output; leave it out"),
     ],
     ids=str,
 )
@@ -202,6 +204,36 @@ def test_the_message_names_a_damaged_array(arrays, which, damage):
     arrays[which].write_bytes(damage(arrays[which].read_bytes()))
     said = refused("cosine", arrays["x"], [arrays["y"]], groups=arrays["groups"])
     assert said.startswith(f"{arrays[which]}: not an array of numbers in a .npy file (")
+
+
+def test_groups_saved_as_objects_are_refused_with_the_conversion(arrays):
+    np.save(arrays["groups"], np.array([f"p{index}" for index in range(40)], object))
+    said = refused("cosine", arrays["x"], [arrays["y"]], groups=arrays["groups"])
+    assert said.startswith(f"{arrays['groups']}: found an array of Python objects; expected")
+    assert ".astype(str) for text" in said
+    np.save(arrays["groups"], np.load(arrays["groups"], allow_pickle=True).astype(str))
+    step.main("cosine", arrays["x"], [arrays["y"]], groups=arrays["groups"])
+
+
+def test_groups_that_cannot_be_read_are_refused_with_the_reason(arrays, tmp_path):
+    loop = tmp_path / "loop"
+    loop.symlink_to(loop)
+    for path, expected in {
+        tmp_path: f"{tmp_path}: is a folder; expected a .npy file",
+        Path(""): ".: is a folder; expected a .npy file",
+        tmp_path / "none": f"{tmp_path / 'none'}: cannot be read (No such file or directory)",
+        loop: f"{loop}: cannot be read (Too many levels of symbolic links)",
+    }.items():
+        assert refused("cca", arrays["x"], [arrays["y"]], groups=path).startswith(expected)
+        assert refused_test("", arrays["x"], [arrays["y"]], groups=path).startswith(expected)
+
+
+@pytest.mark.usefixtures("nothing_runs")
+def test_a_folder_without_views_is_refused_as_such(arrays, tmp_path):
+    expected = f"{tmp_path}: found a folder without 0.parquet, so it holds no views; expected an"
+    assert refused("ksg", arrays["x"], [tmp_path]).startswith(expected)
+    assert refused("ksg", tmp_path, [tmp_path]).startswith(expected)
+    assert refused_test("", arrays["x"], [tmp_path]).startswith(expected)
 
 
 def test_options_for_rows_limit_and_groups_are_followed(kept, arrays, tmp_path, capsys):

@@ -176,6 +176,7 @@ from leakage.estimators import Estimator, tables
 class Own(Estimator):
     def estimate(self, x, y, groups, levels, seed):
         """
+TABLE = "return tables.tidy({'level': levels, 'nats': 1.0, 'estimand': 'x'})"
 ESTIMATORS = {
     "wrong shape": (
         "return np.zeros(3)",
@@ -186,6 +187,26 @@ ESTIMATORS = {
     "a level less": (
         "return tables.tidy({'level': [0], 'nats': [1.0], 'estimand': 'x'})",
         r"for the levels \[0\]; expected \[0, 8\]",
+    ),
+    "text as chosen": (
+        TABLE + ".assign(chosen='False')",
+        r"returned 'False' \(str\) in the column chosen; expected True or False",
+    ),
+    "numbers as chosen": (
+        TABLE + ".assign(chosen=1)",
+        r"returned 1 \(int\) in the column chosen",
+    ),
+    "None as chosen": (
+        TABLE + ".assign(chosen=None)",
+        r"returned None \(NoneType\) in the column chosen",
+    ),
+    "text as value": (
+        TABLE + ".assign(value='a')",
+        "a value at level 0 that is not finite",
+    ),
+    "changes x": (
+        "x[:] = 0",
+        r"estimate raised ValueError: .* read-only \(mine\.py, line 6\)",
     ),
     "raises": ("return x[99]", r"estimate raised IndexError: .* \(mine\.py, line 6\)"),
 }
@@ -198,6 +219,46 @@ def test_a_faulty_estimator_is_refused_with_what_it_returned(tmp_path, case):
     with pytest.raises(LeakageError, match=message) as caught:
         estimators.estimate(path, X, Y, levels=[0, 8])
     assert str(caught.value).startswith(f"estimator {path}: ")
+
+
+def test_a_plug_in_cannot_change_the_caller_s_arrays(tmp_path):
+    x, y, groups = X.copy(), Y.copy(), np.arange(20)
+    for name in ("x", "y", "groups"):
+        path = plugin(tmp_path, ESTIMATOR + f"{name}[:] = 0")
+        with pytest.raises(LeakageError, match="read-only"):
+            estimators.estimate(path, x, y, groups)
+    assert np.array_equal(x, X) and np.array_equal(y, Y) and groups[-1] == 19
+    assert all(each.flags.writeable for each in (x, y, groups))
+
+
+BODY = "    def estimate(self, x, y, groups, levels, seed): return np.zeros(len(levels))"
+
+
+@pytest.mark.parametrize(
+    ("code", "message"),
+    [
+        ("    def __init__(self, bins): pass", "Own has its own __init__, which does not accept"),
+        ("    def __init__(self): pass", "Own has its own __init__, which does not accept the set"),
+        (
+            "    @abc.abstractmethod\n    def bins(self): pass",
+            "Own is abstract; define its method bins",
+        ),
+    ],
+)
+def test_a_class_that_cannot_be_made_from_its_settings_is_refused(tmp_path, code, message):
+    head = "import abc\nfrom leakage.estimators import Estimator\nclass Own(Estimator):"
+    path = plugin(tmp_path, f"{head}\n{code}\n{BODY}")
+    with pytest.raises(LeakageError, match=message) as caught:
+        estimators.estimate(path, X, Y)
+    assert str(caught.value).startswith(f"estimator {path}: ")
+
+
+def test_an_init_that_accepts_the_settings_is_called(tmp_path):
+    head = "from leakage.estimators import Estimator\nclass Own(Estimator):\n    bins: int = 2"
+    own = "    def __init__(self, **settings): super().__init__(**settings | {'bins': 5})"
+    body = BODY.replace("np.zeros(len(levels))", "np.full(len(levels), self.bins)")
+    path = plugin(tmp_path, f"{head}\n{own}\n{body}")
+    assert estimators.estimate(path, X, Y)["nats"].eq(5).all()
 
 
 def test_one_number_per_level_becomes_the_tidy_table(tmp_path):

@@ -130,6 +130,8 @@ class Estimator(Protocol):
     uses_gpu: ClassVar[bool]
     resumes: ClassVar[bool]
     tests: ClassVar[bool]
+    comparable: ClassVar[bool]
+    counts: ClassVar[bool]
     inherits: ClassVar[tuple[str, ...]]
 
     @property

@@ -19,7 +19,7 @@ from typing import Any, TypeVar
 
 import pydantic
 
-from leakage.config.settings import nearest, path, shown
+from leakage.config.settings import Settings, nearest, path, shown
 from leakage.errors import LeakageError
 
 SUFFIX = ".py"
@@ -67,6 +67,11 @@ def find_class(
         LeakageError: there is no such module or file (the nearest is named), the file cannot be
             imported, or it does not define exactly one class that can be called like this.
     """
+    if not isinstance(name, str):
+        raise LeakageError(
+            f"{noun}: found {shown(name)} ({type(name).__name__}); expected one of "
+            f"{', '.join(names(package, shared))}, or the path of a Python file, as text"
+        )
     if not is_file(name):
         known = names(package, shared)
         if name not in known:
@@ -89,6 +94,7 @@ def find_class(
             f"{noun} {name}: {classes[0].__name__} has no method {' or '.join(methods)}; "
             "docs/plugins.md has an example"
         )
+    _refuse_unmakeable(f"{noun} {name}", classes[0], base)
     for each in overridden:
         function = getattr(classes[0], each)
         _refuse_other_arguments(f"{noun} {name}", function, ("self", *methods[each]))
@@ -111,6 +117,21 @@ def source_of(entry: object) -> str:
     """Return the module of an entry, as `digest.code_digest` expects it: dotted name or file."""
     module = sys.modules[type(entry).__module__]
     return _FILES.get(module.__name__, module.__name__)
+
+
+def _refuse_unmakeable(where: str, found: type[Base], base: type[Base]) -> None:
+    """Refuse a class that cannot be made from its settings."""
+    if missing := sorted(getattr(found, "__abstractmethods__", ())):
+        raise LeakageError(f"{where}: {found.__name__} is abstract; define its method {missing[0]}")
+    own = vars(found).get("__init__")
+    if own is None or not issubclass(base, Settings):
+        return
+    kinds = [each.kind for each in inspect.signature(own).parameters.values()]
+    if inspect.Parameter.VAR_KEYWORD not in kinds:
+        raise LeakageError(
+            f"{where}: {found.__name__} has its own __init__, which does not accept the settings; "
+            "remove it, and write each setting as a field, as in `shift: int = 3`"
+        )
 
 
 def _refuse_other_arguments(

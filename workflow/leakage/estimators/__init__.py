@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from leakage import modes, plugins, progress
-from leakage.config.settings import Settings, validate
+from leakage.config.settings import Settings, shown, validate
 from leakage.errors import LeakageError
 from leakage.estimators import arguments
 from leakage.estimators.tables import Array
@@ -51,6 +51,8 @@ class Estimator(Settings):
     """whether a verdict can rest on it: its table has a held-out p-value per level"""
     comparable: ClassVar[bool] = True
     """whether it estimates held-out mutual information, as the figure `estimators` shows it"""
+    counts: ClassVar[bool] = False
+    """whether it only counts equal numbers, so that any magnitude is right"""
     inherits: ClassVar[tuple[str, ...]] = ()
     """settings that default to the top-level ones of the configuration: `device`, `confidence`"""
 
@@ -173,7 +175,8 @@ def _call(
     if not plugins.is_file(estimator.method):
         return cast(pd.DataFrame, function(*args, **options))
     where = f"estimator {estimator.method}"
-    found = plugins.call(where, function, *args, **options)
+    # A plug-in must not change the caller's arrays.
+    found = plugins.call(where, function, *map(_read_only, args), **options)
     numbers = isinstance(found, np.ndarray) and found.dtype.kind in "fiu"
     if numbers and found.shape == (len(levels),):
         found = tables.tidy({"level": levels, "nats": found, "estimand": "as the plug-in says"})
@@ -188,19 +191,33 @@ def _call(
             f"{where}: returned a table without the column {missing[0]}; make it with "
             "leakage.estimators.tables.tidy"
         )
-    answers = found[found["chosen"]]
+    if others := [each for each in found["chosen"] if not isinstance(each, bool | np.bool_)]:
+        raise LeakageError(
+            f"{where}: returned {shown(others[0])} ({type(others[0]).__name__}) in the column "
+            "chosen; expected True or False"
+        )
+    answers = found[found["chosen"].astype(bool)]
     if set(answers["level"]) != set(levels):
         raise LeakageError(
             f"{where}: returned answers for the levels {sorted(set(answers['level']))}; expected "
             f"{sorted(levels)}, each on a chosen row"
         )
-    values = answers["value" if "value" in found else "nats"].to_numpy(float)
+    given = answers["value" if "value" in found else "nats"]
+    values = pd.to_numeric(given, errors="coerce").to_numpy(float, na_value=np.nan)
     if not np.isfinite(values).all():
         level = answers["level"][~np.isfinite(values)].iloc[0]
         raise LeakageError(
             f"{where}: returned a value at level {level} that is not finite; expected nats"
         )
     return found
+
+
+def _read_only(value: Any) -> Any:
+    """Return a read-only view of an array, and any other value unchanged."""
+    if isinstance(value, np.ndarray):
+        value = value.view()
+        value.flags.writeable = False
+    return value
 
 
 def estimate(
@@ -235,10 +252,11 @@ def estimate(
 
     Raises:
         LeakageError: an unknown estimator or setting, or an argument that `arguments.checked`
-            refuses: shapes that do not match, numbers that are not finite, groups or levels that
-            are missing, mixed or repeated, a seed that is not a whole number.
+            refuses: shapes that do not match, numbers that are not finite or whose squares leave
+            float64's range, groups or levels that are missing, mixed or repeated, a seed that is
+            not a whole number.
     """
     chosen = entry(name, settings)
-    checked = arguments.checked(x, y, groups, levels, seed)
+    checked = arguments.checked(x, y, groups, levels, seed, counts=chosen.counts)
     with progress.of_library(name):
         return run(chosen, *checked)

@@ -4,7 +4,7 @@ Each function returns the argument in the form that estimators read, or raises a
 message says what was found and where, what was expected, and what to do.
 """
 
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +19,12 @@ NO_GROUPS = (
 )
 # Kinds of dtype: real numbers; and for groups, whole numbers, numbers, text, bytes, times.
 NUMBERS, NAMES = "biuf", "iufUSMm"
+# Objects that NumPy reads as one of these, in pandas' words.
+READ_BY_NUMPY = {"string", "bytes", "floating", "boolean", "complex", "datetime64", "timedelta64"}
 LARGEST_LEVEL = 2**62
+# Squares of larger float64 numbers may overflow; variances of smaller ranges may become 0.
+LARGEST, SMALLEST = 1e150, 1e-150
+EXACT = 2**53  # float64 holds all whole numbers up to this one
 
 
 class Arguments(NamedTuple):
@@ -32,13 +37,20 @@ class Arguments(NamedTuple):
     seed: int  # at least 0
 
 
-def checked(x: Any, y: Any, groups: Any = None, levels: Any = None, seed: Any = 0) -> Arguments:
+def checked(
+    x: Any, y: Any, groups: Any = None, levels: Any = None, seed: Any = 0, *, counts: bool = False
+) -> Arguments:
     """Return all arguments of an estimate in the form that estimators read.
+
+    `counts` says that the estimator only counts equal numbers, so that any magnitude is right.
 
     Raises:
         LeakageError: an argument has another form; see the function for each argument.
     """
     plain, views = items(x, y)
+    if not counts:
+        _refuse_magnitudes(plain, "x")
+        _refuse_magnitudes(views, "y")
     members = None if groups is None else group_names(groups, len(plain))
     return Arguments(plain, views, members, level_names(levels, len(views)), seeds.checked(seed))
 
@@ -100,13 +112,69 @@ def numbers(values: Any, name: str) -> NDArray[Any]:
             found = found.astype(np.float64)
     if found.dtype.kind == "f" and not (finite := np.isfinite(found)).all():
         bad = int(found.size - np.count_nonzero(finite))
-        first = tuple(np.argwhere(~finite)[0].tolist())
+        first = _first(~finite)
         raise LeakageError(
             f"{name}: {bad} of {found.size} numbers are not finite, the first is "
             f"{_place(name, first)} = {found[first]}; expected finite numbers; remove those pairs "
             "from x, y and groups"
         )
     return found
+
+
+def _refuse_magnitudes(values: NDArray[Any], name: str) -> None:
+    """Refuse finite numbers (…, pairs, dim) on which float64 arithmetic would find no relation.
+
+    A constant coordinate is accepted. So is one that varies by subnormal numbers only, beside
+    others that vary more; it counts as constant.
+
+    Raises:
+        LeakageError: the squares of a coordinate overflow, its variance becomes 0, or different
+            whole numbers become equal. The message names the first such coordinate.
+    """
+    if values.dtype.itemsize < 8:  # squares of all other dtypes fit into float64
+        return
+    low, high = values.min(axis=-2), values.max(axis=-2)
+    if values.dtype.kind != "f":
+        _refuse_equal(values, name, (low < -EXACT) | (high > EXACT))
+        return
+    largest = np.maximum(high, -low)
+    if (bad := largest > LARGEST).any():
+        at = _first(bad)
+        raise LeakageError(
+            f"{_coordinate(name, at)}: found numbers up to {largest[at]:.3g}; expected at most "
+            f"{LARGEST:g}, because larger squares overflow; divide the numbers by a constant"
+        )
+    spans = high - low
+    normal = (spans >= SMALLEST).any(axis=-1, keepdims=True)
+    least = np.where(normal, np.finfo(np.float64).tiny, 0)
+    if (bad := (spans > 0) & (spans >= least) & (spans < SMALLEST)).any():
+        at = _first(bad)
+        raise LeakageError(
+            f"{_coordinate(name, at)}: found numbers that differ by at most {spans[at]:.3g}; "
+            f"expected equal numbers, or a difference of at least {SMALLEST:g}, because smaller "
+            "squares become 0; multiply the numbers by a constant, or leave the coordinate out"
+        )
+
+
+def _refuse_equal(values: NDArray[Any], name: str, large: NDArray[np.bool_]) -> None:
+    """Refuse `large` coordinates whose whole numbers become equal in float64."""
+    for at in map(tuple, np.argwhere(large)):
+        found = np.unique(values[(*at[:-1], slice(None), at[-1])])
+        if lost := len(found) - len(np.unique(found.astype(np.float64))):
+            raise LeakageError(
+                f"{_coordinate(name, at)}: found whole numbers from {found[0]} to {found[-1]}, "
+                f"{lost} of which equal another one in float64; expected numbers that stay "
+                "different; subtract the smallest, or give their ranks"
+            )
+
+
+def _first(bad: NDArray[np.bool_]) -> tuple[int, ...]:
+    return tuple(np.argwhere(bad)[0].tolist())
+
+
+def _coordinate(name: str, at: tuple[int, ...]) -> str:
+    level = f"level {at[0]}, " if len(at) > 1 else ""
+    return f"{name}: {level}coordinate {at[-1]}"
 
 
 def _array(values: Any, name: str) -> NDArray[Any]:
@@ -134,11 +202,12 @@ def _place(name: str, index: tuple[int, ...]) -> str:
 def group_names(groups: Any, pairs: int) -> NDArray[Any]:
     """Return the picture of each pair, shape (pairs,), all of one type and none missing.
 
-    Ids are whole numbers, text, bytes, times, or finite numbers.
+    Ids are whole numbers, text, bytes, times, finite numbers, or objects of one type that compares
+    and hashes by value, such as dates, paths and UUIDs. Such objects are returned as numbers.
 
     Raises:
-        LeakageError: they are masked, missing (None, NaN, NaT), of mixed types, or have another
-            shape. The message names the first bad place.
+        LeakageError: they are masked, missing (None, NaN, NaT), of mixed types, of a type without
+            such a hash, or have another shape. The message names the first bad place.
     """
     import pandas as pd
 
@@ -152,9 +221,7 @@ def group_names(groups: Any, pairs: int) -> NDArray[Any]:
     _refuse_missing(found, pd.isna(found))
     found = _of_one_type(found) if found.dtype.kind == "O" else found
     if found.dtype.kind not in NAMES:
-        raise LeakageError(
-            f"groups: dtype {found.dtype}; expected picture ids: whole numbers or text"
-        )
+        _refuse_id(found)
     if found.dtype.kind == "f":
         _refuse_missing(found, np.isinf(found))
     return found
@@ -171,23 +238,47 @@ def _refuse_missing(found: NDArray[Any], missing: NDArray[np.bool_]) -> None:
 
 
 def _of_one_type(found: NDArray[np.object_]) -> NDArray[Any]:
-    """Return an array of objects as one of numbers, text or bytes."""
+    """Return an array of objects as one of numbers, text, bytes or times."""
     from pandas.api.types import infer_dtype
 
     kind = infer_dtype(found)
-    if kind.startswith("mixed"):
-        types = [type(each) for each in found]
-        place = next(index for index, each in enumerate(types) if each is not types[0])
+    if kind == "integer":
+        # Beyond int64 NumPy would round to float64, and neighbours would become equal.
+        fits = all(-(2**63) <= each < 2**63 for each in found)
+        return found.astype(np.int64) if fits else found.astype(np.str_)
+    if kind in READ_BY_NUMPY:
+        return np.array(found.tolist())
+    types = [type(each) for each in found]
+    if others := [place for place, each in enumerate(types) if each is not types[0]]:
+        place = others[0]
         raise LeakageError(
             f"groups: found mixed types, groups[0] = {shown(found[0])} ({types[0].__name__}) and "
             f"groups[{place}] = {shown(found[place])} ({types[place].__name__}); expected picture "
             "ids of one type; convert them, for example with [str(each) for each in groups]"
         )
-    if kind == "integer":
-        # Beyond int64 NumPy would round to float64, and neighbours would become equal.
-        fits = all(-(2**63) <= each < 2**63 for each in found)
-        return found.astype(np.int64) if fits else found.astype(np.str_)
-    return np.array(found.tolist())
+    return _numbered(found)
+
+
+def _numbered(found: NDArray[np.object_]) -> NDArray[np.int64]:
+    """Return a number for each object, equal for equal objects."""
+    own_hash: object = type(found[0]).__hash__
+    if own_hash is object.__hash__:  # two objects of one picture would differ
+        _refuse_id(found)
+    numbers: dict[Any, int] = {}
+    for place, each in enumerate(found):
+        try:
+            numbers.setdefault(each, len(numbers))
+        except TypeError:  # a list, or a tuple with a list
+            _refuse_id(found, place)
+    return np.array([numbers[each] for each in found], np.int64)
+
+
+def _refuse_id(found: NDArray[Any], place: int = 0) -> NoReturn:
+    raise LeakageError(
+        f"groups: groups[{place}] = {shown(found[place])} ({type(found[place]).__name__}); "
+        "expected picture ids, such as whole numbers or text; convert them, for example with "
+        "[str(each) for each in groups]"
+    )
 
 
 def level_names(levels: Any, count: int) -> list[int]:

@@ -21,6 +21,7 @@ class Cosine(Estimator):
     """The cosine similarity of an item and its view."""
 
     comparable = False
+
     method: Literal["cosine"] = "cosine"
 
     def estimate(
@@ -57,16 +58,20 @@ class Cosine(Estimator):
 
 
 def _centred(embeddings: Floats) -> Floats:
-    means: Floats = embeddings.mean(axis=1, keepdims=True)
-    return embeddings - means
+    """Return embeddings (levels, items, dim) minus their means; exactly 0 if only rounding is left.
+
+    The sum of n numbers is wrong by at most n rounding errors of the largest one.
+    """
+    centred: Floats = embeddings - embeddings.mean(axis=1, keepdims=True)
+    largest = np.abs(embeddings).max(axis=1, keepdims=True)
+    rounding = embeddings.shape[1] * np.finfo(np.float64).eps * np.linalg.norm(largest, axis=-1)
+    return np.where((np.linalg.norm(centred, axis=-1) <= rounding)[..., None], 0, centred)
 
 
 def _cosine(x: Floats, y: Floats) -> Floats:
     """Return the similarities (levels, items) of two arrays of shape (levels, items, dim)."""
     lengths = np.linalg.norm(x, axis=-1) * np.linalg.norm(y, axis=-1)
     product: Floats = (x * y).sum(axis=-1)
-    # If centring removes everything, rounding leaves a length of about 1e-7.
-    present = lengths > 1e-12 * max(1.0, float(lengths.max()))
     found = np.zeros_like(product)
-    np.divide(product, lengths, out=found, where=present)
+    np.divide(product, lengths, out=found, where=lengths > 0)
     return found.clip(-1, 1)

@@ -25,6 +25,8 @@ ESTIMAND = (
 class FiniteSet(Estimator):
     """The exact mutual information of a finite set of items."""
 
+    counts = True
+
     method: Literal["finite_set"] = "finite_set"
 
     def estimate(

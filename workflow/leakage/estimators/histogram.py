@@ -45,9 +45,10 @@ STREAM = 8  # of the seed
 class Histogram(Estimator):
     """Mutual information of pixels by counting. Every distinct value is its own bin."""
 
-    comparable = False
     reads = frozenset({"pixels", "embeddings"})
     reads_whole_pictures = True
+    counts = True
+    comparable = False
 
     method: Literal["histogram"] = "histogram"
     correction: Literal["auto", "none", "grassberger"] = "auto"

@@ -48,6 +48,7 @@ class MineTraining(Trained):
     """The training curves of MINE."""
 
     comparable = False
+
     method: Literal["mine_training"] = "mine_training"
     epochs: int = pydantic.Field(default=200, ge=1, le=1_000_000)
     """passes over the training pairs, the same for every representation"""

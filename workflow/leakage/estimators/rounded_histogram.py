@@ -24,7 +24,9 @@ ESTIMAND = "plug-in mutual information over the coordinates of one item, mean ov
 class RoundedHistogram(Estimator):
     """The empirical mutual information of rounded coordinates."""
 
+    counts = True
     comparable = False
+
     method: Literal["rounded_histogram"] = "rounded_histogram"
     decimals: int = pydantic.Field(default=2, ge=0, le=15)
     """decimal places of the rounded coordinates"""

@@ -14,6 +14,7 @@ import pydantic
 from numpy.typing import NDArray
 
 from leakage import devices, progress
+from leakage.config.settings import shown
 from leakage.estimators.trained import Trained
 from leakage.protocol import byte_features, folds
 from leakage.protocol.problem import MATCHED, MISMATCHED, Problem
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 STACK = 96
 # For `pca: auto`: training pairs per principal component, and the largest number of components.
 PAIRS_PER_COMPONENT, MOST_COMPONENTS = 32, 64
+# Limits of `rescale`, with which float32 views keep four digits.
+LARGEST_FACTOR, LARGEST_SHIFT = 1e6, 1e3
 
 
 class CrossFitted(Trained):
@@ -54,7 +57,8 @@ class CrossFitted(Trained):
     marginals: Literal["normal", "standard"] = "normal"
     """how a coordinate is scaled: made normal by its ranks, or to mean 0 and variance 1"""
     rescale: tuple[float, float] = (1.0, 0.0)
-    """(a, b): replace the views y by a y + b, a check that must not change an estimate"""
+    """(a, b): replace the views y by a y + b, a check that must not change an estimate; a is not 0,
+    and b at most 1000 times as large"""
     floor: bool = True
     """whether to estimate a second time on mismatched pictures, where nothing leaks"""
     permutations: int = pydantic.Field(default=1999, ge=0, le=1_000_000)
@@ -65,6 +69,18 @@ class CrossFitted(Trained):
     """confidence of the interval and of the null's quantile; default: `verdict.confidence`"""
     scored_pairs: int = pydantic.Field(default=4_000, ge=4)
     """most test pairs per fold; the ceiling of the value is the ln of their number"""
+
+    @pydantic.field_validator("rescale")
+    @classmethod
+    def _refuse_constant_views(cls, rescale: tuple[float, float]) -> tuple[float, float]:
+        scale, shift = map(abs, rescale)
+        if not 1 / LARGEST_FACTOR <= scale <= LARGEST_FACTOR or shift > LARGEST_SHIFT * scale:
+            raise ValueError(
+                f"found {shown([*rescale])}; expected (a, b), a from {1 / LARGEST_FACTOR:g} to "
+                f"{LARGEST_FACTOR:g} or the negative of it, and b at most {LARGEST_SHIFT:g} times "
+                "as large as a: otherwise different views become equal"
+            )
+        return rescale
 
     def bound(self) -> "Bound":
         """Return how the critics are read: by default as Donsker and Varadhan's bound."""

@@ -82,9 +82,8 @@ def main(
     seed = seeds.checked(seed, "--seed")
     inputs = [x, *y, *([groups] if groups else [])]
     files.refuse_output(output, (".parquet", ".csv"), inputs)
-    for option, value in (("label", label), ("representation", representation), ("code", code)):
-        if value and output is None:
-            raise LeakageError(f"--{option}: does nothing without --output; leave it out")
+    about_table = {"--label": label, "--representation": representation, "--code": code}
+    files.refuse_without_output(output, about_table)
     source = kinds.of_pair(x, y)
     given: dict[str, Any] = {
         "--groups": groups,
@@ -106,7 +105,8 @@ def main(
         members = None if groups is None else files.read_array(groups)
         if members is None and not chosen.reads_whole_pictures:
             print(arguments.NO_GROUPS, file=sys.stderr)
-        own = arguments.checked(files.read_array(x), files.read_array(y[0]), members, None, seed)
+        pair = files.read_array(x), files.read_array(y[0])
+        own = arguments.checked(*pair, members, None, seed, counts=chosen.counts)
         table = estimators.run(chosen, *own)
     elif source is Kind.VIEWS:
         table, about = _from_views(chosen, x, y, seed, part, kept)

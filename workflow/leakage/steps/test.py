@@ -54,6 +54,7 @@ def main(
     """
     seed = seeds.checked(seed, "--seed")
     files.refuse_output(output, (".parquet",), [x, *y, *([groups] if groups else [])])
+    files.refuse_without_output(output, {"--representation": representation, "--code": code})
     kind = kinds.of_pair(x, y)
     of_run = kind is Kind.EMBEDDINGS
     given = {"--groups": groups, "--rows": rows, "--limit": limit}

@@ -12,7 +12,7 @@ import secrets
 import shlex
 import shutil
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from tokenize import TokenError
 from typing import Any
@@ -276,8 +276,29 @@ def refuse_output(
     refuse_unwritable(output.parent)
 
 
+def refuse_without_output(output: Path | None, given: Mapping[str, str]) -> None:
+    """Refuse options that only describe the output file, if there is none.
+
+    Args:
+        output: the value of `--output`.
+        given: the options by name; empty where one is not given.
+
+    Raises:
+        LeakageError: an option to leave out.
+    """
+    for option, value in given.items():
+        if value and output is None:
+            raise LeakageError(f"{option}: does nothing without --output; leave it out")
+
+
 def read_array(path: Path) -> NDArray[Any]:
-    """Return the array in a .npy file."""
+    """Return the array in a .npy file.
+
+    Raises:
+        LeakageError: the path cannot be read, or does not hold one array of numbers, text or times.
+    """
+    if path.is_dir():
+        raise LeakageError(f"{path}: is a folder; expected a .npy file, saved by numpy.save")
     try:
         with open(path, "rb") as stream:
             found = np.load(stream, allow_pickle=False)
@@ -287,8 +308,19 @@ def read_array(path: Path) -> NDArray[Any]:
                 raise ValueError("more follows the first array")
         return found
     except DAMAGED as error:
+        if isinstance(error, OSError) and error.strerror:
+            raise LeakageError(
+                f"{path}: cannot be read ({error.strerror}); expected a .npy file, saved by "
+                "numpy.save"
+            ) from None
         why = "the file is empty" if isinstance(error, EOFError) else str(error) or "too large"
         why = why.partition("\n")[0]
+        if why.startswith("Object arrays"):
+            raise LeakageError(
+                f"{path}: found an array of Python objects; expected numbers or text; convert it, "
+                "for example with .astype(str) for text or .astype(float) for numbers, and save it "
+                "again"
+            ) from None
         raise LeakageError(
             f"{path}: not an array of numbers in a .npy file ({why}); save it with numpy.save"
         ) from None

@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 from leakage.errors import LeakageError
 from leakage.storage import files
 from leakage.storage.embeddings import ROWS
+from leakage.storage.views import shard_name
 
 EXPECTED = (
     "expected an array saved by numpy.save (.npy), or a view or embedding that the workflow made "
@@ -56,6 +57,11 @@ def of(path: Path) -> Kind:
         LeakageError: there is no such file, it cannot be read, or it holds something else.
     """
     if path.is_dir():
+        first = path / shard_name(0)
+        if not first.is_file() and not files.checksum_path(first).is_file():
+            raise LeakageError(
+                f"{path}: found a folder without {first.name}, so it holds no views; {EXPECTED}"
+            )
         return Kind.VIEWS
     if not path.exists():
         raise LeakageError(f"{path}: no such file; {EXPECTED}")
