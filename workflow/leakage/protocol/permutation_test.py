@@ -125,8 +125,8 @@ class PermutationTest:
             seed: draws the pairs and the orders.
 
         Raises:
-            LeakageError: the shapes do not match, a value is not finite, or the seed is not a
-                whole number from 0.
+            LeakageError: the shapes do not match, a value is not finite, its square leaves
+                float64's range, or the seed is not a whole number from 0.
         """
         plain, views, given, _, seed = arguments.checked(x, y, groups, None, seed)
         with progress.of_library("test"):
