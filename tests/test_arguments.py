@@ -22,6 +22,13 @@ NOT_SEEDS = [-1, 1.0, None, True, np.float64(2), "3", [1], NAN, 2**70]
 MASKED = np.ma.array(X, mask=X > 4)
 
 
+class Nameless:
+    """Without equality by value; its text is the same in every process of the tests."""
+
+    def __repr__(self):
+        return "Nameless()"
+
+
 def short(value):
     return repr(value)[:40]
 
@@ -123,8 +130,8 @@ def test_groups_of_any_type_give_the_estimate_and_the_test_of_their_numbers():
         ),
         (pd.Series([(1,)] * 5 + [([],)]), "groups[5] = ([],) (tuple); expected picture ids"),
         (
-            [object() for _ in X],
-            "(object); expected picture ids, such as whole numbers or text; con",
+            [Nameless() for _ in X],
+            "(Nameless); expected picture ids, such as whole numbers or text; con",
         ),
     ],
     ids=short,
