@@ -46,7 +46,7 @@ MEANT = {
     "a file for a folder": ({"results": "config.yaml/x"}, "^results: .*config.yaml is a file"),
     "a device that never ends": (
         {"encryption": {"key_file": "/dev/zero"}},
-        "^encryption.key_file: /dev/zero: no such file",
+        "^encryption.key_file: /dev/zero: a folder or device",
     ),
     "a file name for a name": (
         {"encryption": {"schemes": {"fig1.png": {"cipher": "full"}}}},

@@ -130,7 +130,7 @@ def _refuse_unmakeable(where: str, found: type[Base], base: type[Base]) -> None:
     if inspect.Parameter.VAR_KEYWORD not in kinds:
         raise LeakageError(
             f"{where}: {found.__name__} has its own __init__, which does not accept the settings; "
-            "remove it, and write each setting as a field, as in `shift: int = 3`"
+            "write each setting as a field in its place, as in `shift: int = 3`"
         )
 
 
