@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from leakage import cli, progress
+from leakage import cli, measures, progress
 from leakage.estimators import estimate
 from leakage.schemes import keystream
 from leakage.steps import calibrate_verdict
@@ -180,3 +180,14 @@ def test_a_long_estimate_from_python_shows_a_bar_on_a_terminal_only(monkeypatch,
     before = stream.getvalue()
     list(progress.over(range(3), "things"))
     assert stream.getvalue() == before
+
+
+@pytest.mark.parametrize("large", [True, False])
+def test_the_measures_of_a_large_picture_show_a_bar_from_the_start(monkeypatch, large):
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stderr", terminal)
+    picture = np.random.default_rng(0).integers(0, 256, (60, 50, 3), dtype=np.uint8)
+    monkeypatch.setattr(measures, "LARGE", picture.size if large else picture.size + 1)
+    found = measures.measure(picture, 255 - picture, picture)
+    assert (f"measures:   0%|          | 0/{len(found)}" in terminal.getvalue()) == large
+    assert large or terminal.getvalue() == ""

@@ -34,16 +34,24 @@ def shown(title: str) -> Iterator[None]:
 
 
 @contextmanager
-def of_library(title: str) -> Iterator[None]:
-    """Show the progress of a call from Python, on a terminal and if it takes a while."""
+def of_library(title: str, at_once: bool = False) -> Iterator[bool]:
+    """Show the progress of a call from Python, on a terminal and if it takes a while.
+
+    Args:
+        title: the beginning of the bar.
+        at_once: whether the bar appears before a while has passed.
+
+    Yields:
+        Whether progress is shown: not in a step, which shows its own.
+    """
     global _delay
     if _title is not None or not sys.stderr.isatty():
-        yield
+        yield False
         return
-    before, _delay = _delay, LATER
+    before, _delay = _delay, 0.0 if at_once else LATER
     try:
         with shown(title):
-            yield
+            yield True
     finally:
         _delay = before
 

@@ -16,7 +16,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from leakage import arguments, plugins
+from leakage import arguments, plugins, progress
 from leakage.errors import LeakageError
 from leakage.interfaces import Bytes
 
@@ -26,6 +26,9 @@ FIRST = ("similarity", "statistics", "edge_similarity", "change")
 # Values of a picture that a measure computes with at once: temporary arrays then fit into the
 # processor's cache, and memory does not grow with the picture.
 AT_ONCE = 1 << 17
+# On pictures with so many values, the measures take seconds. A bar that appeared later would wait
+# for the slowest measure, the last one.
+LARGE = 1 << 24
 # Rows and columns of windows that are computed together, where that is faster than strips. Even.
 TILE = 64, 256
 # The squares of this many bytes add up to less than 2^32.
@@ -118,4 +121,7 @@ def measure(plain: Bytes, view: Bytes, ciphertext: Bytes | bytes | bytearray) ->
                 f"{name}: found shape {picture.shape}, and plain has {plain.shape}; expected the "
                 "same shape; give a picture with its own view and ciphertext"
             )
-    return {each.name: each.measure(plain, view, ciphertext) for each in all_measures()}
+    every = all_measures()
+    with progress.of_library("measures", at_once=plain.size >= LARGE) as shows:
+        loop = progress.over(every, "measures") if shows else every
+        return {each.name: each.measure(plain, view, ciphertext) for each in loop}
