@@ -105,8 +105,8 @@ GresTypes=gpu
 SchedulerParameters=batch_sched_delay=0,sched_interval=1,bf_interval=1
 KillWait=2
 ReturnToService=2
-# Snakemake waits for ever for a job that ended and was forgotten before it asked: by default after
-# five minutes, which pass at once where a machine is paused and goes on later.
+# Snakemake waits forever for a finished job that SLURM has forgotten. SLURM forgets after five
+# minutes by default, and a paused machine can miss those.
 MinJobAge=86400
 # Refuses at once what no node can give, where the default is to let it wait for ever.
 EnforcePartLimits=ALL

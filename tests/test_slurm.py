@@ -26,7 +26,7 @@ ON_GPU = {"mine_training", "mine", "cca", "rescaled", "reidentification"}
 # The stages whose jobs go to the queue.
 QUEUED = {"views", "attacks", "measures", "security", "embeddings", "tests", "estimates"}
 
-# Seconds, for what takes three minutes on two cores: a run that waits for a lost job never ends.
+# Seconds. A run takes three minutes on two cores; one that waits for a lost job never ends.
 PATIENCE = 1200
 
 # A figure that needs few jobs, with a training among them.

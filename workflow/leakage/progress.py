@@ -39,7 +39,7 @@ def of_library(title: str, at_once: bool = False) -> Iterator[bool]:
 
     Args:
         title: the beginning of the bar.
-        at_once: whether the bar appears before a while has passed.
+        at_once: whether the bar appears at once, not after `LATER` seconds.
 
     Yields:
         Whether progress is shown: not in a step, which shows its own.

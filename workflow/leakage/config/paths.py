@@ -6,7 +6,7 @@ from pathlib import Path
 # The scheme of level 0: the plain pictures, which all schemes share.
 PLAIN = "plain"
 PIXELS = "pixels"
-# In tables of classic measures, the scheme of random pictures, beside which the schemes are seen.
+# The scheme name of random pictures, the reference in tables of classic measures.
 NOISE = "noise"
 # Ends the name of a representation of whole pictures: `clip-whole`.
 WHOLE = "-whole"

@@ -24,7 +24,7 @@ LARGEST = 2**53
 AT_KEY, EXPLAINED = "at_key", "explained"
 # $NAME and ${NAME} of a shell, %NAME% of Windows.
 VARIABLE = re.compile(r"\$\{?([A-Za-z_]\w*)|%([A-Za-z_]\w*)%")
-# What pydantic adds to the key whose value is of none of several types.
+# The part that pydantic appends to the key of a value that fits no type of a union.
 OF_UNION = re.compile(r"constrained-\w+|literal\[.*\]")
 KINDS = {datetime.date: "a date", datetime.datetime: "a time", bytes: "bytes", set: "a set"}
 
@@ -208,7 +208,7 @@ def _problems(
 ) -> list[tuple[tuple[int | str, ...], str]]:
     """Return the places of the problems and their descriptions.
 
-    A value of none of several types is one problem, where pydantic has one per type.
+    A value that fits no type of a union is one problem. Pydantic reports one per type.
     """
     found: list[tuple[tuple[int | str, ...], str]] = []
     before: tuple[int | str, ...] | None = None

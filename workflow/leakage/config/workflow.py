@@ -308,7 +308,7 @@ class Workflow:
             self._check_figure(figure, drawing)
 
     def _check_estimators(self) -> None:
-        """Refuse estimators of which a figure or the verdict cannot be made."""
+        """Refuse estimators that the verdict or a figure cannot use."""
         config = self.config
         key = config.verdict.estimator
         if not self.verdict_estimator.tests:
@@ -318,7 +318,9 @@ class Workflow:
                 f"{able}"
             )
         for where, key, method in _by_method(config):
-            found = self.estimators[key].method if key in self.estimators else method
+            if key not in self.estimators:  # an error only if a figure needs it
+                continue
+            found = self.estimators[key].method
             if found != method and not plugins.is_file(found):
                 raise LeakageError(
                     f"{where}: the method of {key!r} is {found}; expected an entry of estimators "
@@ -346,8 +348,9 @@ class Workflow:
         for name, entry in self.attacks.items():
             if entry.levels and not any(self.attacked(name, scheme) for scheme in self.schemes):
                 raise LeakageError(
-                    f"attacks.{name}.levels: found {entry.levels}, of which no scheme has one that "
-                    f"{entry.method} applies to; name other levels, or leave them out for all"
+                    f"attacks.{name}.levels: found {entry.levels}; no scheme has a level of these "
+                    f"that {entry.method} applies to; name other levels, or remove the key to "
+                    "attack all"
                 )
             for index, scheme in enumerate(entry.schemes):
                 if not self.attacked(name, scheme):
@@ -436,7 +439,7 @@ class Workflow:
 
 
 def _by_method(config: Config) -> Iterator[tuple[str, str, str]]:
-    """Yield each key that names an estimator of one method: where, the name, the method."""
+    """Yield the keys whose estimator must have a certain method: key, estimator, method."""
     paper = config.paper
     yield "paper.histogram", paper.histogram, "histogram"
     yield "paper.cosine", paper.cosine, "cosine"

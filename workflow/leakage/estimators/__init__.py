@@ -52,7 +52,7 @@ class Estimator(Settings):
     comparable: ClassVar[bool] = True
     """whether it estimates held-out mutual information, as the figure `estimators` shows it"""
     counts: ClassVar[bool] = False
-    """whether it only counts equal numbers, so that any magnitude is right"""
+    """whether it only counts equal numbers, which may then have any magnitude"""
     inherits: ClassVar[tuple[str, ...]] = ()
     """settings that default to the top-level ones of the configuration: `device`, `confidence`"""
 

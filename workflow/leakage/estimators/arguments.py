@@ -42,7 +42,7 @@ def checked(
 ) -> Arguments:
     """Return all arguments of an estimate in the form that estimators read.
 
-    `counts` says that the estimator only counts equal numbers, so that any magnitude is right.
+    With `counts`, the estimator only counts equal numbers, which may then have any magnitude.
 
     Raises:
         LeakageError: an argument has another form; see the function for each argument.

@@ -26,8 +26,8 @@ FIRST = ("similarity", "statistics", "edge_similarity", "change")
 # Values of a picture that a measure computes with at once: temporary arrays then fit into the
 # processor's cache, and memory does not grow with the picture.
 AT_ONCE = 1 << 17
-# On pictures with so many values, the measures take seconds. A bar that appeared later would wait
-# for the slowest measure, the last one.
+# The measures of a picture with this many values take seconds. Its bar appears at once, because a
+# delayed one waits until the next measure ends.
 LARGE = 1 << 24
 # Rows and columns of windows that are computed together, where that is faster than strips. Even.
 TILE = 64, 256

@@ -195,7 +195,7 @@ class KeyedScheme:
     key: bytes | None = field(repr=False)
 
     def __post_init__(self) -> None:
-        """Refuse what is not a key; the message does not show it."""
+        """Refuse a wrong key without showing it in the message."""
         is_key = isinstance(self.key, bytes) and len(self.key) == KEY_BYTES
         if self.key is not None and not is_key:
             raise LeakageError(
@@ -217,8 +217,7 @@ class KeyedScheme:
             check: whether a plug-in's `decrypt` must give the picture back.
 
         Raises:
-            LeakageError: an argument is of another form; or what a plug-in or another program
-                returns does not fit.
+            LeakageError: a wrong argument, or a wrong answer of a plug-in or another program.
         """
         level = self._checked_level(image_id, level)
         plain = arguments.picture(plain, "plain")

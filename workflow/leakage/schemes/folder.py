@@ -37,7 +37,7 @@ class EncryptedFolder(Cipher):
             return values
         return {**values, "levels": [0, *(level for level in found if level > 0)]}
 
-    # After the levels are numbers: text such as "7" is one too.
+    # Runs after conversion, so that the text "7" is checked like the number 7.
     @pydantic.model_validator(mode="after")
     def _levels_have_folders(self) -> Self:
         root, found = Path(self.path), _subfolders(self.path)
@@ -87,7 +87,7 @@ def _subfolders(path: str) -> list[int]:
     """Return the levels that have a subfolder, sorted.
 
     Raises:
-        ValueError: there is no such folder, or a level has a leading zero.
+        ValueError: the folder does not exist, or a subfolder's name has a leading zero.
     """
     root = Path(input_path(path))
     if not root.is_dir():

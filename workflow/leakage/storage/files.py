@@ -277,7 +277,7 @@ def refuse_output(
 
 
 def refuse_without_output(output: Path | None, given: Mapping[str, str]) -> None:
-    """Refuse options that only describe the output file, if there is none.
+    """Refuse options that only describe the output file when `--output` is missing.
 
     Args:
         output: the value of `--output`.
